@@ -1,0 +1,1 @@
+"""Pure decisions and arithmetic: no clock, no network, no global state; inputs are never mutated."""

@@ -1,0 +1,94 @@
+"""Every error a person can meet, drawn as a tree.
+
+EvergreenError                 one sentence: what, where, what to do next
+├── BadInput                   the caller's input is at fault; trying again changes nothing
+│   ├── UnreadableFile
+│   ├── NoBars
+│   └── BadSetting
+├── Refused                    a gate of ours said no, and says why
+│   ├── DeliveryBlocked
+│   └── ModelRefused
+├── Conflict                   somebody else got there first; read again, then decide
+│   ├── RolloutConflict
+│   └── AlreadyClaimed
+├── NotFound                   a version, run, request or prediction that is not on record
+├── Broken                     a stored thing is not what its record says (hash, chain, manifest)
+└── Transient                  worth a retry
+    ├── Unavailable            a server or database did not answer
+    └── PortInUse
+"""
+
+from __future__ import annotations
+
+
+class EvergreenError(Exception):
+    """Base of all errors meant for a person: `what` happened and the `hint` for what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        self.what = what
+        self.hint = hint
+        super().__init__(f"{what} {hint}".strip())
+
+
+class BadInput(EvergreenError):
+    """The caller's input is at fault."""
+
+    exit_code = 2
+
+
+class UnreadableFile(BadInput):
+    """A file that cannot be read as what it claims to be."""
+
+
+class NoBars(BadInput):
+    """A place that holds no bars."""
+
+
+class BadSetting(BadInput):
+    """A setting, parameter or environment that cannot be used."""
+
+
+class Refused(EvergreenError):
+    """A gate said no."""
+
+
+class DeliveryBlocked(Refused):
+    """Validation found what must not enter the bar store."""
+
+
+class ModelRefused(Refused):
+    """A model file that may not be served."""
+
+
+class Conflict(EvergreenError):
+    """Somebody else changed the state first."""
+
+
+class RolloutConflict(Conflict):
+    """The rollout row moved on since it was read."""
+
+
+class AlreadyClaimed(Conflict):
+    """A retrain request that another worker holds, or that is finished."""
+
+
+class NotFound(EvergreenError):
+    """Nothing on record under that name."""
+
+
+class Broken(EvergreenError):
+    """A stored thing is not what its record says."""
+
+
+class Transient(EvergreenError):
+    """Worth a retry."""
+
+
+class Unavailable(Transient):
+    """A server or database did not answer."""
+
+
+class PortInUse(Transient):
+    """A port that somebody else listens on."""

@@ -1,0 +1,107 @@
+"""Where things are. Built only at the edges (flows, service, command line) and handed inwards."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from evergreen.errors import BadSetting
+
+PREFIX = "EVERGREEN_"
+
+
+class Settings(BaseModel):
+    """Places and names; business choices are flow parameters, secrets are environment or blocks.
+
+    Read from `evergreen.toml` in the working directory, then from `EVERGREEN_*` variables, which win.
+    Empty URLs stand for the embedded default: files and SQLite below `home`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Path(".evergreen")
+    model_name: str = "evergreen"
+    calendar: str = "XNYS"
+    clock: Literal["live", "replay"] = "live"  # replay: now is the last session processed
+    database_url: str = ""
+    mlflow_uri: str = ""
+    dvc_remote: str = ""
+    service_host: str = "127.0.0.1"
+    service_port: int = 8780
+    max_feature_age: int = 3  # sessions after which an answer says `stale`
+    refresh_seconds: float = 0.2  # how often the service looks for a changed rollout or features
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.home.resolve() / 'evergreen.db'}"
+
+    @property
+    def mlflow(self) -> str:
+        return self.mlflow_uri or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
+
+    @property
+    def data(self) -> Path:
+        """The DVC workspace: bars/ and versions/."""
+        return self.home.resolve() / "data"
+
+    @property
+    def remote(self) -> str:
+        return self.dvc_remote or str(self.home.resolve() / "dvc-remote")
+
+    @property
+    def features(self) -> Path:
+        """Feast's offline files, registry and online store."""
+        return self.home.resolve() / "features"
+
+    @property
+    def profiles(self) -> Path:
+        return self.home.resolve() / "profiles"
+
+    @property
+    def models(self) -> Path:
+        """Verified local copies of registered models, one folder per version."""
+        return self.home.resolve() / "models"
+
+    @property
+    def runs(self) -> Path:
+        """Working folders of notebooks and training sets."""
+        return self.home.resolve() / "runs"
+
+
+def load_settings(file: Path = Path("evergreen.toml")) -> Settings:
+    """Settings from `file` and the environment.
+
+    Raises:
+        BadSetting: an unknown name or an unusable value, with where it came from.
+    """
+    values = _from_file(file) | _from_environment()
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise BadSetting(
+            f"setting {name!r}: {first['msg']}.",
+            f"Look in {file} and at variables named {PREFIX}*; known: {', '.join(Settings.model_fields)}.",
+        ) from None
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        return {}
+    try:
+        return tomllib.loads(file.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadSetting(f"{file} cannot be read: {error}.", "Mend it or move it away.") from None
+
+
+def _from_environment() -> dict[str, str]:
+    return {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in os.environ.items()
+        if name.startswith(PREFIX)
+    }

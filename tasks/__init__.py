@@ -1,0 +1,1 @@
+"""One module per capability: read a handle, call `evergreen`, write, return a handle."""
