@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
-
 from evergreen.core.calendar import sessions
+
+from evergreen.adapters.database import ledger, writing
 from evergreen.errors import DeliveryBlocked
 from evergreen.workspace import workspace
 from tasks.decorators import effect
@@ -15,28 +17,37 @@ from tasks.decorators import effect
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of one delivery. Sessions are trading dates; counts are rows."""
+    """What became of one delivery; counts are rows, `first` and `last` ISO sessions.
+
+    `changed_from` is the earliest session whose bars changed, None when nothing did; `page` is the path of the
+    validation report.
+    """
 
     source: str
-    first: pd.Timestamp
-    last: pd.Timestamp
+    first: str
+    last: str
     rows: int
     added: int
     restated: int
     refused: int
     blocked: bool
-    findings: list[dict[str, object]]
+    findings: tuple[dict[str, Any], ...]
     page: str
-    changed_from: pd.Timestamp | None
+    changed_from: str | None
+
+    def summary(self) -> dict[str, Any]:
+        """The delivery as it is kept with a data version: its findings counted by rule."""
+        rules = pd.Series([finding["rule"] for finding in self.findings], dtype=object).value_counts()
+        return asdict(self) | {"findings": {str(rule): int(count) for rule, count in rules.items()}}
 
 
 @effect
 def ingest_bars(
-    source: str, tickers: list[str], first: pd.Timestamp, last: pd.Timestamp, now: datetime, *, history: bool
+    source: str, tickers: list[str], first: pd.Timestamp, last: pd.Timestamp, now: datetime, history: bool
 ) -> Delivery:
     """Fetch sessions `first` to `last`, refuse the bad rows and keep the rest as known at `now`.
 
-    `history` rows are taken as known at their own session's close, and marked so.
+    With `history` each row is taken as known at its own session's close instead, and marked so.
     """
     from evergreen.adapters.bars import open_source
     from evergreen.adapters.gx import validate
@@ -47,31 +58,45 @@ def ingest_bars(
     calendar = sessions(at.settings.calendar, first, last)
     report = validate(bars, calendar, at.settings.home.resolve() / "reports" / f"{last:%Y-%m-%d}")
     accepted, refused = split(bars, report.findings)
-    kept = accepted.iloc[:0] if report.blocked else accepted
-    appended = at.bars.append(kept, now, source, assumed=history)
+    appended = at.bars.append(accepted, now, source, assumed=history)
+    return _delivery(source, first, last, len(bars), len(refused), report, appended)
+
+
+def _delivery(
+    source: str, first: pd.Timestamp, last: pd.Timestamp, rows: int, refused: int, report: Any, appended: Any
+) -> Delivery:
     return Delivery(
         source=source,
-        first=first,
-        last=last,
-        rows=len(bars),
+        first=f"{first:%Y-%m-%d}",
+        last=f"{last:%Y-%m-%d}",
+        rows=rows,
         added=appended.added,
         restated=appended.restated,
-        refused=len(bars) - len(kept),
+        refused=refused,
         blocked=report.blocked,
-        findings=[finding.to_dict() for finding in report.findings],
+        findings=tuple(finding.to_dict() for finding in report.findings),
         page=str(report.page or ""),
         changed_from=appended.changed_from,
     )
 
 
 @effect
-def snapshot_bars(delivery: Delivery, as_of: pd.Timestamp, now: datetime) -> str:
-    """Commit the bar store as it stands to DVC, push it, and write the version down. Returns the version."""
-    from evergreen.adapters.database.ledger import DataVersion, record_data_version
-
+def snapshot_bars(delivery: Delivery, now: datetime) -> str:
+    """Commit the bar store as it stands to DVC, push it and write the version down; returns the version."""
     at = workspace()
     version = at.snapshots.commit()
-    ...
+    made = ledger.DataVersion(
+        id=version,
+        created_at=now,
+        as_of=delivery.last,
+        rows_added=delivery.added,
+        rows_refused=delivery.refused,
+        source=delivery.source,
+        restated=delivery.restated,
+        report=delivery.summary(),
+    )
+    with writing(at.engine) as conn:
+        ledger.record_data_version(conn, made)
     return version
 
 
@@ -82,5 +107,5 @@ def require_accepted(delivery: Delivery) -> None:
         DeliveryBlocked: with the first reason and the place of the report.
     """
     if delivery.blocked:
-        first = delivery.findings[0]["message"]
-        raise DeliveryBlocked(f"The delivery of {delivery.last:%Y-%m-%d} was refused: {first}", f"See {delivery.page}.")
+        reason = delivery.findings[0]["message"]
+        raise DeliveryBlocked(f"The delivery of {delivery.last} was refused: {reason}", f"See {delivery.page}.")

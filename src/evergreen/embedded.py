@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evergreen.adapters.prefect_api import PrefectApi
 from evergreen.adapters.stack import LOOPBACK, Command, Member, Stack, choose_port, wait_until_ready
-from evergreen.errors import Unavailable
+from evergreen.errors import BadSetting, Unavailable
 from evergreen.settings import Settings
 from evergreen.workspace import REPOSITORY
 
@@ -66,6 +66,20 @@ def commands(settings: Settings, ports: Ports) -> list[tuple[Command, str]]:
 
 
 WORKER = Command("worker", ("-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process"))
+
+
+def api_url(settings: Settings) -> str:
+    """The Prefect server this process is pointed at: PREFECT_API_URL, else the running stack's own.
+
+    Raises:
+        BadSetting: neither; an ephemeral server would never evaluate a trigger.
+    """
+    if url := os.environ.get("PREFECT_API_URL"):
+        return url
+    for member in Stack(settings.home).alive():
+        if member.name == "prefect":
+            return f"{member.url}/api"
+    raise BadSetting("No Prefect server is known.", "Type `evergreen up`, or set PREFECT_API_URL to your server's.")
 
 
 def start(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict[str, str]:

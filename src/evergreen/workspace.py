@@ -87,8 +87,6 @@ def require_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadSetting(
-            f"{folder} cannot be made: {error.strerror}.", "Set EVERGREEN_HOME elsewhere."
-        ) from None
+        raise BadSetting(f"{folder} cannot be made: {error.strerror}.", "Set EVERGREEN_HOME elsewhere.") from None
     if not os.access(folder, os.W_OK):
         raise BadSetting(f"{folder} is not writable.", "Set EVERGREEN_HOME to a folder you may write to.")

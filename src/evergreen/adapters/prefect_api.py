@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from evergreen.errors import BadSetting, NotFound, Unavailable
+from evergreen.errors import NotFound, Unavailable
 
 UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
 
@@ -67,6 +66,10 @@ class PrefectApi:
             self._ask("POST", f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
         return [run["name"] for run in runs]
 
+    def page(self, run: FlowRun) -> str:
+        """Where the run is shown in the UI."""
+        return f"{self.url.removesuffix('/api')}/runs/flow-run/{run.id}"
+
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:
             answer = self._client.request(method, path, json=body)
@@ -82,18 +85,3 @@ class PrefectApi:
 def _flow_run(answer: dict[str, Any]) -> FlowRun:
     state = answer.get("state") or {}
     return FlowRun(answer["id"], answer["name"], state.get("type", ""), state.get("message") or "")
-
-
-def prefect_api_url() -> str:
-    """The server that this process is pointed at.
-
-    Raises:
-        BadSetting: none; an ephemeral server would never evaluate a trigger.
-    """
-    url = os.environ.get("PREFECT_API_URL", "")
-    if not url:
-        raise BadSetting(
-            "PREFECT_API_URL is not set.",
-            "Start a stack with `evergreen up`, or name your server in PREFECT_API_URL.",
-        )
-    return url

@@ -43,9 +43,7 @@ def insert_new(conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -
     return conn.execute(insert(conn, table).on_conflict_do_nothing(), rows).rowcount
 
 
-def upsert(
-    conn: Connection, table: Table, rows: Sequence[dict[str, Any]], newer_by: str | None = None
-) -> None:
+def upsert(conn: Connection, table: Table, rows: Sequence[dict[str, Any]], newer_by: str | None = None) -> None:
     """Insert rows or replace those with the same primary key.
 
     With `newer_by`, a row is replaced only by one whose value in that column is not smaller.

@@ -1,0 +1,88 @@
+"""The running canary: looked at once a session, moved by its evidence."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from evergreen.core.calendar import sessions_between
+
+from evergreen.adapters.database import evidence, reading, rollouts
+from evergreen.adapters.database.rollouts import Rollout
+from evergreen.workspace import Workspace, workspace
+from tasks.decorators import effect
+from tasks.models import read_manifest
+from tasks.rollout import decision, promote, settle
+
+if TYPE_CHECKING:
+    from evergreen.core.canary import QualityTest, Step
+
+
+@effect
+def look_at_canary(as_of: pd.Timestamp, now: datetime) -> str:
+    """Add the sessions that have settled to the evidence and take the step it allows; returns what was done.
+
+    A session looked at already is not looked at again.
+    """
+    at = workspace()
+    session = f"{as_of:%Y-%m-%d}"
+    with reading(at.engine) as conn:
+        rollout = rollouts.read(conn, at.settings.model_name)
+    if rollout is None or rollout.challenger is None or rollout.evidence is None:
+        return "no canary is running"
+    if rollout.evidence["looked"] >= session:
+        return f"looked at already in session {session}"
+    test, step = weigh(at, rollout, as_of)
+    taken = _take(rollout, test, step, session, now)
+    _show(taken, test, step, session)
+    return step.reason
+
+
+def weigh(at: Workspace, rollout: Rollout, as_of: pd.Timestamp) -> tuple[QualityTest, Step]:
+    """The canary's test with every session settled by now, and the step that follows from it."""
+    from evergreen.core.canary import QualityTest, next_stage
+
+    assert rollout.evidence is not None and rollout.challenger is not None
+    test = QualityTest.from_json(rollout.evidence["test"])
+    for session, champion_loss, challenger_loss in _settled_losses(at, rollout):
+        test.update(session, champion_loss, challenger_loss)
+    clean = sessions_between(at.settings.calendar, pd.Timestamp(rollout.stage_session), as_of)
+    guardrails = check_guardrails(at, rollout)
+    return test, next_stage(rollout.stage, clean, test.decision, test.e_rollback, guardrails)
+
+
+def _settled_losses(at: Workspace, rollout: Rollout) -> list[tuple[str, float, float]]:
+    """Losses by session; over a longer horizon by non-overlapping blocks, named by their last session."""
+    horizon = read_manifest(at, rollout.champion).horizon
+    with reading(at.engine) as conn:
+        losses = evidence.paired_losses(conn, rollout.champion, str(rollout.challenger), horizon)
+    block = losses.index // horizon
+    whole = losses[block < len(losses) // horizon]
+    means = whole.groupby(block).agg({"session": "last", "champion": "mean", "challenger": "mean"})
+    return [(f"{row.session:%Y-%m-%d}", row.champion, row.challenger) for row in means.itertuples()]
+
+
+def _take(rollout: Rollout, test: QualityTest, step: Step, session: str, now: datetime) -> Rollout:
+    import json
+
+    state: dict[str, Any] = dict(rollout.evidence or {}) | {
+        "looked": session,
+        "test": json.loads(test.to_json()),
+    }
+    challenger = str(rollout.challenger)
+    if step.stage == "champion":
+        return promote(rollout, challenger, session, step.reason, state, now)
+    if step.stage in ("rolled_back", "inconclusive"):
+        kind = "rollback" if step.stage == "rolled_back" else "inconclusive"
+        summary = f"Version {challenger} leaves: {step.reason}"
+        return settle(rollout, kind, session, challenger, summary, state, now, champion=rollout.champion)
+    return rollouts.change(
+        workspace().engine,
+        rollout,
+        decision(rollout, "canary", session, challenger, step.reason, now, state),
+        stage=step.stage,
+        weight=step.weight,
+        stage_session=session if step.stage != rollout.stage else rollout.stage_session,
+        evidence=state,
+    )

@@ -1,0 +1,54 @@
+"""Bars to features: computed once, written to Feast offline, materialized online."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pandas as pd
+from evergreen.core.calendar import next_session, session_closes
+
+from evergreen.adapters.database import ledger, writing
+from evergreen.workspace import workspace
+from tasks.decorators import effect
+
+
+@effect
+def build_features(changed_from: str, as_of: pd.Timestamp) -> int:
+    """Compute the factors of every session that a change from `changed_from` on can reach, and write them.
+
+    Returns the number of rows written; rows that stand already are not written again.
+    """
+    from evergreen.core.features import LOOKBACK, alpha158
+
+    at = workspace()
+    start = pd.Timestamp(changed_from)
+    reach = next_session(at.settings.calendar, start, -LOOKBACK)
+    bars = at.bars.as_of(start=reach, end=as_of)
+    features = alpha158(bars)
+    wanted = features[features.index.get_level_values("session") >= start]
+    rows = bars.set_index(["ticker", "session"]).loc[wanted.index]
+    closes = session_closes(at.settings.calendar, pd.DatetimeIndex(wanted.index.get_level_values("session")))
+    return at.features.write(wanted, rows[["close", "factor"]], known_at(bars, LOOKBACK).loc[wanted.index], closes)
+
+
+def known_at(bars: pd.DataFrame, lookback: int) -> pd.Series:
+    """When each bar's factors became known (UTC): as the last of the bars in their window did."""
+    by_ticker = bars.set_index(["ticker", "session"])["known_at"].sort_index()
+    instants = by_ticker.astype("int64").groupby(level="ticker").rolling(lookback, min_periods=1).max()
+    return pd.to_datetime(instants.droplevel(0).astype("int64"), unit="us", utc=True).rename("known_at")
+
+
+@effect
+def materialize_features(as_of: pd.Timestamp, now: datetime) -> None:
+    """Bring the online store up to `as_of`, and say so in the database, where the service looks."""
+    at = workspace()
+    for mark in at.features.materialize(session_closes(at.settings.calendar, pd.DatetimeIndex([as_of]))[0]):
+        done = ledger.Materialization(
+            view=mark.view,
+            watermark=mark.watermark,
+            session=f"{as_of:%Y-%m-%d}",
+            rows=mark.rows,
+            finished_at=now,
+        )
+        with writing(at.engine) as conn:
+            ledger.record_materialization(conn, done)
