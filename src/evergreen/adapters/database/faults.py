@@ -34,6 +34,8 @@ def translate_errors(engine: Engine) -> None:
 
 
 def _told(context: ExceptionContext, where: str) -> BaseException | None:
+    if context.is_pre_ping:  # the pool replaces the connection by itself
+        return None
     cause = context.original_exception
     if isinstance(cause, EvergreenError):
         return type(cause)(cause.what, cause.hint)

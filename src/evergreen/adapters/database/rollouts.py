@@ -23,6 +23,7 @@ class Rollout:
 
     `weight` is the challenger's share of clients in basis points, `evidence` the state of the running
     canary's test, `stage_session` the session its stage began, `version` rises by one with each change.
+    JSON has no infinities: evidence that may hold them is exact only as text, `{"test": test.to_json()}`.
     """
 
     model: str

@@ -11,7 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 
 from evergreen.adapters.database import check, open_database, reading, writing
 from evergreen.adapters.database.migrate import configuration
@@ -101,6 +101,27 @@ def test_open_database__file_that_is_no_database_is_refused_and_left_alone(tmp_p
 def test_open_database__silent_server_is_unavailable() -> None:
     with pytest.raises(Unavailable, match=r"postgresql\+psycopg://u:\*\*\*@127.0.0.1:9/d did not answer"):
         open_database("postgresql://u:secret@127.0.0.1:9/d")
+
+
+def test_connection_dropped_by_the_server__is_replaced_before_its_next_use(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no server")
+    with reading(engine) as conn:
+        pid = conn.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+    assert pid is not None
+    other = create_engine(engine.url)
+    with other.begin() as conn:
+        conn.exec_driver_sql(f"SELECT pg_terminate_backend({pid})")
+    other.dispose()
+    assert check(engine) == HEAD
+
+
+def test_connection_dropped_in_the_middle__is_unavailable_and_the_next_one_works(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no server")
+    with pytest.raises(Unavailable, match="did not answer"), writing(engine) as conn:
+        conn.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert check(engine) == HEAD
 
 
 def test_open_database__copy_that_lost_its_write_ahead_log_gets_it_back(tmp_path: Path) -> None:
