@@ -29,12 +29,13 @@ def translate_errors(engine: Engine) -> None:
     """
 
     @event.listens_for(engine, "handle_error")
-    def told(context: ExceptionContext) -> None:
-        where = engine.url.render_as_string(hide_password=True)
-        context.chained_exception = _told(context, where)
+    def told(context: ExceptionContext) -> BaseException | None:
+        return _told(context, engine.url.render_as_string(hide_password=True))
 
 
 def _told(context: ExceptionContext, where: str) -> BaseException | None:
+    if context.is_pre_ping:  # the pool replaces the connection by itself
+        return None
     cause = context.original_exception
     if isinstance(cause, EvergreenError):
         return type(cause)(cause.what, cause.hint)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, select, update
 
 from evergreen.adapters.database import decisions
 from evergreen.adapters.database.decisions import Decision
-from evergreen.adapters.database.rows import first, insert, values
+from evergreen.adapters.database.rows import first, insert_one, values
 from evergreen.adapters.database.schema import STAGES, rollout
 from evergreen.adapters.database.types import utc
 from evergreen.errors import BadInput, NotFound, RolloutConflict
@@ -23,6 +23,7 @@ class Rollout:
 
     `weight` is the challenger's share of clients in basis points, `evidence` the state of the running
     canary's test, `stage_session` the session its stage began, `version` rises by one with each change.
+    JSON has no infinities: evidence that may hold them is exact only as text, `{"test": test.to_json()}`.
     """
 
     model: str
@@ -66,8 +67,7 @@ def create(engine: Engine, first_rollout: Rollout, made: Decision) -> Rollout:
         RolloutConflict: the model has one already.
     """
     with engine.begin() as conn:
-        row = insert(conn, rollout).values(values(first_rollout)).on_conflict_do_nothing()
-        if conn.execute(row).rowcount != 1:
+        if not insert_one(conn, rollout, values(first_rollout)):
             raise _lost(conn, first_rollout, expected=0)
         decisions.append(conn, made)
     return first_rollout
