@@ -5,18 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from evergreen.core.calendar import sessions_between
 
-from evergreen.adapters.database import evidence, reading, rollouts
+from evergreen.adapters.database import evidence, predictions, reading, rollouts
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.workspace import Workspace, workspace
+from tasks.artifacts import picture, show, table
 from tasks.decorators import effect
 from tasks.models import read_manifest
 from tasks.rollout import decision, promote, settle
 
 if TYPE_CHECKING:
-    from evergreen.core.canary import QualityTest, Step
+    from matplotlib.figure import Figure
+
+    from evergreen.core.canary import Guardrails, QualityTest, Step
 
 
 @effect
@@ -56,7 +60,8 @@ def _settled_losses(at: Workspace, rollout: Rollout) -> list[tuple[str, float, f
     """Losses by session; over a longer horizon by non-overlapping blocks, named by their last session."""
     horizon = read_manifest(at, rollout.champion).horizon
     with reading(at.engine) as conn:
-        losses = evidence.paired_losses(conn, rollout.champion, str(rollout.challenger), horizon)
+        paired = evidence.paired_losses(conn, rollout.champion, str(rollout.challenger), horizon)
+    losses = paired[np.isfinite(paired["champion"])].reset_index(drop=True)
     block = losses.index // horizon
     whole = losses[block < len(losses) // horizon]
     means = whole.groupby(block).agg({"session": "last", "champion": "mean", "challenger": "mean"})
@@ -86,3 +91,51 @@ def _take(rollout: Rollout, test: QualityTest, step: Step, session: str, now: da
         stage_session=session if step.stage != rollout.stage else rollout.stage_session,
         evidence=state,
     )
+
+
+def check_guardrails(at: Workspace, rollout: Rollout) -> Guardrails:
+    """What the hard limits on outputs say of all the challenger has forecast and answered since it began."""
+    from evergreen.core.guardrails import OutputLimits, check_outputs
+
+    from evergreen.core.canary import Guardrails
+
+    assert rollout.evidence is not None and rollout.challenger is not None
+    with reading(at.engine) as conn:
+        silent = predictions.silent(conn, rollout.challenger)
+        said = [evidence.forecasts(conn, version) for version in (rollout.champion, rollout.challenger)]
+    if silent:
+        return Guardrails(broken=(f"{silent} requests got no finite output from version {rollout.challenger}.",))
+    both = said[0].merge(said[1], on=["session", "ticker"], suffixes=("_champion", "_challenger"))
+    if both.empty:
+        return Guardrails(missing=("No forecasts of both models yet.",))
+    limits = OutputLimits(**rollout.evidence["limits"])
+    return Guardrails(broken=tuple(check_outputs(both["value_champion"], both["value_challenger"], limits)))
+
+
+def _show(rollout: Rollout, test: QualityTest, step: Step, session: str) -> None:
+    standing = {
+        "stage": step.stage,
+        "clients": f"{step.weight / 100:g} %",
+        "sessions": len(test.sessions),
+        "mean r": test.mean_r,
+        "E promote": f"{test.e_promote:.3g} of {1 / test.rules.alpha_promote:g}",
+        "E rollback": f"{test.e_rollback:.3g} of {1 / test.rules.alpha_rollback:g}",
+    }
+    path = [picture(_evidence_figure(test), "evidence by session")] if test.sessions else []
+    show("canary", f"Canary in session {session}", step.reason, table([standing]), *path)
+
+
+def _evidence_figure(test: QualityTest) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 2.6))
+    axes = figure.subplots()
+    for name, colour, limit in (
+        ("e_promote", "tab:green", 1 / test.rules.alpha_promote),
+        ("e_rollback", "tab:red", 1 / test.rules.alpha_rollback),
+    ):
+        axes.plot([getattr(look, name) for look in test.path], color=colour, label=name.replace("_", " "))
+        axes.axhline(limit, color=colour, linestyle=":", linewidth=1)
+    axes.set(yscale="log", xlabel="session of the canary", ylabel="E")
+    axes.legend(frameon=False)
+    return figure

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from evergreen.core.calendar import next_session, sessions, sessions_between
 
 from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts, writing
-from evergreen.core.calendar import next_session, sessions, sessions_between
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.models import read_manifest
@@ -36,8 +36,9 @@ class DriftFinding:
 @effect
 def calibrate_drift(version: str, made: TrainingSet) -> str:
     """Replay the drift statistic over the training history and keep it beside the model; says how it went."""
-    from evergreen.core.drift import TooLittleHistory, calibrate, make_grid, session_counts
     from evergreen.core.features import LOOKBACK
+
+    from evergreen.core.drift import TooLittleHistory, calibrate, make_grid, session_counts
 
     at = workspace()
     manifest = read_manifest(at, version)
@@ -116,7 +117,7 @@ def _counts(at: Workspace, version: str, session: pd.Timestamp) -> Counts:
 
     history = Counts.from_bytes((at.model_folder(version) / "drift_counts.npz").read_bytes())
     first = next_session(at.settings.calendar, history.sessions[-1])
-    lived = [day for day in sessions(at.settings.calendar, first, session)]
+    lived = list(sessions(at.settings.calendar, first, session))
     return join([history, *whylogs.stored_counts(at.settings.profiles, lived, history.grid)])
 
 
@@ -150,8 +151,9 @@ def _sessions_since_reset(at: Workspace, session: pd.Timestamp) -> int | None:
 
 def realized_skill(at: Workspace, version: str) -> Standing:
     """Whether a version still does what its walk-forward record promised, against the random walk."""
-    from evergreen.core.drift import SkillTest
     from evergreen.core.metrics import session_losses
+
+    from evergreen.core.drift import SkillTest
     from tasks.gate import walk_forward_record
 
     record = walk_forward_record(at, version).set_index(["ticker", "session"])
@@ -192,9 +194,7 @@ def _record(
 
 
 @effect
-def react_to_drift(
-    found: DriftFinding | None, session: pd.Timestamp, data_version: str, now: datetime
-) -> str | None:
+def react_to_drift(found: DriftFinding | None, session: pd.Timestamp, data_version: str, now: datetime) -> str | None:
     """Do what a finding asks for; returns the retrain request, if it led to one.
 
     A retraining waits while a canary runs or another retraining is open: the finding will be made again.

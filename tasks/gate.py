@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from evergreen.adapters.database import decisions, evidence, reading, rollouts, 
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.workspace import Workspace, workspace
+from tasks.artifacts import show
 from tasks.decorators import effect
 from tasks.models import read_manifest
 
@@ -26,7 +27,7 @@ class Judgement:
     version: str
     champion: str
     verdict: Verdict
-    canary_test: str  # the frozen QualityTest as JSON, empty when the challenger is not admitted
+    frozen: dict[str, Any] | None  # what a canary would be judged by; None when there is to be none
 
 
 @effect
@@ -42,8 +43,9 @@ def judge_challenger(asked: RetrainRequest, version: str, now: datetime) -> Judg
     tried = _count_trial(at, asked, rollout, version, challenger)
     verdict = compare(champion, challenger, tried=tried)
     _write_down(at, asked, version, verdict, now)
-    test = _canary_test(champion, challenger) if verdict.admitted and champion is not None else ""
-    return Judgement(version, rollout.champion, verdict, test)
+    show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)
+    freeze = verdict.admitted and champion is not None
+    return Judgement(version, rollout.champion, verdict, _frozen(at, rollout, version) if freeze else None)
 
 
 def walk_forward_record(at: Workspace, version: str) -> pd.DataFrame:
@@ -93,12 +95,24 @@ def _write_down(at: Workspace, asked: RetrainRequest, version: str, verdict: Ver
             decisions.append(conn, made)
 
 
-def _canary_test(champion: pd.DataFrame, challenger: pd.DataFrame) -> str:
-    """The canary's test, its scale frozen on the sessions both forecast out of sample."""
-    from evergreen.core.canary import QualityTest
+def _frozen(at: Workspace, rollout: Rollout, version: str) -> dict[str, Any]:
+    """The canary's test and its limits on outputs, fixed on sessions both models forecast out of sample."""
+    from evergreen.core.guardrails import OutputLimits, rank_correlation_floor
     from evergreen.core.metrics import session_losses
 
-    both = challenger.merge(champion, on=["ticker", "session"], suffixes=("", "_champion"))
-    pairs = both.set_index(["ticker", "session"])
-    losses = (session_losses(pairs[name], pairs["label"]) for name in ("forecast_champion", "forecast"))
-    return QualityTest(*(loss.to_numpy() for loss in losses)).to_json()
+    from evergreen.core.canary import QualityTest
+
+    champion, challenger = champion_record(at, rollout.champion), walk_forward_record(at, version)
+    assert champion is not None
+    both = challenger.merge(champion.rename(columns={"forecast": "champion"}), on=["ticker", "session"])
+    pairs = both.rename(columns={"forecast": "challenger"}).dropna(subset="label")
+    by_row = pairs.set_index(["ticker", "session"])
+    losses = [session_losses(by_row[name], by_row["label"]).to_numpy() for name in ("champion", "challenger")]
+    manifest = read_manifest(at, version)
+    limits = OutputLimits(
+        residual_sigma=read_manifest(at, rollout.champion).residual_sigma,
+        target_low=manifest.target_low,
+        target_high=manifest.target_high,
+        rank_correlation=rank_correlation_floor(pairs),
+    )
+    return {"test": QualityTest(*losses).to_json(), "limits": asdict(limits)}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -74,9 +75,20 @@ def claim_request(request_id: str) -> RetrainRequest:
 
 
 @effect
-def finish_request(held: RetrainRequest, state: str, now: datetime, **outcome: str | None) -> None:
+def finish_request(held: RetrainRequest, now: datetime, version: str, verdict: str) -> None:
     """Close the request with what came of it."""
-    requests.finish(workspace().engine, held, "done" if state == "done" else "failed", now, **outcome)
+    requests.finish(workspace().engine, held, "done", now, version=version, verdict=verdict)
+
+
+@contextmanager
+def held(asked: RetrainRequest, now: datetime) -> Iterator[None]:
+    """Close the request as failed, with the reason, when the work on it fails; the error goes on."""
+    try:
+        yield
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        requests.finish(workspace().engine, asked, "failed", now, verdict=reason)
+        raise
 
 
 @effect

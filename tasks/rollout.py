@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -56,7 +55,7 @@ def deliver(asked: RetrainRequest, judged: Judgement, now: datetime) -> str:
         return f"version {judged.version} was not admitted: {judged.verdict.reasons[0]}"
     if rollout.challenger:
         return f"version {judged.version} was admitted, but {rollout.challenger} is in canary: challenge again after"
-    if not judged.canary_test:
+    if judged.frozen is None:
         promote(rollout, judged.version, asked.as_of, "no model served before it", {}, now)
         return f"version {judged.version} is champion"
     _start_canary(rollout, judged, asked, now)
@@ -65,7 +64,7 @@ def deliver(asked: RetrainRequest, judged: Judgement, now: datetime) -> str:
 
 def _start_canary(rollout: Rollout, judged: Judgement, asked: RetrainRequest, now: datetime) -> None:
     summary = f"Version {judged.version} goes into shadow beside {rollout.champion}."
-    evidence = {"started": asked.as_of, "looked": asked.as_of, "test": json.loads(judged.canary_test)}
+    evidence = {"started": asked.as_of, "looked": asked.as_of, **(judged.frozen or {})}
     rollouts.change(
         workspace().engine,
         rollout,
@@ -82,6 +81,7 @@ def _start_canary(rollout: Rollout, judged: Judgement, asked: RetrainRequest, no
 def promote(
     rollout: Rollout, version: str, as_of: str, why: str, evidence: Mapping[str, Any], now: datetime
 ) -> Rollout:
+    """Make a version the champion."""
     summary = f"Version {version} is champion in place of {rollout.champion}: {why}."
     return settle(rollout, "promote", as_of, version, summary, evidence, now, champion=version)
 
@@ -157,6 +157,7 @@ def decision(
     now: datetime,
     evidence: Mapping[str, Any] | None = None,
 ) -> Decision:
+    """What is to be written down with a change of `rollout`."""
     return Decision(
         at=now,
         model=rollout.model,

@@ -54,7 +54,8 @@ def canary_lines(settings: Settings) -> Iterator[str]:
         yield "no canary is running"
         return
     test = QualityTest.from_json(rollout.evidence["test"])
-    yield f"version {rollout.challenger} against {rollout.champion}: {rollout.stage}, {rollout.weight / 100:g} % of clients"
+    exposure = f"{rollout.stage}, {rollout.weight / 100:g} % of clients"
+    yield f"version {rollout.challenger} against {rollout.champion}: {exposure}"
     yield f"{len(test.sessions)} sessions, mean r {test.mean_r:+.4f}, margin {test.margin:.4f}"
     yield f"E_promote {test.e_promote:.3g} of {1 / test.rules.alpha_promote:g}"
     yield f"E_rollback {test.e_rollback:.3g} of {1 / test.rules.alpha_rollback:g}"

@@ -46,10 +46,7 @@ def test_open_database__at_head_does_not_load_alembic(url: str) -> None:
 
 def test_open_database__six_processes_at_once_on_nothing_all_succeed(url: str) -> None:
     code = "import sys; from evergreen.adapters.database import *; print(check(open_database(sys.argv[1])))"
-    starts = [
-        subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True)
-        for _ in range(6)
-    ]
+    starts = [subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True) for _ in range(6)]
     assert [start.communicate()[0].strip() for start in starts] == [HEAD] * 6
 
 
@@ -139,8 +136,7 @@ def test_sqlite__every_connection_is_durable_and_patient(tmp_path: Path) -> None
     engine = open_database(f"sqlite:///{tmp_path}/evergreen.db")
     with reading(engine) as conn:
         found = [
-            conn.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("synchronous", "busy_timeout", "foreign_keys")
+            conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("synchronous", "busy_timeout", "foreign_keys")
         ]
     assert found == [2, 60_000, 1]
 
