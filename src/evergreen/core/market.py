@@ -23,6 +23,7 @@ TAIL_DOF = 5.0
 SECTORS = 8
 
 Floats = NDArray[np.float64]
+DriftKind = Literal["mean", "spread", "dependence", "sign"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Drift:
     information coefficient of -`size` times the former one.
     """
 
-    kind: Literal["mean", "spread", "dependence", "sign"]
+    kind: DriftKind
     session: pd.Timestamp | int
     size: float = 1.0
 
