@@ -55,12 +55,11 @@ class Rule:
 def _ticker_missing(panel: Panel) -> Mask:
     tickers = panel.bars["ticker"]
     blank = {name for name in tickers.unique() if not isinstance(name, str) or not name.strip()}
-    nameless: Mask = tickers.isin(blank).to_numpy()
-    return nameless
+    return np.asarray(tickers.isin(blank))
 
 
 def _session_missing(panel: Panel) -> Mask:
-    return panel.bars["session"].isna().to_numpy()
+    return np.asarray(panel.bars["session"].isna())
 
 
 def _future_session(panel: Panel) -> Mask:
