@@ -7,7 +7,7 @@ from prefect import flow
 
 from evergreen.workspace import workspace
 from flows.clock import now_at, stand
-from tasks.bars import ingest_bars, require_accepted, snapshot_bars
+from tasks.bars import ingest_bars, name_universe, require_accepted, snapshot_bars
 from tasks.features import build_features, materialize_features
 from tasks.requests import request_retrain
 from tasks.rollout import read_rollout
@@ -15,7 +15,7 @@ from tasks.sessions import close_session
 
 
 @flow(log_prints=True)
-def backfill(source: str, tickers: list[str], start: str = "2000-01-01", as_of: str | None = None) -> str:
+def backfill(source: str, tickers: list[str] | None = None, start: str = "2000-01-01", as_of: str | None = None) -> str:
     """Load sessions `start` to `as_of`, build their features and, where no model serves yet, ask for one.
 
     Returns the data version. Running it again changes nothing that stands.
@@ -23,11 +23,11 @@ def backfill(source: str, tickers: list[str], start: str = "2000-01-01", as_of: 
     settings = workspace().settings
     until = stand(as_of, settings)
     now = now_at(until, settings)
-    delivery = ingest_bars(source, tickers, pd.Timestamp(start), until, now, history=True)
+    universe = name_universe(source, tickers)
+    delivery = ingest_bars(source, universe, pd.Timestamp(start), until, now, history=True)
     require_accepted(delivery)
     data_version = snapshot_bars(delivery, now)
-    if delivery.changed_from:
-        build_features(delivery.changed_from, until)
+    build_features(pd.Timestamp(start), until)
     materialize_features(until, now)
     close_session(delivery, until, data_version, None, now)
     if read_rollout() is None:

@@ -12,14 +12,14 @@ from tasks.drift import check_drift, profile_session, react_to_drift
 from evergreen.errors import NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, stand
-from tasks.bars import ingest_bars, require_accepted, snapshot_bars
-from tasks.features import build_features, materialize_features
+from tasks.bars import ingest_bars, name_universe, require_accepted, snapshot_bars
+from tasks.features import build_features, find_changes, materialize_features
 from tasks.outcomes import score_universe, settle_outcomes
 from tasks.sessions import close_session, last_closed_session
 
 
 @flow(log_prints=True)
-def daily(source: str, tickers: list[str], as_of: str | None = None) -> list[str]:
+def daily(source: str, tickers: list[str] | None = None, as_of: str | None = None) -> list[str]:
     """Process every session since the last one, up to `as_of` (by default the last that has closed).
 
     Returns the sessions processed; a session processed already is passed over.
@@ -30,8 +30,9 @@ def daily(source: str, tickers: list[str], as_of: str | None = None) -> list[str
     if since is None:
         raise NotFound("No history has been loaded yet.", "Run the backfill deployment first.")
     due = sessions(settings.calendar, next_session(settings.calendar, pd.Timestamp(since)), until)
+    universe = name_universe(source, tickers)
     for session in due:
-        process_session(source, tickers, session, now_at(session, settings))
+        process_session(source, universe, session, now_at(session, settings))
     return [f"{session:%Y-%m-%d}" for session in due]
 
 
@@ -40,8 +41,7 @@ def process_session(source: str, tickers: list[str], session: pd.Timestamp, now:
     delivery = ingest_bars(source, tickers, session, session, now, history=False)
     require_accepted(delivery)
     data_version = snapshot_bars(delivery, now)
-    if delivery.changed_from:
-        build_features(delivery.changed_from, session)
+    build_features(find_changes(session), session)
     materialize_features(session, now)
     score_universe(tickers, session, now)
     settle_outcomes(session, data_version, now)

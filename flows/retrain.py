@@ -13,7 +13,7 @@ from flows.clock import now_at, stand
 from tasks.drift import calibrate_drift
 from tasks.gate import judge_challenger
 from tasks.models import mirror_aliases
-from tasks.requests import claim_request, finish_request, request_retrain
+from tasks.requests import claim_request, finish_request, held, request_retrain
 from tasks.rollout import deliver, install_random_walk, read_rollout
 from tasks.sessions import latest_data_version
 from tasks.training import make_training_set, register_random_walk, register_trained, run_training_notebook

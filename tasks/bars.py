@@ -15,12 +15,14 @@ from evergreen.workspace import workspace
 from tasks.decorators import effect
 
 
+BEFORE = pd.Timedelta(days=30)  # what a delivery's first bars are held against
+
+
 @dataclass(frozen=True)
 class Delivery:
     """What became of one delivery; counts are rows, `first` and `last` ISO sessions.
 
-    `changed_from` is the earliest session whose bars changed, None when nothing did; `page` is the path of the
-    validation report.
+    `page` is the path of the validation report.
     """
 
     source: str
@@ -33,7 +35,6 @@ class Delivery:
     blocked: bool
     findings: tuple[dict[str, Any], ...]
     page: str
-    changed_from: str | None
 
     def summary(self) -> dict[str, Any]:
         """The delivery as it is kept with a data version: its findings counted by rule."""
@@ -54,30 +55,33 @@ def ingest_bars(
     from evergreen.core.quality import split
 
     at = workspace()
-    bars = open_source(source).fetch(tickers, first, last)
+    bars = open_source(source, at.settings.calendar).fetch(tickers, first, last)
     calendar = sessions(at.settings.calendar, first, last)
-    report = validate(bars, calendar, at.settings.home.resolve() / "reports" / f"{last:%Y-%m-%d}")
+    known = at.bars.as_of(start=first - BEFORE, end=first - pd.Timedelta(days=1))
+    folder = at.settings.home.resolve() / "reports" / f"{last:%Y-%m-%d}"
+    report = validate(bars, calendar, folder, as_of=last, history=known)
     accepted, refused = split(bars, report.findings)
-    appended = at.bars.append(accepted, now, source, assumed=history)
-    return _delivery(source, first, last, len(bars), len(refused), report, appended)
-
-
-def _delivery(
-    source: str, first: pd.Timestamp, last: pd.Timestamp, rows: int, refused: int, report: Any, appended: Any
-) -> Delivery:
+    appended = at.bars.append(accepted, pd.Timestamp(now), source, assumed=history)
     return Delivery(
         source=source,
         first=f"{first:%Y-%m-%d}",
         last=f"{last:%Y-%m-%d}",
-        rows=rows,
+        rows=len(bars),
         added=appended.added,
         restated=appended.restated,
-        refused=refused,
+        refused=len(refused),
         blocked=report.blocked,
         findings=tuple(finding.to_dict() for finding in report.findings),
         page=str(report.page or ""),
-        changed_from=appended.changed_from,
     )
+
+
+@effect
+def name_universe(source: str, tickers: list[str] | None) -> list[str]:
+    """The tickers a run is about: those named, else all the source has."""
+    from evergreen.adapters.bars import open_source
+
+    return tickers or open_source(source, workspace().settings.calendar).tickers()
 
 
 @effect

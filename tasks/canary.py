@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from evergreen.core.calendar import sessions_between
 
 from evergreen.adapters.database import evidence, predictions, reading, rollouts
 from evergreen.adapters.database.rollouts import Rollout
+from evergreen.core.calendar import sessions_between
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import picture, show, table
 from tasks.decorators import effect

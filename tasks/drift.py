@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from evergreen.core.calendar import next_session, sessions, sessions_between
 
 from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts, writing
+from evergreen.core.calendar import next_session, sessions, sessions_between
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.models import read_manifest

@@ -7,27 +7,36 @@ from datetime import datetime
 import pandas as pd
 from evergreen.core.calendar import next_session, session_closes
 
-from evergreen.adapters.database import ledger, writing
+from evergreen.adapters.database import ledger, reading, writing
 from evergreen.workspace import workspace
 from tasks.decorators import effect
 
 
 @effect
-def build_features(changed_from: str, as_of: pd.Timestamp) -> int:
-    """Compute the factors of every session that a change from `changed_from` on can reach, and write them.
+def find_changes(session: pd.Timestamp) -> pd.Timestamp:
+    """The earliest session whose bars became known since the last session was closed; at the latest `session`."""
+    at = workspace()
+    with reading(at.engine) as conn:
+        last = ledger.sessions(conn, at.settings.model_name, limit=1)
+    changed = at.bars.changed_since(pd.Timestamp(last[0].finished_at)) if last else None
+    return min(changed, session) if changed is not None else session
 
-    Returns the number of rows written; rows that stand already are not written again.
+
+@effect
+def build_features(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
+    """Compute the factors of every session from `first` to `as_of` and write them to Feast's offline store.
+
+    Returns the number of rows written; a row that stands already is not written again.
     """
     from evergreen.core.features import LOOKBACK, alpha158
 
     at = workspace()
-    start = pd.Timestamp(changed_from)
-    reach = next_session(at.settings.calendar, start, -LOOKBACK)
-    bars = at.bars.as_of(start=reach, end=as_of)
+    bars = at.bars.as_of(start=next_session(at.settings.calendar, first, -LOOKBACK), end=as_of)
     features = alpha158(bars)
-    wanted = features[features.index.get_level_values("session") >= start]
+    wanted = features[features.index.get_level_values("session") >= first]
     rows = bars.set_index(["ticker", "session"]).loc[wanted.index]
-    closes = session_closes(at.settings.calendar, pd.DatetimeIndex(wanted.index.get_level_values("session")))
+    days = pd.DatetimeIndex(wanted.index.get_level_values("session"))
+    closes = pd.Series(session_closes(at.settings.calendar, days), index=wanted.index)
     return at.features.write(wanted, rows[["close", "factor"]], known_at(bars, LOOKBACK).loc[wanted.index], closes)
 
 

@@ -113,9 +113,7 @@ class Snapshots:
             raise NotFound(f"there is no data version {version!r}.", "`evergreen data log` lists them.")
         found = _DIGEST.search(self._pointer(version).read_text())
         if not found or not found[1].startswith(version):
-            raise Broken(
-                f"{self._pointer(version)} does not point to version {version}.", "Restore the file."
-            )
+            raise Broken(f"{self._pointer(version)} does not point to version {version}.", "Restore the file.")
         return found[1]
 
     @contextmanager

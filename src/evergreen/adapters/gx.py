@@ -83,9 +83,7 @@ def _gate() -> Any:
             )
         )
     batch = asset.add_batch_definition_whole_dataframe("bars")
-    return context.validation_definitions.add(
-        gx.ValidationDefinition(name="delivery", data=batch, suite=suite)
-    )
+    return context.validation_definitions.add(gx.ValidationDefinition(name="delivery", data=batch, suite=suite))
 
 
 def _judged(screening: Screening) -> pd.DataFrame:

@@ -163,9 +163,7 @@ def _with_signal(noise: Floats, ic: Floats) -> Floats:
     return returns
 
 
-def _bars(
-    rng: np.random.Generator, days: pd.DatetimeIndex, returns: Floats, volatility: Floats
-) -> pd.DataFrame:
+def _bars(rng: np.random.Generator, days: pd.DatetimeIndex, returns: Floats, volatility: Floats) -> pd.DataFrame:
     length, tickers = returns.shape
     first = rng.uniform(20, 120, tickers)
     close = first * np.exp(np.cumsum(returns, axis=0))

@@ -74,9 +74,7 @@ class Screening:
         value = float(bar[column]) if column in NUMBERS else None
         place = f"{ticker or 'a bar'} {session:%Y-%m-%d}" if session is not None else (ticker or "a bar")
         subject = f"{column} {value:g} " if value is not None else ""
-        return Finding(
-            rule.name, rule.severity, ticker, session, column, value, f"{place}: {subject}{rule.fault}"
-        )
+        return Finding(rule.name, rule.severity, ticker, session, column, value, f"{place}: {subject}{rule.fault}")
 
 
 def check(

@@ -63,9 +63,7 @@ def bar_files(folder: Path) -> list[Path]:
     if folder.is_file():
         return [folder]
     suffixes = (*CSV_SUFFIXES, *PARQUET_SUFFIXES)
-    return sorted(
-        path for path in folder.glob("*") if path.name.lower().endswith(suffixes) and path.is_file()
-    )
+    return sorted(path for path in folder.glob("*") if path.name.lower().endswith(suffixes) and path.is_file())
 
 
 def _parquet(path: Path) -> pd.DataFrame:
@@ -81,9 +79,7 @@ def _csv(path: Path) -> pd.DataFrame:
         head = _head(path)
         first = head.decode("utf-8-sig", errors="replace").splitlines()[:1]
         if not first or head.lstrip().lower().startswith(_PAGES):
-            raise UnreadableFile(
-                f"{path} holds {'a page or message' if first else 'nothing'}, not bars.", _HINT
-            )
+            raise UnreadableFile(f"{path} holds {'a page or message' if first else 'nothing'}, not bars.", _HINT)
         separator = max(_SEPARATORS, key=first[0].count)
         names = _names([name.strip(' "') for name in first[0].split(separator)], path)
         return _typed_csv(path, separator, names)
@@ -141,11 +137,7 @@ def _days(column: pd.Series, path: Path) -> pd.Series:
         return pd.to_datetime(column)
     text = column.astype(str).str.strip()
     written = next((form for pattern, form in _DATES.items() if re.match(pattern, text.iloc[0])), None)
-    days = (
-        pd.to_datetime(text.str[:10], format=written, errors="coerce")
-        if written
-        else pd.Series(dtype="M8[us]")
-    )
+    days = pd.to_datetime(text.str[:10], format=written, errors="coerce") if written else pd.Series(dtype="M8[us]")
     if not days.notna().any():
         raise UnreadableFile(f"{path} has dates such as {text.iloc[0]!r}.", "Write them as YYYY-MM-DD.")
     return days

@@ -115,9 +115,7 @@ def open_source(spec: str, calendar: str = "XNYS") -> Source:
         return FilesSource(Path(rest), calendar)
     if kind == "simulated":
         return _open_simulated(spec, rest)
-    raise BadSetting(
-        f"there is no source {spec!r}.", "Known: sample, files:FOLDER, simulated:tickers=50,seed=7."
-    )
+    raise BadSetting(f"there is no source {spec!r}.", "Known: sample, files:FOLDER, simulated:tickers=50,seed=7.")
 
 
 def _open_simulated(spec: str, options: str) -> SimulatedSource:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -96,15 +97,20 @@ class BarStore:
 
     def sessions(self) -> pd.DatetimeIndex:
         """Every session of which a bar is stored."""
-        days = [
-            pq.read_table(path, columns=["session"])["session"].unique().to_pandas() for path in self._files()
-        ]
+        days = [pq.read_table(path, columns=["session"])["session"].unique().to_pandas() for path in self._files()]
         return pd.DatetimeIndex(np.sort(pd.concat(days).to_numpy()) if days else [], dtype="datetime64[us]")
 
     def last_session(self) -> pd.Timestamp | None:
         """The newest session stored; None when empty."""
         days = self.sessions()
         return days[-1] if len(days) else None
+
+    def changed_since(self, known_at: pd.Timestamp) -> pd.Timestamp | None:
+        """The earliest session of which a bar became known after `known_at` (UTC); None when none did."""
+        later = [("known_at", ">", known_at)]
+        days = [pq.read_table(path, columns=["session"], filters=later)["session"] for path in self._files()]
+        first = [pc.min(column).as_py() for column in days if len(column)]
+        return pd.Timestamp(min(first)) if first else None
 
     def content_hash(self) -> str:
         """sha256 over every file's name and bytes: equal stores have equal hashes."""
@@ -113,9 +119,7 @@ class BarStore:
             digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
-    def _stamped(
-        self, delivery: pd.DataFrame, known_at: pd.Timestamp, source: str, assumed: bool
-    ) -> pd.DataFrame:
+    def _stamped(self, delivery: pd.DataFrame, known_at: pd.Timestamp, source: str, assumed: bool) -> pd.DataFrame:
         if known_at.tzinfo is None:
             raise BadInput(f"known_at {known_at} has no zone.", "Pass an aware time, in UTC.")
         bars = conform(delivery)
@@ -140,9 +144,7 @@ class BarStore:
             ordered = rows.sort_values(["ticker", "session", "known_at"], kind="stable")
             table = pa.Table.from_pandas(ordered[list(COLUMNS)], schema=SCHEMA, preserve_index=False)
             plain = table.replace_schema_metadata(None)  # pandas' own would vary with its version
-            replace(
-                path, lambda draft: pq.write_table(plain, draft, compression="zstd"), self.root / ".aside"
-            )
+            replace(path, lambda draft: pq.write_table(plain, draft, compression="zstd"), self.root / ".aside")
         restated = int((news & known).sum())
         return AppendReport(int(news.sum()) - restated, restated, int((~news).sum()))
 
@@ -206,6 +208,4 @@ def _load(path: Path, tickers: Sequence[str] | None = None) -> pa.Table:
 
 def _frame(table: pa.Table) -> pd.DataFrame:
     """A table as bars, each ticker one shared string."""
-    return pd.DataFrame(
-        table.to_pandas(deduplicate_objects=True, date_as_object=False), columns=list(COLUMNS)
-    )
+    return pd.DataFrame(table.to_pandas(deduplicate_objects=True, date_as_object=False), columns=list(COLUMNS))
