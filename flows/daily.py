@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 import pandas as pd
-from evergreen.core.calendar import next_session, sessions
 from prefect import flow
-from tasks.drift import check_drift, profile_session, react_to_drift
 
+from evergreen.core.calendar import next_session, sessions
 from evergreen.errors import NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, stand
 from tasks.bars import ingest_bars, name_universe, require_accepted, snapshot_bars
+from tasks.drift import check_drift, profile_session, react_to_drift
 from tasks.features import build_features, find_changes, materialize_features
 from tasks.outcomes import score_universe, settle_outcomes
 from tasks.sessions import close_session, last_closed_session

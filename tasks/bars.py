@@ -7,13 +7,12 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from evergreen.core.calendar import sessions
 
 from evergreen.adapters.database import ledger, writing
+from evergreen.core.calendar import sessions
 from evergreen.errors import DeliveryBlocked
 from evergreen.workspace import workspace
 from tasks.decorators import effect
-
 
 BEFORE = pd.Timedelta(days=30)  # what a delivery's first bars are held against
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 import pandas as pd
-from evergreen.core.calendar import next_session, session_closes
 
 from evergreen.adapters.database import ledger, reading, writing
+from evergreen.core.calendar import next_session, session_closes
 from evergreen.workspace import workspace
 from tasks.decorators import effect
 
