@@ -38,7 +38,7 @@ def retrain(request_id: str | None = None, reason: str = "asked for by hand", ho
 
 
 def _train_and_judge(asked: RetrainRequest, horizon: int, seed: int, now: datetime) -> str:
-    made = make_training_set(asked, horizon)
+    made = make_training_set(asked, horizon, now)
     if read_rollout() is None:
         install_random_walk(asked, register_random_walk(asked, made, horizon, seed, now), now)
     output = run_training_notebook(asked, made, horizon, seed)

@@ -13,6 +13,7 @@ from evergreen.core.calendar import next_session, sessions, sessions_between
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.models import read_manifest
+from tasks.outcomes import features_at
 from tasks.requests import request_retrain
 from tasks.training import TrainingSet
 
@@ -36,9 +37,8 @@ class DriftFinding:
 @effect
 def calibrate_drift(version: str, made: TrainingSet) -> str:
     """Replay the drift statistic over the training history and keep it beside the model; says how it went."""
-    from evergreen.core.features import LOOKBACK
-
     from evergreen.core.drift import TooLittleHistory, calibrate, make_grid, session_counts
+    from evergreen.core.features import LOOKBACK
 
     at = workspace()
     manifest = read_manifest(at, version)
@@ -60,7 +60,7 @@ def profile_session(tickers: list[str], session: pd.Timestamp, data_version: str
     from evergreen.adapters import whylogs
 
     at = workspace()
-    features = at.features.read_online(tickers).at(session)
+    features = features_at(at, tickers, session)
     return str(whylogs.write(whylogs.profile(features, session, {"data_version": data_version}), at.settings.profiles))
 
 

@@ -48,16 +48,17 @@ def known_at(bars: pd.DataFrame, lookback: int) -> pd.Series:
 
 
 @effect
-def materialize_features(as_of: pd.Timestamp, now: datetime) -> None:
-    """Bring the online store up to `as_of`, and say so in the database, where the service looks."""
+def materialize_features(as_of: pd.Timestamp, now: datetime) -> int:
+    """Bring the online store up to `as_of`, and say so in the database, where the service looks.
+
+    Returns the number of rows moved.
+    """
     at = workspace()
-    for mark in at.features.materialize(session_closes(at.settings.calendar, pd.DatetimeIndex([as_of]))[0]):
-        done = ledger.Materialization(
-            view=mark.view,
-            watermark=mark.watermark,
-            session=f"{as_of:%Y-%m-%d}",
-            rows=mark.rows,
-            finished_at=now,
-        )
-        with writing(at.engine) as conn:
+    at.features.apply()
+    mark = at.features.materialize(session_closes(at.settings.calendar, pd.DatetimeIndex([as_of]))[0])
+    session = f"{as_of:%Y-%m-%d}"
+    with writing(at.engine) as conn:
+        for view, until in mark.until.items():
+            done = ledger.Materialization(view=view, watermark=until, session=session, rows=mark.moved, finished_at=now)
             ledger.record_materialization(conn, done)
+    return mark.moved

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import pandas as pd
-from evergreen.core.calendar import next_session
 
 from evergreen.adapters.database import evidence, reading, rollouts, writing
-from evergreen.workspace import workspace
+from evergreen.core.calendar import next_session
+from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.models import serving_manifest, universe_forecasts
 
@@ -22,12 +22,17 @@ def score_universe(tickers: list[str], as_of: pd.Timestamp, now: datetime) -> in
     if rollout is None:
         return 0
     serving = [version for version in (rollout.champion, rollout.challenger) if version]
-    online = at.features.read_online(tickers)
-    current = online.at(as_of)
+    current = features_at(at, tickers, as_of)
     made = pd.concat([universe_forecasts(version, current) for version in serving])
     with writing(at.engine) as conn:
         evidence.record_forecasts(conn, made.assign(session=as_of, made_at=now))
     return len(made)
+
+
+def features_at(at: Workspace, tickers: list[str], session: pd.Timestamp) -> pd.DataFrame:
+    """The online features of the tickers that stand at `session`, float32 [ticker x features]."""
+    online = at.features.read_online(tickers)
+    return online.features[online.as_of == session]
 
 
 @effect

@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
-from evergreen.core.calendar import session_closes
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from evergreen.adapters.database import ledger, writing
 from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.core.calendar import session_closes
 from evergreen.workspace import REPOSITORY, workspace
 from tasks.decorators import effect
 from tasks.models import read_manifest
@@ -33,22 +33,29 @@ class TrainingSet:
 
 
 @effect
-def make_training_set(asked: RetrainRequest, horizon: int) -> TrainingSet:
-    """Join features and labels as they were known at the request's session, through Feast."""
+def make_training_set(asked: RetrainRequest, horizon: int, now: datetime) -> TrainingSet:
+    """Join features and labels as they were known at `now`, through Feast."""
     from evergreen.core.labels import forward_return
     from evergreen.core.panel import training_frame, training_set_sha256
 
     at = workspace()
     as_of = pd.Timestamp(asked.as_of)
-    bars = at.bars.as_of(end=as_of)
+    known_at = pd.Timestamp(now)
+    bars = at.bars.as_of(known_at, end=as_of)
     labels = forward_return(bars, horizon)
     entities = labels.index.to_frame(index=False)
     entities["event_timestamp"] = session_closes(at.settings.calendar, pd.DatetimeIndex(entities["session"]))
-    frame = training_frame(at.features.training_frame(entities), labels)
+    frame = training_frame(_indexed(at.features.training_frame(entities, known_at)), labels)
     path = at.settings.runs / asked.id / "training_set.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(path, index=False)
     return TrainingSet(path, asked.data_version, asked.as_of, len(frame), training_set_sha256(frame))
+
+
+def _indexed(joined: pd.DataFrame) -> pd.DataFrame:
+    from evergreen.core.features import FEATURE_NAMES
+
+    return joined.set_index(["ticker", "session"])[list(FEATURE_NAMES)]
 
 
 @effect

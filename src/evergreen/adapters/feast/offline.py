@@ -51,9 +51,7 @@ class AsOfOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]
 class AsOfRetrievalJob(RetrievalJob):  # type: ignore[misc]
     """A retrieval that runs when its answer is asked for."""
 
-    def __init__(
-        self, run: Callable[[], pa.Table], full_names: bool, metadata: RetrievalMetadata | None
-    ) -> None:
+    def __init__(self, run: Callable[[], pa.Table], full_names: bool, metadata: RetrievalMetadata | None) -> None:
         super().__init__()
         self._run = run
         self._full_names = full_names

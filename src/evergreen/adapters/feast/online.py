@@ -58,9 +58,7 @@ class Progress:
 
     def record(self, view: str, rows: pd.DataFrame) -> None:
         """Note that `rows` are online now."""
-        marks = {
-            t: [str(event), str(created)] for t, event, created in rows[files.KEYS].itertuples(index=False)
-        }
+        marks = {t: [str(event), str(created)] for t, event, created in rows[files.KEYS].itertuples(index=False)}
         self.views[view] = self.views.get(view, {}) | marks
         aside = self.file.with_suffix(".tmp")
         aside.write_text(json.dumps(self.views))
@@ -68,9 +66,7 @@ class Progress:
 
     def watermark(self, moved: int = 0) -> Watermark:
         """How far the online store has come."""
-        newest = {
-            view: max(pd.Timestamp(at) for at, _ in marks.values()) for view, marks in self.views.items()
-        }
+        newest = {view: max(pd.Timestamp(at) for at, _ in marks.values()) for view, marks in self.views.items()}
         return Watermark(newest, moved)
 
 
@@ -94,9 +90,7 @@ def read(feast: Any, tickers: list[str]) -> OnlineFeatures:
     wanted = sorted(set(tickers))
     price, factors = _read_view(feast, "price", wanted), _read_view(feast, "alpha158", wanted)
     if price["event_timestamp"].to_dict() != factors["event_timestamp"].to_dict():
-        raise Unavailable(
-            "online prices and features stand at different sessions.", "Materialize, then read again."
-        )
+        raise Unavailable("online prices and features stand at different sessions.", "Materialize, then read again.")
     return OnlineFeatures(
         features=factors[list(FEATURE_NAMES)].astype(np.float32),
         close=price["close"].astype("float64"),
@@ -116,8 +110,7 @@ def _read_view(feast: Any, view: str, tickers: list[str]) -> pd.DataFrame:
     known = {t: answer for t, answer in zip(tickers, answers, strict=True) if answer[1]}
     index = pd.Index(list(known), name="ticker", dtype=object)
     columns = {
-        feature.name: [_python(values[feature.name]) for _, values in known.values()]
-        for feature in definition.features
+        feature.name: [_python(values[feature.name]) for _, values in known.values()] for feature in definition.features
     }
     moments = pd.Series([moment for moment, _ in known.values()], index=index, dtype="datetime64[us, UTC]")
     return pd.DataFrame(columns, index=index).assign(event_timestamp=moments)

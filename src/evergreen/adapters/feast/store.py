@@ -72,9 +72,7 @@ class Features:
             Broken: the registry is empty, which Feast would take for a store without views.
         """
         if self._registry.exists() and not self._registry.stat().st_size:
-            raise Broken(
-                f"{self._registry} is empty.", "Delete it and apply again: it holds definitions only."
-            )
+            raise Broken(f"{self._registry} is empty.", "Delete it and apply again: it holds definitions only.")
         mark, record = fingerprint(self.repo, self.root), self.root / "applied"
         with self._writing():
             if not self._online.exists():
@@ -132,6 +130,10 @@ class Features:
     def watermark(self) -> online.Watermark:
         """How far the online store has come."""
         return online.Progress(self._progress).watermark()
+
+    def tickers(self) -> list[str]:
+        """Every ticker that has online values, sorted."""
+        return sorted(online.Progress(self._progress).views.get("price", {}))
 
     def read_online(self, tickers: list[str]) -> online.OnlineFeatures:
         """All online values of `tickers` at once.

@@ -118,9 +118,7 @@ def trend(x: Array, at: At, first: int, windows: Windows) -> tuple[Array, Array,
 
 
 @compiled
-def extremes(
-    high: Array, low: Array, at: At, first: int, windows: Windows
-) -> tuple[Array, Array, Array, Array]:
+def extremes(high: Array, low: Array, at: At, first: int, windows: Windows) -> tuple[Array, Array, Array, Array]:
     """Highest high, lowest low, and the place of each: session of the window, from 1, the oldest if tied."""
     top = np.empty((len(windows), at.size - first))
     bottom = np.empty((len(windows), at.size - first))
