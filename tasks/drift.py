@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from evergreen.core.drift import Counts, DriftCheck, Standing, TooLittleHistory
 
 
+CALIBRATION = "calibration.npz"
+COUNTS = "counts.npz"
+
+
 @dataclass(frozen=True)
 class DriftFinding:
     """What a session's drift check found about the champion `version`, and what should follow."""
@@ -47,11 +51,20 @@ def calibrate_drift(version: str, made: TrainingSet) -> str:
     calibration = calibrate(counts, memory=LOOKBACK)
     if isinstance(calibration, TooLittleHistory):
         return calibration.sentence
-    folder = at.model_folder(version)
-    (folder / "drift_calibration.npz").write_bytes(calibration.to_bytes())
     tail = counts.upto(counts.sessions[-1], calibration.windows.span)
-    (folder / "drift_counts.npz").write_bytes(tail.to_bytes())
+    _keep_calibration(at, version, {CALIBRATION: calibration.to_bytes(), COUNTS: tail.to_bytes()})
     return f"{len(calibration.null)} windows ({calibration.method}) over {len(counts.sessions)} sessions"
+
+
+def _keep_calibration(at: Workspace, version: str, files: dict[str, bytes]) -> None:
+    """Beside the model in MLflow and, for the daily check, at hand."""
+    folder = at.settings.calibrations / version
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    with reading(at.engine) as conn:
+        run_id = ledger.read_model_version(conn, at.settings.model_name, version).run_id
+    at.tracking.attach(run_id, [folder / name for name in files], "drift")
 
 
 @effect
@@ -73,7 +86,7 @@ def check_drift(session: pd.Timestamp) -> DriftFinding | None:
     if rollout is None or not _ends_week(at, session):
         return None
     version = rollout.champion
-    if not (at.model_folder(version) / "drift_calibration.npz").exists():
+    if not (at.settings.calibrations / version / CALIBRATION).exists():
         return _unmonitored(version, session)
     return _judge(at, version, session)
 
@@ -91,7 +104,7 @@ def _unmonitored(version: str, session: pd.Timestamp) -> DriftFinding:
 def _judge(at: Workspace, version: str, session: pd.Timestamp) -> DriftFinding:
     from evergreen.core.drift import Calibration, Outcome, Signs, cause, check, verdict
 
-    calibration = Calibration.from_bytes((at.model_folder(version) / "drift_calibration.npz").read_bytes())
+    calibration = Calibration.from_bytes((at.settings.calibrations / version / CALIBRATION).read_bytes())
     found = check(calibration, _counts(at, version, session), session)
     past = _past_checks(at, version, session)
     judged = verdict(past, found, _sessions_since_reset(at, session))
@@ -115,7 +128,7 @@ def _counts(at: Workspace, version: str, session: pd.Timestamp) -> Counts:
     from evergreen.adapters import whylogs
     from evergreen.core.drift import Counts, join
 
-    history = Counts.from_bytes((at.model_folder(version) / "drift_counts.npz").read_bytes())
+    history = Counts.from_bytes((at.settings.calibrations / version / COUNTS).read_bytes())
     first = next_session(at.settings.calendar, history.sessions[-1])
     lived = list(sessions(at.settings.calendar, first, session))
     return join([history, *whylogs.stored_counts(at.settings.profiles, lived, history.grid)])
@@ -151,9 +164,8 @@ def _sessions_since_reset(at: Workspace, session: pd.Timestamp) -> int | None:
 
 def realized_skill(at: Workspace, version: str) -> Standing:
     """Whether a version still does what its walk-forward record promised, against the random walk."""
-    from evergreen.core.metrics import session_losses
-
     from evergreen.core.drift import SkillTest
+    from evergreen.core.metrics import session_losses
     from tasks.gate import walk_forward_record
 
     record = walk_forward_record(at, version).set_index(["ticker", "session"])

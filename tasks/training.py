@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,16 +81,30 @@ def run_training_notebook(asked: RetrainRequest, made: TrainingSet, horizon: int
         parameters,
         executed,
         timeout=NOTEBOOK_TIMEOUT,
-        on_progress=lambda share: update_progress_artifact(progress, progress=100 * share),
+        on_progress=lambda done, cells: update_progress_artifact(progress, progress=100 * done / cells),
     )
     return output
 
 
 @effect
+def register_random_walk(asked: RetrainRequest, made: TrainingSet, horizon: int, seed: int, now: datetime) -> str:
+    """Log and register the random walk with the evidence any model has; returns its version."""
+    from evergreen.core.training import TrainingConfig
+
+    run_id = workspace().tracking.log_random_walk(
+        pd.read_parquet(made.path),
+        TrainingConfig(horizon=horizon, seed=seed),
+        made.path.parent / "random_walk",
+        asked.as_of,
+        made.data_version,
+        {"request_id": f"{asked.id}-random-walk", "commit": commit()},
+    )
+    return keep_version(asked, run_id, now)
+
+
+@effect
 def register_trained(asked: RetrainRequest, output: Path, now: datetime) -> str:
     """Attach the executed notebook to its MLflow run, register the model and fetch it back; returns the version."""
-    import json
-
     from evergreen.adapters.papermill import to_html
 
     at = workspace()

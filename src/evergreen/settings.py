@@ -62,6 +62,11 @@ class Settings(BaseModel):
         return self.home.resolve() / "profiles"
 
     @property
+    def calibrations(self) -> Path:
+        """What drift looks like when nothing drifts, one folder per model version."""
+        return self.home.resolve() / "calibrations"
+
+    @property
     def models(self) -> Path:
         """Verified local copies of registered models, one folder per version."""
         return self.home.resolve() / "models"

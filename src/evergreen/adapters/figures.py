@@ -38,9 +38,7 @@ def skill_over_time(oos: pd.DataFrame, folds: pd.DataFrame) -> Figure:
     _cumulative(upper, rank_ic(rows["forecast"], rows["label"]).fillna(0.0), GREEN)
     upper.set_title("Cumulative RankIC: rises where the order of the stocks was forecast", loc="left")
     _cumulative(lower, gain, BLUE)
-    lower.set_title(
-        "Cumulative gain r over the random walk: falls where saying nothing was better", loc="left"
-    )
+    lower.set_title("Cumulative gain r over the random walk: falls where saying nothing was better", loc="left")
     for axes in (upper, lower):
         for start in folds["test_start"]:
             axes.axvline(start, color=QUIET, linewidth=0.5, alpha=0.6)

@@ -38,9 +38,7 @@ def facts(model: ModelFolder) -> dict[str, str]:
     } | {HASH_TAG + name: value for name, value in sha256s(model.path).items()}
 
 
-def log_run(
-    client: MlflowClient, uri: str, run: Run, model: ModelFolder, params: Mapping[str, object]
-) -> None:
+def log_run(client: MlflowClient, uri: str, run: Run, model: ModelFolder, params: Mapping[str, object]) -> None:
     """Parameters, metrics, figures, files, and last the native Booster, which ends the run."""
     run_id = run.info.run_id
     client.log_batch(

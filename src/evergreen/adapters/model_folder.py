@@ -64,9 +64,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
         oos = pd.read_parquet(folder / OOS)
         metrics = json.loads((folder / METRICS).read_text())
     except (OSError, ValueError) as error:
-        raise Broken(
-            f"the model folder {folder} cannot be read: {error}.", "Train or download it again."
-        ) from None
+        raise Broken(f"the model folder {folder} cannot be read: {error}.", "Train or download it again.") from None
     load_verified(folder / MODEL, manifest.model_sha256)
     return ModelFolder(folder, manifest, oos, metrics)
 

@@ -52,14 +52,10 @@ def dm_test(r: ArrayLike) -> DieboldMariano:
     """
     values = np.asarray(r, dtype=float)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise BadInput(
-            "the test needs at least two finite values, one per session.", "Look for gaps in the losses."
-        )
+        raise BadInput("the test needs at least two finite values, one per session.", "Look for gaps in the losses.")
     T = len(values)
     B = max(1, math.floor(0.4 * T ** (2 / 3)))
-    cosines = (
-        fft.dct(values - values.mean(), type=2)[1 : B + 1] / 2
-    )  # sum_t r_t cos(...): scipy's DCT-II is twice it
+    cosines = fft.dct(values - values.mean(), type=2)[1 : B + 1] / 2  # sum_t r_t cos(...): scipy's DCT-II is twice it
     standard_error = math.sqrt(float(np.mean(2.0 / T * cosines**2)) / T)
     return _inference(T, float(values.mean()), standard_error, B)
 
@@ -71,9 +67,7 @@ def scale(r: ArrayLike) -> float:
 
 
 def _inference(sessions: int, mean: float, standard_error: float, dof: int) -> DieboldMariano:
-    statistic = (
-        mean / standard_error if standard_error > 0 else math.copysign(math.inf, mean) if mean else 0.0
-    )
+    statistic = mean / standard_error if standard_error > 0 else math.copysign(math.inf, mean) if mean else 0.0
     half = standard_error * float(stats.t.ppf(0.90, dof))
     return DieboldMariano(
         sessions=sessions,

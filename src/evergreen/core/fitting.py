@@ -119,9 +119,7 @@ def _early_stopped(panel: Panel, fit_rows: slice, tail_rows: slice, config: Trai
     dataset = _dataset(panel, fit_rows, config)
     tail = lgb.Dataset(panel.matrix[tail_rows], panel.label[tail_rows], reference=dataset)
     stop_early = lgb.early_stopping(config.patience, verbose=False)
-    return lgb.train(
-        _parameters(config, fit_rows), dataset, config.rounds, valid_sets=[tail], callbacks=[stop_early]
-    )
+    return lgb.train(_parameters(config, fit_rows), dataset, config.rounds, valid_sets=[tail], callbacks=[stop_early])
 
 
 def _dataset(panel: Panel, rows: slice, config: TrainingConfig) -> lgb.Dataset:

@@ -93,9 +93,7 @@ def _judge(
     covered = _coverage(pairs, coverage)
     reasons = _refusals(pairs, contest, floor, covered, against_random_walk)
     spent = spent_alpha(alpha, tried)
-    champion_rank_ic, challenger_rank_ic = (
-        _rank_ic(rows[name], rows["label"]) for name in ("champion", "challenger")
-    )
+    champion_rank_ic, challenger_rank_ic = (_rank_ic(rows[name], rows["label"]) for name in ("champion", "challenger"))
     return Verdict(
         admitted=not reasons,
         better=not reasons and contest.test.p_better < spent,
@@ -184,9 +182,7 @@ def _rank_ic(forecast: pd.Series, label: pd.Series) -> RankIC | None:
 
 
 def _common(champion: pd.DataFrame | None, challenger: pd.DataFrame, gate_sessions: int) -> pd.DataFrame:
-    keep = [
-        name for name in ("ticker", "session", "forecast", "label", "lower", "upper") if name in challenger
-    ]
+    keep = [name for name in ("ticker", "session", "forecast", "label", "lower", "upper") if name in challenger]
     pairs = challenger.loc[np.isfinite(challenger["label"]), keep].rename(columns={"forecast": "challenger"})
     if champion is None:
         pairs = pairs.assign(champion=0.0)
@@ -194,11 +190,7 @@ def _common(champion: pd.DataFrame | None, challenger: pd.DataFrame, gate_sessio
         theirs = champion[["ticker", "session", "forecast"]].rename(columns={"forecast": "champion"})
         pairs = pairs.merge(theirs, on=["ticker", "session"], validate="one_to_one")
     window = np.sort(pairs["session"].unique())[-gate_sessions:]
-    return (
-        pairs[pairs["session"].isin(window)]
-        .assign(zero=0.0)
-        .sort_values(["session", "ticker"], ignore_index=True)
-    )
+    return pairs[pairs["session"].isin(window)].assign(zero=0.0).sort_values(["session", "ticker"], ignore_index=True)
 
 
 def _undecided(sessions: int, min_sessions: int, tried: int, alpha: float) -> Verdict:

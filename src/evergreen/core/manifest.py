@@ -56,9 +56,7 @@ class Manifest:
         known = {each.name for each in fields(cls)}
         if values.keys() != known:
             odd = ", ".join(sorted(values.keys() ^ known))
-            raise Broken(
-                f"manifest fields missing or unknown: {odd}.", "Download the version again from the registry."
-            )
+            raise Broken(f"manifest fields missing or unknown: {odd}.", "Download the version again from the registry.")
         try:
             return cls(**_as_tuples(values))
         except (TypeError, ValueError) as error:

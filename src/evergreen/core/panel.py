@@ -85,9 +85,7 @@ def labelled_panel(training_set: pd.DataFrame) -> Panel:
     if known.empty:
         raise BadInput("no row of the training set has a label.", "Bring sessions older than the horizon.")
     if known.duplicated(list(KEYS)).any():
-        raise BadInput(
-            "the training set repeats a ticker and session.", "Join one state of features and labels."
-        )
+        raise BadInput("the training set repeats a ticker and session.", "Join one state of features and labels.")
     sessions, first_row = np.unique(known["session"].to_numpy(), return_index=True)
     return Panel(
         matrix=np.ascontiguousarray(known[list(names)].to_numpy(dtype=np.float32)),
@@ -104,9 +102,7 @@ def _feature_names(training_set: pd.DataFrame) -> tuple[str, ...]:
     names = tuple(str(name) for name in training_set.columns if name not in {*KEYS, LABEL})
     if missing or not names:
         lacking = ", ".join(sorted(missing)) or "feature columns"
-        raise BadInput(
-            f"the training set lacks {lacking}.", "Build it with training_frame(features, labels)."
-        )
+        raise BadInput(f"the training set lacks {lacking}.", "Build it with training_frame(features, labels).")
     return names
 
 

@@ -50,9 +50,7 @@ def walk_forward(
             f"not {max(min_train, 1)}.",
             "Bring a longer history, or ask for fewer or shorter folds.",
         )
-    return [
-        Fold(sessions[: start - horizon - embargo], sessions[start : start + test_size]) for start in starts
-    ]
+    return [Fold(sessions[: start - horizon - embargo], sessions[start : start + test_size]) for start in starts]
 
 
 def purged_tail(

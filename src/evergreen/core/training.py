@@ -180,9 +180,7 @@ def evaluate(oos: pd.DataFrame) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
-def _judged(
-    panel: Panel, fit: Fit, start: int, residuals: NDArray[np.float64], config: TrainingConfig
-) -> pd.DataFrame:
+def _judged(panel: Panel, fit: Fit, start: int, residuals: NDArray[np.float64], config: TrainingConfig) -> pd.DataFrame:
     """Forecasts of one test window; its residuals are added to `residuals` for the windows after it."""
     stop = start + config.test_size
     tail = panel.rows(fit.tail_start, fit.tail_start + config.validation_size)
@@ -217,9 +215,7 @@ def _fold_row(train_sessions: pd.DatetimeIndex, frame: pd.DataFrame) -> dict[str
 
 def _importance(fit: Fit, panel: Panel) -> pd.Series:
     gain = fit.booster.feature_importance("gain")
-    return pd.Series(gain, index=list(panel.feature_names), name="gain").sort_values(
-        ascending=False, kind="stable"
-    )
+    return pd.Series(gain, index=list(panel.feature_names), name="gain").sort_values(ascending=False, kind="stable")
 
 
 def _golden_inputs(panel: Panel) -> NDArray[np.float32]:

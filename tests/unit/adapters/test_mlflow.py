@@ -36,9 +36,7 @@ def client(tracking: Tracking) -> mlflow.MlflowClient:
 
 def test_log_training__records_what_a_person_asks_for(tracking, model_folder):
     (model_folder / "figures" / "one.png").write_bytes(b"png")
-    run_id = tracking.log_training(
-        model_folder, {"horizon": 1, "tickers": ["A", "B"]}, {"commit": "abc"}, "named"
-    )
+    run_id = tracking.log_training(model_folder, {"horizon": 1, "tickers": ["A", "B"]}, {"commit": "abc"}, "named")
     run = client(tracking).get_run(run_id)
     model = read_model_folder(model_folder)
     assert (run.info.status, run.info.run_name) == ("FINISHED", "named")
@@ -65,9 +63,7 @@ def test_log_training__a_run_left_unfinished_is_replaced(tracking, model_folder)
     assert client(tracking).get_run(dead.info.run_id).info.lifecycle_stage == "deleted"
 
 
-def test_log_training__leaves_address_and_working_directory_alone(
-    tracking, model_folder, tmp_path, monkeypatch
-):
+def test_log_training__leaves_address_and_working_directory_alone(tracking, model_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = mlflow.get_tracking_uri()
     tracking.register("other", tracking.log_training(model_folder, {}, {}), {})
@@ -111,9 +107,7 @@ def test_aliases__move_vanish_and_come_as_text(tracking, version, model_folder):
         tracking.set_alias(NAME, "champion", "999")
 
 
-def test_download__brings_the_registered_bytes_and_repairs_a_damaged_copy(
-    tracking, version, model_folder, tmp_path
-):
+def test_download__brings_the_registered_bytes_and_repairs_a_damaged_copy(tracking, version, model_folder, tmp_path):
     target = tracking.download(NAME, version, tmp_path / "models" / version)
     assert sha256s(target) == sha256s(model_folder)
     (target / "model.txt").write_text("damaged")
@@ -140,9 +134,7 @@ def test_attach__adds_files_to_the_run(tracking, version, tmp_path):
     run_id = tracking.find_run("r1")
     (tmp_path / "executed.ipynb").write_text("{}")
     tracking.attach(run_id, [tmp_path / "executed.ipynb"])
-    assert [each.path for each in client(tracking).list_artifacts(run_id, "notebook")] == [
-        "notebook/executed.ipynb"
-    ]
+    assert [each.path for each in client(tracking).list_artifacts(run_id, "notebook")] == ["notebook/executed.ipynb"]
 
 
 def test_log_random_walk__is_registered_like_any_model(tracking, small_training_set, tmp_path):
@@ -175,9 +167,7 @@ def test_connect__first_start_by_several_processes_at_once(tmp_path):
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     code = f"from evergreen.adapters.mlflow import Tracking; print(Tracking({uri!r}).find_run('none'))"
     started = [
-        subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
     ended = [(process.communicate(), process.returncode) for process in started]

@@ -96,10 +96,7 @@ def test_compare__only_the_last_common_sessions_count():
         forecast=challenger["forecast"].where(challenger["session"].isin(window), 1.0),
     )
     shorter = champion[champion["session"] <= window[-1]].iloc[::-1]
-    assert (
-        compare(shorter, spoiled, gate_sessions=150).test
-        == compare(champion, challenger, gate_sessions=150).test
-    )
+    assert compare(shorter, spoiled, gate_sessions=150).test == compare(champion, challenger, gate_sessions=150).test
     assert compare(champion, challenger).sessions == 250
 
 

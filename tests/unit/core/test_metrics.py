@@ -15,9 +15,7 @@ SESSIONS = pd.bdate_range("2020-01-01", periods=30)
 
 def panel(seed: int, tickers: int = 7) -> tuple[pd.Series, pd.Series]:
     rng = np.random.default_rng(seed)
-    index = pd.MultiIndex.from_product(
-        [[f"T{i}" for i in range(tickers)], SESSIONS], names=["ticker", "session"]
-    )
+    index = pd.MultiIndex.from_product([[f"T{i}" for i in range(tickers)], SESSIONS], names=["ticker", "session"])
     label = pd.Series(rng.standard_t(4, len(index)) * 0.02, index=index)
     forecast = pd.Series((0.1 * label + rng.normal(0, 0.01, len(index))).round(3), index=index)
     label[rng.random(len(index)) < 0.2] = np.nan
@@ -31,8 +29,7 @@ def test_correlations__equal_scipy_session_by_session(measure, oracle, seed):
     forecast, label = panel(seed)
     both = pd.DataFrame({"x": forecast, "y": label}).dropna()
     expected = [
-        oracle(rows["x"], rows["y"])[0] if len(rows) > 1 else np.nan
-        for _, rows in both.groupby(level="session")
+        oracle(rows["x"], rows["y"])[0] if len(rows) > 1 else np.nan for _, rows in both.groupby(level="session")
     ]
     assert measure(forecast, label).to_numpy() == pytest.approx(np.array(expected), abs=1e-9, nan_ok=True)
 

@@ -42,9 +42,7 @@ def test_walk_forward__tests_are_consecutive_and_end_with_the_last_session(
 
 
 @given(**shapes)
-def test_walk_forward__training_expands_from_the_first_session(
-    folds, test_size, horizon, embargo, first_train
-):
+def test_walk_forward__training_expands_from_the_first_session(folds, test_size, horizon, embargo, first_train):
     sessions, made_folds = made(folds, test_size, horizon, embargo, first_train)
     assert [len(fold.train) for fold in made_folds] == [first_train + i * test_size for i in range(folds)]
     assert all(fold.train[0] == sessions[0] for fold in made_folds)

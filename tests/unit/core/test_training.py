@@ -151,9 +151,7 @@ def test_train__an_unusable_training_set_is_refused(training_set, small_config, 
         train(spoil(training_set), small_config)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"leaf_share": 0.0}, {"label_clip": 0.5}, {"interval": 1.5}, {"rounds": 0}]
-)
+@pytest.mark.parametrize("wrong", [{"leaf_share": 0.0}, {"label_clip": 0.5}, {"interval": 1.5}, {"rounds": 0}])
 def test_training_config__out_of_range_is_refused(wrong):
     with pytest.raises(BadInput):
         TrainingConfig(**wrong)
