@@ -36,6 +36,7 @@ class TrainingSet:
 @effect
 def make_training_set(asked: RetrainRequest, horizon: int, now: datetime) -> TrainingSet:
     """Join features and labels as they were known at `now`, through Feast."""
+    from evergreen.core.features import FEATURE_NAMES
     from evergreen.core.labels import forward_return
     from evergreen.core.panel import training_frame, training_set_sha256
 
@@ -44,19 +45,14 @@ def make_training_set(asked: RetrainRequest, horizon: int, now: datetime) -> Tra
     known_at = pd.Timestamp(now)
     bars = at.bars.as_of(known_at, end=as_of)
     labels = forward_return(bars, horizon)
-    entities = labels.index.to_frame(index=False)
+    entities = labels.index.to_frame()
     entities["event_timestamp"] = session_closes(at.settings.calendar, pd.DatetimeIndex(entities["session"]))
-    frame = training_frame(_indexed(at.features.training_frame(entities, known_at)), labels)
+    features = at.features.training_frame(entities, known_at)[list(FEATURE_NAMES)]
+    frame = training_frame(features, labels)
     path = at.settings.runs / asked.id / "training_set.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(path, index=False)
     return TrainingSet(path, asked.data_version, asked.as_of, len(frame), training_set_sha256(frame))
-
-
-def _indexed(joined: pd.DataFrame) -> pd.DataFrame:
-    from evergreen.core.features import FEATURE_NAMES
-
-    return joined.set_index(["ticker", "session"])[list(FEATURE_NAMES)]
 
 
 @effect
