@@ -28,6 +28,8 @@ price = FeatureView(
         Field(name="close", dtype=Float64, description="Raw close of the session."),
         Field(name="factor", dtype=Float64, description="Adjusted price = close * factor."),
         Field(name="session", dtype=String, description="The trading date, YYYY-MM-DD."),
+        # Feast's SQLite store keeps event times in local time: wrong for a reader in another time zone.
+        Field(name="closed_at", dtype=String, description="The session's close in UTC, ISO 8601."),
     ],
     source=price_rows,
     ttl=REACH,

@@ -17,7 +17,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from evergreen.errors import Conflict
+from evergreen.errors import Conflict, NotFound
 
 KEYS = ["ticker", "event_timestamp", "created"]
 _ORDER = [("event_timestamp", "ascending"), ("ticker", "ascending"), ("created", "ascending")]
@@ -46,7 +46,11 @@ def read(
     until: pd.Timestamp | None = None,
     known_at: pd.Timestamp | None = None,
 ) -> pa.Table:
-    """Rows of events in [after, until] created by `known_at`, all versions, KEYS first."""
+    """Rows of events in [after, until] created by `known_at`, all versions, KEYS first.
+
+    Raises:
+        NotFound: nothing was ever written there.
+    """
     keep = ds.scalar(True)
     if after is not None:
         keep &= ds.field("event_timestamp") >= pa.scalar(after, _INSTANT)
@@ -56,6 +60,8 @@ def read(
         keep &= ds.field("created") <= pa.scalar(known_at, _INSTANT)
     rest = [name for name in columns if name not in KEYS]
     files = sorted(str(path) for path in folder.glob("year=*.parquet"))
+    if not files:
+        raise NotFound(f"no feature rows in {folder}.", "Ingest bars and write their features first.")
     return ds.dataset(files, format="parquet").to_table(columns=[*KEYS, *rest], filter=keep)
 
 
@@ -96,7 +102,7 @@ def _repeats(rows: pa.Table, file: Path) -> NDArray[np.bool_]:
     if clash.size:
         where = {name: rows[name][int(clash[0])].as_py() for name in KEYS}
         raise Conflict(
-            f"{file.parent.name} of {where['ticker']} at {where['event_timestamp']} is stored with other values.",
+            f"{file.parent.name} of {where['ticker']} at {where['event_timestamp']} is stored otherwise.",
             f"A correction needs a known_at of its own, later than {where['created']}.",
         )
     return same

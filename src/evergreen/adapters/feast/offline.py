@@ -21,7 +21,7 @@ from feast.repo_config import FeastConfigBaseModel
 from numpy.typing import NDArray
 
 from evergreen.adapters.feast import files
-from evergreen.errors import BadInput, NotFound
+from evergreen.errors import BadInput
 
 # `seen` is when a row could first be seen: at its event, or also not before it was created.
 _JOIN = """
@@ -154,10 +154,7 @@ def _names_by_view(feature_refs: list[str]) -> dict[str, list[str]]:
 
 
 def _folder(store: AsOfOfflineStoreConfig, source: Any) -> Path:
-    folder = Path(store.root) / str(source.path)
-    if not any(folder.glob("year=*.parquet")):
-        raise NotFound(f"no feature rows in {folder}.", "Ingest bars and write their features first.")
-    return folder
+    return Path(store.root) / str(source.path)
 
 
 def _period(

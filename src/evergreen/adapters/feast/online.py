@@ -29,8 +29,9 @@ class Watermark:
 class OnlineFeatures:
     """Online values by ticker, sorted; tickers that have none are left out.
 
-    `features` is float32 [ticker x 158]; `close` is raw, `close * factor` adjusted; `as_of` is the session the
-    values belong to, `event_timestamp` its close in UTC. Feast enforces no TTL online: the caller judges the age.
+    `features` is float32 [ticker x 158]; `close` is raw, `close * factor` adjusted; `as_of` is the session
+    the values belong to, `event_timestamp` its close in UTC. Feast enforces no TTL online: the caller judges
+    the age.
     """
 
     features: pd.DataFrame
@@ -96,7 +97,7 @@ def read(feast: Any, tickers: list[str]) -> OnlineFeatures:
         close=price["close"].astype("float64"),
         factor=price["factor"].astype("float64"),
         as_of=price["session"].astype("datetime64[us]").rename("as_of"),
-        event_timestamp=price["event_timestamp"],
+        event_timestamp=price["closed_at"].astype("datetime64[us, UTC]").rename("event_timestamp"),
     )
 
 

@@ -44,12 +44,13 @@ def store_config(repo: Path, root: Path, known_at: pd.Timestamp | None = None) -
     from feast.repo_config import RepoConfig
 
     file = repo / "feature_store.yaml"
+    text = _read(file).replace(_PLACE, str(root))
     try:
-        raw = yaml.safe_load(file.read_text().replace(_PLACE, str(root)))
+        raw = yaml.safe_load(text)
         if known_at is not None:
             raw["offline_store"]["known_at"] = known_at.to_pydatetime()
         config = RepoConfig(**raw)
-    except (OSError, yaml.YAMLError, TypeError, KeyError, ValueError) as error:
+    except (yaml.YAMLError, TypeError, KeyError, ValueError) as error:
         raise UnreadableFile(f"{file} cannot be used: {error}.", "Restore it from the repository.") from None
     config.repo_path = root
     return config
@@ -77,10 +78,21 @@ def declared(repo: Path) -> list[Any]:
 
 
 def fingerprint(repo: Path, root: Path) -> str:
-    """A hash that moves when the definitions, the factors behind them or the place do."""
+    """A hash that moves when the definitions, the factors behind them or the place do.
+
+    Raises:
+        UnreadableFile: a file of `repo` is missing.
+    """
     from evergreen.core.features import FACTORS
 
     digest = hashlib.sha256(f"{root}{FACTORS}".encode())
     for name in ("feature_store.yaml", *(f"{module}.py" for module in _MODULES)):
-        digest.update((repo / name).read_bytes())
+        digest.update(_read(repo / name).encode())
     return digest.hexdigest()
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError as error:
+        raise UnreadableFile(f"{file} cannot be read: {error}.", "Restore it from the repository.") from None

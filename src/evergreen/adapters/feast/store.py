@@ -60,6 +60,7 @@ class Features:
             close=prices["close"].to_numpy("float64"),
             factor=prices["factor"].to_numpy("float64"),
             session=keys["session"].dt.strftime("%Y-%m-%d"),
+            closed_at=keys["event_timestamp"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
         wide = pd.concat([keys.drop(columns="session"), features.reset_index(drop=True)], axis=1)
         with self._writing():
@@ -98,7 +99,7 @@ class Features:
         A row sees the newest event at or before its `event_timestamp`, if within the view's TTL.
 
         Args:
-            entity: `ticker`, `event_timestamp` (UTC) and whatever is to be carried along; order and index stay.
+            entity: `ticker`, `event_timestamp` (UTC) and whatever is to be carried along; order, index stay.
             as_known_at: versions created after this moment do not exist. None: all do.
             known_within: a row also sees only versions created within this time of its `event_timestamp`, so
                 that a later restatement does not reach back into training. Keep it shorter than a session.
@@ -106,6 +107,7 @@ class Features:
         Raises:
             NotFound: no features were ever written.
         """
+        self.apply()
         store = self._feast if as_known_at is None else self._store(as_known_at)
         moments = entity["event_timestamp"].astype("datetime64[us, UTC]")
         seen_at = moments if known_within is None else moments + known_within
@@ -120,10 +122,14 @@ class Features:
     def materialize(self, until: pd.Timestamp) -> online.Watermark:
         """Bring the online store up to the events at or before `until` (UTC).
 
-        Only what is newer than what a ticker has online is moved: an older event never replaces a newer one, a
-        later version of the same event does, and repeating a call changes nothing. Events older than the TTL at
-        `until` stay behind.
+        Only what is newer than what a ticker has online is moved: an older event never replaces a newer one,
+        a later version of the same event does, and repeating a call changes nothing. Events older than the
+        TTL at `until` stay behind.
+
+        Raises:
+            NotFound: no features were ever written.
         """
+        self.apply()
         with self._writing(), quiet():
             return online.materialize(self._feast, self.root, online.Progress(self._progress), until)
 
