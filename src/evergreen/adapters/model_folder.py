@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -87,5 +87,5 @@ def _metrics(training: Training) -> dict[str, Any]:
         "metrics": training.metrics,
         "folds": folds,
         "importance": training.importance.to_dict(),
-        "config": asdict(training.config),
+        "config": training.config.as_dict(),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import lightgbm as lgb
 import numpy as np
@@ -61,6 +61,10 @@ class TrainingConfig:
     interval_sessions: int = 60
     seed: int = 7
     num_threads: int = 1
+
+    def as_dict(self) -> dict[str, float]:
+        """Names and values, as logged with a run."""
+        return asdict(self)
 
     def __post_init__(self) -> None:
         shares = (self.leaf_share, self.feature_fraction, self.bagging_fraction, self.interval)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.core.booster import from_text, predict, sha256, to_text
-from evergreen.core.diebold_mariano import dm_test
+from evergreen.core.evaluation import evaluate
 from evergreen.core.fitting import (
     Fit,
     Fitter,
@@ -21,7 +20,6 @@ from evergreen.core.fitting import (
     forecast_sessions,
 )
 from evergreen.core.manifest import Manifest, nullable
-from evergreen.core.metrics import ic, icir, rank_ic, relative_difference, session_losses, skill
 from evergreen.core.panel import Panel, labelled_panel, training_frame, training_set_sha256
 from evergreen.core.splits import walk_forward
 
@@ -150,37 +148,9 @@ def _walk(
     )
 
 
-def evaluate(oos: pd.DataFrame) -> dict[str, float | None]:
-    """Metrics of out-of-sample rows (ticker, session, forecast, label, lower, upper); None where undefined.
-
-    `gain` is mean r against the random walk (see `relative_difference`) with one-sided 90 % bounds,
-    `p_better` the one-sided p of that gain, `coverage` the share of labels inside their interval.
-    """
-    rows = oos.set_index(["ticker", "session"])
-    forecast, label = rows["forecast"], rows["label"]
-    losses, zero = session_losses(forecast, label), session_losses(forecast * 0.0, label)
-    gain = dm_test(relative_difference(zero, losses))
-    pearson, spearman = ic(forecast, label), rank_ic(forecast, label)
-    values = {
-        "loss": float(losses.mean()),
-        "loss_random_walk": float(zero.mean()),
-        "skill": skill(losses, zero),
-        "ic": float(pearson.mean()),
-        "icir": icir(pearson),
-        "rank_ic": float(spearman.mean()),
-        "rank_icir": icir(spearman),
-        "gain": gain.mean,
-        "gain_lower90": gain.lower90,
-        "gain_upper90": gain.upper90,
-        "p_better": gain.p_better,
-        "coverage": float(label.between(rows["lower"], rows["upper"]).mean()),
-        "sessions": float(len(losses)),
-        "rows": float(len(rows)),
-    }
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
-
-
-def _judged(panel: Panel, fit: Fit, start: int, residuals: NDArray[np.float64], config: TrainingConfig) -> pd.DataFrame:
+def _judged(
+    panel: Panel, fit: Fit, start: int, residuals: NDArray[np.float64], config: TrainingConfig
+) -> pd.DataFrame:
     """Forecasts of one test window; its residuals are added to `residuals` for the windows after it."""
     stop = start + config.test_size
     tail = panel.rows(fit.tail_start, fit.tail_start + config.validation_size)
@@ -215,7 +185,9 @@ def _fold_row(train_sessions: pd.DatetimeIndex, frame: pd.DataFrame) -> dict[str
 
 def _importance(fit: Fit, panel: Panel) -> pd.Series:
     gain = fit.booster.feature_importance("gain")
-    return pd.Series(gain, index=list(panel.feature_names), name="gain").sort_values(ascending=False, kind="stable")
+    return pd.Series(gain, index=list(panel.feature_names), name="gain").sort_values(
+        ascending=False, kind="stable"
+    )
 
 
 def _golden_inputs(panel: Panel) -> NDArray[np.float32]:
