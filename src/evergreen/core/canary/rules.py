@@ -1,0 +1,106 @@
+"""What the canary's evidence means: when it promotes, when it rolls back, when it gives up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evergreen.core.canary.betting import Floats, wealth
+from evergreen.errors import BadInput
+
+MAX_DEFAULT_MARGIN = 0.10
+WILD = 3.0
+
+
+class Decision(Enum):
+    """What a canary says after a session. All but `CONTINUE` are final."""
+
+    CONTINUE = "continue"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """All that is fixed before the first session; `scale` and `margin` in units of r.
+
+    Raises:
+        BadInput: a value outside its range.
+    """
+
+    scale: float
+    margin: float
+    alpha_promote: float = 0.05
+    alpha_rollback: float = 0.10
+    t_min: int = 8
+    t_max: int = 60
+
+    def __post_init__(self) -> None:
+        usable = {
+            "scale": 0 < self.scale < np.inf,
+            "margin": 0 <= self.margin < 2,
+            "alpha_promote": 0 < self.alpha_promote < 1,
+            "alpha_rollback": 0 < self.alpha_rollback < 1,
+            "t_min": self.t_min >= 1,
+            "t_max": self.t_max >= self.t_min,
+        }
+        for name, fine in usable.items():
+            if not fine:
+                raise BadInput(
+                    f"canary rule {name} = {getattr(self, name)} cannot be used.",
+                    "Alphas lie within (0, 1), the margin within [0, 2), and 1 <= t_min <= t_max.",
+                )
+
+
+def default_margin(scale: float) -> float:
+    """A quarter of the scale, never above 0.10: about the smallest that 60 sessions can decide."""
+    return min(scale / 4, MAX_DEFAULT_MARGIN)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The evidence at each session, arrays of the shape of r; `promote`, `rollback`: which bounds are met."""
+
+    e_promote: Floats
+    e_rollback: Floats
+    promote: NDArray[np.bool_]
+    rollback: NDArray[np.bool_]
+
+
+def look(r: Floats, rules: Rules, explained: NDArray[np.bool_] | None = None) -> Looks:
+    """Evidence after each session of `r` [..., sessions], each look using nothing that came after it.
+
+    Promote needs E_promote >= 1/alpha_promote, t_min sessions, a raw mean of r above -margin, and no session
+    with r < -3 scale except those in `explained`. Rollback needs E_rollback >= 1/alpha_rollback.
+    """
+    e_promote = wealth(np.clip((r + rules.margin) / rules.scale, -1, 1))
+    e_rollback = wealth(-np.clip(r / rules.scale, -1, 1))
+    count = np.arange(1, r.shape[-1] + 1)
+    wild = r < -WILD * rules.scale
+    if explained is not None:
+        wild &= ~explained
+    promote = (
+        (e_promote >= 1 / rules.alpha_promote)
+        & (count >= rules.t_min)
+        & (np.cumsum(r, axis=-1) / count > -rules.margin)
+        & ~np.logical_or.accumulate(wild, axis=-1)
+    )
+    return Looks(e_promote, e_rollback, promote, e_rollback >= 1 / rules.alpha_rollback)
+
+
+def first_decisions(r: Floats, rules: Rules) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+    """Decision values and their sessions (1-based) of many canaries, r [canaries, t_max sessions or more].
+
+    The same answers as one `QualityTest` per row; made for simulation.
+    """
+    looks = look(r[:, : rules.t_max], rules)
+    stops = looks.promote | looks.rollback
+    stopped, first = stops.any(axis=1), stops.argmax(axis=1)
+    rolled_back = looks.rollback[np.arange(len(r)), first]
+    decisions = np.where(rolled_back, Decision.ROLLBACK.value, Decision.PROMOTE.value)
+    decisions = np.where(stopped, decisions, Decision.INCONCLUSIVE.value)
+    return decisions, np.where(stopped, first + 1, rules.t_max)

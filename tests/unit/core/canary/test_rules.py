@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evergreen.core.canary import Decision, QualityTest, first_decisions, plan_power, relative_difference
+from evergreen.core.canary.rules import Rules
+
+HISTORY, SESSIONS = 120, 60
+
+
+def pairs(
+    seed: int, number: int, excess: float = 0.0, persistence: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Losses [number, history + sessions] with heavy tails and, on wish, autocorrelated differences."""
+    generator = np.random.default_rng(seed)
+    shape = (number, HISTORY + SESSIONS)
+    market = np.exp(0.5 * generator.standard_t(4, shape))
+    noise = 0.1 * generator.standard_t(4, shape)
+    for t in range(1, shape[1]):
+        noise[:, t] = persistence * noise[:, t - 1] + np.sqrt(1 - persistence**2) * noise[:, t]
+    challenger = market * np.exp(noise)
+    challenger[:, HISTORY:] *= 1 + excess
+    return market, challenger
+
+
+def decided(champion: np.ndarray, challenger: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    decisions, sessions = [], []
+    for a, b in zip(champion, challenger, strict=True):
+        rules = QualityTest(a[:HISTORY], b[:HISTORY]).rules
+        one, when = first_decisions(relative_difference(a, b)[None, HISTORY:], rules)
+        decisions.append(one[0])
+        sessions.append(when[0])
+    return np.array(decisions), np.array(sessions)
+
+
+def bound(alpha: float, number: int) -> float:
+    return alpha + 3 * (alpha * (1 - alpha) / number) ** 0.5
+
+
+def test_first_decisions__equals_one_quality_test_per_row() -> None:
+    for excess in (-0.3, 0.0, 0.2, 1.0):
+        champion, challenger = pairs(5, 25, excess)
+        fast = decided(champion, challenger)
+        for row, (a, b) in enumerate(zip(champion, challenger, strict=True)):
+            test = QualityTest(a[:HISTORY], b[:HISTORY])
+            for session in range(SESSIONS):
+                test.update(session, a[HISTORY + session], b[HISTORY + session])
+            assert (test.decision.value, len(test.sessions)) == (fast[0][row], fast[1][row])
+
+
+@pytest.mark.parametrize("persistence", [0.0, 0.1])
+def test_canary__equal_models_are_seldom_rolled_back(persistence: float) -> None:
+    decisions, _ = decided(*pairs(11, 1_000, persistence=persistence))
+    assert (decisions == Decision.ROLLBACK.value).mean() <= bound(0.10, 1_000)
+
+
+def test_canary__models_worse_by_the_margin_are_seldom_promoted() -> None:
+    champion, challenger = pairs(12, 1_000)
+    r = relative_difference(champion, challenger)
+    promoted = 0
+    for row in r:
+        rules = Rules(scale=2 * 1.4826 * float(np.median(np.abs(row[:HISTORY]))), margin=0.03)
+        promoted += first_decisions(row[None, HISTORY:] - rules.margin, rules)[0][0] == Decision.PROMOTE.value
+    assert promoted / 1_000 <= bound(0.05, 1_000)
+
+
+def test_canary__twice_the_loss_is_rolled_back_by_session_15() -> None:
+    decisions, sessions = decided(*pairs(13, 1_000, excess=1.0))
+    assert ((decisions == Decision.ROLLBACK.value) & (sessions <= 15)).mean() >= 0.99
+
+
+def test_plan_power__more_harm_is_seen_more_often_and_sooner() -> None:
+    champion, challenger = pairs(14, 1)
+    plan = plan_power(champion[0], challenger[0], simulations=300)
+    found = [row.rolled_back for row in plan.table]
+    assert plan.table[0].excess == 0.0
+    assert found == sorted(found)
+    assert found[0] <= bound(0.10, 300)
+    assert found[-1] >= 0.99
+    assert plan.table[-1].sessions < plan.table[-2].sessions  # type: ignore[operator]
+    assert plan.table[0].promoted > plan.table[-1].promoted
+    assert "takes about" in plan.sentence
+
+
+def test_plan_power__is_repeatable_and_honest_about_a_hopeless_canary() -> None:
+    champion, challenger = pairs(15, 1)
+    first = plan_power(champion[0], challenger[0], simulations=50, excesses=(0.001,))
+    assert first == plan_power(champion[0], challenger[0], simulations=50, excesses=(0.001,))
+    assert first.sentence.startswith("No loss up to 0%")
