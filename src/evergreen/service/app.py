@@ -30,9 +30,12 @@ from evergreen.settings import Settings
 GRACE_SECONDS = 10
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The service over the places of `settings`. It starts without any of them and says what is missing."""
-    metrics, store = Metrics(), DiskStore(settings)
+def create_app(settings: Settings, store: DiskStore | None = None) -> FastAPI:
+    """The service over the places of `settings`. It starts without any of them and says what is missing.
+
+    `store` reads those places; another may be given for features that do not come from Feast.
+    """
+    metrics, store = Metrics(), store or DiskStore(settings)
     keeper = Keeper(store, metrics)
     settler = Settler(store.write, metrics, settings.max_feature_age)
     metrics.snapshot_age.set_function(lambda: keeper.unconfirmed_seconds(datetime.now(UTC)))

@@ -70,7 +70,9 @@ class DiskStore:
         Raises:
             NotFound: nothing is materialized.
         """
-        online = self._features.read_online(None)
+        from evergreen.adapters.feast import FeatureStore  # seconds to import: not before it is needed
+
+        online = FeatureStore(self._settings.features, REPO).read_online()
         return make_universe(online.features, online.close, online.as_of)
 
     def age(self, earlier: pd.Timestamp, later: pd.Timestamp) -> int:
