@@ -29,9 +29,8 @@ def translate_errors(engine: Engine) -> None:
     """
 
     @event.listens_for(engine, "handle_error")
-    def told(context: ExceptionContext) -> None:
-        where = engine.url.render_as_string(hide_password=True)
-        context.chained_exception = _told(context, where)
+    def told(context: ExceptionContext) -> BaseException | None:
+        return _told(context, engine.url.render_as_string(hide_password=True))
 
 
 def _told(context: ExceptionContext, where: str) -> BaseException | None:

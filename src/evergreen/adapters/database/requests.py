@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select, update
 
-from evergreen.adapters.database.rows import every, first, insert_new, values
+from evergreen.adapters.database.rows import every, first, insert_one, values
 from evergreen.adapters.database.schema import retrain_request
 from evergreen.adapters.database.types import Session, iso, utc
 from evergreen.core.chain import canonical
@@ -71,7 +71,7 @@ def request(
         evidence=evidence,
         generation=generation,
     )
-    created = insert_new(conn, retrain_request, [values(asked)]) == 1
+    created = insert_one(conn, retrain_request, values(asked))
     return read(conn, asked.id), created
 
 

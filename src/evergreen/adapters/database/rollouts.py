@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, select, update
 
 from evergreen.adapters.database import decisions
 from evergreen.adapters.database.decisions import Decision
-from evergreen.adapters.database.rows import first, insert, values
+from evergreen.adapters.database.rows import first, insert_one, values
 from evergreen.adapters.database.schema import STAGES, rollout
 from evergreen.adapters.database.types import utc
 from evergreen.errors import BadInput, RolloutConflict
@@ -54,8 +54,7 @@ def create(engine: Engine, first_rollout: Rollout, made: Decision) -> Rollout:
         RolloutConflict: the model has one already.
     """
     with engine.begin() as conn:
-        row = insert(conn, rollout).values(values(first_rollout)).on_conflict_do_nothing()
-        if conn.execute(row).rowcount != 1:
+        if not insert_one(conn, rollout, values(first_rollout)):
             raise _lost(conn, first_rollout, expected=0)
         decisions.append(conn, made)
     return first_rollout

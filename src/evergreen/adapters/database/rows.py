@@ -36,11 +36,16 @@ def insert(conn: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     return sqlite.insert(table) if conn.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def insert_new(conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
-    """Insert the rows whose key is not there yet, leave the others as they are; returns how many were new."""
-    if not rows:
-        return 0
-    return conn.execute(insert(conn, table).on_conflict_do_nothing(), rows).rowcount
+def insert_new(conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows whose key is not there yet; the others stay as they are."""
+    if rows:
+        conn.execute(insert(conn, table).on_conflict_do_nothing(), rows)
+
+
+def insert_one(conn: Connection, table: Table, row: dict[str, Any]) -> bool:
+    """Insert a row unless its key is there; whether it was inserted."""
+    statement = insert(conn, table).values(row).on_conflict_do_nothing().returning(*table.primary_key)
+    return conn.execute(statement).first() is not None
 
 
 def upsert(

@@ -54,9 +54,9 @@ def price(bars: History) -> dict[str, Array]:
     """ROC MA STD BETA RSQR RESI QTLU QTLD RANK: the path of the close."""
     close = bars.wanted(bars.close)
     past = np.stack([bars.wanted(lagged(bars.close, bars.at, d)) for d in WINDOWS])
-    mean, deviation = moments(bars.close, bars.at, bars.first)
-    slope, rsquare, residual = trend(bars.close, bars.at, bars.first)
-    upper, lower, rank = order(bars.close, bars.at, bars.first)
+    mean, deviation = moments(bars.close, bars.at, bars.first, WINDOWS)
+    slope, rsquare, residual = trend(bars.close, bars.at, bars.first, WINDOWS)
+    upper, lower, rank = order(bars.close, bars.at, bars.first, WINDOWS)
     return {
         "ROC": past / close,
         "MA": mean / close,
@@ -73,7 +73,7 @@ def price(bars: History) -> dict[str, Array]:
 def span(bars: History) -> dict[str, Array]:
     """MAX MIN RSV IMAX IMIN IMXD: where the close stands in the range, and how old the extremes are."""
     close, sessions = bars.wanted(bars.close), np.array(WINDOWS)[:, None]
-    top, bottom, top_place, bottom_place = extremes(bars.high, bars.low, bars.at, bars.first)
+    top, bottom, top_place, bottom_place = extremes(bars.high, bars.low, bars.at, bars.first, WINDOWS)
     return {
         "MAX": top / close,
         "MIN": bottom / close,
@@ -89,16 +89,16 @@ def agreement(bars: History) -> dict[str, Array]:
     price_ratio = bars.close / lagged(bars.close, bars.at, 1)
     volume_ratio = bars.volume / lagged(bars.volume, bars.at, 1)
     return {
-        "CORR": correlation(bars.close, log_plus_one(bars.volume), bars.at, bars.first),
-        "CORD": correlation(price_ratio, log_plus_one(volume_ratio), bars.at, bars.first),
+        "CORR": correlation(bars.close, log_plus_one(bars.volume), bars.at, bars.first, WINDOWS),
+        "CORD": correlation(price_ratio, log_plus_one(volume_ratio), bars.at, bars.first, WINDOWS),
     }
 
 
 def balance(bars: History) -> dict[str, Array]:
     """CNT*, SUM*, VSUM*: rises against falls, of price and of volume."""
     change = bars.close - lagged(bars.close, bars.at, 1)
-    gain, loss, rises, falls = moves(change, bars.at, bars.first)
-    more, less, _, _ = moves(bars.volume - lagged(bars.volume, bars.at, 1), bars.at, bars.first)
+    gain, loss, rises, falls = moves(change, bars.at, bars.first, WINDOWS)
+    more, less, _, _ = moves(bars.volume - lagged(bars.volume, bars.at, 1), bars.at, bars.first, WINDOWS)
     return {
         "CNTP": rises,
         "CNTN": falls,
@@ -115,7 +115,7 @@ def balance(bars: History) -> dict[str, Array]:
 def activity(bars: History) -> dict[str, Array]:
     """VMA VSTD WVMA: volume against its own past, and how unevenly it moved the price."""
     volume = bars.wanted(bars.volume) + EPS
-    mean, deviation = moments(bars.volume, bars.at, bars.first)
+    mean, deviation = moments(bars.volume, bars.at, bars.first, WINDOWS)
     turnover = np.abs(bars.close / lagged(bars.close, bars.at, 1) - 1) * bars.volume
-    weighted, spread = moments(turnover, bars.at, bars.first)
+    weighted, spread = moments(turnover, bars.at, bars.first, WINDOWS)
     return {"VMA": mean / volume, "VSTD": deviation / volume, "WVMA": spread / (weighted + EPS)}

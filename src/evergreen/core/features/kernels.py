@@ -5,8 +5,9 @@ window lengths. No sum is carried from session to session, so a value never depe
 window: a row computed from the last `LOOKBACK` sessions equals the same row of a whole history, bit for bit.
 
 `x` and its like are the bars of one ticker in order; `at` is the ordinal of each bar's session in the
-calendar, so that a jump in it is a run of missing sessions; `first` is the first bar to compute. Statistics come back
-as float64 arrays of shape (window lengths, bars computed). Missing and infinite values are skipped.
+calendar, so that a jump in it is a run of missing sessions; `first` is the first bar to compute; `windows`
+are the lengths, ascending. Statistics come back as float64 arrays of shape (window lengths, bars computed).
+Missing and infinite values are skipped.
 """
 
 from __future__ import annotations
@@ -19,15 +20,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from evergreen.core.features.factors import WINDOWS
-
 Array = NDArray[np.float64]
 At = NDArray[np.int64]
 Features = NDArray[np.float32]
+Windows = tuple[int, ...]
 
 FLAT = 2e-5  # spread up to which an R-square or a correlation is left undefined
-_SIZE = len(WINDOWS)
-_LONGEST = max(WINDOWS)
 
 Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 
@@ -75,14 +73,14 @@ def _deviation(total: float, squares: float, count: int) -> float:
 
 
 @compiled
-def moments(x: Array, at: At, first: int) -> tuple[Array, Array]:
+def moments(x: Array, at: At, first: int, windows: Windows) -> tuple[Array, Array]:
     """Mean and standard deviation (ddof 1); sums of distances to the newest value, against cancellation."""
-    mean = np.empty((_SIZE, x.size - first))
-    deviation = np.empty((_SIZE, x.size - first))
+    mean = np.empty((len(windows), x.size - first))
+    deviation = np.empty((len(windows), x.size - first))
     for i in range(first, x.size):
         j, n, origin, total, squares = i, 0, np.nan, 0.0, 0.0
-        for w in range(_SIZE):
-            while j >= 0 and at[i] - at[j] < WINDOWS[w]:
+        for w in range(len(windows)):
+            while j >= 0 and at[i] - at[j] < windows[w]:
                 if isfinite(x[j]):
                     origin = x[j] if n == 0 else origin
                     y = x[j] - origin
@@ -94,16 +92,16 @@ def moments(x: Array, at: At, first: int) -> tuple[Array, Array]:
 
 
 @compiled
-def trend(x: Array, at: At, first: int) -> tuple[Array, Array, Array]:
+def trend(x: Array, at: At, first: int, windows: Windows) -> tuple[Array, Array, Array]:
     """Least squares on time: slope per session, R-square (NaN if flat), residual of the session itself."""
-    slopes = np.empty((_SIZE, x.size - first))
-    rsquare = np.empty((_SIZE, x.size - first))
-    residual = np.empty((_SIZE, x.size - first))
+    slopes = np.empty((len(windows), x.size - first))
+    rsquare = np.empty((len(windows), x.size - first))
+    residual = np.empty((len(windows), x.size - first))
     for i in range(first, x.size):
         j, n, origin = i, 0, np.nan
         st = stt = sy = syy = sty = 0.0
-        for w in range(_SIZE):
-            while j >= 0 and at[i] - at[j] < WINDOWS[w]:
+        for w in range(len(windows)):
+            while j >= 0 and at[i] - at[j] < windows[w]:
                 if isfinite(x[j]):
                     origin = x[j] if n == 0 else origin
                     t, y = float(at[j] - at[i]), x[j] - origin
@@ -120,17 +118,19 @@ def trend(x: Array, at: At, first: int) -> tuple[Array, Array, Array]:
 
 
 @compiled
-def extremes(high: Array, low: Array, at: At, first: int) -> tuple[Array, Array, Array, Array]:
+def extremes(
+    high: Array, low: Array, at: At, first: int, windows: Windows
+) -> tuple[Array, Array, Array, Array]:
     """Highest high, lowest low, and the place of each: session of the window, from 1, the oldest if tied."""
-    top = np.empty((_SIZE, at.size - first))
-    bottom = np.empty((_SIZE, at.size - first))
-    top_place = np.empty((_SIZE, at.size - first))
-    bottom_place = np.empty((_SIZE, at.size - first))
+    top = np.empty((len(windows), at.size - first))
+    bottom = np.empty((len(windows), at.size - first))
+    top_place = np.empty((len(windows), at.size - first))
+    bottom_place = np.empty((len(windows), at.size - first))
     for i in range(first, at.size):
         j, start = i, at[i]
         most, least, most_at, least_at = -np.inf, np.inf, -1, -1
-        for w in range(_SIZE):
-            while j >= 0 and at[i] - at[j] < WINDOWS[w]:
+        for w in range(len(windows)):
+            while j >= 0 and at[i] - at[j] < windows[w]:
                 start = at[j]
                 if high[j] >= most:
                     most, most_at = high[j], start
@@ -185,19 +185,19 @@ def _rank(ordered: Array, count: int, value: float) -> float:
 
 
 @compiled
-def order(x: Array, at: At, first: int) -> tuple[Array, Array, Array]:
+def order(x: Array, at: At, first: int, windows: Windows) -> tuple[Array, Array, Array]:
     """80 % and 20 % quantiles (linear between values) and the session's own rank as a share, ties averaged.
 
     The sorted window slides along: it holds the window's values, whatever came before, and no arithmetic.
     """
-    upper = np.empty((_SIZE, x.size - first))
-    lower = np.empty((_SIZE, x.size - first))
-    rank = np.empty((_SIZE, x.size - first))
-    ordered = np.empty(_LONGEST + 1)
-    for w in range(_SIZE):
+    upper = np.empty((len(windows), x.size - first))
+    lower = np.empty((len(windows), x.size - first))
+    rank = np.empty((len(windows), x.size - first))
+    ordered = np.empty(windows[-1] + 1)
+    for w in range(len(windows)):
         oldest, n = 0, 0
         for i in range(x.size):
-            while at[i] - at[oldest] >= WINDOWS[w]:
+            while at[i] - at[oldest] >= windows[w]:
                 if isfinite(x[oldest]):
                     n = _remove(ordered, n, x[oldest])
                 oldest += 1
@@ -211,14 +211,14 @@ def order(x: Array, at: At, first: int) -> tuple[Array, Array, Array]:
 
 
 @compiled
-def correlation(x: Array, y: Array, at: At, first: int) -> Array:
+def correlation(x: Array, y: Array, at: At, first: int, windows: Windows) -> Array:
     """Correlation over the sessions where both are known, NaN where either hardly moves."""
-    values = np.empty((_SIZE, x.size - first))
+    values = np.empty((len(windows), x.size - first))
     for i in range(first, x.size):
         j, n, x0, y0 = i, 0, np.nan, np.nan
         sx = sxx = sy = syy = sxy = 0.0
-        for w in range(_SIZE):
-            while j >= 0 and at[i] - at[j] < WINDOWS[w]:
+        for w in range(len(windows)):
+            while j >= 0 and at[i] - at[j] < windows[w]:
                 if isfinite(x[j]) and isfinite(y[j]):
                     x0, y0 = (x[j], y[j]) if n == 0 else (x0, y0)
                     u, v = x[j] - x0, y[j] - y0
@@ -232,16 +232,16 @@ def correlation(x: Array, y: Array, at: At, first: int) -> Array:
 
 
 @compiled
-def moves(change: Array, at: At, first: int) -> tuple[Array, Array, Array, Array]:
+def moves(change: Array, at: At, first: int, windows: Windows) -> tuple[Array, Array, Array, Array]:
     """Sums of gains and of losses, and shares of the window's sessions that rose and that fell."""
-    gains = np.empty((_SIZE, at.size - first))
-    losses = np.empty((_SIZE, at.size - first))
-    rises = np.empty((_SIZE, at.size - first))
-    falls = np.empty((_SIZE, at.size - first))
+    gains = np.empty((len(windows), at.size - first))
+    losses = np.empty((len(windows), at.size - first))
+    rises = np.empty((len(windows), at.size - first))
+    falls = np.empty((len(windows), at.size - first))
     for i in range(first, at.size):
         j, start, n, up, down, gain, loss = i, at[i], 0, 0, 0, 0.0, 0.0
-        for w in range(_SIZE):
-            while j >= 0 and at[i] - at[j] < WINDOWS[w]:
+        for w in range(len(windows)):
+            while j >= 0 and at[i] - at[j] < windows[w]:
                 start = at[j]
                 if isfinite(change[j]):
                     n, up, down = n + 1, up + (change[j] > 0), down + (change[j] < 0)

@@ -1,0 +1,70 @@
+"""The fixed grid on which sessions are counted: quantiles of the training data, feature by feature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evergreen.errors import BadInput
+
+BINS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Edges of each feature's bins: float64 [features, bins - 2], ascending, padded with +inf.
+
+    A value v falls into bin i when edges[i - 1] <= v < edges[i]. Infinities fall into the outer bins in use,
+    missing values into a bin of their own, the last.
+    """
+
+    features: tuple[str, ...]
+    edges: NDArray[np.float64]
+
+    @property
+    def bins(self) -> int:
+        """Bins per feature, the one for missing values included."""
+        return int(self.edges.shape[1]) + 2
+
+    def cuts(self, column: int) -> NDArray[np.float64]:
+        """The edges in use of the grid's `column`-th feature."""
+        edges = self.edges[column]
+        return np.asarray(edges[np.isfinite(edges)])
+
+    def place(self, column: int, values: NDArray[Any]) -> NDArray[np.int64]:
+        """The bin of each value of the grid's `column`-th feature."""
+        wide = values.astype(np.float64)
+        bins = np.searchsorted(self.cuts(column), wide, side="right")
+        bins[np.isnan(wide)] = self.bins - 1
+        return bins
+
+    def same(self, other: Grid) -> bool:
+        """Whether counts on the two grids can be compared."""
+        return self.features == other.features and np.array_equal(self.edges, other.edges)
+
+
+def make_grid(features: pd.DataFrame, bins: int = BINS) -> Grid:
+    """A grid of `bins` quantiles of each column of the training features, ties merged.
+
+    A constant feature keeps one edge, at its value: a bin below, and one from there on. A feature that is
+    always missing keeps none.
+
+    Raises:
+        BadInput: no rows, or fewer than ten bins.
+    """
+    if len(features) == 0 or bins < 10:
+        raise BadInput(
+            f"{len(features)} rows give no grid of {bins} bins.", "Give rows, and ten bins or more."
+        )
+    edges = np.full((features.shape[1], bins - 1), np.inf)
+    for column, name in enumerate(features.columns):
+        values = features[name].to_numpy(np.float64)
+        values = values[np.isfinite(values)]
+        if values.size:
+            cuts = np.unique(np.quantile(values, np.arange(1, bins) / bins))
+            edges[column, : cuts.size] = cuts
+    return Grid(tuple(str(name) for name in features.columns), edges)

@@ -1,0 +1,72 @@
+"""The population stability index of every feature over windows of sessions, from counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+FLOOR = 1e-4
+GROUPS = 10
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Sessions of a reference window, and of the current window right behind it."""
+
+    reference: int = 250
+    current: int = 20
+
+    @property
+    def span(self) -> int:
+        """Sessions that one comparison takes."""
+        return self.reference + self.current
+
+
+def psi(reference: ArrayLike, current: ArrayLike) -> Floats:
+    """PSI = sum over groups of (c - r) ln(c / r), on the reference's deciles, shares floored at 1e-4.
+
+    The deciles are made of whole bins: a bin belongs to the decile that its middle falls into. Missing values
+    are a group of their own. A window without a single value gives NaN.
+
+    Args:
+        reference: counts [..., bins], the last bin counting missing values.
+        current: counts of the same shape.
+    """
+    reference_counts, current_counts = np.asarray(reference, float), np.asarray(current, float)
+    groups = _deciles(reference_counts)
+    expected, observed = _shares(reference_counts, groups), _shares(current_counts, groups)
+    return np.asarray(((observed - expected) * np.log(observed / expected)).sum(axis=-1))
+
+
+def sliding_psi(values: NDArray[np.int32], ends: NDArray[Any], windows: Windows) -> Floats:
+    """PSI [ends, features] of current windows that end before each session place, and their references."""
+    cumulative = np.zeros((values.shape[0] + 1, *values.shape[1:]), np.int64)
+    np.cumsum(values, axis=0, out=cumulative[1:])
+    statistic = np.empty((len(ends), values.shape[1]))
+    for row, end in enumerate(ends):
+        start, middle = end - windows.span, end - windows.current
+        statistic[row] = psi(cumulative[middle] - cumulative[start], cumulative[end] - cumulative[middle])
+    return statistic
+
+
+def _deciles(counts: Floats) -> NDArray[np.int64]:
+    present = counts[..., :-1]
+    total = np.maximum(present.sum(axis=-1, keepdims=True), 1)
+    middle = (np.cumsum(present, axis=-1) - present / 2) / total
+    deciles = np.minimum((middle * GROUPS).astype(np.int64), GROUPS - 1)
+    missing = np.full((*counts.shape[:-1], 1), GROUPS)
+    return np.concatenate([deciles, missing], axis=-1)
+
+
+def _shares(counts: Floats, groups: NDArray[np.int64]) -> Floats:
+    rows = counts.reshape(-1, counts.shape[-1])
+    places = groups.reshape(rows.shape) + np.arange(len(rows))[:, None] * (GROUPS + 1)
+    sums = np.bincount(places.ravel(), weights=rows.ravel(), minlength=len(rows) * (GROUPS + 1))
+    totals = rows.sum(axis=1, keepdims=True)
+    shares = sums.reshape(len(rows), -1) / np.where(totals > 0, totals, np.nan)
+    return np.maximum(shares, FLOOR).reshape(*counts.shape[:-1], GROUPS + 1)
