@@ -14,17 +14,17 @@ from evergreen.adapters.database.decisions import Decision
 from evergreen.core.canary import QualityTest
 from tests.service.world import NOW, SESSION, TICKERS, World
 
-DECISIONS = (
-    ("2008-06-30", "champion", "0", "The random walk serves until a model has beaten the gate."),
-    ("2008-07-01", "gate", "1", "Version 1 is admitted: not worse than the random walk by the margin (mean r +0.004, lower 90 % bound -0.006); better is not shown (p 0.21, first of 1 tried)."),
-    ("2008-07-14", "promote", "1", "Version 1 became champion: its canary reached evidence 21.4 against a limit of 20 after 9 sessions, guardrails clean."),
-    ("2008-08-27", "drift", "1", "Two non-overlapping windows of 20 sessions left the reference (family p 0.012); moved most: STD20, WVMA60, VSTD10."),
-    ("2008-08-27", "retrain", "2", "Covariate shift with loss of skill: retraining requested on data 5d1f0c2ab7e9."),
-    ("2008-08-27", "gate", "2", "Version 2 is admitted: not worse than version 1 by the margin (mean r +0.011, lower 90 % bound -0.003)."),
-    ("2008-08-28", "stage", "2", "Version 2 enters the canary in shadow: it scores every request and answers none."),
-    ("2008-08-29", "stage", "2", "Golden batch and one session clean: 5 % of clients."),
-    ("2008-09-08", "stage", "2", "5 clean sessions: 25 % of clients."),
-)
+DECISIONS = """
+2008-06-30|champion|0|The random walk serves until a model has beaten the gate.
+2008-07-01|gate|1|Version 1 is admitted: not worse than the random walk by the margin; better is not shown (p 0.21).
+2008-07-14|promote|1|Version 1 became champion: evidence 21.4 against 20 after 9 sessions, guardrails clean.
+2008-08-27|drift|1|Two windows of 20 sessions left the reference (family p 0.012); moved most: STD20, WVMA60, VSTD10.
+2008-08-27|retrain|2|Covariate shift with loss of skill: retraining requested on data 5d1f0c2ab7e9.
+2008-08-27|gate|2|Version 2 is admitted: not worse than version 1 by the margin (lower 90 % bound -0.003).
+2008-08-28|stage|2|Version 2 enters the canary in shadow: it scores every request and answers none.
+2008-08-29|stage|2|Golden batch and one session clean: 5 % of clients.
+2008-09-08|stage|2|5 clean sessions: 25 % of clients.
+"""
 
 
 def tell(world: World, sessions: int = 50) -> None:
@@ -38,9 +38,12 @@ def tell(world: World, sessions: int = 50) -> None:
             evidence.record_forecasts(conn, _forecasts(days, version, skill * came_true + noise))
         evidence.record_outcomes(conn, _outcomes(days, came_true))
         _ledger(conn)
-        for session, kind, subject, summary in DECISIONS:
+        for line in DECISIONS.strip().splitlines():
+            session, kind, subject, summary = line.split("|")
             at = datetime.fromisoformat(session + "T21:05:00").replace(tzinfo=UTC)
-            made = Decision(at=at, model="evergreen", kind=kind, as_of=session, subject=subject, summary=summary)
+            made = Decision(
+                at=at, model="evergreen", kind=kind, as_of=session, subject=subject, summary=summary
+            )
             decisions.append(conn, made)
     world.change_rollout(stage="canary_25", weight=2_500, evidence=json.loads(canary(rng).to_json()))
 

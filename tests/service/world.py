@@ -75,9 +75,7 @@ class WorldStore(DiskStore):
 
     def universe(self) -> Universe:
         index = self.features.index
-        return make_universe(
-            self.features, pd.Series(self.closes, index), pd.Series(self.session, index)
-        )
+        return make_universe(self.features, pd.Series(self.closes, index), pd.Series(self.session, index))
 
 
 class World:
@@ -125,7 +123,12 @@ class World:
         with self.engine.connect() as conn:
             row = rollouts.read(conn, self.settings.model_name)
         assert row is not None
-        return rollouts.change(self.engine, row, self.decision("change", row.champion), **changes)
+        return rollouts.change(
+            self.engine,
+            row,
+            self.decision("stage", row.challenger or row.champion, f"Changed {', '.join(changes)}."),
+            **changes,
+        )
 
     def materialize(self, session: pd.Timestamp = SESSION) -> None:
         self.materialized += 1

@@ -1,4 +1,4 @@
-"""Attempts that may fail without ending the service: each failure is an alarm until the same part succeeds."""
+"""Attempts that may fail without ending the service: a failure is an alarm until the same part succeeds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Attempts:
         self._failed: dict[str, tuple[Hashable, datetime]] = {}
 
     def run(self, part: str, subject: Hashable, now: datetime, call: Callable[[], Part]) -> Part | None:
-        """What `call` returns, or None after an EvergreenError or within `RETRY` of one about this `subject`."""
+        """What `call` returns; None after an EvergreenError, and within `RETRY` of one about `subject`."""
         last = self._failed.get(part)
         if last is not None and last[0] == subject and now - last[1] < RETRY:
             return None

@@ -42,7 +42,7 @@ class Service:
         alarm = next(iter(self.keeper.alarms.values()), "")
         raise Unavailable(
             alarm or "There is no champion with features to serve yet.",
-            "Type `evergreen status` to see what is missing; `evergreen daily` and `evergreen retrain` make it.",
+            "Type `evergreen status`: it says what is missing and which command makes it.",
         )
 
     async def predict(self, client: str, tickers: Sequence[str]) -> list[str]:
@@ -76,7 +76,7 @@ async def get_service(request: Request) -> Service:
 
 async def get_client(
     x_client_id: Annotated[
-        str, Header(max_length=128, description="Who asks; decides the arm. Missing: `anonymous`.")
+        str, Header(max_length=128, description="Who asks; decides the arm. Missing: anonymous.")
     ] = ANONYMOUS,
 ) -> str:
     """The client's name, on which its arm depends."""

@@ -20,7 +20,7 @@ class Metrics:
         )
         self.challenger_failures = Counter(
             "evergreen_challenger_failures",
-            "Rows the challenger should have scored and did not, by cause: raised, slow, busy, not_finite, absent.",
+            "Rows the challenger did not score: raised, slow, busy, not_finite, absent.",
             ["cause"],
             registry=self.registry,
         )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from evergreen.adapters.database import reading
 from evergreen.core.canary import QualityTest
 from evergreen.errors import EvergreenError
-from evergreen.service.charts import Level, Line, line_chart
+from evergreen.service.charts import Chart, Level, Line
 from evergreen.service.refresh import Keeper
 from evergreen.service.store import DiskStore
 from evergreen.service.view import Skill, View, gather
@@ -62,7 +61,7 @@ class StatusPage:
         )
 
 
-def evidence_chart(quality: QualityTest) -> Markup | None:
+def evidence_chart(quality: QualityTest) -> Chart | None:
     """Both e-values by session against the limits at which they decide; None before the first session."""
     path = quality.path
     if not path:
@@ -77,10 +76,10 @@ def evidence_chart(quality: QualityTest) -> Markup | None:
         Level(f"roll back {rollback:g}", rollback, "level bad"),
     ]
     title = "Evidence that the challenger is not worse, and that it is worse, by session"
-    return line_chart(title, [look.session for look in path], lines, levels, log=True)
+    return Chart(title, [look.session for look in path], lines, levels, log=True)
 
 
-def skill_chart(skills: list[Skill]) -> Markup:
+def skill_chart(skills: Sequence[Skill]) -> Chart:
     """Cumulated advantage in squared error over the random walk, by session."""
     sessions = sorted({session for skill in skills for session in skill.losses["session"]})
     lines = [
@@ -93,7 +92,7 @@ def skill_chart(skills: list[Skill]) -> Markup:
     ]
     title = "Cumulated advantage in squared error over the random walk, in average sessions"
     labels = [session.date().isoformat() for session in sessions]
-    return line_chart(title, labels, lines, [Level("random walk", 0.0)])
+    return Chart(title, labels, lines, [Level("random walk", 0.0)])
 
 
 def render_docs(schema: Mapping[str, Any]) -> str:
@@ -102,7 +101,7 @@ def render_docs(schema: Mapping[str, Any]) -> str:
 
 
 def _percent(share: float, digits: int = 0) -> str:
-    return f"{share * 100:.{digits}f} %"
+    return f"{share * 100:.{digits}f}\u00a0%"
 
 
 def _moment(moment: datetime) -> str:

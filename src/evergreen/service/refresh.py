@@ -152,9 +152,7 @@ class Keeper:
     ) -> Snapshot | None:
         parts = (id(lineup), id(universe))
         ages = self._ages(universe, clock)
-        return self._attempts.run(
-            "snapshot", parts, now, lambda: compose(lineup, universe, clock, ages, now)
-        )
+        return self._attempts.run("snapshot", parts, now, lambda: compose(lineup, universe, clock, ages, now))
 
     def _ages(self, universe: Universe, clock: pd.Timestamp) -> tuple[int, ...]:
         known = {session: self._store.age(session, clock) for session in set(universe.sessions)}

@@ -25,22 +25,30 @@ JSON = "application/json"
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "A ticker without features"},
-    413: {"model": Problem, "description": "Body too large"},
     422: {"model": Problem, "description": "Input that cannot be used"},
     503: {"model": Problem, "description": "Nothing to serve yet, overloaded, or the log cannot be written"},
 }
 
+_TOO_LARGE: dict[int | str, dict[str, Any]] = {413: {"model": Problem, "description": "Body over 64 KB"}}
+
 router = APIRouter()
 
 
-@router.get("/v1/predictions/{ticker}", response_model=PredictionAnswer, responses=_PROBLEMS, tags=["predictions"])
+@router.get(
+    "/v1/predictions/{ticker}", response_model=PredictionAnswer, responses=_PROBLEMS, tags=["predictions"]
+)
 async def predict_one(ticker: Annotated[Ticker, Path()], client: ClientDep, service: ServiceDep) -> Response:
     """Forecast one ticker's price; champion and challenger both score, the client's arm answers."""
     answers = await service.predict(client, (ticker,))
     return Response(answers[0], media_type=JSON)
 
 
-@router.post("/v1/predictions", response_model=PredictionAnswers, responses=_PROBLEMS, tags=["predictions"])
+@router.post(
+    "/v1/predictions",
+    response_model=PredictionAnswers,
+    responses=_PROBLEMS | _TOO_LARGE,
+    tags=["predictions"],
+)
 async def predict_many(asked: PredictionRequest, client: ClientDep, service: ServiceDep) -> Response:
     """Forecast many tickers at once, all by the same arm; a repeated ticker is answered once."""
     answers = await service.predict(client, tuple(dict.fromkeys(asked.tickers)))

@@ -22,7 +22,7 @@ class PredictionRequest(_Wire):
 
 
 class PredictionAnswer(_Wire):
-    """One forecast, on record under `id` before it was sent."""
+    """One forecast, on record under its id before it was sent."""
 
     id: str
     ticker: str
@@ -32,13 +32,13 @@ class PredictionAnswer(_Wire):
     price: Annotated[float, Field(description="last_close x exp(forecast_return), in the stock's currency.")]
     lower: Annotated[float, Field(description="Lower end of the 90 % interval of the price.")]
     upper: Annotated[float, Field(description="Upper end of the 90 % interval of the price.")]
-    last_close: Annotated[float, Field(description="Raw close of the session `as_of`.")]
+    last_close: Annotated[float, Field(description="Raw close of the session as_of.")]
     model: Annotated[str, Field(description="Registered version of the model that answered.")]
     arm: Annotated[
         Literal["champion", "challenger"],
         Field(description="Arm the client is assigned to; if the challenger fails, the champion answers."),
     ]
-    feature_age: Annotated[int, Field(description="Closed sessions since `as_of`.")]
+    feature_age: Annotated[int, Field(description="Closed sessions since as_of.")]
     stale: Annotated[bool, Field(description="Whether the features are older than the service allows.")]
     rollout_version: int
 

@@ -44,7 +44,7 @@ class ServedModel:
         missing = [name for name in self.manifest.feature_names if name not in places]
         if missing:
             raise ModelRefused(
-                f"Model {self.version} needs feature {missing[0]!r}, which is not served ({len(missing)} missing).",
+                f"Model {self.version} needs feature {missing[0]!r}, not served ({len(missing)} missing).",
                 "Serve a model trained on the features of feature_repo, or add them there.",
             )
         return [places[name] for name in self.manifest.feature_names]
@@ -52,7 +52,7 @@ class ServedModel:
 
 @dataclass(frozen=True, eq=False)
 class Lineup:
-    """Who serves: a rollout row with its models loaded. `refusal` says why a loaded challenger does not score."""
+    """Who serves: a rollout row with its models. `refusal` says why a loaded challenger does not score."""
 
     rollout: Rollout
     champion: ServedModel
@@ -109,10 +109,12 @@ def feature_hash(row: Matrix) -> str:
     return hashlib.sha256(np.ascontiguousarray(row, dtype="<f4").tobytes()).hexdigest()[:16]
 
 
-def make_universe(features: pd.DataFrame, close: pd.Series[float], as_of: pd.Series[pd.Timestamp]) -> Universe:
+def make_universe(
+    features: pd.DataFrame, close: pd.Series[float], as_of: pd.Series[pd.Timestamp]
+) -> Universe:
     """Hold what the online store returned, indexed by ticker; `as_of` are sessions.
 
-    A ticker without a positive close, a session or a single finite feature cannot be forecast and is left out.
+    A ticker without a positive close, a session or any finite feature is left out: it cannot be forecast.
     """
     closes, sessions = close.reindex(features.index), as_of.reindex(features.index)
     finite = np.isfinite(features.to_numpy(dtype=np.float32)).any(axis=1)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 
 import pandas as pd
 from lightgbm.basic import LightGBMError
@@ -14,12 +17,13 @@ from evergreen.adapters.database.predictions import Prediction
 from evergreen.core.booster import load_verified
 from evergreen.core.calendar import last_session, sessions_between
 from evergreen.core.manifest import Manifest
-from evergreen.errors import Broken, ModelRefused, NotFound
+from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.refresh import Sighting
 from evergreen.service.state import ServedModel, Universe, make_universe, rehearse
 from evergreen.settings import Settings
 
 VIEW = "alpha158"
+FEATURE_REPO = Path("feature_repo")  # of the working directory, as for Feast's own commands
 
 
 class DiskStore:
@@ -69,17 +73,22 @@ class DiskStore:
 
         Raises:
             NotFound: nothing is materialized.
+            Unavailable: the online store does not answer, or is being written.
         """
-        from evergreen.adapters.feast import FeatureStore  # seconds to import: not before it is needed
+        from evergreen.adapters.feast import Features  # seconds to import: not before it is needed
 
-        online = FeatureStore(self._settings.features, REPO).read_online()
+        features = Features(self._settings.features, FEATURE_REPO)
+        try:
+            online = features.read_online(features.tickers())
+        except (OSError, sqlite3.Error) as error:
+            raise Unavailable(f"The online features cannot be read: {error}.", "It is tried again.") from None
         return make_universe(online.features, online.close, online.as_of)
 
     def age(self, earlier: pd.Timestamp, later: pd.Timestamp) -> int:
         """Sessions from `earlier` to `later`, never negative."""
         return max(sessions_between(self._settings.calendar, earlier, later), 0)
 
-    def write(self, rows: list[Prediction]) -> None:
+    def write(self, rows: Sequence[Prediction]) -> None:
         """Put predictions on record, durably and all at once."""
         predictions.insert_many(self.engine, rows)
 

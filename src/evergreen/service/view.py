@@ -20,6 +20,7 @@ from evergreen.service.state import Snapshot
 DECISIONS = 15
 TRAFFIC = timedelta(hours=24)
 SKILL_DAYS = 370
+MAKES_CHAMPION = ("champion", "first", "promot", "roll")  # how the kinds of such decisions begin
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,14 @@ class Skill:
 
     @property
     def advantage(self) -> pd.Series[float]:
-        """Cumulated loss of the random walk minus the model's, in units of one average session of the former."""
+        """Cumulated loss of the random walk minus the model's, in average sessions of the former."""
         saved = self.losses["baseline_loss"] - self.losses["loss"]
         return (saved / self.losses["baseline_loss"].mean()).cumsum()
 
 
 @dataclass(frozen=True)
 class View:
-    """Everything on the page. `quality` is the running canary's test, `why` the decision that made the champion."""
+    """Everything on the page. `quality`: the running canary's test; `why`: what made the champion one."""
 
     now: datetime
     rollout: Rollout | None
@@ -100,7 +101,8 @@ def _registered(conn: Connection, row: Rollout | None) -> ModelVersion | None:
 
 def _why(conn: Connection, row: Rollout | None) -> RecordedDecision | None:
     about = decisions.of(conn, row.champion) if row is not None else []
-    return about[-1] if about else None
+    made = [each for each in about if each.kind.startswith(MAKES_CHAMPION)]
+    return next(reversed(made or about[:1]), None)
 
 
 def _quality(row: Rollout | None) -> QualityTest | None:
@@ -116,7 +118,8 @@ def _traffic(conn: Connection, now: datetime) -> list[Traffic]:
     counts = predictions.by_arm(conn, now - TRAFFIC)
     total = sum(counts.values())
     return [
-        Traffic(arm, version, count, count / total) for (arm, version), count in sorted(counts.items())
+        Traffic(arm, version, count, count / total)
+        for (arm, version), count in sorted(counts.items(), reverse=True)
     ]
 
 
