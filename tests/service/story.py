@@ -16,9 +16,9 @@ from tests.service.world import NOW, SESSION, TICKERS, World
 
 DECISIONS = """
 2008-06-30|champion|0|The random walk serves until a model has beaten the gate.
-2008-07-01|gate|1|Version 1 is admitted: not worse than the random walk by the margin; better is not shown (p 0.21).
+2008-07-01|gate|1|Version 1 is admitted: not worse than the random walk by the margin; better is not shown.
 2008-07-14|promote|1|Version 1 became champion: evidence 21.4 against 20 after 9 sessions, guardrails clean.
-2008-08-27|drift|1|Two windows of 20 sessions left the reference (family p 0.012); moved most: STD20, WVMA60, VSTD10.
+2008-08-27|drift|1|Two windows of 20 sessions left the reference (p 0.012); moved most: STD20, WVMA60, VSTD10.
 2008-08-27|retrain|2|Covariate shift with loss of skill: retraining requested on data 5d1f0c2ab7e9.
 2008-08-27|gate|2|Version 2 is admitted: not worse than version 1 by the margin (lower 90 % bound -0.003).
 2008-08-28|stage|2|Version 2 enters the canary in shadow: it scores every request and answers none.

@@ -10,7 +10,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from evergreen.adapters.database import ledger, rollouts
+from evergreen.adapters.database import ledger, reading, rollouts
 from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core import booster as boosters
@@ -119,10 +119,18 @@ class World:
         )
         return rollouts.create(self.engine, first, self.decision("first", champion))
 
-    def change_rollout(self, **changes: object) -> Rollout:
-        with self.engine.connect() as conn:
+    def use(self, **changes: object) -> None:
+        self.settings = self.settings.model_copy(update=changes)
+        self.store = WorldStore(self.settings, features=self.store.features, session=self.store.session)
+
+    def rollout(self) -> Rollout:
+        with reading(self.engine) as conn:
             row = rollouts.read(conn, self.settings.model_name)
         assert row is not None
+        return row
+
+    def change_rollout(self, **changes: object) -> Rollout:
+        row = self.rollout()
         return rollouts.change(
             self.engine,
             row,
