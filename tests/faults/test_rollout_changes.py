@@ -79,9 +79,7 @@ STEPS = 12  # before and after each of BEGIN, UPDATE, UPDATE, INSERT, UPDATE; be
 
 
 def decision(subject: str) -> Decision:
-    return Decision(
-        at=NOW, model="m", kind="promotion", as_of="2008-09-15", subject=subject, summary="promoted"
-    )
+    return Decision(at=NOW, model="m", kind="promotion", as_of="2008-09-15", subject=subject, summary="promoted")
 
 
 @pytest.fixture

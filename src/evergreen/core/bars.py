@@ -34,9 +34,7 @@ def conform(bars: pd.DataFrame) -> pd.DataFrame:
         **{name: _numbers(ordered, name) for name in NUMBERS},
         "source": ordered["source"].astype(object).to_numpy() if "source" in bars else "",
         "known_at": _instants(ordered),
-        "known_at_assumed": ordered["known_at_assumed"].to_numpy(bool)
-        if "known_at_assumed" in bars
-        else False,
+        "known_at_assumed": ordered["known_at_assumed"].to_numpy(bool) if "known_at_assumed" in bars else False,
     }
     return pd.DataFrame(columns, columns=list(COLUMNS), index=pd.RangeIndex(len(ordered)))
 

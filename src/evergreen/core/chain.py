@@ -42,9 +42,7 @@ def canonical(value: Any) -> str:
     Raises:
         TypeError: a value that has no such form.
     """
-    return json.dumps(
-        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def digest(seq: int, body: Mapping[str, Any], prev_hash: str) -> str:

@@ -23,6 +23,7 @@ TAIL_DOF = 5.0
 SECTORS = 8
 
 Floats = NDArray[np.float64]
+DriftKind = Literal["mean", "spread", "dependence", "sign"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Drift:
     information coefficient of -`size` times the former one.
     """
 
-    kind: Literal["mean", "spread", "dependence", "sign"]
+    kind: DriftKind
     session: pd.Timestamp | int
     size: float = 1.0
 
@@ -162,9 +163,7 @@ def _with_signal(noise: Floats, ic: Floats) -> Floats:
     return returns
 
 
-def _bars(
-    rng: np.random.Generator, days: pd.DatetimeIndex, returns: Floats, volatility: Floats
-) -> pd.DataFrame:
+def _bars(rng: np.random.Generator, days: pd.DatetimeIndex, returns: Floats, volatility: Floats) -> pd.DataFrame:
     length, tickers = returns.shape
     first = rng.uniform(20, 120, tickers)
     close = first * np.exp(np.cumsum(returns, axis=0))

@@ -107,11 +107,11 @@ def _correlation(x: pd.Series, y: pd.Series, sessions: pd.DatetimeIndex) -> pd.S
 
 
 def _deviations(x: Array, codes: NDArray[np.intp], n: NDArray[np.intp]) -> tuple[Array, Array]:
-    """Deviations from the session's mean and their sums of squares; exactly 0 where the session is constant."""
+    """Deviations from the session's mean and their sums of squares; exactly 0 in a constant session."""
     anchor = np.zeros(len(n))
     anchor[codes] = x
     moved = x - anchor[codes]
     with np.errstate(invalid="ignore"):
         mean = np.bincount(codes, moved, minlength=len(n)) / n
     deviation = moved - mean[codes]
-    return deviation, np.bincount(codes, deviation**2, minlength=len(n))
+    return deviation, np.bincount(codes, deviation**2, minlength=len(n)).astype(np.float64)

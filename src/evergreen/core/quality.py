@@ -52,13 +52,13 @@ class Screening:
 
     def messages(self, rule: Rule) -> pd.Categorical:
         """One value a bar: what is wrong with it, or missing when `rule` holds."""
-        found = self._of(rule)
+        wrong: dict[int, str] = {}
+        for row, finding in self._of(rule):
+            wrong[row] = f"{wrong[row]}; {finding.message}" if row in wrong else finding.message
+        texts = pd.Index(sorted(set(wrong.values())), dtype=object)
         codes = np.full(len(self.bars), -1, dtype=np.int32)
-        texts = list(dict.fromkeys(finding.message for _, finding in found))
-        places = {text: place for place, text in enumerate(texts)}
-        for row, finding in found:
-            codes[row] = places[finding.message]
-        return pd.Categorical.from_codes(codes.tolist(), categories=pd.Index(texts, dtype=object))
+        codes[list(wrong)] = texts.get_indexer(pd.Index(list(wrong.values()), dtype=object))
+        return pd.Categorical.from_codes(codes.tolist(), categories=texts)
 
     def _of(self, rule: Rule) -> list[tuple[int, Finding]]:
         rows, columns = np.nonzero(self.broken[rule.name])
@@ -74,9 +74,7 @@ class Screening:
         value = float(bar[column]) if column in NUMBERS else None
         place = f"{ticker or 'a bar'} {session:%Y-%m-%d}" if session is not None else (ticker or "a bar")
         subject = f"{column} {value:g} " if value is not None else ""
-        return Finding(
-            rule.name, rule.severity, ticker, session, column, value, f"{place}: {subject}{rule.message}"
-        )
+        return Finding(rule.name, rule.severity, ticker, session, column, value, f"{place}: {subject}{rule.fault}")
 
 
 def check(

@@ -39,7 +39,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Rule:
-    """`broken` marks, per bar and per column of `columns`, what breaks the rule.
+    """`broken` marks, per bar and per column of `columns`, what breaks the `promise`; `fault` says how.
 
     `block` refuses the whole delivery, `quarantine` the ticker's rows of it, `warn` nothing.
     """
@@ -47,18 +47,19 @@ class Rule:
     name: str
     severity: Severity
     columns: tuple[str, ...]
-    message: str
+    promise: str
+    fault: str
     broken: Callable[[Panel], Mask]
 
 
 def _ticker_missing(panel: Panel) -> Mask:
     tickers = panel.bars["ticker"]
     blank = {name for name in tickers.unique() if not isinstance(name, str) or not name.strip()}
-    return tickers.isin(blank).to_numpy()
+    return np.asarray(tickers.isin(blank))
 
 
 def _session_missing(panel: Panel) -> Mask:
-    return panel.bars["session"].isna().to_numpy()
+    return np.asarray(panel.bars["session"].isna())
 
 
 def _future_session(panel: Panel) -> Mask:
@@ -169,25 +170,70 @@ def _turnover(line: pd.DataFrame, rows: NDArray[np.intp]) -> NDArray[np.float64]
     return ratio
 
 
+_PRICED = (*PRICES, "factor")
+
 RULES = (
-    Rule("ticker_missing", "block", ("ticker",), "has no ticker", _ticker_missing),
-    Rule("session_missing", "block", ("session",), "has no session", _session_missing),
-    Rule("future_session", "block", ("session",), "lies after the last closed session", _future_session),
-    Rule("not_a_session", "block", ("session",), "the exchange did not trade that day", _not_a_session),
-    Rule("not_finite", "quarantine", NUMBERS, "is not a number", _not_finite),
-    Rule("not_positive", "quarantine", (*PRICES, "factor"), "is not above zero", _not_positive),
-    Rule("negative_volume", "quarantine", ("volume",), "is below zero", _negative_volume),
-    Rule("high_not_highest", "quarantine", ("high",), "is below another price of its bar", _high_not_highest),
-    Rule("low_not_lowest", "quarantine", ("low",), "is above another price of its bar", _low_not_lowest),
-    Rule("conflicting_bars", "quarantine", ("close",), "is one of several that disagree", _conflicting_bars),
+    Rule("ticker_missing", "block", ("ticker",), "every bar has a ticker", "has no ticker", _ticker_missing),
+    Rule("session_missing", "block", ("session",), "every bar has a date", "has no date", _session_missing),
+    Rule(
+        "future_session",
+        "block",
+        ("session",),
+        "no bar is younger than the last closed session",
+        "lies after the last closed session",
+        _future_session,
+    ),
+    Rule(
+        "not_a_session",
+        "block",
+        ("session",),
+        "the exchange traded on every bar's date",
+        "the exchange did not trade that day",
+        _not_a_session,
+    ),
+    Rule("not_finite", "quarantine", NUMBERS, "every value is a number", "is not a number", _not_finite),
+    Rule("not_positive", "quarantine", _PRICED, "prices are above zero", "is not above zero", _not_positive),
+    Rule(
+        "negative_volume",
+        "quarantine",
+        ("volume",),
+        "volume is not below zero",
+        "is below zero",
+        _negative_volume,
+    ),
+    Rule(
+        "high_not_highest",
+        "quarantine",
+        ("high",),
+        "high is the highest price of its bar",
+        "is below another price of its bar",
+        _high_not_highest,
+    ),
+    Rule(
+        "low_not_lowest",
+        "quarantine",
+        ("low",),
+        "low is the lowest price of its bar",
+        "is above another price of its bar",
+        _low_not_lowest,
+    ),
+    Rule(
+        "conflicting_bars",
+        "quarantine",
+        ("close",),
+        "bars of one ticker and session agree",
+        "is of one of several bars that disagree",
+        _conflicting_bars,
+    ),
     Rule(
         "unadjusted_split",
         "quarantine",
         ("close",),
-        "moves like a split but factor does not follow",
+        "price and factor tell every split alike",
+        "moves like a split, which the factor does not tell",
         _unadjusted_split,
     ),
-    Rule("repeated_bar", "warn", ("close",), "comes twice, alike", _repeated_bar),
-    Rule("zero_volume", "warn", ("volume",), "says nothing was traded", _zero_volume),
+    Rule("repeated_bar", "warn", ("close",), "no bar comes twice", "comes twice, alike", _repeated_bar),
+    Rule("zero_volume", "warn", ("volume",), "something was traded", "says nothing was traded", _zero_volume),
 )
 """Every rule there is, gravest first."""

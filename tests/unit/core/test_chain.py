@@ -39,10 +39,7 @@ def broken(links: list[Link], head: Link) -> list[Break]:
 
 @given(st.lists(bodies, max_size=5))
 def test_breaks__chain_read_back_from_its_stored_text_holds(contents: list[dict[str, object]]) -> None:
-    links = [
-        Link(link.seq, json.loads(canonical(link.body)), link.prev_hash, link.hash)
-        for link in chain_of(contents)
-    ]
+    links = [Link(link.seq, json.loads(canonical(link.body)), link.prev_hash, link.hash) for link in chain_of(contents)]
     head = (links[-1].seq, links[-1].hash) if links else (0, GENESIS)
     assert breaks(links, *head) == []
 

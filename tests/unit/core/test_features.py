@@ -102,9 +102,7 @@ class Formula:
 
     def places(self):
         def place(best):
-            return lambda x, d: x.rolling(d, 1).apply(
-                lambda w: best(w[np.argmax(~np.isnan(w)) :]) + 1, raw=True
-            )
+            return lambda x, d: x.rolling(d, 1).apply(lambda w: best(w[np.argmax(~np.isnan(w)) :]) + 1, raw=True)
 
         return {
             "rank": lambda x, d: x.rolling(d, 1).rank(pct=True),
@@ -191,9 +189,7 @@ def test_alpha158__a_split_afterwards_changes_no_factor() -> None:
     bars = panel(missing=0)
     split = bars.assign(factor=bars["factor"] / 3)
     before, after = alpha158(bars), alpha158(split)
-    np.testing.assert_allclose(
-        before, after, rtol=2e-4, atol=1e-6
-    )  # log(volume + 1) is the one inexact ratio
+    np.testing.assert_allclose(before, after, rtol=2e-4, atol=1e-6)  # log(volume + 1) is the one inexact ratio
 
 
 def test_alpha158__other_tickers_row_order_and_the_input_itself_do_not_matter() -> None:

@@ -34,30 +34,26 @@ def translate_errors(engine: Engine) -> None:
 
 
 def _told(context: ExceptionContext, where: str) -> BaseException | None:
+    if context.is_pre_ping:  # the pool replaces the connection by itself
+        return None
     cause = context.original_exception
     if isinstance(cause, EvergreenError):
         return type(cause)(cause.what, cause.hint)
     if isinstance(cause, sqlite3.Error):
         return _told_sqlite(cause, where)
     if context.is_disconnect or context.connection is None or getattr(cause, "sqlstate", "") in _TRY_AGAIN:
-        return Unavailable(
-            f"the database {where} did not answer: {_first_line(cause)}.", "Start it or mend its URL."
-        )
+        return Unavailable(f"the database {where} did not answer: {_first_line(cause)}.", "Start it or mend its URL.")
     return None
 
 
 def _told_sqlite(cause: sqlite3.Error, where: str) -> EvergreenError | None:
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
     if code in _BUSY:
-        return Unavailable(
-            f"the database {where} stayed locked by another writer for a minute.", "Try again."
-        )
+        return Unavailable(f"the database {where} stayed locked by another writer for a minute.", "Try again.")
     if code in _DISK:
         return Unavailable(f"the disk under {where} failed: {cause}.", "Free some space, then try again.")
     if code in _DENIED:
-        return BadSetting(
-            f"the database {where} cannot be written: {cause}.", "Choose a place with write permission."
-        )
+        return BadSetting(f"the database {where} cannot be written: {cause}.", "Choose a place with write permission.")
     if code in _DAMAGED:
         return Broken(f"{where} is not a sound SQLite database: {cause}.", "Restore it from a backup.")
     return None

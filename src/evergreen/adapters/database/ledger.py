@@ -142,9 +142,7 @@ def record_drift_check(conn: Connection, checked: DriftRecord) -> None:
     upsert(conn, drift_check, [values(checked)])
 
 
-def drift_checks(
-    conn: Connection, model: str, version: str | None = None, limit: int = 250
-) -> list[DriftRecord]:
+def drift_checks(conn: Connection, model: str, version: str | None = None, limit: int = 250) -> list[DriftRecord]:
     """The last drift checks of a model (of one version, if given), newest first."""
     query = select(drift_check).where(drift_check.c.model == model)
     if version is not None:

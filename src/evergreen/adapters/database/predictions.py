@@ -85,6 +85,13 @@ def asked(conn: Connection, as_of: Session) -> set[tuple[str, str]]:
     return {(client, ticker) for client, ticker in conn.execute(query.distinct())}
 
 
+def silent(conn: Connection, challenger: str) -> int:
+    """How many requests a challenger scored without giving a finite number."""
+    scored = prediction.c.challenger_version == challenger
+    query = select(func.count()).where(scored, prediction.c.challenger_raw.is_(None))
+    return conn.execute(query).scalar_one()
+
+
 def by_arm(conn: Connection, since: datetime) -> dict[tuple[str, str], int]:
     """Predictions served since a moment, counted by (arm, version)."""
     query = (

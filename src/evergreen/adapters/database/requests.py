@@ -103,6 +103,15 @@ def renew(engine: Engine, held: RetrainRequest, now: datetime, lease: timedelta)
     return _write_fenced(engine, held, {"lease_until": utc(now) + lease})
 
 
+def release(engine: Engine, held: RetrainRequest) -> RetrainRequest:
+    """Give a claimed request back, so that anybody may claim it: its worker is known to be gone.
+
+    Raises:
+        Conflict: it was taken over or finished meanwhile; nothing was written.
+    """
+    return _write_fenced(engine, held, {"state": "pending", "claimed_by": None, "lease_until": None})
+
+
 def finish(
     engine: Engine,
     held: RetrainRequest,

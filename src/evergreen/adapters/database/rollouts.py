@@ -14,7 +14,7 @@ from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.rows import first, insert_one, values
 from evergreen.adapters.database.schema import STAGES, rollout
 from evergreen.adapters.database.types import utc
-from evergreen.errors import BadInput, RolloutConflict
+from evergreen.errors import BadInput, NotFound, RolloutConflict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,7 @@ class Rollout:
 
     `weight` is the challenger's share of clients in basis points, `evidence` the state of the running
     canary's test, `stage_session` the session its stage began, `version` rises by one with each change.
+    JSON has no infinities: evidence that may hold them is exact only as text, `{"test": test.to_json()}`.
     """
 
     model: str
@@ -45,6 +46,18 @@ class Rollout:
 def read(conn: Connection, model: str) -> Rollout | None:
     """The rollout of a model, or None before its first champion."""
     return first(conn, select(rollout).where(rollout.c.model == model), Rollout)
+
+
+def current(conn: Connection, model: str) -> Rollout:
+    """The rollout of a model.
+
+    Raises:
+        NotFound: it has no champion yet.
+    """
+    found = read(conn, model)
+    if found is None:
+        raise NotFound(f"{model!r} has no champion yet.", "Run the backfill: it asks for the first one.")
+    return found
 
 
 def create(engine: Engine, first_rollout: Rollout, made: Decision) -> Rollout:

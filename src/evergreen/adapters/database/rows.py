@@ -48,9 +48,7 @@ def insert_one(conn: Connection, table: Table, row: dict[str, Any]) -> bool:
     return conn.execute(statement).first() is not None
 
 
-def upsert(
-    conn: Connection, table: Table, rows: Sequence[dict[str, Any]], newer_by: str | None = None
-) -> None:
+def upsert(conn: Connection, table: Table, rows: Sequence[dict[str, Any]], newer_by: str | None = None) -> None:
     """Insert rows or replace those with the same primary key.
 
     With `newer_by`, a row is replaced only by one whose value in that column is not smaller.

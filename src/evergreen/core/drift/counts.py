@@ -20,7 +20,7 @@ Ints = NDArray[np.int32]
 class Counts:
     """How many values fell into each bin: int32 [sessions, features, bins], tickers of a session pooled.
 
-    `sessions` ascend without duplicates. The last bin counts missing values.
+    `sessions` ascend without duplicates. The last bin counts values that are not finite.
 
     Raises:
         BadInput: the parts do not belong together.

@@ -18,8 +18,8 @@ BINS = 50
 class Grid:
     """Edges of each feature's bins: float64 [features, bins - 2], ascending, padded with +inf.
 
-    A value v falls into bin i when edges[i - 1] <= v < edges[i]. Infinities fall into the outer bins in use,
-    missing values into a bin of their own, the last.
+    A value v falls into bin i when edges[i - 1] <= v < edges[i]; missing and infinite ones into a bin of
+    their own, the last.
     """
 
     features: tuple[str, ...]
@@ -27,7 +27,7 @@ class Grid:
 
     @property
     def bins(self) -> int:
-        """Bins per feature, the one for missing values included."""
+        """Bins per feature, the last one for values that are not finite."""
         return int(self.edges.shape[1]) + 2
 
     def cuts(self, column: int) -> NDArray[np.float64]:
@@ -39,7 +39,7 @@ class Grid:
         """The bin of each value of the grid's `column`-th feature."""
         wide = values.astype(np.float64)
         bins = np.searchsorted(self.cuts(column), wide, side="right")
-        bins[np.isnan(wide)] = self.bins - 1
+        bins[~np.isfinite(wide)] = self.bins - 1
         return bins
 
     def same(self, other: Grid) -> bool:
@@ -57,9 +57,7 @@ def make_grid(features: pd.DataFrame, bins: int = BINS) -> Grid:
         BadInput: no rows, or fewer than ten bins.
     """
     if len(features) == 0 or bins < 10:
-        raise BadInput(
-            f"{len(features)} rows give no grid of {bins} bins.", "Give rows, and ten bins or more."
-        )
+        raise BadInput(f"{len(features)} rows give no grid of {bins} bins.", "Give rows, and ten bins or more.")
     edges = np.full((features.shape[1], bins - 1), np.inf)
     for column, name in enumerate(features.columns):
         values = features[name].to_numpy(np.float64)

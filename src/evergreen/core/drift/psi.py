@@ -30,11 +30,11 @@ class Windows:
 def psi(reference: ArrayLike, current: ArrayLike) -> Floats:
     """PSI = sum over groups of (c - r) ln(c / r), on the reference's deciles, shares floored at 1e-4.
 
-    The deciles are made of whole bins: a bin belongs to the decile that its middle falls into. Missing values
-    are a group of their own. A window without a single value gives NaN.
+    The deciles are made of whole bins: a bin belongs to the decile that its middle falls into. Values
+    that are not finite are a group of their own. A window without a single value gives NaN.
 
     Args:
-        reference: counts [..., bins], the last bin counting missing values.
+        reference: counts [..., bins], the last bin counting values that are not finite.
         current: counts of the same shape.
     """
     reference_counts, current_counts = np.asarray(reference, float), np.asarray(current, float)

@@ -22,9 +22,7 @@ _CANDLES = FEATURE_NAMES.index(f"ROC{WINDOWS[0]}")
 _COLUMN = {name.removesuffix(str(WINDOWS[0])): place for place, name in enumerate(FEATURE_NAMES)}
 
 
-def compute(
-    bars: pd.DataFrame, calendar: pd.DatetimeIndex | None, since: pd.Timestamp | None
-) -> pd.DataFrame:
+def compute(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None, since: pd.Timestamp | None) -> pd.DataFrame:
     """See `evergreen.core.features.alpha158`."""
     _refuse_incomplete(bars)
     codes, tickers = pd.factorize(bars["ticker"].to_numpy(dtype=object), sort=True)
@@ -69,9 +67,7 @@ def _refuse_duplicates(
     twice = np.flatnonzero((np.diff(codes) == 0) & (np.diff(ordinals) == 0))
     if twice.size:
         where = f"{tickers[codes[twice[0]]]} on {days[ordinals[twice[0]]].date()}"
-        raise BadInput(
-            f"{where} has more than one bar.", "Validate the bars first: one row per ticker and session."
-        )
+        raise BadInput(f"{where} has more than one bar.", "Validate the bars first: one row per ticker and session.")
 
 
 def _numbers(bars: pd.DataFrame, order: At) -> dict[str, Array]:

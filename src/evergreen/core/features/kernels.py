@@ -59,10 +59,10 @@ def log_plus_one(x: Array) -> Array:
 
 @compiled
 def store(values: Array, out: Features) -> None:
-    """Write (factors, bars) float64 values into the (bars, factors) float32 table."""
+    """Write (factors, bars) float64 values into the (bars, factors) float32 table, with one kind of NaN."""
     for i in range(out.shape[0]):
         for k in range(out.shape[1]):
-            out[i, k] = values[k, i]
+            out[i, k] = np.nan if np.isnan(values[k, i]) else values[k, i]
 
 
 @compiled
@@ -118,9 +118,7 @@ def trend(x: Array, at: At, first: int, windows: Windows) -> tuple[Array, Array,
 
 
 @compiled
-def extremes(
-    high: Array, low: Array, at: At, first: int, windows: Windows
-) -> tuple[Array, Array, Array, Array]:
+def extremes(high: Array, low: Array, at: At, first: int, windows: Windows) -> tuple[Array, Array, Array, Array]:
     """Highest high, lowest low, and the place of each: session of the window, from 1, the oldest if tied."""
     top = np.empty((len(windows), at.size - first))
     bottom = np.empty((len(windows), at.size - first))

@@ -13,9 +13,7 @@ from sqlalchemy import Engine, create_engine, make_url
 from evergreen.adapters.database import open_database
 from evergreen.adapters.database.decisions import Decision
 
-SERVER = os.environ.get(
-    "EVERGREEN_TEST_POSTGRESQL", ""
-)  # a scratch database; without it only SQLite is tested
+SERVER = os.environ.get("EVERGREEN_TEST_POSTGRESQL", "")  # a scratch database; without it only SQLite is tested
 NOW = datetime(2008, 9, 15, 20, 0, tzinfo=UTC)
 
 

@@ -11,7 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 
 from evergreen.adapters.database import check, open_database, reading, writing
 from evergreen.adapters.database.migrate import configuration
@@ -46,10 +46,7 @@ def test_open_database__at_head_does_not_load_alembic(url: str) -> None:
 
 def test_open_database__six_processes_at_once_on_nothing_all_succeed(url: str) -> None:
     code = "import sys; from evergreen.adapters.database import *; print(check(open_database(sys.argv[1])))"
-    starts = [
-        subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True)
-        for _ in range(6)
-    ]
+    starts = [subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True) for _ in range(6)]
     assert [start.communicate()[0].strip() for start in starts] == [HEAD] * 6
 
 
@@ -103,6 +100,27 @@ def test_open_database__silent_server_is_unavailable() -> None:
         open_database("postgresql://u:secret@127.0.0.1:9/d")
 
 
+def test_connection_dropped_by_the_server__is_replaced_before_its_next_use(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no server")
+    with reading(engine) as conn:
+        pid = conn.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+    assert pid is not None
+    other = create_engine(engine.url)
+    with other.begin() as conn:
+        conn.exec_driver_sql(f"SELECT pg_terminate_backend({pid})")
+    other.dispose()
+    assert check(engine) == HEAD
+
+
+def test_connection_dropped_in_the_middle__is_unavailable_and_the_next_one_works(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no server")
+    with pytest.raises(Unavailable, match="did not answer"), writing(engine) as conn:
+        conn.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert check(engine) == HEAD
+
+
 def test_open_database__copy_that_lost_its_write_ahead_log_gets_it_back(tmp_path: Path) -> None:
     file = tmp_path / "evergreen.db"
     open_database(f"sqlite:///{file}").dispose()
@@ -118,8 +136,7 @@ def test_sqlite__every_connection_is_durable_and_patient(tmp_path: Path) -> None
     engine = open_database(f"sqlite:///{tmp_path}/evergreen.db")
     with reading(engine) as conn:
         found = [
-            conn.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("synchronous", "busy_timeout", "foreign_keys")
+            conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("synchronous", "busy_timeout", "foreign_keys")
         ]
     assert found == [2, 60_000, 1]
 

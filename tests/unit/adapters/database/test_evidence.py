@@ -49,17 +49,13 @@ def test_forecasts__come_back_as_made_and_the_first_record_stays(engine: Engine,
     recorded(engine, forecasts=[first, first, first.assign(value=9.0)], outcomes=[])
     with reading(engine) as conn:
         found = evidence.forecasts(conn, "1")
-    pd.testing.assert_frame_equal(
-        found[["session", "ticker", "value"]], first[["session", "ticker", "value"]]
-    )
+    pd.testing.assert_frame_equal(found[["session", "ticker", "value"]], first[["session", "ticker", "value"]])
     assert set(found["made_at"]) == {now}
 
 
 def test_session_losses__equal_a_slow_reckoning(engine: Engine, now: datetime) -> None:
     forecast, outcome = made("1", now, seed=1), settled(now)
-    recorded(
-        engine, forecasts=[forecast, made("2", now, seed=2)], outcomes=[outcome, settled(now, 5, horizon=5)]
-    )
+    recorded(engine, forecasts=[forecast, made("2", now, seed=2)], outcomes=[outcome, settled(now, 5, horizon=5)])
     found = losses(engine)
     assert list(found["session"]) == list(SESSIONS)
     for row in found.itertuples():
@@ -71,9 +67,7 @@ def test_session_losses__equal_a_slow_reckoning(engine: Engine, now: datetime) -
         assert row.n == len(TICKERS)
 
 
-def test_session_losses__only_tickers_with_an_outcome_and_sessions_in_the_window(
-    engine: Engine, now: datetime
-) -> None:
+def test_session_losses__only_tickers_with_an_outcome_and_sessions_in_the_window(engine: Engine, now: datetime) -> None:
     outcome = settled(now)
     outcome.loc[outcome["ticker"] == "T3", "value"] = np.nan
     recorded(engine, forecasts=[made("1", now, seed=1)], outcomes=[outcome])

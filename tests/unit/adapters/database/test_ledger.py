@@ -19,12 +19,8 @@ from evergreen.errors import Broken, NotFound
 DAY = timedelta(days=1)
 
 
-def test_data_versions__first_record_of_an_id_stays_and_the_newest_comes_first(
-    engine: Engine, now: datetime
-) -> None:
-    first = DataVersion(
-        id="d1", created_at=now, as_of="2008-09-15", rows_added=4, rows_refused=1, source="sample"
-    )
+def test_data_versions__first_record_of_an_id_stays_and_the_newest_comes_first(engine: Engine, now: datetime) -> None:
+    first = DataVersion(id="d1", created_at=now, as_of="2008-09-15", rows_added=4, rows_refused=1, source="sample")
     second = replace(first, id="d2", as_of="2008-09-16", parent="d1", report={"refused": ["AAPL"]})
     with writing(engine) as conn:
         for made in (first, second, replace(first, rows_added=9, created_at=now + DAY)):
@@ -52,9 +48,7 @@ def test_clock__stands_at_the_last_processed_session_of_the_model(engine: Engine
 
 
 def test_drift_checks__checked_again_replaces_and_short_history_is_kept_as_such(engine: Engine) -> None:
-    quiet = DriftRecord(
-        model="m", as_of="2008-09-15", version="1", drifted=False, verdict="too little history"
-    )
+    quiet = DriftRecord(model="m", as_of="2008-09-15", version="1", drifted=False, verdict="too little history")
     found = replace(
         quiet,
         drifted=True,
@@ -87,9 +81,7 @@ def test_model_versions__another_hash_under_the_same_number_is_broken(engine: En
         created_at=now,
         kind="random_walk",
     )
-    trained = replace(
-        walk, version="2", kind="lightgbm", created_at=now + DAY, data_version="d", request_id="q"
-    )
+    trained = replace(walk, version="2", kind="lightgbm", created_at=now + DAY, data_version="d", request_id="q")
     with writing(engine) as conn:
         for registered in (walk, trained, replace(walk, created_at=now + DAY)):
             ledger.record_model_version(conn, registered)

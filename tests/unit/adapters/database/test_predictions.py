@@ -46,9 +46,7 @@ def test_insert_many__what_is_found_is_what_was_served_to_the_bit(engine: Engine
         assert [predictions.find(conn, one.id) for one in served] == served
 
 
-def test_insert_many__challenger_without_a_finite_number_is_kept_as_none(
-    engine: Engine, answer: Answer
-) -> None:
+def test_insert_many__challenger_without_a_finite_number_is_kept_as_none(engine: Engine, answer: Answer) -> None:
     predictions.insert_many(engine, [answer(challenger_version="2", challenger_raw=math.nan)])
     with reading(engine) as conn:
         assert predictions.find(conn, "p0").challenger_raw is None

@@ -38,9 +38,7 @@ def test_request__undone_with_the_finding_it_rests_on(engine: Engine, now: datet
     assert claimable(engine, now) == []
 
 
-def test_claim__holds_until_the_lease_runs_out_then_the_next_one_takes_over(
-    engine: Engine, now: datetime
-) -> None:
+def test_claim__holds_until_the_lease_runs_out_then_the_next_one_takes_over(engine: Engine, now: datetime) -> None:
     wanted, _ = asked(engine, now)
     held = requests.claim(engine, wanted.id, "a", now, HOUR)
     assert (held.state, held.claimed_by, held.lease_until, held.fence) == ("running", "a", now + HOUR, 1)

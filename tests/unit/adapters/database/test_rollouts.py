@@ -61,18 +61,14 @@ def test_change__goes_through_a_whole_canary_and_back_reads_equal(
     assert on_record(engine) == (promoted, 4)
 
 
-def test_change__late_one_is_refused_and_leaves_no_trace(
-    engine: Engine, start: Rollout, decided: Decide
-) -> None:
+def test_change__late_one_is_refused_and_leaves_no_trace(engine: Engine, start: Rollout, decided: Decide) -> None:
     moved = rollouts.change(engine, start, decided(), challenger="2", stage="shadow")
     with pytest.raises(RolloutConflict, match="is at version 2, the change expected 1"):
         rollouts.change(engine, start, decided(), challenger="3", stage="shadow")
     assert on_record(engine) == (moved, 2)
 
 
-def test_change__of_a_model_without_rollout_is_refused(
-    engine: Engine, decided: Decide, now: datetime
-) -> None:
+def test_change__of_a_model_without_rollout_is_refused(engine: Engine, decided: Decide, now: datetime) -> None:
     unknown = Rollout(model="x", champion="1", salt="s", stage_session="2008-09-15", updated_at=now)
     with pytest.raises(RolloutConflict, match="is at version none"):
         rollouts.change(engine, unknown, decided(), champion="2")
@@ -97,12 +93,8 @@ def test_change__to_a_rollout_that_makes_no_sense_is_refused(
     assert on_record(engine) == (start, 1)
 
 
-@pytest.mark.parametrize(
-    "nonsense", ["stage = 'shadow'", "weight = -1", "champion = NULL", "challenger = '2'"]
-)
-def test_rollout__nonsense_written_past_the_code_is_refused_too(
-    engine: Engine, start: Rollout, nonsense: str
-) -> None:
+@pytest.mark.parametrize("nonsense", ["stage = 'shadow'", "weight = -1", "champion = NULL", "challenger = '2'"])
+def test_rollout__nonsense_written_past_the_code_is_refused_too(engine: Engine, start: Rollout, nonsense: str) -> None:
     with pytest.raises(IntegrityError), writing(engine) as conn:
         conn.exec_driver_sql(f"UPDATE rollout SET {nonsense}")
     assert on_record(engine) == (start, 1)

@@ -124,9 +124,7 @@ def _retraining() -> None:
         sa.Column("verdict", sa.Text()),
         sa.Column("created_at", _utc(), nullable=False),
         sa.Column("finished_at", _utc()),
-        sa.CheckConstraint(
-            "state IN ('pending', 'running', 'done', 'failed')", name="ck_retrain_request_state"
-        ),
+        sa.CheckConstraint("state IN ('pending', 'running', 'done', 'failed')", name="ck_retrain_request_state"),
         sa.PrimaryKeyConstraint("id", name="pk_retrain_request"),
         sa.UniqueConstraint("key", name="uq_retrain_request_key"),
     )

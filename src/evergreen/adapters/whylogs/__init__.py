@@ -1,0 +1,25 @@
+"""whylogs behind one wall: profiles of sessions, their counts on the drift grid, and a page to look at."""
+
+from evergreen.adapters.whylogs.profiles import (
+    counts,
+    merge,
+    profile,
+    profile_path,
+    read,
+    session_of,
+    stored_counts,
+    write,
+)
+from evergreen.adapters.whylogs.report import report
+
+__all__ = [
+    "counts",
+    "merge",
+    "profile",
+    "profile_path",
+    "read",
+    "report",
+    "session_of",
+    "stored_counts",
+    "write",
+]

@@ -1,0 +1,107 @@
+"""A cause decides the reaction: what looks like drift is first asked whether it is a broken delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from evergreen.core.drift.skill import Standing
+
+
+class Cause(Enum):
+    """Why things look different."""
+
+    VENDOR_FAULT = "vendor_fault"
+    CORPORATE_ACTION = "corporate_action"
+    LOSS_OF_SKILL = "loss_of_skill"
+    COVARIATE_SHIFT = "covariate_shift"
+    NONE = "none"
+
+
+class Reaction(Enum):
+    """What follows."""
+
+    BLOCK = "block"
+    REPAIR = "repair"
+    RETRAIN = "retrain"
+    WATCH = "watch"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What is known at the time of a drift verdict, all about its current window.
+
+    `blocked` counts findings that blocked a delivery or quarantined rows, `missing` is the share of expected
+    rows that are absent, `unadjusted` names tickers whose price jumped like a split that no factor explains.
+    """
+
+    drift: bool
+    skill: Standing
+    blocked: int = 0
+    missing: float = 0.0
+    unadjusted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """If it applies, this is the cause, and this follows."""
+
+    cause: Cause
+    reaction: Reaction
+    applies: Callable[[Signs], bool]
+    because: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The first rule that applied, in words."""
+
+    cause: Cause
+    reaction: Reaction
+    sentence: str
+
+
+MISSING_LIMIT = 0.10
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        Cause.CORPORATE_ACTION,
+        Reaction.REPAIR,
+        lambda signs: bool(signs.unadjusted),
+        "a price jumped like a split that no factor explains; repair the factor and validate again",
+    ),
+    Rule(
+        Cause.VENDOR_FAULT,
+        Reaction.BLOCK,
+        lambda signs: signs.blocked > 0 or signs.missing > MISSING_LIMIT,
+        "the delivery itself is at fault; block it and tell a person, never retrain on it",
+    ),
+    Rule(
+        Cause.LOSS_OF_SKILL,
+        Reaction.RETRAIN,
+        lambda signs: signs.skill == "lost",
+        "the champion no longer does what its gate record promised; retrain",
+    ),
+    Rule(
+        Cause.COVARIATE_SHIFT,
+        Reaction.RETRAIN,
+        lambda signs: signs.drift and signs.skill == "unproven",
+        "the features moved and the champion has not shown that its skill holds; retrain",
+    ),
+    Rule(
+        Cause.COVARIATE_SHIFT,
+        Reaction.WATCH,
+        lambda signs: signs.drift,
+        "the features moved while the champion's skill holds; note it and watch closer",
+    ),
+)
+
+
+def cause(signs: Signs) -> Diagnosis:
+    """The first of `RULES` that applies, broken data before drift: a retraining on a bad split costs most."""
+    for rule in RULES:
+        if rule.applies(signs):
+            return Diagnosis(rule.cause, rule.reaction, f"{rule.cause.value}: {rule.because}.")
+    return Diagnosis(Cause.NONE, Reaction.NOTHING, "Nothing moved beyond what this model's history shows.")

@@ -1,0 +1,179 @@
+"""Realized skill: does the champion still beat its naive baseline as it did when it passed the gate?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import t as student
+
+from evergreen.core.canary.betting import (
+    WORST,
+    Floats,
+    history_difference,
+    relative_difference,
+    robust_scale,
+    wealth,
+)
+from evergreen.core.canary.quality import Session, session_key
+from evergreen.errors import BadInput, Broken
+
+FORMAT = 1
+TRIP = 50.0
+ENOUGH = 60
+CONFIDENCE = 0.90
+
+Standing = Literal["lost", "unproven", "held"]
+
+
+@dataclass(frozen=True)
+class SkillLook:
+    """The evidence after one session; `skill` is r of baseline and champion, positive = champion better."""
+
+    session: str
+    skill: float
+    e_baseline: float
+    e_record: float
+
+
+class SkillTest:
+    """An e-process on each session's skill, begun when a champion takes office and looked at for ever after.
+
+    Two hypotheses are bet against with the canary's fixed bets: "on average the champion does no worse than
+    its frozen naive baseline", and "its skill is that of its gate record", the record being the lower 90 %
+    bound of the gate's mean (the mean itself flatters whoever passed). The average of the two trips at 50: at
+    most one champion in fifty that keeps its skill is ever reported.
+
+    Args:
+        champion_gate: the champion's losses per gate session, at least 60.
+        baseline_gate: the naive baseline's losses over the same sessions and tickers.
+        threshold: E at which skill counts as lost.
+
+    Raises:
+        BadInput: histories that are too short, unpaired, negative or not finite.
+    """
+
+    def __init__(self, champion_gate: ArrayLike, baseline_gate: ArrayLike, threshold: float = TRIP) -> None:
+        skill = history_difference(baseline_gate, champion_gate)
+        self._begin(robust_scale(skill), lower_bound(skill), float(threshold))
+
+    def _begin(self, scale: float, record: float, threshold: float) -> None:
+        self.scale, self.record, self.threshold = scale, record, threshold
+        self._skill: dict[str, float] = {}
+
+    def update(self, session: Session, champion_loss: float, baseline_loss: float) -> bool:
+        """Add one session's mean losses and say whether skill is lost; a session seen before changes nothing.
+
+        A champion loss that is not finite counts as the worst there is. Once lost, skill stays lost: the test
+        of the next champion is a new one.
+
+        Raises:
+            BadInput: a baseline loss that is not finite, or a negative loss.
+        """
+        key = session_key(session)
+        if key not in self._skill and not self.lost:
+            self._skill[key] = _skill(key, champion_loss, baseline_loss)
+        return self.lost
+
+    @property
+    def path(self) -> list[SkillLook]:
+        """The evidence after each session, for pictures."""
+        e_baseline, e_record = self._evidence()
+        columns = zip(self._skill.items(), e_baseline, e_record, strict=True)
+        return [SkillLook(key, skill, float(one), float(two)) for (key, skill), one, two in columns]
+
+    @property
+    def e_value(self) -> float:
+        """The average of the two processes; 1 before the first session."""
+        e_baseline, e_record = self._evidence()
+        return float((e_baseline[-1] + e_record[-1]) / 2) if self._skill else 1.0
+
+    @property
+    def lost(self) -> bool:
+        """Whether the evidence has reached the threshold."""
+        return self.e_value >= self.threshold
+
+    @property
+    def sessions(self) -> list[str]:
+        """Sessions seen, in order of arrival."""
+        return list(self._skill)
+
+    @property
+    def mean_skill(self) -> float:
+        """Raw mean of r since the start; 0 before the first session."""
+        return float(np.mean(list(self._skill.values()))) if self._skill else 0.0
+
+    @property
+    def standing(self) -> Standing:
+        """Lost, held (60 sessions or more with a mean at or above the record), or unproven."""
+        if self.lost:
+            return "lost"
+        held = len(self._skill) >= ENOUGH and self.mean_skill >= self.record
+        return "held" if held else "unproven"
+
+    def _evidence(self) -> tuple[Floats, Floats]:
+        skill = np.array(list(self._skill.values()))
+        against_baseline = wealth(-np.clip(skill / self.scale, -1, 1))
+        against_record = wealth(-np.clip((skill - self.record) / self.scale, -1, 1))
+        return against_baseline, against_record
+
+    def to_json(self) -> str:
+        """The whole state; `from_json` gives back a test that says the same."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "scale": self.scale,
+                "record": self.record,
+                "threshold": self.threshold,
+                "sessions": [[key, skill] for key, skill in self._skill.items()],
+            }
+        )
+
+    @classmethod
+    def from_json(cls, state: str | Mapping[str, Any]) -> SkillTest:
+        """The test that `to_json` wrote, from its text or from the parsed object.
+
+        Raises:
+            Broken: not what `to_json` writes.
+        """
+        try:
+            fields = json.loads(state) if isinstance(state, str) else state
+            if fields["format"] != FORMAT:
+                raise ValueError(f"format {fields['format']}")
+            test = cls.__new__(cls)
+            test._begin(float(fields["scale"]), float(fields["record"]), float(fields["threshold"]))
+            test._skill = {str(key): float(skill) for key, skill in fields["sessions"]}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Broken(
+                f"the stored skill evidence cannot be read: {error}.",
+                "Begin it anew from the champion's gate record.",
+            ) from None
+        return test
+
+
+def lower_bound(r: ArrayLike, confidence: float = CONFIDENCE) -> float:
+    """One-sided lower bound of mean r that autocorrelation does not fool: equal-weighted-cosine variance.
+
+    B = floor(0.4 T^(2/3)); Lam_j = sqrt(2/T) sum_t r_t cos(pi j (t - 1/2)/T), j = 1..B; Student t with B
+    degrees of freedom (Lazarus, Lewis, Stock & Watson, JBES 2018).
+    """
+    values = np.asarray(r, float)
+    T = len(values)
+    B = int(0.4 * T ** (2 / 3))
+    cosines = np.cos(np.pi * np.outer(np.arange(1, B + 1), np.arange(T) + 0.5) / T)
+    variance = float(np.mean((np.sqrt(2 / T) * cosines @ values) ** 2))
+    return float(values.mean() - student.ppf(confidence, B) * np.sqrt(variance / T))
+
+
+def _skill(key: str, champion_loss: float, baseline_loss: float) -> float:
+    champion, baseline = float(champion_loss), float(baseline_loss)
+    if not np.isfinite(baseline) or baseline < 0 or -np.inf < champion < 0:
+        raise BadInput(
+            f"losses {champion} (champion), {baseline} (baseline) of session {key} are no pair.",
+            "Give mean losses over the same tickers, once their outcomes are known.",
+        )
+    return float(relative_difference(baseline, champion)) if np.isfinite(champion) else WORST

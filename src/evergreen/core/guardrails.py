@@ -1,0 +1,180 @@
+"""What may stop a canary within minutes: harm that shows without waiting for outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaln, gammaln
+from scipy.stats import beta
+
+from evergreen.errors import BadInput
+
+TRIP = 100.0
+TOLERATED_EXCESS = 0.25
+CONCENTRATION = 100.0
+ENOUGH_OUTPUTS = 20
+
+
+@dataclass(frozen=True)
+class EventCounts:
+    """Events while the canary's share of requests was `share`: `events` in all, `canary` of them its own.
+
+    An event is a failed answer, or one slower than a limit frozen before the start; one per client and hour.
+    """
+
+    share: float
+    events: int
+    canary: int
+
+
+def excess_ln_e(periods: Sequence[EventCounts], tolerated: float = TOLERATED_EXCESS) -> float:
+    """ln E against "the canary's event rate is at most (1 + tolerated) times the champion's".
+
+    With k of n events on the canary and share w of requests, under equality at the border each event is the
+    canary's with probability th = w (1 + d) / (1 - w + w (1 + d)). E is the likelihood of a uniform mixture
+    above th over the one at th:
+
+        ln E = betaln(1+k, 1+n-k) + ln(1 - I_th(1+k, 1+n-k)) - ln(1 - th) - k ln th - (n-k) ln(1 - th)
+
+    The base rate cancels. Periods of different shares multiply. Trip at E >= 100 (false trips at most 1 %,
+    looked at any time).
+
+    Raises:
+        BadInput: a share outside (0, 1), or counts that cannot be.
+    """
+    return float(sum(_period_ln_e(period, tolerated) for period in periods))
+
+
+def _period_ln_e(period: EventCounts, tolerated: float) -> float:
+    share, n, k = period.share, period.events, period.canary
+    if not 0 < share < 1 or not 0 <= k <= n or tolerated < 0:
+        raise BadInput(
+            f"{k} of {n} events at a canary share of {share} are no event counts.",
+            "Give a share within (0, 1), and the canary's events as a part of all.",
+        )
+    raised = share * (1 + tolerated)
+    th = raised / (1 - share + raised)
+    mixture = betaln(1 + k, 1 + n - k) + beta.logsf(th, 1 + k, 1 + n - k) - np.log1p(-th)
+    return float(mixture - k * np.log(th) - (n - k) * np.log1p(-th))
+
+
+def one_per_client_hour(events: pd.DataFrame) -> pd.DataFrame:
+    """The first event of each client in each hour; columns `client` and `at` (UTC), others kept."""
+    hours = events["at"].dt.floor("h")
+    ordered = events.assign(hour=hours).sort_values("at", kind="stable")
+    return ordered.drop_duplicates(["client", "hour"]).drop(columns="hour")
+
+
+def router_ln_e(clients: Mapping[str, int], weights: Mapping[str, float]) -> float:
+    """ln E against "clients fall to the arms in these proportions" (Lindon & Malek, NeurIPS 2022).
+
+    A Dirichlet prior around the stated proportions against the proportions themselves. Count distinct
+    clients,
+    not requests: a client stays with its arm, so its requests are one draw. When it trips (E >= 100), the
+    split is not what it says, and nothing judged on it counts.
+
+    Raises:
+        BadInput: arms without a positive weight, or a client count in an unknown arm.
+    """
+    if not weights or min(weights.values()) <= 0 or not clients.keys() <= weights.keys():
+        raise BadInput(
+            f"arms {sorted(clients)} cannot be checked against weights {dict(weights)}.",
+            "Give each arm that may answer a positive weight.",
+        )
+    share = np.array(list(weights.values())) / sum(weights.values())
+    counts = np.array([clients.get(arm, 0) for arm in weights])
+    prior = CONCENTRATION * share
+    evidence = gammaln(CONCENTRATION) - gammaln(CONCENTRATION + counts.sum())
+    evidence += (gammaln(prior + counts) - gammaln(prior) - counts * np.log(share)).sum()
+    return float(evidence)
+
+
+@dataclass(frozen=True)
+class OutputLimits:
+    """What a sane challenger's raw outputs (log returns) look like, fixed before the start.
+
+    `residual_sigma` and the target's range come from the champion's and the training set's record;
+    `rank_correlation` is the lowest of the gate's own sessions, None if it was never defined.
+    """
+
+    residual_sigma: float
+    target_low: float
+    target_high: float
+    rank_correlation: float | None = None
+    far_sigmas: float = 4.0
+    far_share: float = 0.01
+    range_slack: float = 0.20
+
+
+def check_outputs(champion_raw: ArrayLike, challenger_raw: ArrayLike, limits: OutputLimits) -> list[str]:
+    """The hard limits that a challenger's outputs break, one sentence each; an empty list is clean.
+
+    Both models' outputs for the same rows. Being constant and the rank correlation are judged on 20 rows or
+    more; a champion that is itself constant (the random walk) has no rank correlation.
+
+    Raises:
+        BadInput: no rows, or arrays of different shapes; report the guardrail as missing instead.
+    """
+    champion, challenger = np.asarray(champion_raw, float), np.asarray(challenger_raw, float)
+    if champion.ndim != 1 or champion.shape != challenger.shape or champion.size == 0:
+        raise BadInput(
+            f"outputs of shapes {champion.shape} and {challenger.shape} cannot be compared.",
+            "Give both models' outputs for the same rows; without rows, report the guardrail as missing.",
+        )
+    if not np.isfinite(challenger).all():
+        return [f"{int((~np.isfinite(challenger)).sum())} outputs are not finite."]
+    broken = [
+        _constant(challenger),
+        _far(champion, challenger, limits),
+        _disagreeing(champion, challenger, limits),
+        _out_of_range(challenger, limits),
+    ]
+    return [sentence for sentence in broken if sentence]
+
+
+def rank_correlation_floor(forecasts: pd.DataFrame) -> float | None:
+    """The lowest rank correlation of the two models over the gate's sessions, None if it is never defined.
+
+    Columns `session, champion, challenger`, one row per ticker and session.
+    """
+    ranks = forecasts.groupby("session")[["champion", "challenger"]].rank()
+    by_session = ranks.groupby(forecasts["session"])
+    correlations = by_session.apply(lambda both: both["champion"].corr(both["challenger"])).dropna()
+    return float(correlations.min()) if len(correlations) else None
+
+
+def _constant(challenger: NDArray[np.float64]) -> str:
+    if challenger.size >= ENOUGH_OUTPUTS and np.ptp(challenger) == 0:
+        return f"All {challenger.size} outputs are {challenger[0]:.6g}."
+    return ""
+
+
+def _far(champion: NDArray[np.float64], challenger: NDArray[np.float64], limits: OutputLimits) -> str:
+    distance = np.abs(challenger - champion)
+    share = float((distance > limits.far_sigmas * limits.residual_sigma).mean())
+    if share > limits.far_share:
+        return f"{share:.1%} of outputs lie beyond {limits.far_sigmas:g} residual sigma of the champion's."
+    return ""
+
+
+def _disagreeing(champion: NDArray[np.float64], challenger: NDArray[np.float64], limits: OutputLimits) -> str:
+    floor = limits.rank_correlation
+    if floor is None or challenger.size < ENOUGH_OUTPUTS or 0 in (np.ptp(champion), np.ptp(challenger)):
+        return ""
+    correlation = float(pd.Series(champion).corr(pd.Series(challenger), method="spearman"))
+    if correlation < floor:
+        return f"Rank correlation with the champion is {correlation:.2f}, below any gate session's."
+    return ""
+
+
+def _out_of_range(challenger: NDArray[np.float64], limits: OutputLimits) -> str:
+    slack = limits.range_slack * (limits.target_high - limits.target_low)
+    outside = (challenger < limits.target_low - slack) | (challenger > limits.target_high + slack)
+    if outside.any():
+        worst = challenger[outside][np.abs(challenger[outside]).argmax()]
+        return f"{int(outside.sum())} outputs lie outside the training target's range, such as {worst:.4g}."
+    return ""
