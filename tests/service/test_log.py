@@ -25,7 +25,7 @@ def test_ask__waits_for_its_batch_and_gets_its_own_answer() -> None:
         return answers
 
     assert asyncio.run(live()) == [number * 10 for number in range(50)]
-    assert sum(batches, []) == list(range(50))
+    assert [each for batch in batches for each in batch] == list(range(50))
     assert len(batches) < 50, "questions that wait together are settled together"
 
 

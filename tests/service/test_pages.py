@@ -102,14 +102,10 @@ def test_docs__stand_alone_and_name_every_path(world: World) -> None:
 
 
 @pytest.mark.parametrize("log", [True, False])
-@pytest.mark.parametrize(
-    "values", [[1.0], [2.0, 2.0, 2.0], [1.0, math.nan, 3.0], [0.0, 1e12], [math.inf, 1.0]]
-)
+@pytest.mark.parametrize("values", [[1.0], [2.0, 2.0, 2.0], [1.0, math.nan, 3.0], [0.0, 1e12], [math.inf, 1.0]])
 def test_chart__is_well_formed_and_finite_whatever_the_values(values: list[float], log: bool) -> None:
     labels = [f"day {place}" for place in range(len(values))]
-    drawn = Chart("<b>", labels, [Line("a & b", values, "good")], [Level("limit", 20.0)], log).draw(
-        400, "chart"
-    )
+    drawn = Chart("<b>", labels, [Line("a & b", values, "good")], [Level("limit", 20.0)], log).draw(400, "chart")
     xml.dom.minidom.parseString(drawn)
     assert "nan" not in drawn and "inf" not in drawn and "&lt;b&gt;" in drawn
 

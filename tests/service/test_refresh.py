@@ -94,9 +94,7 @@ def test_look__live_clock_is_the_last_closed_session(world: World) -> None:
     assert serving(keeper).ages == (1, 1, 1, 1)
 
 
-def test_look__a_refused_champion_leaves_the_old_one_serving_and_raises_an_alarm(
-    world: World, keeper: Keeper
-) -> None:
+def test_look__a_refused_champion_leaves_the_old_one_serving_and_raises_an_alarm(world: World, keeper: Keeper) -> None:
     keeper.look(NOW)
     world.add_model("3", seed=3)
     spoil(world, "3")

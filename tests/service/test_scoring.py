@@ -170,9 +170,7 @@ def test_settle__each_question_is_answered_from_the_snapshot_it_was_asked_of(wor
     before = Desk(world)
     world.change_rollout(champion="2", challenger=None, stage="steady", weight=0)
     after = Desk(world)
-    answers = before.answers(
-        before.question(), Question(after.snapshot, "c", "champion", (0,)), before.question()
-    )
+    answers = before.answers(before.question(), Question(after.snapshot, "c", "champion", (0,)), before.question())
     assert [(each[0]["model"], each[0]["rollout_version"]) for each in answers] == [
         ("1", 1),
         ("2", 2),

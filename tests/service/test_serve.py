@@ -107,7 +107,7 @@ def test_serve__a_port_in_use_is_one_sentence() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "192.0.2.1", "8.8.8.8"])
 def test_serve__refuses_every_address_but_loopback(host: str) -> None:
-    with pytest.raises(BadSetting, match="reachable from other machines|not an address"):
+    with pytest.raises(BadSetting, match=r"reachable from other machines|not an address"):
         serve(Settings(service_host=host, service_port=0))
 
 
@@ -127,7 +127,5 @@ def test_import__brings_in_nothing_heavy() -> None:
     heavy = ["prefect", "great_expectations", "whylogs", "papermill", "mlflow", "feast", "dvc", "matplotlib"]
     code = f"import sys, evergreen.service.app; print([m for m in {heavy} if m in sys.modules])"
     paths = {"PYTHONPATH": "src"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | paths, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | paths, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr

@@ -113,9 +113,7 @@ def _loopback(host: str) -> str:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise BadSetting(
-            f"service_host {host!r} is not an address of this machine.", "Use 127.0.0.1."
-        ) from None
+        raise BadSetting(f"service_host {host!r} is not an address of this machine.", "Use 127.0.0.1.") from None
     addresses = [str(entry[4][0]) for entry in found]
     if not host or not all(ipaddress.ip_address(address).is_loopback for address in addresses):
         raise BadSetting(
@@ -131,6 +129,4 @@ def _unbindable(host: str, port: int, error: OSError | OverflowError) -> PortInU
             f"Port {port} of {host} is in use.",
             "Stop what listens there, or set EVERGREEN_SERVICE_PORT to a free one.",
         )
-    return BadSetting(
-        f"Port {port} of {host} cannot be used: {error}.", "Set EVERGREEN_SERVICE_PORT to another."
-    )
+    return BadSetting(f"Port {port} of {host} cannot be used: {error}.", "Set EVERGREEN_SERVICE_PORT to another.")

@@ -91,9 +91,7 @@ def _ticks(axes: _Axes) -> Markup:
         Markup(
             '<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>'
             '<text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>'
-        ).format(
-            LEFT, axes.width - RIGHT, axes.y(value), axes.y(value), LEFT - 8, axes.y(value) + 4, f"{value:g}"
-        )
+        ).format(LEFT, axes.width - RIGHT, axes.y(value), axes.y(value), LEFT - 8, axes.y(value) + 4, f"{value:g}")
         for value in values
     )
 
@@ -118,9 +116,7 @@ def _level(level: Level, axes: _Axes) -> Markup:
 
 
 def _path(line: Line, axes: _Axes) -> Markup:
-    points = [
-        (axes.x(place), axes.y(value)) for place, value in enumerate(line.values) if math.isfinite(value)
-    ]
+    points = [(axes.x(place), axes.y(value)) for place, value in enumerate(line.values) if math.isfinite(value)]
     if len(points) == 1:
         return Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="3"/>').format(line.style, *points[0])
     drawn = " ".join(f"{across:.1f},{up:.1f}" for across, up in points)

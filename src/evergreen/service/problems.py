@@ -23,9 +23,7 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 def problem(status: int, error: str, hint: str) -> Response:
     """A JSON problem; ASCII only, so that whatever a client sent can be repeated to it."""
-    return Response(
-        json.dumps({"error": error, "hint": hint}), status_code=status, media_type="application/json"
-    )
+    return Response(json.dumps({"error": error, "hint": hint}), status_code=status, media_type="application/json")
 
 
 def add_problem_handlers(app: FastAPI) -> None:

@@ -147,9 +147,7 @@ class Keeper:
         if self._composed == (id(lineup), id(universe)):
             self._confirmed = now
 
-    def _compose(
-        self, lineup: Lineup, universe: Universe, clock: pd.Timestamp, now: datetime
-    ) -> Snapshot | None:
+    def _compose(self, lineup: Lineup, universe: Universe, clock: pd.Timestamp, now: datetime) -> Snapshot | None:
         parts = (id(lineup), id(universe))
         ages = self._ages(universe, clock)
         return self._attempts.run("snapshot", parts, now, lambda: compose(lineup, universe, clock, ages, now))

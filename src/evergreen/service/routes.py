@@ -34,9 +34,7 @@ _TOO_LARGE: dict[int | str, dict[str, Any]] = {413: {"model": Problem, "descript
 router = APIRouter()
 
 
-@router.get(
-    "/v1/predictions/{ticker}", response_model=PredictionAnswer, responses=_PROBLEMS, tags=["predictions"]
-)
+@router.get("/v1/predictions/{ticker}", response_model=PredictionAnswer, responses=_PROBLEMS, tags=["predictions"])
 async def predict_one(ticker: Annotated[Ticker, Path()], client: ClientDep, service: ServiceDep) -> Response:
     """Forecast one ticker's price; champion and challenger both score, the client's arm answers."""
     answers = await service.predict(client, (ticker,))

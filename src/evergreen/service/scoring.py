@@ -61,9 +61,7 @@ class Settler:
             self._write(rows)
             self._count(rows)
         return [
-            [self._answer(question.snapshot, row) for row in outcome]
-            if isinstance(outcome, list)
-            else outcome
+            [self._answer(question.snapshot, row) for row in outcome] if isinstance(outcome, list) else outcome
             for question, outcome in zip(questions, outcomes, strict=True)
         ]
 
@@ -137,9 +135,7 @@ def new_id() -> str:
 
 def _speaker(snapshot: Snapshot, version: str) -> ServedModel:
     challenger = snapshot.lineup.challenger
-    return (
-        challenger if challenger is not None and challenger.version == version else snapshot.lineup.champion
-    )
+    return challenger if challenger is not None and challenger.version == version else snapshot.lineup.champion
 
 
 def _rows(

@@ -109,9 +109,7 @@ def feature_hash(row: Matrix) -> str:
     return hashlib.sha256(np.ascontiguousarray(row, dtype="<f4").tobytes()).hexdigest()[:16]
 
 
-def make_universe(
-    features: pd.DataFrame, close: pd.Series[float], as_of: pd.Series[pd.Timestamp]
-) -> Universe:
+def make_universe(features: pd.DataFrame, close: pd.Series[float], as_of: pd.Series[pd.Timestamp]) -> Universe:
     """Hold what the online store returned, indexed by ticker; `as_of` are sessions.
 
     A ticker without a positive close, a session or any finite feature is left out: it cannot be forecast.
@@ -132,9 +130,7 @@ def make_universe(
     )
 
 
-def compose(
-    lineup: Lineup, universe: Universe, clock: pd.Timestamp, ages: tuple[int, ...], now: datetime
-) -> Snapshot:
+def compose(lineup: Lineup, universe: Universe, clock: pd.Timestamp, ages: tuple[int, ...], now: datetime) -> Snapshot:
     """Bring models and features together; the champion answers every ticker once before it may serve.
 
     Raises:
@@ -175,10 +171,11 @@ def rehearse(model: ServedModel) -> ServedModel:
     """Let the model answer the golden rows of its manifest.
 
     Raises:
-        ModelRefused: an output differs in a single bit from the one recorded at training.
+        ModelRefused: there are none, or an output differs in a single bit from the one recorded at training.
     """
-    repeated = model.forecast(model.manifest.golden_matrix())
-    if not np.array_equal(repeated, np.asarray(model.manifest.golden_outputs, dtype=np.float64)):
+    golden = model.manifest.golden_matrix()
+    recorded = np.asarray(model.manifest.golden_outputs, dtype=np.float64)
+    if not len(golden) or not np.array_equal(model.forecast(golden), recorded):
         raise ModelRefused(
             f"Model {model.version} does not repeat the golden forecasts recorded with it.",
             "Fetch it again from the registry with `evergreen reconcile`, or roll back.",

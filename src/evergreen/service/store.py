@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from lightgbm.basic import LightGBMError
@@ -22,6 +23,9 @@ from evergreen.service.refresh import Sighting
 from evergreen.service.state import ServedModel, Universe, make_universe, rehearse
 from evergreen.settings import Settings
 
+if TYPE_CHECKING:
+    from evergreen.adapters.feast import Features
+
 VIEW = "alpha158"
 FEATURE_REPO = Path("feature_repo")  # of the working directory, as for Feast's own commands
 
@@ -36,6 +40,12 @@ class DiskStore:
     def engine(self) -> Engine:
         """The operational database, created if need be."""
         return open_database(self._settings.database)
+
+    @cached_property
+    def _features(self) -> Features:
+        from evergreen.adapters.feast import Features  # seconds to import: not before it is needed
+
+        return Features(self._settings.features, FEATURE_REPO)
 
     def look(self, now: datetime) -> Sighting:
         """Rollout row, last materialization and clock; in replay the clock is the last session processed."""
@@ -75,11 +85,8 @@ class DiskStore:
             NotFound: nothing is materialized.
             Unavailable: the online store does not answer, or is being written.
         """
-        from evergreen.adapters.feast import Features  # seconds to import: not before it is needed
-
-        features = Features(self._settings.features, FEATURE_REPO)
         try:
-            online = features.read_online(features.tickers())
+            online = self._features.read_online(self._features.tickers())
         except (OSError, sqlite3.Error) as error:
             raise Unavailable(f"The online features cannot be read: {error}.", "It is tried again.") from None
         return make_universe(online.features, online.close, online.as_of)

@@ -118,8 +118,7 @@ def _traffic(conn: Connection, now: datetime) -> list[Traffic]:
     counts = predictions.by_arm(conn, now - TRAFFIC)
     total = sum(counts.values())
     return [
-        Traffic(arm, version, count, count / total)
-        for (arm, version), count in sorted(counts.items(), reverse=True)
+        Traffic(arm, version, count, count / total) for (arm, version), count in sorted(counts.items(), reverse=True)
     ]
 
 
