@@ -79,9 +79,7 @@ def test_notebook__opens_and_runs_with_its_defaults_and_no_prior_state(home):
     NotebookClient(content, timeout=280, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
     (folder,) = (home / "runs").iterdir()
     defaults = read_parameters(NOTEBOOK)
-    rows = sample.sample_training_set(
-        pd.Timestamp(defaults["as_of"]), defaults["horizon"], defaults["tickers"]
-    )
+    rows = sample.sample_training_set(pd.Timestamp(defaults["as_of"]), defaults["horizon"], defaults["tickers"])
     model = read_model_folder(folder)
     assert model.manifest == train(rows).manifest(str(defaults["as_of"]), "")
     assert model.metrics["metrics"]["sessions"] == 504

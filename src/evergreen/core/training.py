@@ -148,9 +148,7 @@ def _walk(
     )
 
 
-def _judged(
-    panel: Panel, fit: Fit, start: int, residuals: NDArray[np.float64], config: TrainingConfig
-) -> pd.DataFrame:
+def _judged(panel: Panel, fit: Fit, start: int, residuals: NDArray[np.float64], config: TrainingConfig) -> pd.DataFrame:
     """Forecasts of one test window; its residuals are added to `residuals` for the windows after it."""
     stop = start + config.test_size
     tail = panel.rows(fit.tail_start, fit.tail_start + config.validation_size)
@@ -185,9 +183,7 @@ def _fold_row(train_sessions: pd.DatetimeIndex, frame: pd.DataFrame) -> dict[str
 
 def _importance(fit: Fit, panel: Panel) -> pd.Series:
     gain = fit.booster.feature_importance("gain")
-    return pd.Series(gain, index=list(panel.feature_names), name="gain").sort_values(
-        ascending=False, kind="stable"
-    )
+    return pd.Series(gain, index=list(panel.feature_names), name="gain").sort_values(ascending=False, kind="stable")
 
 
 def _golden_inputs(panel: Panel) -> NDArray[np.float32]:

@@ -23,9 +23,7 @@ DELAY = pd.Timedelta(minutes=30)
 class Rows:
     """Random feature rows of some tickers and sessions, closing at 21:00 UTC and known half an hour later."""
 
-    def __init__(
-        self, tickers: list[str], sessions: pd.DatetimeIndex, seed: int = 0, later: str = "0h"
-    ) -> None:
+    def __init__(self, tickers: list[str], sessions: pd.DatetimeIndex, seed: int = 0, later: str = "0h") -> None:
         rng = np.random.default_rng(seed)
         index = pd.MultiIndex.from_product([tickers, sessions], names=["ticker", "session"])
         values = rng.normal(size=(len(index), 158)).astype(np.float32)
@@ -131,9 +129,7 @@ def test_historical_features__equal_a_brute_force_search(store: Features, seed: 
         rows.features["KMID"] = rng.normal(size=len(rows.features)).astype(np.float32)
         rows.known = rows.closes + pd.to_timedelta(rng.integers(-5, 300, len(rows.closes)), unit="h")
         rows.write(store)
-        keys = pd.DataFrame(
-            {"event_timestamp": rows.closes, "created": rows.known, "KMID": rows.features["KMID"]}
-        )
+        keys = pd.DataFrame({"event_timestamp": rows.closes, "created": rows.known, "KMID": rows.features["KMID"]})
         stored.append(keys.reset_index())
     count = 60
     moments = at_close(SESSIONS[0]) + pd.to_timedelta(rng.integers(-10, 500, count), unit="h")
