@@ -68,7 +68,9 @@ def run_training_notebook(asked: RetrainRequest, made: TrainingSet, horizon: int
         "seed": seed,
         "output": str(output),
         "data_version": made.data_version,
+        "commit": commit(),
         "request_id": asked.id,
+        "run_name": f"{asked.cause} {asked.as_of}",
     }
     progress = create_progress_artifact(0.0, key="training", description="notebooks/train.ipynb, cells done")
     executed = output.parent / "train.ipynb"

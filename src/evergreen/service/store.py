@@ -5,15 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from lightgbm.basic import LightGBMError
 from sqlalchemy import Connection, Engine
 
-from evergreen.adapters.database import ledger, open_database, predictions, reading, rollouts
+from evergreen.adapters.database import ledger, predictions, reading, rollouts
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.core.booster import load_verified
 from evergreen.core.calendar import last_session, sessions_between
@@ -22,12 +19,9 @@ from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.refresh import Sighting
 from evergreen.service.state import ServedModel, Universe, make_universe, rehearse
 from evergreen.settings import Settings
-
-if TYPE_CHECKING:
-    from evergreen.adapters.feast import Features
+from evergreen.workspace import Workspace
 
 VIEW = "alpha158"
-FEATURE_REPO = Path("feature_repo")  # of the working directory, as for Feast's own commands
 
 
 class DiskStore:
@@ -35,17 +29,12 @@ class DiskStore:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._at = Workspace(settings)
 
-    @cached_property
+    @property
     def engine(self) -> Engine:
         """The operational database, created if need be."""
-        return open_database(self._settings.database)
-
-    @cached_property
-    def _features(self) -> Features:
-        from evergreen.adapters.feast import Features  # seconds to import: not before it is needed
-
-        return Features(self._settings.features, FEATURE_REPO)
+        return self._at.engine
 
     def look(self, now: datetime) -> Sighting:
         """Rollout row, last materialization and clock; in replay the clock is the last session processed."""
@@ -86,7 +75,7 @@ class DiskStore:
             Unavailable: the online store does not answer, or is being written.
         """
         try:
-            online = self._features.read_online(self._features.tickers())
+            online = self._at.features.read_online(self._at.features.tickers())
         except (OSError, sqlite3.Error) as error:
             raise Unavailable(f"The online features cannot be read: {error}.", "It is tried again.") from None
         return make_universe(online.features, online.close, online.as_of)
@@ -101,7 +90,7 @@ class DiskStore:
 
     def close(self) -> None:
         """Close what was opened."""
-        if "engine" in self.__dict__:
+        if "engine" in self._at.__dict__:
             self.engine.dispose()
 
     def _clock(self, conn: Connection, now: datetime) -> pd.Timestamp | None:

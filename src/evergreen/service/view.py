@@ -109,7 +109,7 @@ def _quality(row: Rollout | None) -> QualityTest | None:
     if row is None or row.evidence is None:
         return None
     try:
-        return QualityTest.from_json(row.evidence)
+        return QualityTest.from_json(row.evidence["test"])
     except Broken:
         return None
 
