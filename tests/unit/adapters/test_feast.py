@@ -58,7 +58,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(applied: Path, tmp_path: Path) -> Features:
-    """A store of its own for each test; its definitions name no place, so the applied folder can be copied."""
+    """A store of its own for each test: a copy, since the definitions themselves name no place."""
     shutil.copytree(applied, tmp_path / "features")
     return Features(tmp_path / "features", REPO)
 

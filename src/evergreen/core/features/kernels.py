@@ -118,12 +118,9 @@ def trend(x: Array, at: At, first: int, windows: Windows) -> tuple[Array, Array,
 
 
 @compiled
-def extremes(high: Array, low: Array, at: At, first: int, windows: Windows) -> tuple[Array, Array, Array, Array]:
+def extremes(high: Array, low: Array, at: At, first: int, windows: Windows) -> Array:
     """Highest high, lowest low, and the place of each: session of the window, from 1, the oldest if tied."""
-    top = np.empty((len(windows), at.size - first))
-    bottom = np.empty((len(windows), at.size - first))
-    top_place = np.empty((len(windows), at.size - first))
-    bottom_place = np.empty((len(windows), at.size - first))
+    found = np.empty((4, len(windows), at.size - first))
     for i in range(first, at.size):
         j, start = i, at[i]
         most, least, most_at, least_at = -np.inf, np.inf, -1, -1
@@ -135,11 +132,11 @@ def extremes(high: Array, low: Array, at: At, first: int, windows: Windows) -> t
                 if low[j] <= least:
                     least, least_at = low[j], start
                 j -= 1
-            top[w, i - first] = most if most_at >= 0 else np.nan
-            bottom[w, i - first] = least if least_at >= 0 else np.nan
-            top_place[w, i - first] = most_at - start + 1 if most_at >= 0 else np.nan
-            bottom_place[w, i - first] = least_at - start + 1 if least_at >= 0 else np.nan
-    return top, bottom, top_place, bottom_place
+            found[0, w, i - first] = most if most_at >= 0 else np.nan
+            found[1, w, i - first] = least if least_at >= 0 else np.nan
+            found[2, w, i - first] = most_at - start + 1 if most_at >= 0 else np.nan
+            found[3, w, i - first] = least_at - start + 1 if least_at >= 0 else np.nan
+    return found
 
 
 @compiled
@@ -230,12 +227,9 @@ def correlation(x: Array, y: Array, at: At, first: int, windows: Windows) -> Arr
 
 
 @compiled
-def moves(change: Array, at: At, first: int, windows: Windows) -> tuple[Array, Array, Array, Array]:
+def moves(change: Array, at: At, first: int, windows: Windows) -> Array:
     """Sums of gains and of losses, and shares of the window's sessions that rose and that fell."""
-    gains = np.empty((len(windows), at.size - first))
-    losses = np.empty((len(windows), at.size - first))
-    rises = np.empty((len(windows), at.size - first))
-    falls = np.empty((len(windows), at.size - first))
+    found = np.empty((4, len(windows), at.size - first))
     for i in range(first, at.size):
         j, start, n, up, down, gain, loss = i, at[i], 0, 0, 0, 0.0, 0.0
         for w in range(len(windows)):
@@ -245,8 +239,8 @@ def moves(change: Array, at: At, first: int, windows: Windows) -> tuple[Array, A
                     n, up, down = n + 1, up + (change[j] > 0), down + (change[j] < 0)
                     gain, loss = gain + max(change[j], 0.0), loss + max(-change[j], 0.0)
                 j -= 1
-            gains[w, i - first] = gain if n else np.nan
-            losses[w, i - first] = loss if n else np.nan
-            rises[w, i - first] = up / (at[i] - start + 1)
-            falls[w, i - first] = down / (at[i] - start + 1)
-    return gains, losses, rises, falls
+            found[0, w, i - first] = gain if n else np.nan
+            found[1, w, i - first] = loss if n else np.nan
+            found[2, w, i - first] = up / (at[i] - start + 1)
+            found[3, w, i - first] = down / (at[i] - start + 1)
+    return found
