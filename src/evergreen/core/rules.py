@@ -72,7 +72,8 @@ def _not_a_session(panel: Panel) -> Mask:
 
 
 def _not_finite(panel: Panel) -> Mask:
-    return ~np.isfinite(panel.bars[list(NUMBERS)].to_numpy())
+    finite: Mask = np.isfinite(panel.bars[list(NUMBERS)].to_numpy())
+    return ~finite
 
 
 def _not_positive(panel: Panel) -> Mask:
@@ -89,12 +90,14 @@ def _zero_volume(panel: Panel) -> Mask:
 
 def _high_not_highest(panel: Panel) -> Mask:
     top = panel.bars[["open", "low", "close"]].max(axis=1)
-    return (panel.bars["high"] < top * (1 - ROUNDING)).to_numpy()
+    high = panel.bars["high"]
+    return (high < top - ROUNDING * high.abs()).to_numpy()
 
 
 def _low_not_lowest(panel: Panel) -> Mask:
     bottom = panel.bars[["open", "high", "close"]].min(axis=1)
-    return (panel.bars["low"] > bottom * (1 + ROUNDING)).to_numpy()
+    low = panel.bars["low"]
+    return (low > bottom + ROUNDING * low.abs()).to_numpy()
 
 
 def _conflicting_bars(panel: Panel) -> Mask:
