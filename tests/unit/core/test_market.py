@@ -30,7 +30,7 @@ def test_simulate__gives_believable_bars_and_equal_ones_for_equal_seeds() -> Non
 
 
 def test_simulate__has_fat_tails_lasting_volatility_and_a_common_factor() -> None:
-    moves = returns(simulate(40, 2500, seed=1)).dropna()
+    moves = returns(simulate(40, 1500, seed=1)).dropna()
     assert moves.kurt().median() > 2
     assert moves.abs().apply(lambda move: move.autocorr(10)).mean() > 0.05
     assert 0.12 < moves.corr().to_numpy()[np.triu_indices(40, 1)].mean() < 0.4
@@ -39,7 +39,7 @@ def test_simulate__has_fat_tails_lasting_volatility_and_a_common_factor() -> Non
 
 @pytest.mark.parametrize("ic", [0.0, 0.03, 0.10])
 def test_simulate__plants_exactly_the_ic_it_was_asked_for(ic: float) -> None:
-    found = signal_ic(simulate(100, 2000, seed=5, ic=ic))
+    found = signal_ic(simulate(60, 1000, seed=5, ic=ic))
     assert abs(found.mean() - ic) < 4 * found.std() / np.sqrt(len(found))
 
 
