@@ -20,7 +20,7 @@ from evergreen.core.rules import RULES
 from evergreen.errors import Broken
 
 PAGE = "validation.html"
-SHOWN = 20
+_ON_A_PAGE = {"result_format": "SUMMARY", "partial_unexpected_count": 20}
 _SEVERITY = {"block": "critical", "quarantine": "warning", "warn": "info"}
 _LOGO = re.compile(
     r"https://great-expectations-web-assets[^\"')\s]*"
@@ -55,7 +55,8 @@ def validate(
         Broken: Great Expectations itself failed on a rule.
     """
     screening = screen(bars, sessions, as_of=as_of, history=history)
-    outcome = _gate().run(batch_parameters={"dataframe": _judged(screening)}, result_format=_FORMAT)
+    detail = _ON_A_PAGE if report_dir is not None else "BOOLEAN_ONLY"
+    outcome = _gate().run(batch_parameters={"dataframe": _judged(screening)}, result_format=detail)
     severities = {_severity(result) for result in outcome.results if not result.success}
     return ValidationReport(
         findings=screening.findings(),
@@ -63,9 +64,6 @@ def validate(
         blocked="block" in severities,
         page=_write_page(outcome, report_dir) if report_dir is not None else None,
     )
-
-
-_FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": SHOWN}
 
 
 @lru_cache(maxsize=1)

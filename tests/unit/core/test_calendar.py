@@ -71,6 +71,15 @@ def test_last_session__refuses_a_time_without_zone() -> None:
         calendar.last_session("XNYS", pd.Timestamp("2008-06-30 20:00"))
 
 
+def test_closed_sessions__run_from_a_bar_of_any_date_to_the_last_close() -> None:
+    now = pd.Timestamp("2008-11-28 17:59", tz="UTC")
+    asked = calendar.closed_sessions("XNYS", day("2008-11-22"), now)
+    assert [f"{session:%m-%d}" for session in asked] == ["11-24", "11-25", "11-26"]
+    assert calendar.closed_sessions("XNYS", day("1887-01-01"), now)[0] == day("1970-01-02")
+    assert len(calendar.closed_sessions("XNYS", pd.NaT, now)) > 9_000
+    assert list(calendar.closed_sessions("XNYS", day("2024-01-02"), now)) == [day("2008-11-26")]
+
+
 def test_sessions__of_an_unknown_exchange_say_so() -> None:
     with pytest.raises(BadSetting, match="no exchange calendar 'NOPE'"):
         calendar.sessions("NOPE", day("2008-01-01"), day("2008-02-01"))

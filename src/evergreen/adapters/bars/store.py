@@ -73,9 +73,7 @@ class BarStore:
             Broken: a stored file that cannot be read.
             Unavailable, BadSetting: the folder is busy or cannot be written.
         """
-        if known_at.tzinfo is None:
-            raise BadInput(f"known_at {known_at} has no zone.", "Pass an aware time, in UTC.")
-        arrival = known_at.tz_convert("UTC").as_unit("us")
+        arrival = _instant(known_at)
         bars = _unique(conform(delivery)).assign(source=source, known_at=arrival, known_at_assumed=False)
         reports = []
         with only_writer(self.root / LOCK):
@@ -95,7 +93,8 @@ class BarStore:
         end: pd.Timestamp | None = None,
     ) -> pd.DataFrame:
         """The bars from `start` to `end` (sessions, inclusive) as known at `known_at`, by default now."""
-        parts = [_in_force(rows, known_at) for rows in self._read(tickers, start, end)]
+        instant = None if known_at is None else _instant(known_at)
+        parts = [_in_force(rows, instant) for rows in self._read(tickers, start, end)]
         filled = [part for part in parts if len(part)]
         return conform(pd.concat(filled, ignore_index=True)) if filled else empty_bars()
 
@@ -158,6 +157,12 @@ class BarStore:
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("year=*.parquet"))
+
+
+def _instant(known_at: pd.Timestamp) -> pd.Timestamp:
+    if known_at.tzinfo is None:
+        raise BadInput(f"known_at {known_at} has no zone.", "Pass an aware time, in UTC.")
+    return known_at.tz_convert("UTC").as_unit("us")
 
 
 def _unique(bars: pd.DataFrame) -> pd.DataFrame:

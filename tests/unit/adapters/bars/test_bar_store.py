@@ -130,6 +130,8 @@ def test_append__refuses_what_it_cannot_keep(tmp_path: Path) -> None:
     store = BarStore(tmp_path)
     with pytest.raises(BadInput, match="has no zone"):
         store.append(BARS, pd.Timestamp("2008-02-01"), "test")
+    with pytest.raises(BadInput, match="has no zone"):
+        store.as_of(pd.Timestamp("2008-02-01"))
     with pytest.raises(BadInput, match="S0 2007-12-03 comes twice"):
         store.append(pd.concat([BARS, BARS.iloc[:1]]), at(0), "test")
     assert store.append(BARS.iloc[:0], at(0), "test") == AppendReport(0, 0, 0)
