@@ -15,6 +15,7 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
+from evergreen.adapters.bars.writing import writable
 from evergreen.core.quality import Finding, Screening, screen
 from evergreen.core.rules import RULES
 from evergreen.errors import Broken
@@ -93,17 +94,20 @@ def _judged(screening: Screening) -> pd.DataFrame:
 
 
 def _severity(result: Any) -> str:
-    failure = result.exception_info
-    if failure.get("raised_exception"):
+    told = result.exception_info
+    failures = [told] if "raised_exception" in told else list(told.values())  # one, or one a metric
+    reasons = [failure["exception_message"] for failure in failures if failure["raised_exception"]]
+    if reasons:
         rule = result.expectation_config.kwargs["column"]
-        raise Broken(f"Great Expectations could not judge {rule}: {failure['exception_message']}.")
+        raise Broken(f"Great Expectations could not judge {rule}: {reasons[0]}.", "Nothing was let in.")
     return str(result.expectation_config.meta["severity"])
 
 
 def _write_page(outcome: Any, folder: Path) -> Path:
     document = ValidationResultsPageRenderer(run_info_at_end=False).render(outcome)
     html = _LOGO.sub("", DefaultJinjaPageView().render(document))
-    folder.mkdir(parents=True, exist_ok=True)
     page = folder / PAGE
-    page.write_text(html, encoding="utf-8")
+    with writable(page):
+        folder.mkdir(parents=True, exist_ok=True)
+        page.write_text(html, encoding="utf-8")
     return page

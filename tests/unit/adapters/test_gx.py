@@ -10,6 +10,7 @@ from evergreen.adapters import gx
 from evergreen.core import calendar
 from evergreen.core.market import simulate
 from evergreen.core.quality import RULES, check
+from evergreen.errors import Broken
 
 DAYS = calendar.sessions("XNYS", pd.Timestamp("2008-01-02"), pd.Timestamp("2008-02-29"))
 CLEAN = simulate(4, DAYS, seed=1)
@@ -54,3 +55,10 @@ def test_validate__writes_a_page_that_names_every_rule_and_what_broke_it(tmp_pat
     assert all(rule.promise.replace("'", "&#39;") in html or rule.promise in html for rule in RULES)
     assert report.findings[0].message in html
     assert "great-expectations-web-assets" not in html
+
+
+def test_validate__lets_nothing_in_when_the_tool_itself_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = gx._judged
+    monkeypatch.setattr(gx, "_judged", lambda screening: judged(screening).drop(columns="not_finite"))
+    with pytest.raises(Broken, match="could not judge not_finite"):
+        gx.validate(CLEAN, DAYS)
