@@ -72,9 +72,7 @@ def agreement(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
     """Share of values that are equal (relative 1e-4, or 1e-6 near zero, missing in the same places)."""
     theirs["session"] = theirs["session"].astype("datetime64[us]")
     other = theirs.set_index(["ticker", "session"]).reindex(ours.index)
-    shares = [
-        np.isclose(ours[x], other[x], rtol=1e-4, atol=1e-6, equal_nan=True).mean() for x in FEATURE_NAMES
-    ]
+    shares = [np.isclose(ours[x], other[x], rtol=1e-4, atol=1e-6, equal_nan=True).mean() for x in FEATURE_NAMES]
     worst = int(np.argmin(shares))
     return f"equal: {np.mean(shares):.6%} of values; worst factor {FEATURE_NAMES[worst]} {shares[worst]:.4%}"
 
@@ -99,9 +97,7 @@ def main() -> None:
         return
     figures, theirs = peer(given.qlib, bars)
     ratio = figures["seconds"] / seconds
-    print(
-        f"qlib       {figures['seconds']:.2f} s  peak {figures['gigabytes']:.2f} GB  {ratio:.1f} times ours"
-    )
+    print(f"qlib       {figures['seconds']:.2f} s  peak {figures['gigabytes']:.2f} GB  {ratio:.1f} times ours")
     print(agreement(ours, theirs))
 
 

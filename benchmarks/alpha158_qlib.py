@@ -51,9 +51,7 @@ def main() -> None:
     factors.columns = names
     factors.index.names = ["ticker", "session"]
     factors.reset_index().to_parquet(found)
-    sizes = [
-        resource.getrusage(who).ru_maxrss / 1e6 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    ]
+    sizes = [resource.getrusage(who).ru_maxrss / 1e6 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(json.dumps({"seconds": seconds, "gigabytes": max(sizes)}))
 
 

@@ -73,9 +73,9 @@ def _numbers(bars: pd.DataFrame, name: str) -> np.ndarray[tuple[int], np.dtype[n
 
 def _days(days: pd.Series) -> pd.Series:
     try:
-        stamps = pd.to_datetime(days)
+        stamps = pd.to_datetime(days, format="ISO8601")
     except (ValueError, TypeError) as error:
-        raise BadInput(f"the bars' column session is not dates: {error}.", "Use trading dates.") from None
+        raise BadInput(f"the bars' column session is not dates: {error}.", "Use ISO dates.") from None
     if isinstance(stamps.dtype, pd.DatetimeTZDtype):
         stamps = stamps.dt.tz_localize(None)
     return stamps.dt.normalize().astype("datetime64[us]").reset_index(drop=True)

@@ -39,6 +39,17 @@ def sessions(calendar: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.Dateti
     return exchange.sessions[first:last]
 
 
+def closed_sessions(calendar: str, start: pd.Timestamp, now: datetime) -> pd.DatetimeIndex:
+    """Sessions from `start` to the last one closed at `now`: what bars from `start` on are judged against.
+
+    A `start` before all records, or NaT, means from the first session on record.
+    """
+    last = last_session(calendar, now)
+    early = pd.isna(start) or start.year < FIRST_YEAR
+    first = _exchange(calendar, EARLIEST_YEAR if early else FIRST_YEAR).first
+    return sessions(calendar, first if pd.isna(start) else min(max(start, first), last), last)
+
+
 def session_close(calendar: str, session: pd.Timestamp) -> pd.Timestamp:
     """The instant `session` closes, UTC; early closes and daylight saving included."""
     close: pd.Timestamp = session_closes(calendar, pd.DatetimeIndex([session]))[0]

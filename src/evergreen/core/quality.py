@@ -105,7 +105,7 @@ def screen(
     last = as_of if as_of is not None else (days[-1] if len(days) else pd.Timestamp.min)
     panel = Panel(conform(bars), days, last, empty_bars() if history is None else conform(history))
     with np.errstate(all="ignore"):
-        broken = {rule.name: rule.broken(panel).reshape(len(panel.bars), -1) for rule in RULES}
+        broken = {rule.name: rule.broken(panel).reshape(len(panel.bars), len(rule.columns)) for rule in RULES}
     return Screening(panel.bars, broken)
 
 

@@ -72,7 +72,8 @@ def _not_a_session(panel: Panel) -> Mask:
 
 
 def _not_finite(panel: Panel) -> Mask:
-    return ~np.isfinite(panel.bars[list(NUMBERS)].to_numpy())
+    finite: Mask = np.isfinite(panel.bars[list(NUMBERS)].to_numpy())
+    return ~finite
 
 
 def _not_positive(panel: Panel) -> Mask:
@@ -89,12 +90,14 @@ def _zero_volume(panel: Panel) -> Mask:
 
 def _high_not_highest(panel: Panel) -> Mask:
     top = panel.bars[["open", "low", "close"]].max(axis=1)
-    return (panel.bars["high"] < top * (1 - ROUNDING)).to_numpy()
+    high = panel.bars["high"]
+    return (high < top - ROUNDING * high.abs()).to_numpy()
 
 
 def _low_not_lowest(panel: Panel) -> Mask:
     bottom = panel.bars[["open", "high", "close"]].min(axis=1)
-    return (panel.bars["low"] > bottom * (1 + ROUNDING)).to_numpy()
+    low = panel.bars["low"]
+    return (low > bottom + ROUNDING * low.abs()).to_numpy()
 
 
 def _conflicting_bars(panel: Panel) -> Mask:
@@ -110,10 +113,15 @@ def _repeated_bar(panel: Panel) -> Mask:
 
 def _copied(bars: pd.DataFrame) -> tuple[NDArray[np.intp], Mask]:
     """A number for each (ticker, session), and which bars have the same one as the bar above."""
-    tickers, sessions = bars["ticker"].to_numpy(), bars["session"].to_numpy()
-    same = np.zeros(len(bars), dtype=bool)
-    same[1:] = (tickers[1:] == tickers[:-1]) & (sessions[1:] == sessions[:-1])
+    same = _as_above(bars["ticker"]) & _as_above(bars["session"])
     return np.cumsum(~same), same
+
+
+def _as_above(values: pd.Series) -> Mask:
+    column = values.to_numpy()
+    same = np.zeros(len(column), dtype=bool)
+    same[1:] = column[1:] == column[:-1]
+    return same
 
 
 def _unadjusted_split(panel: Panel) -> Mask:
@@ -124,8 +132,7 @@ def _unadjusted_split(panel: Panel) -> Mask:
     that size draws a crowd (AAPL 2000-09-29: ten times), a split does not.
     """
     line = _line(panel)
-    same = np.r_[False, line["ticker"].to_numpy()[1:] == line["ticker"].to_numpy()[:-1]]
-    before = (line["close"] * line["factor"]).shift().where(same)
+    before = (line["close"] * line["factor"]).shift().where(_as_above(line["ticker"]))
     opening = (line["open"] * line["factor"] / before).to_numpy()
     closing = (line["close"] * line["factor"] / before).to_numpy()
     suspects = np.flatnonzero(line["delivered"].to_numpy() & _splits(opening, closing))

@@ -12,7 +12,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from evergreen.adapters.bars.writing import LOCK, only_writer, replace
 from evergreen.core.bars import COLUMNS, NUMBERS, conform, empty_bars
@@ -29,6 +28,7 @@ SCHEMA = pa.schema(
         ("known_at_assumed", pa.bool_()),
     ]
 )
+KEYS = ["ticker", "session"]
 ASSUMED_DELAY = pd.Timedelta(minutes=30)
 
 
@@ -49,8 +49,9 @@ class AppendReport:
 class BarStore:
     """Bars under `root`/bars: one Parquet file a year, sorted by ticker, session and `known_at`.
 
-    Rows are only ever added. Each file is written aside and renamed, so a kill leaves every file whole; the
-    same delivery again completes what was cut short and otherwise changes no byte.
+    Rows are only ever added, deliveries in the order they arrive. Each file is written aside and renamed, so
+    a kill leaves every file whole; the same delivery again completes what was cut short and otherwise changes
+    no byte.
     """
 
     def __init__(self, root: Path, calendar: str = "XNYS") -> None:
@@ -61,22 +62,24 @@ class BarStore:
     def append(
         self, delivery: pd.DataFrame, known_at: pd.Timestamp, source: str, assumed: bool = False
     ) -> AppendReport:
-        """Add what `delivery` says that was not known before `known_at` (UTC, aware).
+        """Add what `delivery` says that was not known at `known_at` (UTC, aware), its time of arrival.
 
-        A bar equal in all numbers to the one in force at that time, or to the newest one, is not stored
-        again. With `assumed` each bar counts as known 30 minutes after its own session closed, and is marked
-        so: for history loaded at once, which a training join could not see otherwise.
+        A bar equal in all numbers to the one in force then is not stored again. With `assumed` a bar of a
+        ticker and session the store never had counts as known 30 minutes after its session closed (never
+        later than `known_at`) and is marked so: history loaded at once would otherwise be invisible to a
+        training join. What restates a stored bar always carries its true arrival.
 
         Raises:
             BadInput: `known_at` without a zone, or a ticker and session twice.
             Broken: a stored file that cannot be read.
             Unavailable, BadSetting: the folder is busy or cannot be written.
         """
-        bars = self._stamped(delivery, known_at, source, assumed)
-        reports = [AppendReport(0, 0, 0)]
+        arrival = _instant(known_at)
+        bars = _unique(conform(delivery)).assign(source=source, known_at=arrival, known_at_assumed=False)
+        reports = []
         with only_writer(self.root / LOCK):
             for year, part in bars.groupby(bars["session"].dt.year, sort=True):
-                reports.append(self._append_year(int(str(year)), part))
+                reports.append(self._append_year(self._path(int(str(year))), part, arrival, assumed))
         return AppendReport(
             sum(report.added for report in reports),
             sum(report.restated for report in reports),
@@ -91,13 +94,18 @@ class BarStore:
         end: pd.Timestamp | None = None,
     ) -> pd.DataFrame:
         """The bars from `start` to `end` (sessions, inclusive) as known at `known_at`, by default now."""
-        parts = [_in_force(rows, known_at) for rows in self._read(tickers, start, end)]
+        instant = None if known_at is None else _instant(known_at)
+        parts = [_in_force(rows, instant) for rows in self._read(tickers, start, end)]
         filled = [part for part in parts if len(part)]
         return conform(pd.concat(filled, ignore_index=True)) if filled else empty_bars()
 
     def sessions(self) -> pd.DatetimeIndex:
         """Every session of which a bar is stored."""
+<<<<<<< HEAD
         days = [pq.read_table(path, columns=["session"])["session"].unique().to_pandas() for path in self._files()]
+=======
+        days = [_load(path, columns=["session"])["session"].unique().to_pandas() for path in self._files()]
+>>>>>>> market
         return pd.DatetimeIndex(np.sort(pd.concat(days).to_numpy()) if days else [], dtype="datetime64[us]")
 
     def last_session(self) -> pd.Timestamp | None:
@@ -119,6 +127,7 @@ class BarStore:
             digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
+<<<<<<< HEAD
     def _stamped(self, delivery: pd.DataFrame, known_at: pd.Timestamp, source: str, assumed: bool) -> pd.DataFrame:
         if known_at.tzinfo is None:
             raise BadInput(f"known_at {known_at} has no zone.", "Pass an aware time, in UTC.")
@@ -137,9 +146,20 @@ class BarStore:
 
     def _append_year(self, year: int, bars: pd.DataFrame) -> AppendReport:
         path = self._path(year)
+=======
+    def _append_year(
+        self, path: Path, bars: pd.DataFrame, arrival: pd.Timestamp, assumed: bool
+    ) -> AppendReport:
+>>>>>>> market
         stored = _frame(_load(path)) if path.exists() else empty_bars()
-        news, known = _news(stored, bars)
+        known = _matches(bars, stored[KEYS].drop_duplicates())["known"]
+        news = ~_told(bars, _in_force(stored, arrival))
+        fresh = news & ~known
+        if assumed:
+            stamps = bars["known_at"].mask(fresh, self._assumed(bars, arrival))
+            bars = bars.assign(known_at=stamps, known_at_assumed=fresh)
         if news.any():
+<<<<<<< HEAD
             rows = pd.concat([stored, bars[news]], ignore_index=True) if len(stored) else bars[news]
             ordered = rows.sort_values(["ticker", "session", "known_at"], kind="stable")
             table = pa.Table.from_pandas(ordered[list(COLUMNS)], schema=SCHEMA, preserve_index=False)
@@ -147,6 +167,21 @@ class BarStore:
             replace(path, lambda draft: pq.write_table(plain, draft, compression="zstd"), self.root / ".aside")
         restated = int((news & known).sum())
         return AppendReport(int(news.sum()) - restated, restated, int((~news).sum()))
+=======
+            self._write(path, pd.concat([stored, bars[news]], ignore_index=True) if len(stored) else bars)
+        return AppendReport(int(fresh.sum()), int((news & known).sum()), int((~news).sum()))
+
+    def _assumed(self, bars: pd.DataFrame, arrival: pd.Timestamp) -> pd.Series:
+        closes = session_closes(self.calendar, pd.DatetimeIndex(bars["session"]))
+        stamps = pd.Series(closes + ASSUMED_DELAY, index=bars.index)
+        return stamps.where(stamps < arrival, arrival)
+
+    def _write(self, path: Path, bars: pd.DataFrame) -> None:
+        ordered = bars.sort_values([*KEYS, "known_at"], kind="stable")
+        table = pa.Table.from_pandas(ordered[list(COLUMNS)], schema=SCHEMA, preserve_index=False)
+        plain = table.replace_schema_metadata(None)  # pandas' own would vary with its version
+        replace(path, lambda draft: pq.write_table(plain, draft, compression="zstd"), self.root / ".aside")
+>>>>>>> market
 
     def _read(
         self, tickers: Sequence[str] | None, start: pd.Timestamp | None, end: pd.Timestamp | None
@@ -167,38 +202,46 @@ class BarStore:
         return sorted(self.folder.glob("year=*.parquet"))
 
 
-def _news(stored: pd.DataFrame, bars: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which of `bars` say something new, and which have a ticker and session the store knows."""
-    keys = ["ticker", "session"]
-    asked = bars[[*keys, "known_at"]].assign(row=np.arange(len(bars)))
-    earlier = stored.merge(asked, on=keys, suffixes=("", "_asked"))
-    newest = earlier.drop_duplicates("row", keep="last")
-    in_force = earlier[earlier["known_at"] <= earlier["known_at_asked"]].drop_duplicates("row", keep="last")
-    known = np.zeros(len(bars), dtype=bool)
-    known[newest["row"].to_numpy()] = True
-    told = _alike(newest, bars) | _alike(in_force, bars)
-    return ~told, known
+def _instant(known_at: pd.Timestamp) -> pd.Timestamp:
+    if known_at.tzinfo is None:
+        raise BadInput(f"known_at {known_at} has no zone.", "Pass an aware time, in UTC.")
+    return known_at.tz_convert("UTC").as_unit("us")
 
 
-def _alike(rows: pd.DataFrame, bars: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which of `bars` have the very numbers of their match in `rows` (column `row`), NaN equal to NaN."""
-    places = rows["row"].to_numpy()
-    ours, theirs = bars[list(NUMBERS)].to_numpy()[places], rows[list(NUMBERS)].to_numpy()
-    alike = np.zeros(len(bars), dtype=bool)
-    alike[places] = ((ours == theirs) | (np.isnan(ours) & np.isnan(theirs))).all(axis=1)
-    return alike
+def _unique(bars: pd.DataFrame) -> pd.DataFrame:
+    twice = bars.duplicated(KEYS)
+    if twice.any():
+        bar = bars[twice].iloc[0]
+        raise BadInput(
+            f"{bar['ticker']} {bar['session']:%Y-%m-%d} comes twice in the delivery.", "Validate it first."
+        )
+    return bars
+
+
+def _told(bars: pd.DataFrame, in_force: pd.DataFrame) -> pd.Series:
+    """Which of `bars` have the very numbers of the bar in force, NaN equal to NaN."""
+    found = _matches(bars, in_force[[*KEYS, *NUMBERS]])
+    ours, theirs = bars[list(NUMBERS)], found[list(NUMBERS)]
+    alike = ours.eq(theirs) | (ours.isna() & theirs.isna())
+    return alike.all(axis=1) & found["known"]
+
+
+def _matches(bars: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """For each of `bars` its row among `rows` (one a ticker and session), and whether there is one."""
+    found = bars[KEYS].merge(rows.assign(known=True), on=KEYS, how="left")
+    return found.assign(known=found["known"].notna()).set_axis(bars.index)
 
 
 def _in_force(rows: pd.DataFrame, known_at: pd.Timestamp | None) -> pd.DataFrame:
     """The last row of each ticker and session known by `known_at`; `rows` are in the store's order."""
     known = rows if known_at is None else rows[rows["known_at"] <= known_at]
-    return known[~known.duplicated(["ticker", "session"], keep="last")]
+    return known[~known.duplicated(KEYS, keep="last")]
 
 
-def _load(path: Path, tickers: Sequence[str] | None = None) -> pa.Table:
+def _load(path: Path, tickers: Sequence[str] | None = None, columns: list[str] | None = None) -> pa.Table:
     filters = [("ticker", "in", list(tickers))] if tickers is not None else None
     try:
-        return pq.read_table(path, schema=SCHEMA, filters=filters, partitioning=None)
+        return pq.read_table(path, schema=SCHEMA, columns=columns, filters=filters, partitioning=None)
     except (pa.ArrowException, OSError) as error:
         raise Broken(
             f"{path} is not a readable partition of the bar store: {error}.",
