@@ -36,7 +36,7 @@ def skill_over_time(oos: pd.DataFrame, folds: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(10, 5.2), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
     _cumulative(upper, rank_ic(rows["forecast"], rows["label"]).fillna(0.0), GREEN)
-    upper.set_title("Cumulative RankIC: rises where the order of the stocks was forecast", loc="left")
+    _title(upper, "Cumulative RankIC: rises where the order of the stocks was forecast")
     _cumulative(lower, gain, BLUE)
     lower.set_title("Cumulative gain r over the random walk: falls where saying nothing was better", loc="left")
     for axes in (upper, lower):
@@ -52,25 +52,28 @@ def interval_calibration(oos: pd.DataFrame, nominal: float) -> Figure:
     by_year = inside.groupby(oos["session"].dt.year).mean()
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1, 2], sharey=True)
-    left.bar([str(year) for year in by_year.index], by_year, color=BLUE, width=0.55)
-    left.set_title("Coverage by year", loc="left")
+    colours = [GREEN if share >= nominal else RUST for share in by_year]
+    left.bar(
+        [str(year) for year in by_year.index], by_year - nominal, bottom=nominal, color=colours, width=0.55
+    )
+    _title(left, "Coverage by year, from the nominal level")
     right.plot(by_session.rolling(ROLLING).mean(), color=BLUE, linewidth=1.4)
-    right.set_title(f"Coverage over the last {ROLLING} sessions", loc="left")
+    _title(right, f"Coverage over the last {ROLLING} sessions")
     _dates(right)
     for axes in (left, right):
-        axes.axhline(nominal, color=RUST, linewidth=1.2, linestyle="--")
+        axes.axhline(nominal, color=INK, linewidth=1.0, linestyle="--")
         _plain(axes)
-    left.set_ylim(min(0.6, float(by_year.min()) - 0.05), 1.0)
+        axes.yaxis.set_major_formatter("{x:.0%}")
     return figure
 
 
 def importances(importance: pd.Series, top: int = 20) -> Figure:
     """The features that reduced the loss most, by share of total gain."""
     share = (importance / max(float(importance.sum()), 1e-300)).head(top)[::-1]
-    figure = Figure(figsize=(10, 0.24 * len(share) + 1.0), layout="constrained")
+    figure = Figure(figsize=(10, 0.2 * len(share) + 0.8), layout="constrained")
     axes = figure.subplots()
     axes.barh(share.index, share, color=GREEN, height=0.7)
-    axes.set_title(f"Share of gain of the {len(share)} strongest of {len(importance)} features", loc="left")
+    _title(axes, f"Share of gain of the {len(share)} strongest of {len(importance)} features")
     axes.xaxis.set_major_formatter("{x:.0%}")
     _plain(axes)
     return figure
@@ -81,7 +84,9 @@ def forecast_scatter(oos: pd.DataFrame, bins: int = 10) -> Figure:
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.scatter(100 * oos["forecast"], 100 * oos["label"], s=5, alpha=0.25, color=INK, linewidths=0)
-    left.set_title("Each forecast", loc="left")
+    reach = 100 * float(oos["label"].abs().quantile(0.995))
+    left.set_ylim(-reach, reach)
+    _title(left, "Each forecast (1 in 200 outcomes lies beyond)")
     tenth = np.ceil(oos["forecast"].rank(method="first") * bins / len(oos))
     grouped = oos[["forecast", "label"]].groupby(tenth)
     mean, error = grouped.mean(), grouped["label"].sem()
@@ -96,13 +101,17 @@ def forecast_scatter(oos: pd.DataFrame, bins: int = 10) -> Figure:
     )
     limits = 100 * np.array([mean["forecast"].min(), mean["forecast"].max()])
     right.plot(limits, limits, color=RUST, linewidth=1.2, linestyle="--")
-    right.set_title("Mean of each tenth of the forecasts; dashed: forecast = outcome", loc="left")
+    _title(right, "Means by tenth of the forecasts; dashed: forecast = outcome")
     for axes in (left, right):
         axes.axhline(0.0, color=QUIET, linewidth=0.8)
         axes.set_xlabel("forecast, % log return")
         axes.set_ylabel("realized, %")
         _plain(axes)
     return figure
+
+
+def _title(axes: Axes, text: str) -> None:
+    axes.set_title(text, loc="left", fontsize=9.5, color=INK)
 
 
 def _cumulative(axes: Axes, values: pd.Series, colour: str) -> None:
@@ -123,5 +132,5 @@ def _dates(axes: Axes) -> None:
 def _plain(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK, labelsize=9)
-    axes.title.set_fontsize(10)
-    axes.title.set_color(INK)
+    axes.xaxis.label.set_fontsize(9)
+    axes.yaxis.label.set_fontsize(9)

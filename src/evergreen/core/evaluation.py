@@ -47,7 +47,7 @@ def skill_line(metrics: Mapping[str, float | None], alpha: float = 0.05) -> str:
     if p is None:
         return "Skill over the random walk cannot be judged: a forecast is not finite."
     sessions, side = f"{metrics['sessions']:.0f} sessions", "below" if gain >= 0 else "above"
-    measured = f"over {sessions} the loss is {abs(gain):.2%} {side} the random walk's a session"
+    measured = f"over {sessions} a session's loss is on average {abs(gain):.2%} {side} the random walk's"
     if p < alpha:
         return f"Skill over the random walk: {measured} (p = {p:.3f})."
     return f"No measurable skill over the random walk: {measured} (p = {p:.3f}, {alpha:g} is needed)."

@@ -130,7 +130,7 @@ def _walk(
         fit = fitter(panel, len(fold.train), config)
         frames.append(_judged(panel, fit, int(panel.sessions.searchsorted(fold.test[0])), residuals, config))
         rounds.append(fit.rounds)
-        progress((number + 1) / (len(folds) + 1), f"fold {number + 1} of {len(folds)}")
+        progress(round((number + 1) / (len(folds) + 1), 3), f"fold {number + 1} of {len(folds)}")
     final = fitter(panel, len(panel.sessions), config)
     progress(1.0, "final model")
     oos = pd.concat(frames, ignore_index=True)

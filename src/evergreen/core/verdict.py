@@ -88,7 +88,8 @@ class Verdict:
         side = "below" if test.mean >= 0 else "above"
         return (
             f"Over {self.sessions} sessions ({self.first_session} to {self.last_session}) "
-            f"the challenger's loss is {abs(test.mean):.2%} {side} the {self.opponent}'s a session "
+            f"the challenger's loss of a session is on average {abs(test.mean):.2%} {side} "
+            f"the {self.opponent}'s "
             f"(gain {lower:+.2%} to {upper:+.2%} with 90 % confidence)."
         )
 

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import lightgbm as lgb
 import numpy as np
 import pytest
@@ -79,9 +76,3 @@ def test_load_verified__a_hundred_random_flips_and_every_truncation_are_refused(
 def test_load_verified__a_missing_file_is_named(tmp_path):
     with pytest.raises(NotFound, match=r"model\.txt"):
         load_verified(tmp_path / "model.txt", "0" * 64)
-
-
-def test_import__brings_no_registry_or_notebook_library():
-    code = "import sys, evergreen.core.booster; print(sorted({'mlflow', 'papermill'} & set(sys.modules)))"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "[]"

@@ -142,7 +142,7 @@ def test_compare__unusable_arguments_are_refused(wrong):
 
 
 def test_compare__equal_models_are_called_better_no_more_often_than_alpha():
-    runs, alpha = 160, 0.05
+    runs, alpha = 120, 0.05
     called = [compare(made_oos(2 * i), made_oos(2 * i + 1), alpha=alpha).better for i in range(runs)]
     level = spent_alpha(alpha, 1)
     assert np.mean(called) <= level + 3 * math.sqrt(level * (1 - level) / runs)
