@@ -43,7 +43,7 @@ def tell(world: World, sessions: int = 50) -> None:
             at = datetime.fromisoformat(session + "T21:05:00").replace(tzinfo=UTC)
             made = Decision(at=at, model="evergreen", kind=kind, as_of=session, subject=subject, summary=summary)
             decisions.append(conn, made)
-    world.change_rollout(stage="canary_25", weight=2_500, evidence=json.loads(canary(rng).to_json()))
+    world.change_rollout(stage="canary_25", weight=2_500, evidence={"test": json.loads(canary(rng).to_json())})
 
 
 def _forecasts(days: pd.DatetimeIndex, version: str, values: np.ndarray) -> pd.DataFrame:

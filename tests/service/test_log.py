@@ -112,3 +112,48 @@ def test_ask__a_client_that_went_away_hurts_nobody() -> None:
         await desk.close()
 
     asyncio.run(live())
+
+
+def test_ask__clients_that_ask_again_at_once_share_their_commits() -> None:
+    sizes: list[int] = []
+
+    def settle(questions: Sequence[int]) -> list[int]:
+        sizes.append(len(questions))
+        return list(questions)
+
+    async def client(desk: GroupCommit[int, int]) -> None:
+        for turn in range(30):
+            assert await desk.ask(turn) == turn
+
+    async def live() -> None:
+        desk = GroupCommit(settle, linger=0.2)
+        desk.start()
+        await asyncio.gather(*(client(desk) for _ in range(8)))
+        await desk.close()
+
+    asyncio.run(live())
+    assert sizes.count(8) >= 28, "not two groups that take turns"
+
+
+def test_ask__a_lone_client_never_waits_for_company() -> None:
+    async def live() -> None:
+        desk = GroupCommit(list, linger=60)
+        desk.start()
+        for turn in range(20):
+            assert await desk.ask(turn) == turn
+        await desk.close()
+
+    asyncio.run(live())
+
+
+def test_close__does_not_wait_for_company() -> None:
+    async def live() -> None:
+        desk = GroupCommit(list, linger=60)
+        desk.start()
+        assert await asyncio.gather(desk.ask(1), desk.ask(2)) == [1, 2]
+        late = asyncio.ensure_future(desk.ask(3))
+        await asyncio.sleep(0.01)
+        await desk.close()
+        assert await late == 3
+
+    asyncio.run(live())

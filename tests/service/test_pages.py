@@ -72,7 +72,7 @@ def test_status__shows_the_alarms(world: World) -> None:
 
 
 def test_status__says_when_the_evidence_cannot_be_read(world: World) -> None:
-    world.change_rollout(evidence={"format": 99})
+    world.change_rollout(evidence={"test": {"format": 99}})
     assert "stored evidence cannot be read" in page_of(world)
 
 
@@ -90,7 +90,7 @@ def test_status__before_the_canarys_first_session(world: World) -> None:
     import numpy as np
 
     state = json.loads(canary(np.random.default_rng(1), sessions=0).to_json())
-    world.change_rollout(evidence=state)
+    world.change_rollout(evidence={"test": state})
     assert "No session has settled yet" in page_of(world)
 
 

@@ -185,3 +185,12 @@ def test_look__a_database_that_is_away_leaves_the_snapshot(
     keeper.look(LATER)
     assert versions(keeper) == ("1", "2", 1) and "did not answer" in keeper.alarms["state"]
     assert keeper.unconfirmed_seconds(LATER) == (LATER - NOW).total_seconds()
+
+
+def test_look__tells_once_when_the_first_snapshot_stands(world: World) -> None:
+    told: list[int] = []
+    keeper = Keeper(world.store, Metrics(), lambda: told.append(1))
+    keeper.look(NOW)
+    world.materialize(SESSION + pd.Timedelta(days=3))
+    keeper.look(NOW)
+    assert told == [1]

@@ -125,7 +125,9 @@ def test_bind__takes_a_free_port_on_loopback(host: str) -> None:
 
 def test_import__brings_in_nothing_heavy() -> None:
     heavy = ["prefect", "great_expectations", "whylogs", "papermill", "mlflow", "feast", "dvc", "matplotlib"]
-    code = f"import sys, evergreen.service.app; print([m for m in {heavy} if m in sys.modules])"
+    code = (
+        f"import sys, evergreen.service.app, evergreen.adapters.feast; print([m for m in {heavy} if m in sys.modules])"
+    )
     paths = {"PYTHONPATH": "src"}
     done = subprocess.run([sys.executable, "-c", code], env=os.environ | paths, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr

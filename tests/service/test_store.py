@@ -11,11 +11,11 @@ from evergreen.adapters.database import ledger
 from evergreen.adapters.feast import Features
 from evergreen.core.features import FEATURE_NAMES
 from evergreen.errors import ModelRefused, NotFound
-from evergreen.service import store
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
 from evergreen.service.store import DiskStore
 from evergreen.settings import Settings
+from evergreen.workspace import REPOSITORY
 from tests.service.world import NOW, SESSION, World, manifest_of, panel, ready_world, train
 
 CLOSE = pd.Timestamp("2008-09-12 20:00", tz="UTC")
@@ -27,7 +27,7 @@ def materialize(settings: Settings, features: pd.DataFrame, closes: list[float])
     rows = features.set_axis(index)
     prices = pd.DataFrame({"close": closes, "factor": 0.5}, index)
     moments = pd.Series(CLOSE, index).astype("datetime64[us, UTC]")
-    online = Features(settings.features, store.FEATURE_REPO)
+    online = Features(settings.features, REPOSITORY / "feature_repo")
     online.write(rows, prices, moments, moments)
     online.apply()
     online.materialize(CLOSE)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import ipaddress
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -30,13 +31,18 @@ from evergreen.settings import Settings
 GRACE_SECONDS = 10
 
 
-def create_app(settings: Settings, store: DiskStore | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, store: DiskStore | None = None, once_serving: Callable[[], None] = lambda: None
+) -> FastAPI:
     """The service over the places of `settings`. It starts without any of them and says what is missing.
 
-    `store` reads those places; another may be given for features that do not come from Feast.
+    Args:
+        settings: places and limits.
+        store: reads those places; another may be given for features that do not come from Feast.
+        once_serving: called, from a thread, when the first models and features are loaded.
     """
     metrics, store = Metrics(), store or DiskStore(settings)
-    keeper = Keeper(store, metrics)
+    keeper = Keeper(store, metrics, once_serving)
     settler = Settler(store.write, metrics, settings.max_feature_age)
     metrics.snapshot_age.set_function(lambda: keeper.unconfirmed_seconds(datetime.now(UTC)))
     page = StatusPage(settings, store, keeper)
@@ -73,13 +79,16 @@ def create_app(settings: Settings, store: DiskStore | None = None) -> FastAPI:
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are answered first.
 
+    What is loaded by the first forecast is kept out of later garbage collections: walking the libraries'
+    objects takes hundreds of milliseconds, during which nobody would be answered.
+
     Raises:
         BadSetting: an address that is not this machine's loopback, or that cannot be bound.
         PortInUse: somebody else listens there.
     """
     listener = bind(settings.service_host, settings.service_port)
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, once_serving=gc.freeze),
         access_log=False,
         loop="uvloop",
         http="httptools",

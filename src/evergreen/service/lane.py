@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +26,18 @@ class Lane:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="challenger")
         self._left_behind: Future[Forecasts] | None = None
 
-    def run(self, call: Callable[[], Forecasts]) -> Forecasts | str:
-        """What `call` returns, or one word for why there is nothing: `busy`, `slow` or `raised`."""
+    def start(self, call: Callable[[], Forecasts]) -> Callable[[], Forecasts | str]:
+        """Begin `call`; the function returned waits for it and gives what it returned.
+
+        Or one word for why there is nothing: `busy`, `slow` or `raised`.
+        """
         if self._left_behind is not None:
             if not self._left_behind.done():
-                return "busy"
+                return lambda: "busy"
             self._left_behind = None
-        future = self._thread.submit(call)
+        return partial(self._outcome, self._thread.submit(call))
+
+    def _outcome(self, future: Future[Forecasts]) -> Forecasts | str:
         try:
             failure = future.exception(timeout=self._patience)
         except TimeoutError:

@@ -14,6 +14,7 @@ Answer = TypeVar("Answer")
 
 CAPACITY = 4_096
 BATCH = 256
+LINGER = 0.001
 
 
 class GroupCommit(Generic[Question, Answer]):
@@ -21,7 +22,9 @@ class GroupCommit(Generic[Question, Answer]):
 
     `settle` returns one outcome per question, in order: an answer, or the error to raise for it. It returns
     only after everything an answer promises is durable. While one batch is being settled the next one
-    gathers, so a commit to disk is shared by all who wait for it.
+    gathers, so a commit to disk is shared by all who wait for it. As many as were under way a moment ago are
+    waited for, `linger` seconds at most: answered clients that ask again then share one commit instead of
+    taking turns, and a lone client never waits.
 
     At most `capacity` questions wait at once; beyond that `ask` raises `Unavailable` without waiting.
     """
@@ -31,10 +34,13 @@ class GroupCommit(Generic[Question, Answer]):
         settle: Callable[[Sequence[Question]], Sequence[Answer | EvergreenError]],
         capacity: int = CAPACITY,
         batch: int = BATCH,
+        linger: float = LINGER,
     ) -> None:
         self._settle = settle
         self._capacity = capacity
         self._batch = batch
+        self._linger = linger
+        self._enough = 1
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._wake = asyncio.Event()
         self._closing = False
@@ -57,7 +63,8 @@ class GroupCommit(Generic[Question, Answer]):
             raise Unavailable(f"{self._capacity} requests already wait.", "Ask again in a second.")
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        self._wake.set()
+        if len(self._waiting) >= self._enough:
+            self._wake.set()
         return await future
 
     async def close(self) -> None:
@@ -69,16 +76,29 @@ class GroupCommit(Generic[Question, Answer]):
         self._thread.shutdown(wait=True)
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, crowd = asyncio.get_running_loop(), 1
         while self._waiting or not self._closing:
-            if not self._waiting:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
+            await self._gather(crowd)
             batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
+            if not batch:
+                crowd = 1
+                continue
             work = loop.run_in_executor(self._thread, self._settle, [question for question, _ in batch])
             await asyncio.wait([work])
+            crowd = min(len(batch) + len(self._waiting), self._batch)
             _deliver([future for _, future in batch], work)
+
+    async def _gather(self, crowd: int) -> None:
+        """Wait until `crowd` questions wait; with more than one expected, no longer than the linger."""
+        if len(self._waiting) >= crowd or self._closing:
+            return
+        self._enough = crowd
+        self._wake.clear()
+        timer = asyncio.get_running_loop().call_later(self._linger, self._wake.set) if crowd > 1 else None
+        await self._wake.wait()
+        self._enough = 1
+        if timer is not None:
+            timer.cancel()
 
 
 def _deliver(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -53,12 +54,14 @@ class Keeper:
 
     A part that cannot be brought up to date keeps its last good state, raises an alarm that /readyz and the
     status page show, and is tried again. A challenger that cannot be loaded leaves the champion alone.
+    `once_serving` is called when the first snapshot stands.
     """
 
-    def __init__(self, store: Store, metrics: Metrics) -> None:
+    def __init__(self, store: Store, metrics: Metrics, once_serving: Callable[[], None] = lambda: None) -> None:
         self.snapshot: Snapshot | None = None
         self._store = store
         self._metrics = metrics
+        self._once_serving = once_serving
         self._attempts = Attempts(metrics)
         self._lineup: Lineup | None = None
         self._universe: tuple[datetime, Universe] | None = None
@@ -136,6 +139,8 @@ class Keeper:
         if self._composed != (id(lineup), id(universe)):
             fresh = self._compose(lineup, universe, clock, now)
             if fresh is not None:
+                if held is None:
+                    self._once_serving()
                 held, self._composed = fresh, (id(lineup), id(universe))
         if held is None:
             return

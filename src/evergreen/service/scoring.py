@@ -72,8 +72,9 @@ class Settler:
     def _score(self, questions: list[Question]) -> list[list[Prediction] | EvergreenError]:
         snapshot = questions[0].snapshot
         places = [place for question in questions for place in question.places]
+        outcome = self._start_challenger(snapshot, places)
         champion = snapshot.lineup.champion.forecast(snapshot.champion_rows[places])
-        challenger = self._challenger(snapshot, places)
+        challenger = self._finish_challenger(outcome(), len(places))
         now, scored, start = datetime.now(UTC), [], 0
         for question in questions:
             end = start + len(question.places)
@@ -81,25 +82,22 @@ class Settler:
             start = end
         return scored
 
-    def _challenger(self, snapshot: Snapshot, places: list[int]) -> Forecasts:
-        lineup, nothing = snapshot.lineup, np.full(len(places), np.nan)
-        if lineup.rollout.challenger is None:
-            return nothing
-        if lineup.challenger is None or snapshot.challenger_rows is None:
-            return self._missed("absent", nothing)
-        rows = snapshot.challenger_rows[places]
-        forecasts = self._lane.run(partial(lineup.challenger.forecast, rows))
-        if isinstance(forecasts, str):
-            return self._missed(forecasts, nothing)
-        if forecasts.shape != nothing.shape:
-            return self._missed("raised", nothing)
-        if not_finite := int((~np.isfinite(forecasts)).sum()):
-            self._metrics.challenger_failures.labels("not_finite").inc(not_finite)
-        return forecasts
+    def _start_challenger(self, snapshot: Snapshot, places: list[int]) -> Callable[[], Forecasts | str]:
+        challenger, rows = snapshot.lineup.challenger, snapshot.challenger_rows
+        if challenger is None or rows is None:
+            return lambda: "absent" if snapshot.lineup.rollout.challenger else ""
+        return self._lane.start(partial(challenger.forecast, rows[places]))
 
-    def _missed(self, cause: str, nothing: Forecasts) -> Forecasts:
-        self._metrics.challenger_failures.labels(cause).inc(len(nothing))
-        return nothing
+    def _finish_challenger(self, outcome: Forecasts | str, rows: int) -> Forecasts:
+        """The challenger's forecasts, NaN where there is none; what is missing is counted by cause."""
+        if isinstance(outcome, str) or outcome.shape != (rows,):
+            cause = outcome if isinstance(outcome, str) else "raised"
+            if cause:
+                self._metrics.challenger_failures.labels(cause).inc(rows)
+            return np.full(rows, np.nan)
+        if not_finite := int(np.count_nonzero(~np.isfinite(outcome))):
+            self._metrics.challenger_failures.labels("not_finite").inc(not_finite)
+        return outcome
 
     def _count(self, rows: list[Prediction]) -> None:
         self._metrics.batch.observe(len(rows))

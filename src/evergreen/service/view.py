@@ -106,7 +106,7 @@ def _why(conn: Connection, row: Rollout | None) -> RecordedDecision | None:
 
 
 def _quality(row: Rollout | None) -> QualityTest | None:
-    if row is None or row.evidence is None:
+    if row is None or row.evidence is None or "test" not in row.evidence:
         return None
     try:
         return QualityTest.from_json(row.evidence["test"])
