@@ -53,9 +53,7 @@ def interval_calibration(oos: pd.DataFrame, nominal: float) -> Figure:
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1, 2], sharey=True)
     colours = [GREEN if share >= nominal else RUST for share in by_year]
-    left.bar(
-        [str(year) for year in by_year.index], by_year - nominal, bottom=nominal, color=colours, width=0.55
-    )
+    left.bar([str(year) for year in by_year.index], by_year - nominal, bottom=nominal, color=colours, width=0.55)
     _title(left, "Coverage by year, from the nominal level")
     right.plot(by_session.rolling(ROLLING).mean(), color=BLUE, linewidth=1.4)
     _title(right, f"Coverage over the last {ROLLING} sessions")

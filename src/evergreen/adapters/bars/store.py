@@ -101,11 +101,7 @@ class BarStore:
 
     def sessions(self) -> pd.DatetimeIndex:
         """Every session of which a bar is stored."""
-<<<<<<< HEAD
-        days = [pq.read_table(path, columns=["session"])["session"].unique().to_pandas() for path in self._files()]
-=======
         days = [_load(path, columns=["session"])["session"].unique().to_pandas() for path in self._files()]
->>>>>>> market
         return pd.DatetimeIndex(np.sort(pd.concat(days).to_numpy()) if days else [], dtype="datetime64[us]")
 
     def last_session(self) -> pd.Timestamp | None:
@@ -127,30 +123,7 @@ class BarStore:
             digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
-<<<<<<< HEAD
-    def _stamped(self, delivery: pd.DataFrame, known_at: pd.Timestamp, source: str, assumed: bool) -> pd.DataFrame:
-        if known_at.tzinfo is None:
-            raise BadInput(f"known_at {known_at} has no zone.", "Pass an aware time, in UTC.")
-        bars = conform(delivery)
-        twice = bars.duplicated(["ticker", "session"])
-        if twice.any():
-            bar = bars[twice].iloc[0]
-            raise BadInput(
-                f"{bar['ticker']} {bar['session']:%Y-%m-%d} comes twice in the delivery.",
-                "Validate it first.",
-            )
-        if assumed:
-            stamps = session_closes(self.calendar, pd.DatetimeIndex(bars["session"])) + ASSUMED_DELAY
-            return bars.assign(source=source, known_at=stamps, known_at_assumed=True)
-        return bars.assign(source=source, known_at=known_at.tz_convert("UTC").as_unit("us"))
-
-    def _append_year(self, year: int, bars: pd.DataFrame) -> AppendReport:
-        path = self._path(year)
-=======
-    def _append_year(
-        self, path: Path, bars: pd.DataFrame, arrival: pd.Timestamp, assumed: bool
-    ) -> AppendReport:
->>>>>>> market
+    def _append_year(self, path: Path, bars: pd.DataFrame, arrival: pd.Timestamp, assumed: bool) -> AppendReport:
         stored = _frame(_load(path)) if path.exists() else empty_bars()
         known = _matches(bars, stored[KEYS].drop_duplicates())["known"]
         news = ~_told(bars, _in_force(stored, arrival))
@@ -159,15 +132,6 @@ class BarStore:
             stamps = bars["known_at"].mask(fresh, self._assumed(bars, arrival))
             bars = bars.assign(known_at=stamps, known_at_assumed=fresh)
         if news.any():
-<<<<<<< HEAD
-            rows = pd.concat([stored, bars[news]], ignore_index=True) if len(stored) else bars[news]
-            ordered = rows.sort_values(["ticker", "session", "known_at"], kind="stable")
-            table = pa.Table.from_pandas(ordered[list(COLUMNS)], schema=SCHEMA, preserve_index=False)
-            plain = table.replace_schema_metadata(None)  # pandas' own would vary with its version
-            replace(path, lambda draft: pq.write_table(plain, draft, compression="zstd"), self.root / ".aside")
-        restated = int((news & known).sum())
-        return AppendReport(int(news.sum()) - restated, restated, int((~news).sum()))
-=======
             self._write(path, pd.concat([stored, bars[news]], ignore_index=True) if len(stored) else bars)
         return AppendReport(int(fresh.sum()), int((news & known).sum()), int((~news).sum()))
 
@@ -181,7 +145,6 @@ class BarStore:
         table = pa.Table.from_pandas(ordered[list(COLUMNS)], schema=SCHEMA, preserve_index=False)
         plain = table.replace_schema_metadata(None)  # pandas' own would vary with its version
         replace(path, lambda draft: pq.write_table(plain, draft, compression="zstd"), self.root / ".aside")
->>>>>>> market
 
     def _read(
         self, tickers: Sequence[str] | None, start: pd.Timestamp | None, end: pd.Timestamp | None
@@ -212,9 +175,7 @@ def _unique(bars: pd.DataFrame) -> pd.DataFrame:
     twice = bars.duplicated(KEYS)
     if twice.any():
         bar = bars[twice].iloc[0]
-        raise BadInput(
-            f"{bar['ticker']} {bar['session']:%Y-%m-%d} comes twice in the delivery.", "Validate it first."
-        )
+        raise BadInput(f"{bar['ticker']} {bar['session']:%Y-%m-%d} comes twice in the delivery.", "Validate it first.")
     return bars
 
 
