@@ -8,6 +8,7 @@ import pandas as pd
 from prefect import flow
 
 from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.errors import AlreadyClaimed
 from evergreen.workspace import workspace
 from flows.clock import now_at, stand
 from tasks.drift import calibrate_drift
@@ -31,7 +32,10 @@ def retrain(request_id: str | None = None, reason: str = "asked for by hand", ho
     """
     if request_id is None:
         return _request_by_hand(reason)
-    asked = claim_request(request_id)
+    try:
+        asked = claim_request(request_id)
+    except AlreadyClaimed as taken:
+        return f"Nothing to do: {taken.what}"
     now = now_at(pd.Timestamp(asked.as_of), workspace().settings)
     with held(asked, now):
         return _train_and_judge(asked, horizon, seed, now)

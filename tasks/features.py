@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, writing
-from evergreen.core.calendar import next_session, session_closes
+from evergreen.core.calendar import next_session, session_closes, sessions
 from evergreen.workspace import workspace
 from tasks.decorators import effect
 
@@ -31,9 +31,9 @@ def build_features(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     from evergreen.core.features import LOOKBACK, alpha158
 
     at = workspace()
-    bars = at.bars.as_of(start=next_session(at.settings.calendar, first, -LOOKBACK), end=as_of)
-    features = alpha158(bars)
-    wanted = features[features.index.get_level_values("session") >= first]
+    reach = next_session(at.settings.calendar, first, -LOOKBACK)
+    bars = at.bars.as_of(start=reach, end=as_of)
+    wanted = alpha158(bars, calendar=sessions(at.settings.calendar, reach, as_of), since=first)
     rows = bars.set_index(["ticker", "session"]).loc[wanted.index]
     days = pd.DatetimeIndex(wanted.index.get_level_values("session"))
     closes = pd.Series(session_closes(at.settings.calendar, days), index=wanted.index)

@@ -36,7 +36,7 @@ def install_random_walk(asked: RetrainRequest, version: str, now: datetime) -> R
         updated_at=now,
     )
     summary = f"Version {version}, the random walk, is the incumbent until a model passes the gate."
-    return rollouts.create(at.engine, first, decision(first, "incumbent", asked.as_of, version, summary, now))
+    return rollouts.create(at.engine, first, decision(first, "first_champion", asked.as_of, version, summary, now))
 
 
 @effect

@@ -39,6 +39,7 @@ def demo(
 ) -> None:
     """Walk real prices through the break of 2008, on a stack of its own, in a few minutes."""
     import shutil
+    import signal
 
     from rich.console import Console
 
@@ -46,6 +47,7 @@ def demo(
     from evergreen.demo import Walk, run_demo
     from evergreen.workspace import require_writable
 
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     require_writable(home)
     if fresh:
         Stack(home).stop()

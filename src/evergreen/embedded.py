@@ -41,6 +41,7 @@ def environment(settings: Settings, ports: Ports) -> dict[str, str]:
         "EVERGREEN_REFRESH_SECONDS": str(settings.refresh_seconds),
         "EVERGREEN_MLFLOW_URI": f"http://{LOOPBACK}:{ports.mlflow}",
         "EVERGREEN_SERVICE_PORT": str(ports.service),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_API_URL": f"http://{LOOPBACK}:{ports.prefect}/api",
         "PREFECT_WORKER_QUERY_SECONDS": "1",

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,6 @@ from evergreen.service.state import (
     ServedModel,
     Universe,
     compose,
-    feature_hash,
     make_universe,
     rehearse,
 )
@@ -44,12 +42,6 @@ def test_make_universe__some_missing_factors_are_no_reason_to_refuse() -> None:
     features = panel()
     features.iloc[0, 0] = np.nan
     assert universe_of(features).tickers == TICKERS
-
-
-def test_feature_hash__is_of_the_served_bytes() -> None:
-    row = np.array([1.5, -2.0], dtype=np.float32)
-    assert feature_hash(row) == hashlib.sha256(row.astype("<f4").tobytes()).hexdigest()[:16]
-    assert feature_hash(row) != feature_hash(np.nextafter(row, np.float32(9)))
 
 
 def test_compose__columns_follow_the_manifest_not_the_store(world: World) -> None:

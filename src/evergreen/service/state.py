@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core import booster as boosters
+from evergreen.core.hashing import row_hashes
 from evergreen.core.manifest import Manifest
 from evergreen.errors import ModelRefused, NotFound
 
@@ -104,11 +104,6 @@ class Snapshot:
         return max(self.universe.sessions)
 
 
-def feature_hash(row: Matrix) -> str:
-    """SHA-256 of a feature row's little-endian float32 bytes in the served order, first 16 hex digits."""
-    return hashlib.sha256(np.ascontiguousarray(row, dtype="<f4").tobytes()).hexdigest()[:16]
-
-
 def make_universe(features: pd.DataFrame, close: pd.Series[float], as_of: pd.Series[pd.Timestamp]) -> Universe:
     """Hold what the online store returned, indexed by ticker; `as_of` are sessions.
 
@@ -126,7 +121,7 @@ def make_universe(features: pd.DataFrame, close: pd.Series[float], as_of: pd.Ser
         last_close=closes[usable].to_numpy(dtype=np.float64),
         sessions=stamps,
         dates=tuple(stamp.date().isoformat() for stamp in stamps),
-        hashes=tuple(feature_hash(row) for row in matrix),
+        hashes=tuple(row_hashes(matrix)),
     )
 
 
