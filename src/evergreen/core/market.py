@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from evergreen.core import calendar
 from evergreen.core.bars import adjusted, conform
@@ -130,10 +129,10 @@ def _days(wanted: int | pd.DatetimeIndex, start: pd.Timestamp) -> pd.DatetimeInd
 
 def _volatility(rng: np.random.Generator, length: int, tickers: int) -> Floats:
     """Daily volatility: log-AR(1), a common part and an own part, from its stationary law on."""
-    innovation = np.sqrt(1 - VOLATILITY_MEMORY**2)
-    noise = rng.standard_normal((length, tickers + 1))
-    noise[1:] *= innovation
-    paths = lfilter([1.0], [1.0, -VOLATILITY_MEMORY], noise, axis=0)
+    paths = rng.standard_normal((length, tickers + 1))
+    paths[1:] *= np.sqrt(1 - VOLATILITY_MEMORY**2)
+    for session in range(1, length):
+        paths[session] += VOLATILITY_MEMORY * paths[session - 1]
     level = DAILY_VOLATILITY * np.exp(0.3 * rng.standard_normal(tickers))
     scaled: Floats = level * np.exp(0.35 * paths[:, :1] + 0.2 * paths[:, 1:])
     return scaled
