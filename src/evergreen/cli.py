@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -108,7 +109,7 @@ def validate(
     """Look for what must not enter the bar store. Exit 0 clean, 1 findings that block, 2 unreadable."""
     from evergreen.inspection import inspect_paths
 
-    findings = [finding.to_dict() for finding in inspect_paths(paths, load_settings().calendar)]
+    findings = [finding.to_dict() for finding in inspect_paths(paths, load_settings().calendar, datetime.now(UTC))]
     if as_json:
         print(json.dumps({"findings": findings}, indent=2, default=str))
     else:
