@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test check bench notebook deploy lock clean
 
+# What one process of a stack compiles, the next need not compile again.
+export PYTHONDONTWRITEBYTECODE :=
+
 bin := .venv/bin
 ready := .venv/.ready
 
@@ -10,9 +13,9 @@ help: ## this list
 
 $(ready): requirements.lock requirements-setup.lock pyproject.toml
 	@python=$$(PYTHON="$(PYTHON)" .ci/find-python) && $$python -m venv --clear .venv
-	@echo "installing into .venv (about a minute)"
+	@echo "installing into .venv"
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.lock
-	@$(bin)/uv pip install --quiet --require-hashes --compile-bytecode -r requirements.lock
+	@$(bin)/uv pip install --quiet --require-hashes -r requirements.lock
 	@$(bin)/uv pip install --quiet --no-deps --editable .
 	@touch $@
 

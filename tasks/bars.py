@@ -21,7 +21,7 @@ BEFORE = pd.Timedelta(days=30)  # what a delivery's first bars are held against
 class Delivery:
     """What became of one delivery; counts are rows, `first` and `last` ISO sessions.
 
-    `page` is the path of the validation report.
+    `page` is the path of the validation report, empty for a session's delivery without findings.
     """
 
     source: str
@@ -58,7 +58,7 @@ def ingest_bars(
     calendar = sessions(at.settings.calendar, first, last)
     known = at.bars.as_of(start=first - BEFORE, end=first - pd.Timedelta(days=1))
     folder = at.settings.home.resolve() / "reports" / f"{last:%Y-%m-%d}"
-    report = validate(bars, calendar, folder, as_of=last, history=known)
+    report = validate(bars, calendar, folder, as_of=last, history=known, clean_page=history)
     accepted, refused = split(bars, report.findings)
     appended = at.bars.append(accepted, pd.Timestamp(now), source, assumed=history)
     return Delivery(

@@ -16,7 +16,6 @@ from evergreen.settings import Settings
 from evergreen.workspace import REPOSITORY
 
 WORK_POOL = "evergreen"
-DEPLOY = ("--no-prompt", "deploy", "--all")
 
 
 @dataclass(frozen=True)
@@ -119,17 +118,16 @@ def deploy(told: dict[str, str], log: Path) -> None:
     Raises:
         Unavailable: Prefect refused, with the place of its log.
     """
-    pool = ("work-pool", "create", WORK_POOL, "--type", "process", "--overwrite")
+    PrefectApi(told["PREFECT_API_URL"]).create_work_pool(WORK_POOL)
     with log.open("ab") as stream:
-        for arguments in (pool, DEPLOY):
-            done = subprocess.run(
-                [sys.executable, "-m", "prefect", *arguments],
-                cwd=REPOSITORY,
-                env=os.environ | told,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                check=False,
-            )
-            if done.returncode:
-                raise Unavailable(f"`prefect {' '.join(arguments)}` failed.", f"Its last words are in {log}.")
+        done = subprocess.run(
+            [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+            cwd=REPOSITORY,
+            env=os.environ | told,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    if done.returncode:
+        raise Unavailable("`prefect deploy --all` failed.", f"Its last words are in {log}.")

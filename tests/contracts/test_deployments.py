@@ -63,7 +63,9 @@ def test_deploy_all__schedules_become_runs(server: str) -> None:
     deadline = time.monotonic() + 90
     found: set[str] = set()
     while found != scheduled and time.monotonic() < deadline:
-        runs = httpx.post(f"{server}/flow_runs/filter", json={"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}})
+        runs = httpx.post(
+            f"{server}/flow_runs/filter", json={"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+        )
         names = {
             deployment["id"]: deployment["name"]
             for deployment in httpx.post(f"{server}/deployments/filter", json={}).json()

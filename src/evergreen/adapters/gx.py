@@ -44,24 +44,28 @@ def validate(
     *,
     as_of: pd.Timestamp | None = None,
     history: pd.DataFrame | None = None,
+    clean_page: bool = True,
 ) -> ValidationReport:
     """Run the suite on the delivery `bars`; arguments as in `core.quality.check`.
 
     Each rule is one expectation, of a column that says for each bar how it breaks the rule, or nothing. With
-    `report_dir` the suite's page is written there as `validation.html`.
+    `report_dir` the suite's page is written there as `validation.html`; without `clean_page` only if something
+    was found.
 
     Raises:
         Broken: Great Expectations itself failed on a rule.
     """
     screening = screen(bars, sessions, as_of=as_of, history=history)
-    detail = _ON_A_PAGE if report_dir is not None else "BOOLEAN_ONLY"
+    findings = screening.findings()
+    folder = report_dir if clean_page or findings else None
+    detail = _ON_A_PAGE if folder is not None else "BOOLEAN_ONLY"
     outcome = _gate().run(batch_parameters={"dataframe": _judged(screening)}, result_format=detail)
     severities = {_severity(result) for result in outcome.results if not result.success}
     return ValidationReport(
-        findings=screening.findings(),
+        findings=findings,
         success=severities <= {"warn"},
         blocked="block" in severities,
-        page=_write_page(outcome, report_dir) if report_dir is not None else None,
+        page=_write_page(outcome, folder) if folder is not None else None,
     )
 
 

@@ -34,6 +34,11 @@ class PrefectApi:
         self.url = url.rstrip("/")
         self._client = httpx.Client(base_url=self.url, timeout=30.0)
 
+    def create_work_pool(self, name: str) -> None:
+        """Make a process work pool unless it is there; its first worker fills in the job template."""
+        if self._ask("GET", f"/work_pools/{name}") is None:
+            self._ask("POST", "/work_pools/", {"name": name, "type": "process"})
+
     def start(self, deployment: str, parameters: dict[str, Any]) -> FlowRun:
         """Ask for a run of `flow/deployment`.
 
