@@ -13,7 +13,6 @@ from scipy.stats import t as student
 
 from evergreen.core.canary.betting import (
     WORST,
-    Floats,
     history_difference,
     relative_difference,
     robust_scale,
@@ -64,6 +63,7 @@ class SkillTest:
     def _begin(self, scale: float, record: float, threshold: float) -> None:
         self.scale, self.record, self.threshold = scale, record, threshold
         self._skill: dict[str, float] = {}
+        self._look()
 
     def update(self, session: Session, champion_loss: float, baseline_loss: float) -> bool:
         """Add one session's mean losses and say whether skill is lost; a session seen before changes nothing.
@@ -77,20 +77,19 @@ class SkillTest:
         key = session_key(session)
         if key not in self._skill and not self.lost:
             self._skill[key] = _skill(key, champion_loss, baseline_loss)
+            self._look()
         return self.lost
 
     @property
     def path(self) -> list[SkillLook]:
         """The evidence after each session, for pictures."""
-        e_baseline, e_record = self._evidence()
-        columns = zip(self._skill.items(), e_baseline, e_record, strict=True)
+        columns = zip(self._skill.items(), self._e_baseline, self._e_record, strict=True)
         return [SkillLook(key, skill, float(one), float(two)) for (key, skill), one, two in columns]
 
     @property
     def e_value(self) -> float:
         """The average of the two processes; 1 before the first session."""
-        e_baseline, e_record = self._evidence()
-        return float((e_baseline[-1] + e_record[-1]) / 2) if self._skill else 1.0
+        return float((self._e_baseline[-1] + self._e_record[-1]) / 2) if self._skill else 1.0
 
     @property
     def lost(self) -> bool:
@@ -115,11 +114,10 @@ class SkillTest:
         held = len(self._skill) >= ENOUGH and self.mean_skill >= self.record
         return "held" if held else "unproven"
 
-    def _evidence(self) -> tuple[Floats, Floats]:
+    def _look(self) -> None:
         skill = np.array(list(self._skill.values()))
-        against_baseline = wealth(-np.clip(skill / self.scale, -1, 1))
-        against_record = wealth(-np.clip((skill - self.record) / self.scale, -1, 1))
-        return against_baseline, against_record
+        self._e_baseline = wealth(-np.clip(skill / self.scale, -1, 1))
+        self._e_record = wealth(-np.clip((skill - self.record) / self.scale, -1, 1))
 
     def to_json(self) -> str:
         """The whole state; `from_json` gives back a test that says the same."""
@@ -147,6 +145,7 @@ class SkillTest:
             test = cls.__new__(cls)
             test._begin(float(fields["scale"]), float(fields["record"]), float(fields["threshold"]))
             test._skill = {str(key): float(skill) for key, skill in fields["sessions"]}
+            test._look()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Broken(
                 f"the stored skill evidence cannot be read: {error}.",
