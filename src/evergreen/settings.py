@@ -62,6 +62,11 @@ class Settings(BaseModel):
         return self.home.resolve() / "profiles"
 
     @property
+    def calibrations(self) -> Path:
+        """What drift looks like when nothing drifts, one folder per model version."""
+        return self.home.resolve() / "calibrations"
+
+    @property
     def models(self) -> Path:
         """Verified local copies of registered models, one folder per version."""
         return self.home.resolve() / "models"
@@ -100,8 +105,4 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _from_environment() -> dict[str, str]:
-    return {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in os.environ.items()
-        if name.startswith(PREFIX)
-    }
+    return {name.removeprefix(PREFIX).lower(): value for name, value in os.environ.items() if name.startswith(PREFIX)}

@@ -151,9 +151,6 @@ def test_report__is_one_page_that_needs_no_internet(tmp_path: Path) -> None:
 
 
 def test_import__core_stays_without_whylogs_and_statistics_stay_at_home() -> None:
-    code = (
-        "import os, sys, evergreen.core.drift; "
-        "print('whylogs' in sys.modules, os.environ['WHYLOGS_NO_ANALYTICS'])"
-    )
+    code = "import os, sys, evergreen.core.drift; print('whylogs' in sys.modules, os.environ['WHYLOGS_NO_ANALYTICS'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]

@@ -22,9 +22,7 @@ from evergreen.core.drift import Counts, Grid
 from evergreen.errors import BadInput, Broken, NotFound
 
 
-def profile(
-    features: pd.DataFrame, session: pd.Timestamp, tags: Mapping[str, str] | None = None
-) -> DatasetProfileView:
+def profile(features: pd.DataFrame, session: pd.Timestamp, tags: Mapping[str, str] | None = None) -> DatasetProfileView:
     """Counts and a quantile sketch of each column; rows in any order, the index ignored.
 
     Hands whylogs' metrics whole arrays, which takes a tenth of the time of logging a frame: most of that goes
@@ -41,9 +39,7 @@ def profile(
     matrix = features.to_numpy(np.float64)
     at = _midnight(session)
     columns = {str(name): _column(matrix[:, place]) for place, name in enumerate(features.columns)}
-    return DatasetProfileView(
-        columns=columns, dataset_timestamp=at, creation_timestamp=at, metadata=dict(tags or {})
-    )
+    return DatasetProfileView(columns=columns, dataset_timestamp=at, creation_timestamp=at, metadata=dict(tags or {}))
 
 
 def write(view: DatasetProfileView, root: Path) -> Path:

@@ -51,9 +51,7 @@ def report(
     return path
 
 
-def _row(
-    name: str, current: ColumnProfileView, reference: ColumnProfileView, check: DriftCheck | None
-) -> Row:
+def _row(name: str, current: ColumnProfileView, reference: ColumnProfileView, check: DriftCheck | None) -> Row:
     judged = check if check is not None and name in check.psi.index else None
     return Row(
         feature=name,

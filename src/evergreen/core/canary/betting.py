@@ -33,9 +33,7 @@ def relative_difference(champion_loss: ArrayLike, challenger_loss: ArrayLike) ->
 
     Two losses of zero are equal (r = 0). Inputs are finite and not negative; shapes broadcast.
     """
-    champion, challenger = np.broadcast_arrays(
-        np.asarray(champion_loss, float), np.asarray(challenger_loss, float)
-    )
+    champion, challenger = np.broadcast_arrays(np.asarray(champion_loss, float), np.asarray(challenger_loss, float))
     largest = np.maximum(champion, challenger)
     unit = np.where(largest > 0, largest, 1.0)
     a, b = champion / unit, challenger / unit

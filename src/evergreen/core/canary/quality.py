@@ -101,9 +101,7 @@ class QualityTest:
         """
         key = session_key(session)
         if key not in self._r or not reason.strip():
-            raise BadInput(
-                f"session {key} cannot be explained.", "Name a session already seen, and a reason."
-            )
+            raise BadInput(f"session {key} cannot be explained.", "Name a session already seen, and a reason.")
         self._explained[key] = reason
 
     def _look(self) -> None:

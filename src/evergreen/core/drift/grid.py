@@ -57,9 +57,7 @@ def make_grid(features: pd.DataFrame, bins: int = BINS) -> Grid:
         BadInput: no rows, or fewer than ten bins.
     """
     if len(features) == 0 or bins < 10:
-        raise BadInput(
-            f"{len(features)} rows give no grid of {bins} bins.", "Give rows, and ten bins or more."
-        )
+        raise BadInput(f"{len(features)} rows give no grid of {bins} bins.", "Give rows, and ten bins or more.")
     edges = np.full((features.shape[1], bins - 1), np.inf)
     for column, name in enumerate(features.columns):
         values = features[name].to_numpy(np.float64)

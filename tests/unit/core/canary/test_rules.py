@@ -9,9 +9,7 @@ from evergreen.core.canary.rules import Rules
 HISTORY, SESSIONS = 120, 60
 
 
-def pairs(
-    seed: int, number: int, excess: float = 0.0, persistence: float = 0.0
-) -> tuple[np.ndarray, np.ndarray]:
+def pairs(seed: int, number: int, excess: float = 0.0, persistence: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Losses [number, history + sessions] with heavy tails and, on wish, autocorrelated differences."""
     generator = np.random.default_rng(seed)
     shape = (number, HISTORY + SESSIONS)

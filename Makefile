@@ -1,0 +1,53 @@
+# Every target sets itself up: a machine needs Python 3.11 or 3.12, make and git.
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test check bench notebook deploy lock clean
+
+bin := .venv/bin
+ready := .venv/.ready
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+$(ready): requirements.lock requirements-setup.lock pyproject.toml
+	@python=$$(PYTHON="$(PYTHON)" .ci/find-python) && $$python -m venv --clear .venv
+	@echo "installing into .venv (about a minute)"
+	@$(bin)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.lock
+	@$(bin)/uv pip install --quiet --require-hashes --compile-bytecode -r requirements.lock
+	@$(bin)/uv pip install --quiet --no-deps --editable .
+	@touch $@
+
+demo: $(ready) ## walk real prices through the break of 2008, in a few minutes
+	@$(bin)/evergreen demo
+
+up: $(ready) ## start Prefect server, worker, MLflow and service, and leave them running
+	@$(bin)/evergreen up
+
+down: $(ready) ## stop exactly what `make up` started
+	@$(bin)/evergreen down
+
+test: $(ready) ## the whole test suite
+	@$(bin)/python -m pytest
+
+check: $(ready) ## format, lint, types, import contracts, no notebook outputs
+	@$(bin)/ruff format --check .
+	@$(bin)/ruff check .
+	@$(bin)/mypy
+	@$(bin)/lint-imports
+	@$(bin)/nbstripout --verify notebooks/*.ipynb
+
+bench: $(ready) ## each benchmark beside its peer
+	@for script in benchmarks/*.py; do echo "== $$script"; $(bin)/python $$script || exit 1; done
+
+notebook: $(ready) ## open the notebooks in JupyterLab
+	@$(bin)/jupyter lab --notebook-dir notebooks
+
+deploy: $(ready) ## register the flows on the server that PREFECT_API_URL names
+	@$(bin)/prefect --no-prompt work-pool create evergreen --type process --overwrite
+	@$(bin)/prefect --no-prompt deploy --all
+
+lock: $(ready) ## refresh requirements.lock from pyproject.toml
+	@$(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		--group dev --group notebook --output-file requirements.lock pyproject.toml
+
+clean: ## forget the environment; .evergreen/ stays
+	@rm -rf .venv

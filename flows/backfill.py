@@ -1,0 +1,35 @@
+"""History in: everything a source has, taken as known when each session closed."""
+
+from __future__ import annotations
+
+import pandas as pd
+from prefect import flow
+
+from evergreen.workspace import workspace
+from flows.clock import now_at, stand
+from tasks.bars import ingest_bars, name_universe, require_accepted, snapshot_bars
+from tasks.features import build_features, materialize_features
+from tasks.requests import request_retrain
+from tasks.rollout import read_rollout
+from tasks.sessions import close_session
+
+
+@flow(log_prints=True)
+def backfill(source: str, tickers: list[str] | None = None, start: str = "2000-01-01", as_of: str | None = None) -> str:
+    """Load sessions `start` to `as_of`, build their features and, where no model serves yet, ask for one.
+
+    Returns the data version. Running it again changes nothing that stands.
+    """
+    settings = workspace().settings
+    until = stand(as_of, settings)
+    now = now_at(until, settings)
+    universe = name_universe(source, tickers)
+    delivery = ingest_bars(source, universe, pd.Timestamp(start), until, now, history=True)
+    require_accepted(delivery)
+    data_version = snapshot_bars(delivery, now)
+    build_features(pd.Timestamp(start), until)
+    materialize_features(until, now)
+    close_session(delivery, until, data_version, None, now)
+    if read_rollout() is None:
+        request_retrain("bootstrap", "No model serves yet: the first one is wanted.", until, data_version, {}, now)
+    return data_version

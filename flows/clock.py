@@ -1,0 +1,41 @@
+"""The only clock that flows read: the wall's, or in a replay the close of the session it stands at."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+from evergreen.core.calendar import last_session, session_close
+
+from evergreen.errors import NotFound
+from evergreen.settings import Settings
+from tasks.sessions import last_closed_session
+
+DELIVERY_DELAY = timedelta(minutes=30)
+
+
+def stand(as_of: str | None, settings: Settings) -> pd.Timestamp:
+    """The session a run stands at: the one named, else the last one closed, in a replay the last one walked.
+
+    Raises:
+        NotFound: a replay that has not begun.
+    """
+    if as_of:
+        return pd.Timestamp(as_of)
+    if settings.clock == "replay":
+        return _walked()
+    return last_session(settings.calendar, pd.Timestamp(datetime.now(UTC)))
+
+
+def _walked() -> pd.Timestamp:
+    done = last_closed_session()
+    if done is None:
+        raise NotFound("The replay has not begun.", "Name a session.")
+    return pd.Timestamp(done)
+
+
+def now_at(session: pd.Timestamp, settings: Settings) -> datetime:
+    """The instant at which a run acts, in UTC."""
+    if settings.clock == "live":
+        return datetime.now(UTC)
+    return (session_close(settings.calendar, session) + DELIVERY_DELAY).to_pydatetime()

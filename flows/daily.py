@@ -1,0 +1,52 @@
+"""One session after another: bars in, features out, forecasts kept, outcomes settled, drift checked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pandas as pd
+from prefect import flow
+
+from evergreen.core.calendar import next_session, sessions
+from evergreen.errors import NotFound
+from evergreen.workspace import workspace
+from flows.clock import now_at, stand
+from tasks.bars import ingest_bars, name_universe, require_accepted, snapshot_bars
+from tasks.drift import check_drift, profile_session, react_to_drift
+from tasks.features import build_features, find_changes, materialize_features
+from tasks.outcomes import score_universe, settle_outcomes
+from tasks.sessions import close_session, last_closed_session
+
+
+@flow(log_prints=True)
+def daily(source: str, tickers: list[str] | None = None, as_of: str | None = None) -> list[str]:
+    """Process every session since the last one, up to `as_of` (by default the last that has closed).
+
+    Returns the sessions processed; a session processed already is passed over.
+    """
+    settings = workspace().settings
+    until = stand(as_of, settings)
+    since = last_closed_session()
+    if since is None:
+        raise NotFound("No history has been loaded yet.", "Run the backfill deployment first.")
+    due = sessions(settings.calendar, next_session(settings.calendar, pd.Timestamp(since)), until)
+    universe = name_universe(source, tickers)
+    for session in due:
+        process_session(source, universe, session, now_at(session, settings))
+    return [f"{session:%Y-%m-%d}" for session in due]
+
+
+def process_session(source: str, tickers: list[str], session: pd.Timestamp, now: datetime) -> str | None:
+    """The steps of one session, in order; returns the retrain request it led to, if any."""
+    delivery = ingest_bars(source, tickers, session, session, now, history=False)
+    require_accepted(delivery)
+    data_version = snapshot_bars(delivery, now)
+    build_features(find_changes(session), session)
+    materialize_features(session, now)
+    score_universe(tickers, session, now)
+    settle_outcomes(session, data_version, now)
+    profile_session(tickers, session, data_version)
+    found = check_drift(session)
+    request_id = react_to_drift(found, session, data_version, now)
+    close_session(delivery, session, data_version, found, now)
+    return request_id

@@ -1,0 +1,27 @@
+"""What a crash left half-done is finished or undone."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from tasks.artifacts import show, table
+from tasks.models import mirror_aliases
+from tasks.reconcile import free_dead_claims, verify_decisions, verify_local_models, wake_pending
+
+
+@flow(log_prints=True)
+def reconcile() -> dict[str, list[str]]:
+    """Free requests whose worker died, wake lost ones, mend aliases, refetch models; returns what was done."""
+    done = {
+        "requests freed from a dead worker": free_dead_claims(),
+        "requests woken again": wake_pending(),
+        "aliases mended": mirror_aliases(),
+        "local models fetched again": verify_local_models(),
+        "breaks in the decision log": verify_decisions(),
+    }
+    show(
+        "reconcile",
+        "Reconcile",
+        table({"what": what, "which": ", ".join(which) or "none"} for what, which in done.items()),
+    )
+    return done

@@ -1,0 +1,71 @@
+"""Past sessions walked on a virtual clock, with the tasks that run live and clients that ask for prices."""
+
+from __future__ import annotations
+
+import pandas as pd
+from evergreen.core.calendar import next_session, sessions
+from prefect import flow
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+from evergreen.errors import BadSetting
+from evergreen.workspace import workspace
+from flows.backfill import backfill
+from flows.clock import now_at
+from flows.daily import process_session
+from flows.reconcile import reconcile
+from tasks.canary import look_at_canary
+from tasks.clients import ask_clients
+from tasks.models import mirror_aliases
+from tasks.requests import await_open_requests
+from tasks.sessions import last_closed_session
+
+
+@flow(log_prints=True)
+def replay(
+    source: str,
+    tickers: list[str],
+    start: str = "2008-07-01",
+    end: str = "2009-03-31",
+    history: str = "2000-03-01",
+    clients: int = 20,
+) -> str:
+    """Load the history before `start`, wait for its first champion, then walk to `end` session by session.
+
+    A retraining that the walk asks for is started by the server's automation; the virtual clock waits for it.
+    An interrupted replay goes on where it was. Returns the last session walked.
+
+    Raises:
+        BadSetting: the workspace runs on the wall's clock.
+    """
+    settings = workspace().settings
+    if settings.clock != "replay":
+        raise BadSetting("A replay needs a virtual clock.", "Set EVERGREEN_CLOCK=replay, in a home of its own.")
+    reconcile()
+    first = next_session(settings.calendar, pd.Timestamp(start) - pd.Timedelta(days=1))
+    done = last_closed_session()
+    if done is None:
+        before = next_session(settings.calendar, first, -1)
+        backfill(source, tickers, history, f"{before:%Y-%m-%d}")
+    await_open_requests()
+    if done and pd.Timestamp(done) >= first:
+        end_session(tickers, pd.Timestamp(done), clients)
+    return _walk(source, tickers, sessions(settings.calendar, first, pd.Timestamp(end)), clients)
+
+
+def _walk(source: str, tickers: list[str], walk: pd.DatetimeIndex, clients: int) -> str:
+    settings = workspace().settings
+    progress = create_progress_artifact(0.0, key="replay", description=f"{len(walk)} sessions")
+    for number, session in enumerate(walk, start=1):
+        if f"{session:%Y-%m-%d}" > str(last_closed_session()):
+            process_session(source, tickers, session, now_at(session, settings))
+            end_session(tickers, session, clients)
+        update_progress_artifact(progress, progress=100 * number / len(walk))
+    return f"{walk[-1]:%Y-%m-%d}"
+
+
+def end_session(tickers: list[str], session: pd.Timestamp, clients: int) -> None:
+    """After the close: the canary's look, the clients' questions, and the retraining asked for, if any."""
+    look_at_canary(session, now_at(session, workspace().settings))
+    mirror_aliases()
+    ask_clients(tickers, session, clients)
+    await_open_requests()

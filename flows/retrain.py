@@ -1,0 +1,66 @@
+"""A challenger, from the request to the gate's verdict."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pandas as pd
+from prefect import flow
+
+from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.errors import AlreadyClaimed
+from evergreen.workspace import workspace
+from flows.clock import now_at, stand
+from tasks.drift import calibrate_drift
+from tasks.gate import judge_challenger
+from tasks.models import mirror_aliases
+from tasks.requests import claim_request, finish_request, held, request_retrain
+from tasks.rollout import deliver, install_random_walk, read_rollout
+from tasks.sessions import latest_data_version
+from tasks.training import make_training_set, register_random_walk, register_trained, run_training_notebook
+
+
+@flow(log_prints=True)
+def retrain(request_id: str | None = None, reason: str = "asked for by hand", horizon: int = 1, seed: int = 7) -> str:
+    """Train, register and judge the challenger a request asks for; returns what became of it.
+
+    Args:
+        request_id: the request on record; the automation passes it. Without one a request is made here.
+        reason: why, when a person starts it.
+        horizon: sessions ahead that the model forecasts.
+        seed: of the training.
+    """
+    if request_id is None:
+        return _request_by_hand(reason)
+    try:
+        asked = claim_request(request_id)
+    except AlreadyClaimed as taken:
+        return f"Nothing to do: {taken.what}"
+    now = now_at(pd.Timestamp(asked.as_of), workspace().settings)
+    with held(asked, now):
+        return _train_and_judge(asked, horizon, seed, now)
+
+
+def _train_and_judge(asked: RetrainRequest, horizon: int, seed: int, now: datetime) -> str:
+    made = make_training_set(asked, horizon, now)
+    if read_rollout() is None:
+        install_random_walk(asked, register_random_walk(asked, made, horizon, seed, now), now)
+    output = run_training_notebook(asked, made, horizon, seed)
+    version = register_trained(asked, output, now)
+    calibrate_drift(version, made)
+    judged = judge_challenger(asked, version, now)
+    became = deliver(asked, judged, now)
+    mirror_aliases()
+    finish_request(asked, now, version, became)
+    return became
+
+
+def _request_by_hand(reason: str) -> str:
+    settings = workspace().settings
+    as_of = stand(None, settings)
+    evidence = {"reason": reason}
+    now = now_at(as_of, settings)
+    asked = request_retrain(
+        f"by hand: {reason}", f"A challenger is wanted: {reason}.", as_of, latest_data_version().id, evidence, now
+    )
+    return f"request {asked} is on its way"

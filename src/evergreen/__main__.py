@@ -1,0 +1,5 @@
+"""`python -m evergreen` is the command line."""
+
+from evergreen.cli import main
+
+main()

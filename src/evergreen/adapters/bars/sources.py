@@ -1,0 +1,169 @@
+"""Where bars come from: each source says what it has and fetches a range of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Protocol, cast, get_args
+
+import pandas as pd
+
+from evergreen.adapters.bars.files import bar_files, read_any
+from evergreen.core.bars import NUMBERS, conform
+from evergreen.core.market import START, Drift, DriftKind, simulate
+from evergreen.errors import BadSetting, NoBars
+
+GIVEN = ("ticker", "session", *NUMBERS)
+SESSIONS_A_YEAR = 252
+
+
+class Source(Protocol):
+    """Something that has bars of some tickers on the sessions of one exchange."""
+
+    @property
+    def name(self) -> str:
+        """Stored with every bar."""
+        ...
+
+    @property
+    def calendar(self) -> str:
+        """The exchange calendar its sessions follow."""
+        ...
+
+    def tickers(self) -> list[str]:
+        """What can be fetched, sorted."""
+        ...
+
+    def fetch(self, tickers: Sequence[str], start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        """The bars there are of `tickers` from `start` to `end` (sessions, inclusive): columns `GIVEN`.
+
+        A ticker or session without bars is simply absent; what should have been there is for validation.
+        """
+        ...
+
+
+class HeldSource:
+    """A source whose bars are all loaded at the first question."""
+
+    def __init__(self, name: str, load: Callable[[], pd.DataFrame], calendar: str) -> None:
+        self.name = name
+        self.calendar = calendar
+        self._load = load
+
+    @cached_property
+    def _bars(self) -> pd.DataFrame:
+        return self._load()
+
+    def tickers(self) -> list[str]:
+        """What can be fetched, sorted."""
+        return sorted(self._bars["ticker"].dropna().unique())
+
+    def fetch(self, tickers: Sequence[str], start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        """The bars there are of `tickers` from `start` to `end` (sessions, inclusive): columns `GIVEN`."""
+        session = self._bars["session"]
+        wanted = self._bars["ticker"].isin(list(tickers)) & (session >= start) & (session <= end)
+        return self._bars.loc[wanted, list(GIVEN)].reset_index(drop=True)
+
+
+class SampleSource(HeldSource):
+    """Five real US stocks (AAPL, FB, GOOG, IBM, MSFT), 2000-03-01 to 2013-03-01, from `bokeh_sampledata`.
+
+    Raw prices; `factor` carries every split and dividend up to the series' own making, later ones too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("sample", _sample, "XNYS")
+
+
+class FilesSource(HeldSource):
+    """The CSV and Parquet files of `folder`: one long file, or one a ticker, as `read_any` takes them."""
+
+    def __init__(self, folder: Path, calendar: str = "XNYS") -> None:
+        super().__init__("files", lambda: _folder(Path(folder)), calendar)
+
+
+class SimulatedSource(HeldSource):
+    """A market of `core.market.simulate`, equal for equal arguments; see there for `ic` and `drift`."""
+
+    def __init__(
+        self,
+        tickers: int = 50,
+        seed: int = 7,
+        years: float = 12,
+        start: pd.Timestamp = START,
+        ic: float = 0.03,
+        drift: Drift | None = None,
+    ) -> None:
+        count = round(years * SESSIONS_A_YEAR)
+        super().__init__("simulated", lambda: _simulated(tickers, count, seed, start, ic, drift), "XNYS")
+
+
+def open_source(spec: str, calendar: str = "XNYS") -> Source:
+    """The source that `spec` names; `calendar` is that of the files.
+
+    `sample`; `files:FOLDER`; `simulated`, with any of `simulated:tickers=50,seed=7,years=12,start=2000-01-03,
+    ic=0.03,drift=KIND@SESSION@SIZE` where KIND is mean, spread, dependence or sign.
+
+    Raises:
+        BadSetting: anything else.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "sample" and not rest:
+        return SampleSource()
+    if kind == "files" and rest:
+        return FilesSource(Path(rest), calendar)
+    if kind == "simulated":
+        return _open_simulated(spec, rest)
+    raise BadSetting(f"there is no source {spec!r}.", "Known: sample, files:FOLDER, simulated:tickers=50,seed=7.")
+
+
+def _open_simulated(spec: str, options: str) -> SimulatedSource:
+    readers: dict[str, Callable[[str], Any]] = {
+        "tickers": int,
+        "seed": int,
+        "years": float,
+        "start": pd.Timestamp,
+        "ic": float,
+        "drift": _drift,
+    }
+    values = {}
+    for option in filter(None, options.split(",")):
+        name, _, value = option.partition("=")
+        try:
+            values[name.strip()] = readers[name.strip()](value.strip())
+        except (KeyError, ValueError):
+            raise BadSetting(
+                f"source {spec!r}: {option!r} says nothing.",
+                f"Options are {', '.join(readers)}, as name=value.",
+            ) from None
+    return SimulatedSource(**values)
+
+
+def _drift(text: str) -> Drift:
+    kind, session, size = text.split("@")
+    if kind not in get_args(DriftKind):
+        raise ValueError(kind)
+    return Drift(cast(DriftKind, kind), pd.Timestamp(session), float(size))
+
+
+def _folder(folder: Path) -> pd.DataFrame:
+    files = bar_files(folder)
+    if not files:
+        raise NoBars(f"{folder} holds no bars.", "Put CSV or Parquet files there, or name another folder.")
+    return conform(pd.concat([read_any(file) for file in files], ignore_index=True))
+
+
+@lru_cache(maxsize=1)
+def _sample() -> pd.DataFrame:
+    from bokeh_sampledata import stocks
+
+    prices = stocks.data.rename(columns={"date": "session"})
+    return conform(prices.assign(factor=prices["adj_close"] / prices["close"]))
+
+
+@lru_cache(maxsize=2)
+def _simulated(
+    tickers: int, sessions: int, seed: int, start: pd.Timestamp, ic: float, drift: Drift | None
+) -> pd.DataFrame:
+    return simulate(tickers, sessions, seed, start=start, ic=ic, drift=drift)

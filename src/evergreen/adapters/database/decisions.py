@@ -1,0 +1,106 @@
+"""The decision log: append-only, each row hashes the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, true, update
+
+from evergreen.adapters.database.rows import every
+from evergreen.adapters.database.schema import decision, decision_head
+from evergreen.adapters.database.types import iso, utc
+from evergreen.core.chain import Break, Link, breaks, digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Something decided at the moment `at` by a run standing at session `as_of`.
+
+    `subject` is what it is about (a model version, a request, a data version), `summary` one sentence for a
+    person.
+    """
+
+    at: datetime
+    model: str
+    kind: str
+    as_of: str
+    subject: str
+    summary: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedDecision(Decision):
+    """A decision on file, with its place in the chain."""
+
+    seq: int
+    prev_hash: str
+    hash: str
+
+
+def append(conn: Connection, made: Decision) -> int:
+    """Append a decision in the caller's transaction; returns its number in the chain.
+
+    Appenders queue behind each other until the transaction ends, so the chain cannot fork.
+    """
+    seq, prev_hash = _next_place(conn)
+    body = _body(made)
+    own_hash = digest(seq, body, prev_hash)
+    moment = {"at": utc(made.at), "evidence": made.evidence}
+    conn.execute(decision.insert(), body | moment | {"seq": seq, "prev_hash": prev_hash, "hash": own_hash})
+    conn.execute(update(decision_head).values(hash=own_hash))
+    return seq
+
+
+def verify(conn: Connection) -> list[Break]:
+    """Recompute the whole chain from what is stored; an empty list: nothing was edited or removed."""
+    query = (
+        select(decision, decision_head.c.seq.label("head_seq"), decision_head.c.hash.label("head_hash"))
+        .select_from(decision_head.outerjoin(decision, true()))
+        .order_by(decision.c.seq)
+    )
+    rows = conn.execute(query).mappings().all()
+    if not rows:
+        return [Break(0, "the head of the chain is missing")]
+    return breaks(_links(rows), rows[0]["head_seq"], rows[0]["head_hash"])
+
+
+def recent(conn: Connection, model: str, limit: int = 20) -> list[RecordedDecision]:
+    """The last decisions about a model, newest first."""
+    query = select(decision).where(decision.c.model == model).order_by(decision.c.seq.desc()).limit(limit)
+    return every(conn, query, RecordedDecision)
+
+
+def of(conn: Connection, subject: str) -> list[RecordedDecision]:
+    """All decisions about a subject, oldest first."""
+    query = select(decision).where(decision.c.subject == subject).order_by(decision.c.seq)
+    return every(conn, query, RecordedDecision)
+
+
+def _next_place(conn: Connection) -> tuple[int, str]:
+    taken = update(decision_head).values(seq=decision_head.c.seq + 1)
+    seq, prev_hash = conn.execute(taken.returning(decision_head.c.seq, decision_head.c.hash)).one()
+    return seq, prev_hash
+
+
+def _body(made: Decision) -> dict[str, Any]:
+    return {
+        "at": utc(made.at),
+        "model": made.model,
+        "kind": made.kind,
+        "as_of": iso(made.as_of),
+        "subject": made.subject,
+        "summary": made.summary,
+        "evidence": made.evidence,
+    }
+
+
+def _links(rows: Any) -> Iterator[Link]:
+    names = ("at", "model", "kind", "as_of", "subject", "summary", "evidence")
+    for row in rows:
+        if row["seq"] is not None:
+            body = {name: row[name] for name in names}
+            yield Link(row["seq"], body, row["prev_hash"], row["hash"])

@@ -1,0 +1,139 @@
+"""Forecasts of the whole universe, what came true, and the losses by session that decisions rest on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, select
+
+from evergreen.adapters.database.rows import insert_new, upsert
+from evergreen.adapters.database.schema import forecast, outcome
+from evergreen.adapters.database.types import Session, iso
+from evergreen.errors import BadInput
+
+
+def record_forecasts(conn: Connection, made: pd.DataFrame) -> None:
+    """Keep the forecasts a model made when a session closed; the first record of a forecast stays.
+
+    Args:
+        made: columns session, ticker, version, value (log return over the horizon; one that is not finite is
+            kept as missing and counts as an infinite loss), feature_hash, made_at (UTC).
+    """
+    rows = _rows(made, forecast)
+    for row in rows:
+        row["value"] = row["value"] if np.isfinite(row["value"]) else None
+    insert_new(conn, forecast, rows)
+
+
+def record_outcomes(conn: Connection, settled: pd.DataFrame) -> None:
+    """Keep what came true; a restated value replaces the old one unless it was known earlier.
+
+    Args:
+        settled: columns ticker, session, horizon (sessions), value (realized log return; rows with NaN, not
+            yet known, are passed over), known_at (UTC), data_version.
+    """
+    upsert(conn, outcome, _rows(settled[np.isfinite(settled["value"])], outcome), newer_by="known_at")
+
+
+def forecasts(conn: Connection, version: str) -> pd.DataFrame:
+    """All forecasts of a version: session, ticker, value (NaN when missing), feature_hash, made_at."""
+    names = ("session", "ticker", "value", "feature_hash", "made_at")
+    query = select(*(forecast.c[name] for name in names)).where(forecast.c.version == version)
+    return _frame(conn, query.order_by(forecast.c.session, forecast.c.ticker), ("value",))
+
+
+def session_losses(
+    conn: Connection,
+    version: str,
+    horizon: int,
+    start: Session | None = None,
+    end: Session | None = None,
+) -> pd.DataFrame:
+    """Realized losses of one version by session, over the tickers whose outcome is known.
+
+    Returns:
+        Columns session, loss (mean squared error of log returns), baseline_loss (the same of the random walk,
+        which forecasts 0), rank_ic (Spearman correlation of forecast and outcome over the tickers; NaN when
+        either is constant), n (tickers). Sessions from `start` to `end`, both included, in order.
+    """
+    query = (
+        select(forecast.c.session, forecast.c.value.label("forecast"), outcome.c.value.label("outcome"))
+        .join_from(forecast, outcome, _settles(forecast, horizon))
+        .where(forecast.c.version == version, *_between(forecast, start, end))
+    )
+    pairs = _frame(conn, query, ("forecast", "outcome"))
+    pairs["loss"] = _squared_error(pairs["forecast"], pairs["outcome"])
+    pairs["baseline_loss"] = pairs["outcome"] ** 2
+    by_session = pairs.groupby("session", sort=True)
+    losses = by_session[["loss", "baseline_loss"]].mean()
+    losses["rank_ic"] = _rank_correlation(pairs)
+    losses["n"] = by_session.size()
+    return losses.reset_index()
+
+
+def paired_losses(
+    conn: Connection, champion: str, challenger: str, horizon: int, start: Session | None = None
+) -> pd.DataFrame:
+    """Realized losses of two versions by session over the tickers both forecast and whose outcome is known.
+
+    Returns:
+        Columns session, champion, challenger (mean squared errors of log returns; infinite when a forecast
+        was not finite), n (tickers), from `start` on, in order.
+    """
+    other = forecast.alias("other")
+    same = and_(other.c.session == forecast.c.session, other.c.ticker == forecast.c.ticker)
+    query = (
+        select(forecast.c.session, forecast.c.value.label("a"), other.c.value.label("b"), outcome.c.value)
+        .join_from(forecast, other, same)
+        .join(outcome, _settles(forecast, horizon))
+        .where(forecast.c.version == champion, other.c.version == challenger)
+        .where(*_between(forecast, start, None))
+    )
+    pairs = _frame(conn, query, ("a", "b", "value"))
+    pairs["champion"] = _squared_error(pairs["a"], pairs["value"])
+    pairs["challenger"] = _squared_error(pairs["b"], pairs["value"])
+    by_session = pairs.groupby("session", sort=True)
+    losses = by_session[["champion", "challenger"]].mean()
+    losses["n"] = by_session.size()
+    return losses.reset_index()
+
+
+def _settles(made: Table, horizon: int) -> ColumnElement[bool]:
+    return and_(
+        outcome.c.session == made.c.session,
+        outcome.c.ticker == made.c.ticker,
+        outcome.c.horizon == horizon,
+    )
+
+
+def _between(made: Table, start: Session | None, end: Session | None) -> list[ColumnElement[bool]]:
+    after = [] if start is None else [made.c.session >= iso(start)]
+    return after if end is None else [*after, made.c.session <= iso(end)]
+
+
+def _squared_error(made: pd.Series[float], came_true: pd.Series[float]) -> pd.Series[float]:
+    return ((made - came_true) ** 2).fillna(np.inf)
+
+
+def _rank_correlation(pairs: pd.DataFrame) -> pd.Series[float]:
+    session = pairs["session"]
+    x, y = (pairs.groupby("session")[name].rank() for name in ("forecast", "outcome"))
+    x, y = (ranks - ranks.groupby(session).transform("mean") for ranks in (x, y))
+    spread = ((x**2).groupby(session).sum() * (y**2).groupby(session).sum()) ** 0.5
+    return (x * y).groupby(session).sum() / spread.where(spread > 0)
+
+
+def _rows(frame: pd.DataFrame, table: Table) -> list[dict[str, Any]]:
+    names = [column.name for column in table.columns]
+    if missing := [name for name in names if name not in frame.columns]:
+        raise BadInput(f"the rows for {table.name!r} lack {', '.join(missing)}.", "Add these columns.")
+    return [dict(zip(names, row, strict=True)) for row in frame[names].itertuples(index=False, name=None)]
+
+
+def _frame(conn: Connection, query: Select[Any], floats: tuple[str, ...]) -> pd.DataFrame:
+    found = conn.execute(query)
+    frame = pd.DataFrame(found.all(), columns=list(found.keys()))
+    frame["session"] = pd.to_datetime(frame["session"]).astype("datetime64[us]")
+    return frame.astype(dict.fromkeys(floats, "float64"))

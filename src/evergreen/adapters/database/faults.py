@@ -1,0 +1,63 @@
+"""What a database driver reports, told as Evergreen's errors."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
+
+from evergreen.errors import BadSetting, Broken, EvergreenError, Unavailable
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+_DENIED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+_DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+_TRY_AGAIN = {
+    "40001",
+    "40P01",
+    "53300",
+    "57P01",
+    "57P03",
+}  # serialization, deadlock, full, shutting down, starting
+
+
+def translate_errors(engine: Engine) -> None:
+    """Raise Unavailable, BadSetting or Broken, one sentence each, in place of the driver's own errors.
+
+    Violated constraints and wrong SQL stay what they are: they are faults of the caller's code.
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def told(context: ExceptionContext) -> BaseException | None:
+        return _told(context, engine.url.render_as_string(hide_password=True))
+
+
+def _told(context: ExceptionContext, where: str) -> BaseException | None:
+    if context.is_pre_ping:  # the pool replaces the connection by itself
+        return None
+    cause = context.original_exception
+    if isinstance(cause, EvergreenError):
+        return type(cause)(cause.what, cause.hint)
+    if isinstance(cause, sqlite3.Error):
+        return _told_sqlite(cause, where)
+    if context.is_disconnect or context.connection is None or getattr(cause, "sqlstate", "") in _TRY_AGAIN:
+        return Unavailable(f"the database {where} did not answer: {_first_line(cause)}.", "Start it or mend its URL.")
+    return None
+
+
+def _told_sqlite(cause: sqlite3.Error, where: str) -> EvergreenError | None:
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    if code in _BUSY:
+        return Unavailable(f"the database {where} stayed locked by another writer for a minute.", "Try again.")
+    if code in _DISK:
+        return Unavailable(f"the disk under {where} failed: {cause}.", "Free some space, then try again.")
+    if code in _DENIED:
+        return BadSetting(f"the database {where} cannot be written: {cause}.", "Choose a place with write permission.")
+    if code in _DAMAGED:
+        return Broken(f"{where} is not a sound SQLite database: {cause}.", "Restore it from a backup.")
+    return None
+
+
+def _first_line(cause: BaseException | None) -> str:
+    return (str(cause).strip().splitlines() or ["no reason given"])[0].rstrip(".")

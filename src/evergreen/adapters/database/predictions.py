@@ -1,0 +1,109 @@
+"""The prediction log: every number that was served, durable before the answer is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from math import isfinite
+from operator import attrgetter
+
+from sqlalchemy import Connection, Engine, func, select
+
+from evergreen.adapters.database.rows import first
+from evergreen.adapters.database.schema import prediction
+from evergreen.adapters.database.types import Session, iso, utc
+from evergreen.errors import NotFound
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """One served forecast: `price` with its interval, the return behind it, and what both models said.
+
+    `forecast` and the raw outputs are log returns; `challenger_raw` is None when it gave no finite number.
+    """
+
+    id: str
+    at: datetime
+    client: str
+    ticker: str
+    as_of: str
+    arm: str
+    version: str
+    price: float
+    lower: float
+    upper: float
+    last_close: float
+    forecast: float
+    feature_hash: str
+    champion_version: str
+    champion_raw: float
+    challenger_version: str | None = None
+    challenger_raw: float | None = None
+    rollout_version: int
+
+
+_CONVERTED = ("at", "as_of", "challenger_raw")
+_PLAIN = tuple(item.name for item in fields(Prediction) if item.name not in _CONVERTED)
+_COLUMNS = (*_CONVERTED, *_PLAIN)
+_INSERT = {  # by whether the database is SQLite; past the expression language, which takes four times as long
+    embedded: f"INSERT INTO prediction ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"
+    for embedded, mark in ((True, "?"), (False, "%s"))
+}
+_as_it_is = attrgetter(*_PLAIN)
+
+
+def insert_many(engine: Engine, rows: Sequence[Prediction]) -> None:
+    """Write predictions in one transaction, durable on return: all of them or none."""
+    if not rows:
+        return
+    embedded = engine.dialect.name == "sqlite"
+    with engine.begin() as conn:
+        conn.exec_driver_sql(_INSERT[embedded], [_row(item, embedded) for item in rows])
+
+
+def find(conn: Connection, prediction_id: str) -> Prediction:
+    """The prediction with that id.
+
+    Raises:
+        NotFound: it was never answered here.
+    """
+    found = first(conn, select(prediction).where(prediction.c.id == prediction_id), Prediction)
+    if found is None:
+        raise NotFound(f"no prediction {prediction_id!r} is on record.", "Copy the id from an answer.")
+    return found
+
+
+def count(conn: Connection) -> int:
+    """How many predictions were served."""
+    return conn.execute(select(func.count()).select_from(prediction)).scalar_one()
+
+
+def asked(conn: Connection, as_of: Session) -> set[tuple[str, str]]:
+    """Who asked for what at a session: (client, ticker)."""
+    query = select(prediction.c.client, prediction.c.ticker).where(prediction.c.as_of == iso(as_of))
+    return {(client, ticker) for client, ticker in conn.execute(query.distinct())}
+
+
+def silent(conn: Connection, challenger: str) -> int:
+    """How many requests a challenger scored without giving a finite number."""
+    scored = prediction.c.challenger_version == challenger
+    query = select(func.count()).where(scored, prediction.c.challenger_raw.is_(None))
+    return conn.execute(query).scalar_one()
+
+
+def by_arm(conn: Connection, since: datetime) -> dict[tuple[str, str], int]:
+    """Predictions served since a moment, counted by (arm, version)."""
+    query = (
+        select(prediction.c.arm, prediction.c.version, func.count())
+        .where(prediction.c.at >= since)
+        .group_by(prediction.c.arm, prediction.c.version)
+    )
+    return {(arm, version): number for arm, version, number in conn.execute(query)}
+
+
+def _row(item: Prediction, embedded: bool) -> tuple[object, ...]:
+    at = utc(item.at)
+    stored = at.replace(tzinfo=None).isoformat(" ", "microseconds") if embedded else at
+    raw = item.challenger_raw
+    return (stored, iso(item.as_of), raw if raw is None or isfinite(raw) else None, *_as_it_is(item))

@@ -1,0 +1,162 @@
+"""Versions of the bar store: DVC snapshots with a remote, verified on the way out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from evergreen.adapters.bars.writing import LOCK, only_writer, replace, writable
+from evergreen.errors import BadInput, Broken, NoBars, NotFound, Unavailable
+
+BARS = "bars"
+REMOTE = "evergreen"
+VERSION_LENGTH = 12
+_DIGEST = re.compile(r"md5: ([0-9a-f]{32}\.dir)")
+
+logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it would say is in the errors raised here
+
+
+class Snapshots:
+    """DVC snapshots of `workspace`/bars, pushed to `remote` (a folder or any URL DVC knows).
+
+    A version is the first 12 characters of the folder's md5 in DVC; its pointer, an ordinary DVC file, is
+    kept as `workspace`/versions/VERSION.dvc.
+    """
+
+    def __init__(self, workspace: Path, remote: str) -> None:
+        self.workspace = Path(workspace).resolve()
+        self.remote = remote if "://" in remote else str(Path(remote).resolve())
+
+    def commit(self) -> str:
+        """Add the bars as they are, push them, and return their version; equal bars have one version.
+
+        Raises:
+            NoBars: there is nothing to take a snapshot of.
+            Unavailable: the remote did not take it, or another process is writing; nothing is on record then.
+            BadSetting: the workspace cannot be written.
+        """
+        bars = self.workspace / BARS
+        if not any(bars.glob("*.parquet")):
+            raise NoBars(f"{bars} holds no bars to take a snapshot of.", "Ingest some first.")
+        with only_writer(self.workspace / LOCK):
+            with self._talking(), self._repo(self.workspace) as repo:
+                digest = str(repo.add([str(bars)])[0].outs[0].hash_info.value)
+                repo.push(remote=REMOTE)
+            version = digest[:VERSION_LENGTH]
+            if not self._pointer(version).exists():
+                made = (self.workspace / f"{BARS}.dvc").read_bytes()
+                replace(self._pointer(version), lambda draft: _write(draft, made), self.workspace / ".aside")
+        return version
+
+    def versions(self) -> list[str]:
+        """Every version on record, oldest first."""
+        pointers = (self.workspace / "versions").glob("*.dvc")
+        return [path.stem for path in sorted(pointers, key=lambda path: (path.stat().st_mtime_ns, path.stem))]
+
+    def checkout(self, version: str, target: Path) -> Path:
+        """Put the bars of `version` into `target`/bars and return `target`, which a `BarStore` can read.
+
+        Every byte is hashed again and held against the version: from the local cache if that is sound, else
+        from the remote. Repeated, it verifies and changes nothing.
+
+        Raises:
+            NotFound: no such version.
+            Broken: neither cache nor remote has it whole.
+            BadInput: `target` holds other bars.
+        """
+        digest = self._digest(version)
+        bars = Path(target) / BARS
+        if bars.exists():
+            if tree_digest(bars) != digest:
+                raise BadInput(f"{bars} holds other bars than version {version}.", "Name another folder.")
+            return Path(target)
+        with writable(bars):
+            bars.parent.mkdir(parents=True, exist_ok=True)
+        if not any(self._pulled(version, digest, bars, cached) for cached in (True, False)):
+            raise Broken(
+                f"version {version} is damaged or missing in the cache and in {self.remote}.",
+                "Restore the remote from a backup, then check out again.",
+            )
+        return Path(target)
+
+    def _pulled(self, version: str, digest: str, bars: Path, cached: bool) -> bool:
+        """Pull into a folder of its own, verify, and move it to `bars`; False when it is not whole."""
+        with TemporaryDirectory(prefix=".checkout-", dir=bars.parent) as folder:
+            scratch = Path(folder)
+            shutil.copyfile(self._pointer(version), scratch / f"{BARS}.dvc")
+            try:
+                with self._repo(scratch, self.workspace / ".dvc" / "cache" if cached else None) as repo:
+                    repo.pull(remote=REMOTE)
+            except (DvcException, OSError):
+                return False
+            if tree_digest(scratch / BARS) != digest:
+                return False
+            (scratch / BARS).replace(bars)
+        return True
+
+    def _pointer(self, version: str) -> Path:
+        return self.workspace / "versions" / f"{version}.dvc"
+
+    def _digest(self, version: str) -> str:
+        if version not in self.versions():
+            raise NotFound(f"there is no data version {version!r}.", "`evergreen data log` lists them.")
+        found = _DIGEST.search(self._pointer(version).read_text())
+        if not found or not found[1].startswith(version):
+            raise Broken(f"{self._pointer(version)} does not point to version {version}.", "Restore the file.")
+        return found[1]
+
+    @contextmanager
+    def _talking(self) -> Iterator[None]:
+        try:
+            yield
+        except (DvcException, OSError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise Unavailable(
+                f"no snapshot was taken in {self.workspace} (remote {self.remote}): {reason}.",
+                "The bars are safe; mend the place and run again.",
+            ) from None
+
+    @contextmanager
+    def _repo(self, root: Path, cache: Path | None = None) -> Iterator[Repo]:
+        """DVC's repository at `root`, made and configured if it is not."""
+        config = root / ".dvc" / "config"
+        if not config.exists():
+            Repo.init(str(root), no_scm=True, force=True).close()
+        if f"url = {self.remote}\n" not in config.read_text():
+            with Repo(str(root)) as fresh, fresh.config.edit() as settings:
+                self._configure(settings, root, cache)
+            (root / ".dvcignore").write_text("/versions\n/.checkout-*\n")
+        with Repo(str(root)) as repo:
+            yield repo
+
+    def _configure(self, settings: Any, root: Path, cache: Path | None) -> None:
+        site = str(root / ".dvc" / "site")
+        settings["core"].update(remote=REMOTE, analytics=False, check_update=False, site_cache_dir=site)
+        settings["remote"].setdefault(REMOTE, {}).update(url=self.remote, verify=True)
+        if cache is not None:
+            settings["cache"]["dir"] = str(cache)
+
+
+def tree_digest(folder: Path) -> str:
+    """The md5 DVC gives a folder: of the JSON list of its files' md5 and paths, with DVC's mark `.dir`."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    entries = [
+        {"md5": hashlib.md5(path.read_bytes()).hexdigest(), "relpath": path.relative_to(folder).as_posix()}
+        for path in files
+    ]
+    return hashlib.md5(json.dumps(entries, sort_keys=True).encode()).hexdigest() + ".dir"
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)

@@ -1,0 +1,8 @@
+"""Feast: feature definitions, training joins, the online store."""
+
+from __future__ import annotations
+
+from evergreen.adapters.feast.online import OnlineFeatures, Watermark
+from evergreen.adapters.feast.store import Features
+
+__all__ = ["Features", "OnlineFeatures", "Watermark"]

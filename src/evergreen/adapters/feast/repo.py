@@ -1,0 +1,98 @@
+"""The feature repository as Feast objects, without command line, environment variables or chatter."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import io
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml  # type: ignore[import-untyped]
+
+from evergreen.errors import UnreadableFile
+
+_MODULES = ("entities", "sources", "views", "services")
+_PLACE = "${EVERGREEN_HOME}/features"
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Feast prints, warns and draws bars on every call: not here."""
+    level = logging.getLogger("feast").level
+    logging.getLogger("feast").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.getLogger("feast").setLevel(level)
+
+
+def store_config(repo: Path, root: Path, known_at: pd.Timestamp | None = None) -> Any:
+    """Feast's RepoConfig from `repo`, with its places below `root` and nothing known after `known_at`.
+
+    Raises:
+        UnreadableFile: `repo` has no usable feature_store.yaml.
+    """
+    from feast.repo_config import RepoConfig
+
+    file = repo / "feature_store.yaml"
+    text = _read(file).replace(_PLACE, str(root))
+    try:
+        raw = yaml.safe_load(text)
+        if known_at is not None:
+            raw["offline_store"]["known_at"] = known_at.to_pydatetime()
+        config = RepoConfig(**raw)
+    except (yaml.YAMLError, TypeError, KeyError, ValueError) as error:
+        raise UnreadableFile(f"{file} cannot be used: {error}.", "Restore it from the repository.") from None
+    config.repo_path = root
+    return config
+
+
+def declared(repo: Path) -> list[Any]:
+    """The entities, views and services that the modules of `repo` define.
+
+    They import each other by bare name, as Feast's own commands expect; they are loaded the same way here,
+    then forgotten, so that another repository can be loaded after them.
+    """
+    from feast import Entity, FeatureService, FeatureView
+
+    before = {name: sys.modules.pop(name) for name in _MODULES if name in sys.modules}
+    sys.path.insert(0, str(repo))
+    try:
+        modules = [importlib.import_module(name) for name in _MODULES]
+    finally:
+        sys.path.remove(str(repo))
+        for name in _MODULES:
+            sys.modules.pop(name, None)
+        sys.modules.update(before)
+    values = {id(value): value for module in modules for value in vars(module).values()}
+    return [value for value in values.values() if isinstance(value, Entity | FeatureService | FeatureView)]
+
+
+def fingerprint(repo: Path, root: Path) -> str:
+    """A hash that moves when the definitions, the factors behind them or the place do.
+
+    Raises:
+        UnreadableFile: a file of `repo` is missing.
+    """
+    from evergreen.core.features import FACTORS
+
+    digest = hashlib.sha256(f"{root}{FACTORS}".encode())
+    for name in ("feature_store.yaml", *(f"{module}.py" for module in _MODULES)):
+        digest.update(_read(repo / name).encode())
+    return digest.hexdigest()
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError as error:
+        raise UnreadableFile(f"{file} cannot be read: {error}.", "Restore it from the repository.") from None

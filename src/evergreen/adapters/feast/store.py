@@ -1,0 +1,174 @@
+"""Evergreen's features in Feast: write, apply, join for training, materialize, read online."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import sqlite3
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evergreen.adapters.feast import files, online
+from evergreen.adapters.feast.repo import declared, fingerprint, quiet, store_config
+from evergreen.core.features import FEATURE_NAMES
+from evergreen.errors import BadInput, Broken, NotFound
+
+
+class Features:
+    """The feature store below `root`, with the definitions in the folder `repo`.
+
+    One process writes at a time (a file lock, released by a kill too); any number read.
+    """
+
+    def __init__(self, root: Path, repo: Path) -> None:
+        self.root = root.resolve()
+        self.repo = repo.resolve()
+        self._registry = self.root / "registry.db"
+        self._online = self.root / "online.db"
+
+    def write(
+        self,
+        features: pd.DataFrame,
+        prices: pd.DataFrame,
+        known_at: pd.Series[pd.Timestamp],
+        event_timestamp: pd.Series[pd.Timestamp],
+    ) -> int:
+        """Append feature and price rows to the offline store; the number of new rows, both views together.
+
+        A row equal to what is already known is not stored again: the same call twice changes no byte. Changed
+        values are stored beside the old ones and told apart by `known_at`.
+
+        Args:
+            features: as `alpha158` returns them.
+            prices: raw `close` and `factor`, on the same MultiIndex (ticker, session).
+            known_at: UTC moment each row became known, on the same index.
+            event_timestamp: UTC close of each row's session, on the same index.
+
+        Raises:
+            BadInput: the indexes differ.
+            Conflict: other values are already stored under the same `known_at`.
+        """
+        for name, part in (("prices", prices), ("known_at", known_at), ("event_timestamp", event_timestamp)):
+            if not part.index.equals(features.index):
+                raise BadInput(f"{name} and features are on different rows.", "Give both the same index.")
+        keys = pd.DataFrame({"event_timestamp": event_timestamp, "created": known_at}).reset_index()
+        price = keys.assign(
+            close=prices["close"].to_numpy("float64"),
+            factor=prices["factor"].to_numpy("float64"),
+            session=keys["session"].dt.strftime("%Y-%m-%d"),
+            closed_at=keys["event_timestamp"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+        wide = pd.concat([keys.drop(columns="session"), features.reset_index(drop=True)], axis=1)
+        with self._writing():
+            return files.append(self.root / "price", price) + files.append(self.root / "alpha158", wide)
+
+    def apply(self) -> bool:
+        """Register the definitions of `repo` and create the online tables; False if they already stand.
+
+        Raises:
+            Broken: the registry is empty, which Feast would take for a store without views.
+        """
+        if self._registry.exists() and not self._registry.stat().st_size:
+            raise Broken(f"{self._registry} is empty.", "Delete it and apply again: it holds definitions only.")
+        mark, record = fingerprint(self.repo, self.root), self.root / "applied"
+        with self._writing():
+            if not self._online.exists():
+                self._progress.unlink(missing_ok=True)
+            elif self._registry.exists() and record.exists() and record.read_text() == mark:
+                return False
+            self.__dict__.pop("_feast", None)
+            with quiet():
+                self._feast.apply(declared(self.repo))
+            with contextlib.closing(sqlite3.connect(self._online)) as connection:
+                connection.execute("pragma journal_mode=wal")  # readers read on while a session is written
+            record.write_text(mark)
+        return True
+
+    def training_frame(
+        self,
+        entity: pd.DataFrame,
+        as_known_at: pd.Timestamp | None = None,
+        known_within: pd.Timedelta | None = None,
+    ) -> pd.DataFrame:
+        """The columns of `entity` followed by the 158 features as of each row's `event_timestamp`.
+
+        A row sees the newest event at or before its `event_timestamp`, if within the view's TTL.
+
+        Args:
+            entity: `ticker`, `event_timestamp` (UTC) and whatever is to be carried along; order, index stay.
+            as_known_at: versions created after this moment do not exist. None: all do.
+            known_within: a row also sees only versions created within this time of its `event_timestamp`, so
+                that a later restatement does not reach back into training. Keep it shorter than a session.
+
+        Raises:
+            NotFound: no features were ever written.
+        """
+        self.apply()
+        store = self._feast if as_known_at is None else self._store(as_known_at)
+        moments = entity["event_timestamp"].astype("datetime64[us, UTC]")
+        seen_at = moments if known_within is None else moments + known_within
+        with quiet():
+            joined: pd.DataFrame = store.get_historical_features(
+                entity_df=entity.assign(event_timestamp=seen_at).reset_index(drop=True),
+                features=[f"alpha158:{name}" for name in FEATURE_NAMES],
+                filter_by_created_timestamp=known_within is not None,
+            ).to_df()
+        return joined.set_axis(entity.index).assign(event_timestamp=moments)
+
+    def materialize(self, until: pd.Timestamp) -> online.Watermark:
+        """Bring the online store up to the events at or before `until` (UTC).
+
+        Only what is newer than what a ticker has online is moved: an older event never replaces a newer one,
+        a later version of the same event does, and repeating a call changes nothing. Events older than the
+        TTL at `until` stay behind.
+
+        Raises:
+            NotFound: no features were ever written.
+        """
+        self.apply()
+        with self._writing(), quiet():
+            return online.materialize(self._feast, self.root, online.Progress(self._progress), until)
+
+    def watermark(self) -> online.Watermark:
+        """How far the online store has come."""
+        return online.Progress(self._progress).watermark()
+
+    def tickers(self) -> list[str]:
+        """Every ticker that has online values, sorted."""
+        return sorted(online.Progress(self._progress).views.get("price", {}))
+
+    def read_online(self, tickers: list[str]) -> online.OnlineFeatures:
+        """All online values of `tickers` at once.
+
+        Raises:
+            NotFound: nothing has been applied below this root.
+            Unavailable: a materialization stands between the two views: read again.
+        """
+        if not self._online.exists():
+            raise NotFound(f"no online features in {self.root}.", "Run `evergreen daily` once.")
+        with quiet():
+            return online.read(self._feast, tickers)
+
+    @property
+    def _progress(self) -> Path:
+        return self.root / "materialized.json"
+
+    @cached_property
+    def _feast(self) -> Any:
+        return self._store(None)
+
+    def _store(self, known_at: pd.Timestamp | None) -> Any:
+        from feast import FeatureStore
+
+        return FeatureStore(config=store_config(self.repo, self.root, known_at))
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield

@@ -1,0 +1,109 @@
+"""The validation gate: Great Expectations over the rules of `core.rules`, and its report page."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import great_expectations as gx
+import great_expectations.expectations as expectations
+import pandas as pd
+from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+from great_expectations.render.view import DefaultJinjaPageView
+
+from evergreen.adapters.bars.writing import writable
+from evergreen.core.quality import Finding, Screening, screen
+from evergreen.core.rules import RULES
+from evergreen.errors import Broken
+
+PAGE = "validation.html"
+_ON_A_PAGE = {"result_format": "SUMMARY", "partial_unexpected_count": 20}
+_SEVERITY = {"block": "critical", "quarantine": "warning", "warn": "info"}
+_LOGO = re.compile(r"https://great-expectations-web-assets[^\"')\s]*")  # would tell its owner who reads the page
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """The gate's answer. `success`: nothing is refused; `blocked`: the whole delivery is; `page`: what a
+    person reads, if one was asked for."""
+
+    findings: list[Finding]
+    success: bool
+    blocked: bool
+    page: Path | None
+
+
+def validate(
+    bars: pd.DataFrame,
+    sessions: pd.DatetimeIndex,
+    report_dir: Path | None = None,
+    *,
+    as_of: pd.Timestamp | None = None,
+    history: pd.DataFrame | None = None,
+) -> ValidationReport:
+    """Run the suite on the delivery `bars`; arguments as in `core.quality.check`.
+
+    Each rule is one expectation, of a column that says for each bar how it breaks the rule, or nothing. With
+    `report_dir` the suite's page is written there as `validation.html`.
+
+    Raises:
+        Broken: Great Expectations itself failed on a rule.
+    """
+    screening = screen(bars, sessions, as_of=as_of, history=history)
+    detail = _ON_A_PAGE if report_dir is not None else "BOOLEAN_ONLY"
+    outcome = _gate().run(batch_parameters={"dataframe": _judged(screening)}, result_format=detail)
+    severities = {_severity(result) for result in outcome.results if not result.success}
+    return ValidationReport(
+        findings=screening.findings(),
+        success=severities <= {"warn"},
+        blocked="block" in severities,
+        page=_write_page(outcome, report_dir) if report_dir is not None else None,
+    )
+
+
+@lru_cache(maxsize=1)
+def _gate() -> Any:
+    """The suite and what it needs, built once a process."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("bars").add_dataframe_asset("delivery")
+    suite = context.suites.add(gx.ExpectationSuite("market"))
+    for rule in RULES:
+        suite.add_expectation(
+            expectations.ExpectColumnValuesToBeNull(
+                column=rule.name,
+                severity=_SEVERITY[rule.severity],
+                meta={"severity": rule.severity},
+                description=f"{rule.name} ({rule.severity}): {rule.promise}",
+            )
+        )
+    batch = asset.add_batch_definition_whole_dataframe("bars")
+    return context.validation_definitions.add(gx.ValidationDefinition(name="delivery", data=batch, suite=suite))
+
+
+def _judged(screening: Screening) -> pd.DataFrame:
+    return pd.DataFrame({rule.name: screening.messages(rule) for rule in RULES})
+
+
+def _severity(result: Any) -> str:
+    told = result.exception_info
+    failures = [told] if "raised_exception" in told else list(told.values())  # one, or one a metric
+    reasons = [failure["exception_message"] for failure in failures if failure["raised_exception"]]
+    if reasons:
+        rule = result.expectation_config.kwargs["column"]
+        raise Broken(f"Great Expectations could not judge {rule}: {reasons[0]}.", "Nothing was let in.")
+    return str(result.expectation_config.meta["severity"])
+
+
+def _write_page(outcome: Any, folder: Path) -> Path:
+    document = ValidationResultsPageRenderer(run_info_at_end=False).render(outcome)
+    html = _LOGO.sub("", DefaultJinjaPageView().render(document))
+    page = folder / PAGE
+    with writable(page):
+        folder.mkdir(parents=True, exist_ok=True)
+        page.write_text(html, encoding="utf-8")
+    return page

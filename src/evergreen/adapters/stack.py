@@ -1,0 +1,162 @@
+"""The processes of an embedded stack: started, recorded, found again and stopped, exactly those."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from evergreen.errors import PortInUse, Unavailable
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One process of the stack. `created` (seconds since the epoch) tells it from a reused pid."""
+
+    name: str
+    pid: int
+    created: float
+    url: str
+    log: str
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process still runs."""
+        try:
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+@dataclass(frozen=True)
+class Command:
+    """How to start one member and where it says that it is ready (empty: it has no port)."""
+
+    name: str
+    arguments: tuple[str, ...]
+    url: str = ""
+    health: str = ""
+
+
+class Stack:
+    """The members recorded in `home/stack.json`, with their logs in `home/logs`."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home.resolve()
+        self.record = self.home / "stack.json"
+
+    def members(self) -> list[Member]:
+        """What was started and not yet stopped, alive or not."""
+        if not self.record.exists():
+            return []
+        return [Member(**member) for member in json.loads(self.record.read_text())]
+
+    def alive(self) -> list[Member]:
+        """The members that still run."""
+        return [member for member in self.members() if member.alive]
+
+    def start(self, command: Command, environment: dict[str, str]) -> Member:
+        """Start one member in a session of its own and record it before anything else happens."""
+        log = self.home / "logs" / f"{command.name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as stream:
+            process = subprocess.Popen(
+                [sys.executable, *command.arguments],
+                env=os.environ | environment,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        created = psutil.Process(process.pid).create_time()
+        member = Member(command.name, process.pid, created, command.url, str(log))
+        self._write([*self.alive(), member])
+        return member
+
+    def stop(self) -> list[str]:
+        """Stop every recorded member with its children, newest first; returns the names stopped."""
+        stopped = [member.name for member in reversed(self.alive()) if _end(member)]
+        self.record.unlink(missing_ok=True)
+        return stopped
+
+    def _write(self, members: list[Member]) -> None:
+        aside = self.record.with_suffix(".tmp")
+        aside.write_text(json.dumps([asdict(member) for member in members], indent=2))
+        aside.replace(self.record)
+
+
+def _end(member: Member, patience: float = 10.0) -> bool:
+    """Ask the process tree to stop, then kill what is left of it."""
+    try:
+        leader = psutil.Process(member.pid)
+        tree = [leader, *leader.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return False
+    for process in tree:
+        _signal(process, signal.SIGTERM)
+    _, left = psutil.wait_procs(tree, timeout=patience)
+    for process in left:
+        _signal(process, signal.SIGKILL)
+    psutil.wait_procs(left, timeout=patience)
+    return True
+
+
+def _signal(process: psutil.Process, number: int) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
+
+
+def wait_until_ready(member: Member, health: str, timeout: float = 120.0) -> None:
+    """Wait until `health` answers below 500.
+
+    Raises:
+        Unavailable: the process died or stayed silent, with the place of its log.
+    """
+    for _ in _ticks(timeout, 0.2):
+        if not member.alive:
+            break
+        try:
+            if httpx.get(health, timeout=5.0).status_code < 500:
+                return
+        except httpx.TransportError:
+            continue
+    raise Unavailable(f"{member.name} did not come up.", f"Its last words are in {member.log}.")
+
+
+def _ticks(timeout: float, pause: float) -> Iterator[None]:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        yield
+        time.sleep(pause)
+
+
+def choose_port(wanted: int) -> int:
+    """`wanted` if nobody listens on it; 0 asks for any free loopback port.
+
+    Raises:
+        PortInUse: somebody listens on `wanted`.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, wanted))
+        except OSError:
+            raise PortInUse(
+                f"Port {wanted} on {LOOPBACK} is in use.", "Stop what listens there or choose another port."
+            ) from None
+        return int(probe.getsockname()[1])

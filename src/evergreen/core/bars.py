@@ -1,0 +1,87 @@
+"""What a bar is: one ticker in one session, raw prices with the factor that adjusts them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from evergreen.errors import BadInput
+
+PRICES = ("open", "high", "low", "close")
+NUMBERS = (*PRICES, "volume", "factor")
+_ASSUMED = "known_at_assumed"
+COLUMNS = ("ticker", "session", *NUMBERS, "source", "known_at", _ASSUMED)
+REQUIRED = ("ticker", "session", *PRICES, "volume")
+
+
+def conform(bars: pd.DataFrame) -> pd.DataFrame:
+    """`bars` with exactly `COLUMNS`, canonical dtypes, sorted by ticker and session.
+
+    What is absent is filled: `factor` 1.0 (raw prices are the adjusted ones), `source` "", `known_at` NaT
+    (the store stamps it), `known_at_assumed` False. Other columns are dropped. Rows keep their order within
+    equal (ticker, session). Bad values stay: judging them is the job of `core.quality`.
+
+    Raises:
+        BadInput: a required column is missing, or a column that cannot be numbers or dates.
+    """
+    missing = [column for column in REQUIRED if column not in bars.columns]
+    if missing:
+        raise BadInput(f"bars lack the column(s) {', '.join(missing)}.", f"They need {', '.join(REQUIRED)}.")
+    ordered = bars.take(canonical_order(bars))
+    columns = {
+        "ticker": ordered["ticker"].astype(object).to_numpy(),
+        "session": _days(ordered["session"]),
+        **{name: _numbers(ordered, name) for name in NUMBERS},
+        "source": ordered["source"].astype(object).to_numpy() if "source" in bars else "",
+        "known_at": _instants(ordered),
+        "known_at_assumed": ordered["known_at_assumed"].to_numpy(bool) if "known_at_assumed" in bars else False,
+    }
+    return pd.DataFrame(columns, columns=list(COLUMNS), index=pd.RangeIndex(len(ordered)))
+
+
+def canonical_order(bars: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Positions that sort `bars` by ticker, then session; stable, and quick on object tickers."""
+    codes, _ = pd.factorize(bars["ticker"], sort=True)
+    return np.lexsort((bars["session"].to_numpy(), codes))
+
+
+def adjusted(bars: pd.DataFrame) -> pd.DataFrame:
+    """`bars` with prices times `factor`, volume divided by it, `factor` then 1.0: twice is once.
+
+    Only ratios of adjusted values mean anything: their level moves with every later split or dividend.
+    """
+    if "factor" not in bars.columns:
+        return bars.copy()
+    factor = bars["factor"]
+    changed = {name: bars[name] * factor for name in PRICES}
+    return bars.assign(**changed, volume=bars["volume"] / factor, factor=1.0)
+
+
+def empty_bars() -> pd.DataFrame:
+    """No bars, with the columns and dtypes of some."""
+    return conform(pd.DataFrame({name: [] for name in REQUIRED}))
+
+
+def _numbers(bars: pd.DataFrame, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    if name == "factor" and "factor" not in bars:
+        return np.ones(len(bars))
+    try:
+        return bars[name].to_numpy(np.float64, na_value=np.nan)
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"the bars' column {name} is not numbers: {error}.", "Convert it first.") from None
+
+
+def _days(days: pd.Series) -> pd.Series:
+    try:
+        stamps = pd.to_datetime(days, format="ISO8601")
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"the bars' column session is not dates: {error}.", "Use ISO dates.") from None
+    if isinstance(stamps.dtype, pd.DatetimeTZDtype):
+        stamps = stamps.dt.tz_localize(None)
+    return stamps.dt.normalize().astype("datetime64[us]").reset_index(drop=True)
+
+
+def _instants(bars: pd.DataFrame) -> pd.Series:
+    if "known_at" not in bars:
+        return pd.Series(pd.NaT, index=pd.RangeIndex(len(bars)), dtype="datetime64[us, UTC]")
+    return pd.to_datetime(bars["known_at"], utc=True).astype("datetime64[us, UTC]").reset_index(drop=True)

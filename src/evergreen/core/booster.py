@@ -1,0 +1,77 @@
+"""LightGBM boosters as verified native text; never pickle."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from evergreen.errors import BadInput, ModelRefused, NotFound
+
+
+def to_text(booster: lgb.Booster) -> str:
+    """The booster in LightGBM's native text format, all trees."""
+    return str(booster.model_to_string(num_iteration=-1))
+
+
+def from_text(text: str) -> lgb.Booster:
+    """A booster from native text that is already trusted.
+
+    The parser is not memory-safe: text from a file goes through `load_verified`.
+    """
+    return lgb.Booster(model_str=text)
+
+
+def sha256(text: str) -> str:
+    """Hex SHA-256 of the text in UTF-8: the identity of a model."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_verified(path: Path, sha256: str) -> lgb.Booster:
+    """Read the file once, compare its hash with the registered one, and only then parse that same copy.
+
+    Raises:
+        NotFound: there is no such file.
+        ModelRefused: its bytes are not the registered model's.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise NotFound(f"no model file at {path}.", "Download the version again from the registry.") from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ModelRefused(
+            f"{path} is not the registered model: SHA-256 {found[:12]}... instead of {sha256[:12]}...",
+            "Delete the file and download the version again from the registry.",
+        )
+    return from_text(content.decode())
+
+
+def zero_booster(feature_names: Sequence[str]) -> lgb.Booster:
+    """The random walk as a booster: it answers 0 (no change in log price) for any row, NaN included."""
+    nothing = np.zeros((2, len(feature_names)), dtype=np.float32)
+    dataset = lgb.Dataset(nothing, np.zeros(2), feature_name=list(feature_names))
+    settings = {"objective": "regression", "deterministic": True, "num_threads": 1, "seed": 0, "verbose": -1}
+    return from_text(to_text(lgb.train(settings, dataset, num_boost_round=1)))
+
+
+def predict(booster: lgb.Booster, matrix: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Forecast log returns of the rows, in one thread, so that equal rows give equal bits.
+
+    Args:
+        booster: a model.
+        matrix: rows x features, float32 or float64, columns in the model's order; NaN is a value.
+
+    Raises:
+        BadInput: not a matrix, or not the model's number of features.
+    """
+    if matrix.ndim != 2 or matrix.shape[1] != booster.num_feature():
+        raise BadInput(
+            f"a matrix of shape {matrix.shape} was offered to a model of {booster.num_feature()} features.",
+            "Give rows x features in the order of the model's manifest.",
+        )
+    return np.asarray(booster.predict(matrix, num_threads=1), dtype=np.float64)

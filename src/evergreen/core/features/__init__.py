@@ -1,0 +1,47 @@
+"""Factors of a bar panel: Qlib's Alpha158 by name and definition.
+
+`FACTORS` declares each with its formula and history; `alpha158` computes them.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from evergreen.core.features.factors import FACTORS, FEATURE_NAMES, LOOKBACK, WINDOWS, Factor
+
+__all__ = ["FACTORS", "FEATURE_NAMES", "LOOKBACK", "WINDOWS", "Factor", "alpha158"]
+
+
+def alpha158(
+    bars: pd.DataFrame,
+    calendar: pd.DatetimeIndex | None = None,
+    since: pd.Timestamp | None = None,
+) -> pd.DataFrame:
+    """The 158 factors of every bar, known at the close of its session.
+
+    Args:
+        bars: one row per ticker and session in any order: ticker, session, open, high, low, close, volume,
+            and optionally factor (1.0 if absent) and vwap (typical price if absent). Prices are raw: formulas
+            see price * factor and volume / factor.
+        calendar: the sessions that windows are counted in, sorted. By default those that occur in `bars`;
+            give the exchange's own when `bars` hold few tickers, or a day on which all of them halted does
+            not count.
+        since: compute only rows from this session on. A row reads the last `LOOKBACK` sessions, its own
+            included: bars from `LOOKBACK - 1` sessions before `since` give the same bits as a whole history.
+
+    Returns:
+        float32, one column per name in `FEATURE_NAMES`, MultiIndex (ticker, session) sorted, a row per bar.
+        NaN where a formula has nothing to work with (ROC before its lag exists, a deviation of one value).
+
+    Raises:
+        BadInput: a column is missing, a bar is on no session of the calendar, or two bars share ticker and
+            session.
+
+    Source: Yang, Liu, Zhou, Bian & Liu, "Qlib: An AI-oriented Quantitative Investment Platform", arXiv
+    2009.11189, and the factor list of its Alpha158 handler. Values equal Qlib's but for one thing: a missing
+    session is skipped, and a window that opens in a gap starts at its first bar. There, Qlib's IMAX, IMIN and
+    IMXD take the gap for the extreme itself, and its CNT* depend on when the ticker was first listed.
+    """
+    from evergreen.core.features.alpha import compute  # compiled code: only when factors are wanted
+
+    return compute(bars, calendar, since)

@@ -1,0 +1,114 @@
+"""The training set as arrays in one canonical order, so that equal data have equal hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evergreen.errors import BadInput
+
+KEYS = ("ticker", "session")
+LABEL = "label"
+
+
+def training_frame(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    """Join features and labels into the one shape every training starts from.
+
+    Args:
+        features: MultiIndex (ticker, session), float32 columns.
+        labels: on the same kind of index; features without a label keep NaN.
+
+    Returns:
+        Columns ticker (str), session (datetime64[us]), the features in their order (float32), label
+        (float64), sorted by session and ticker. Label t is known only at the close of t + horizon.
+    """
+    aligned = labels.reindex(features.index).astype(np.float64)
+    index = features.index
+    keys = pd.DataFrame(
+        {
+            "ticker": index.get_level_values("ticker").astype(str),
+            "session": pd.DatetimeIndex(index.get_level_values("session")).as_unit("us"),
+        }
+    )
+    order = np.lexsort((keys["ticker"].to_numpy(dtype=str), keys["session"].to_numpy()))
+    body = features.astype(np.float32).reset_index(drop=True).assign(**{LABEL: aligned.to_numpy()})
+    return pd.concat([keys, body], axis=1).iloc[order].reset_index(drop=True)
+
+
+def training_set_sha256(training_set: pd.DataFrame) -> str:
+    """SHA-256 over column names and values; the same for a frame and its copy read back from Parquet."""
+    digest = hashlib.sha256()
+    for name in training_set.columns:
+        digest.update(f"{name}\0".encode())
+        digest.update(_column_bytes(training_set[name]))
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Rows with a known label by session and ticker; the first n sessions are a prefix of the rows."""
+
+    matrix: NDArray[np.float32]
+    label: NDArray[np.float64]
+    tickers: NDArray[np.object_]
+    sessions: pd.DatetimeIndex
+    first_row: NDArray[np.intp]  # of each session, and the number of rows at the end
+    feature_names: tuple[str, ...]
+
+    def rows(self, start: int, stop: int) -> slice:
+        """Rows of the sessions numbered start <= i < stop."""
+        return slice(int(self.first_row[start]), int(self.first_row[stop]))
+
+    def keys(self, start: int, stop: int) -> pd.DataFrame:
+        """Columns ticker and session of those rows."""
+        counts = np.diff(self.first_row[start : stop + 1])
+        return pd.DataFrame(
+            {
+                "ticker": self.tickers[self.rows(start, stop)],
+                "session": self.sessions[start:stop].repeat(counts),
+            }
+        )
+
+
+def labelled_panel(training_set: pd.DataFrame) -> Panel:
+    """Arrays of the rows whose label is known.
+
+    Raises:
+        BadInput: a missing column, no features, a repeated row, or no label at all.
+    """
+    names = _feature_names(training_set)
+    known = training_set[np.isfinite(training_set[LABEL])].sort_values(["session", "ticker"])
+    if known.empty:
+        raise BadInput("no row of the training set has a label.", "Bring sessions older than the horizon.")
+    if known.duplicated(list(KEYS)).any():
+        raise BadInput("the training set repeats a ticker and session.", "Join one state of features and labels.")
+    sessions, first_row = np.unique(known["session"].to_numpy(), return_index=True)
+    return Panel(
+        matrix=np.ascontiguousarray(known[list(names)].to_numpy(dtype=np.float32)),
+        label=known[LABEL].to_numpy(dtype=np.float64),
+        tickers=known["ticker"].to_numpy(dtype=object),
+        sessions=pd.DatetimeIndex(sessions, name="session"),
+        first_row=np.append(first_row, len(known)),
+        feature_names=names,
+    )
+
+
+def _feature_names(training_set: pd.DataFrame) -> tuple[str, ...]:
+    missing = {*KEYS, LABEL} - set(training_set.columns)
+    names = tuple(str(name) for name in training_set.columns if name not in {*KEYS, LABEL})
+    if missing or not names:
+        lacking = ", ".join(sorted(missing)) or "feature columns"
+        raise BadInput(f"the training set lacks {lacking}.", "Build it with training_frame(features, labels).")
+    return names
+
+
+def _column_bytes(column: pd.Series) -> bytes:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column.to_numpy(dtype="datetime64[us]").tobytes()
+    if pd.api.types.is_float_dtype(column):
+        return column.to_numpy().tobytes()
+    return "\0".join(column.astype(str)).encode()

@@ -1,0 +1,195 @@
+"""One training path, for the scheduled flow and for a researcher alike: equal inputs, equal model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evergreen.core.booster import from_text, predict, sha256, to_text
+from evergreen.core.evaluation import evaluate
+from evergreen.core.fitting import (
+    Fit,
+    Fitter,
+    TrainingConfig,
+    fit_booster,
+    fit_random_walk,
+    forecast_sessions,
+)
+from evergreen.core.manifest import Manifest, nullable
+from evergreen.core.panel import Panel, labelled_panel, training_frame, training_set_sha256
+from evergreen.core.splits import walk_forward
+
+__all__ = [
+    "Training",
+    "TrainingConfig",
+    "train",
+    "train_random_walk",
+    "training_frame",
+    "training_set_sha256",
+]
+
+Progress = Callable[[float, str], None]
+GOLDEN_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Training:
+    """A model and the evidence for it.
+
+    Attributes:
+        kind: "lightgbm" or "random_walk".
+        booster_text: the model fitted on every labelled session, native text.
+        oos: ticker, session, forecast, label, lower, upper: walk-forward rows that the fold's model,
+            and the residuals behind its interval, had not seen. Log returns.
+        metrics: over `oos`; None where undefined (a constant forecast has no RankIC).
+        folds: one row per fold: its sessions, rounds and metrics.
+        importance: total gain by feature of the final model, largest first.
+        config: what it was trained with.
+        training_set_sha256: identity of the training set.
+    """
+
+    kind: str
+    booster_text: str
+    oos: pd.DataFrame
+    metrics: dict[str, float | None]
+    folds: pd.DataFrame
+    importance: pd.Series
+    config: TrainingConfig
+    training_set_sha256: str
+    _panel: Panel
+
+    def manifest(self, as_of: str, data_version: str) -> Manifest:
+        """The facts a server needs about the model, standing at session `as_of` (ISO date)."""
+        residuals = self._recent_residuals()
+        low, high = _interval(residuals, self.config.interval)
+        golden = _golden_inputs(self._panel)
+        outputs = predict(from_text(self.booster_text), golden)
+        return Manifest(
+            kind=self.kind,
+            model_sha256=sha256(self.booster_text),
+            feature_names=self._panel.feature_names,
+            horizon=self.config.horizon,
+            interval_low=low,
+            interval_high=high,
+            residual_sigma=float(residuals.std()),
+            target_low=float(self._panel.label.min()),
+            target_high=float(self._panel.label.max()),
+            trained_through=f"{self._panel.sessions[-1]:%Y-%m-%d}",
+            as_of=as_of,
+            data_version=data_version,
+            training_set_sha256=self.training_set_sha256,
+            seed=self.config.seed,
+            golden_inputs=tuple(nullable(row) for row in golden),
+            golden_outputs=tuple(float(each) for each in outputs),
+            metrics=self.metrics,
+        )
+
+    def _recent_residuals(self) -> NDArray[np.float64]:
+        sessions = np.sort(self.oos["session"].unique())[-self.config.interval_sessions :]
+        recent = self.oos[self.oos["session"] >= sessions[0]]
+        return np.asarray(recent["label"] - recent["forecast"], dtype=np.float64)
+
+
+def train(
+    training_set: pd.DataFrame,
+    config: TrainingConfig = TrainingConfig(),
+    progress: Progress = lambda share, what: None,
+) -> Training:
+    """Walk forward for the evidence, then fit the model on every labelled session.
+
+    Args:
+        training_set: from `training_frame`, holding only what was known at its as-of session.
+        config: choices of the run.
+        progress: told the share done (0 to 1) and what was just finished.
+
+    Raises:
+        BadInput: an unusable training set, or too few sessions for the folds.
+    """
+    return _walk(training_set, "lightgbm", fit_booster, config, progress)
+
+
+def train_random_walk(training_set: pd.DataFrame, config: TrainingConfig = TrainingConfig()) -> Training:
+    """The random walk (forecast 0) put through the same folds, so that it has the same evidence."""
+    return _walk(training_set, "random_walk", fit_random_walk, config, lambda share, what: None)
+
+
+def _walk(
+    training_set: pd.DataFrame, kind: str, fitter: Fitter, config: TrainingConfig, progress: Progress
+) -> Training:
+    panel = labelled_panel(training_set)
+    folds = walk_forward(
+        panel.sessions, config.folds, config.test_size, config.horizon, config.embargo, config.min_train
+    )
+    residuals = np.full(len(panel.label), np.nan)
+    frames, rounds = [], []
+    for number, fold in enumerate(folds):
+        fit = fitter(panel, len(fold.train), config)
+        frames.append(_judged(panel, fit, int(panel.sessions.searchsorted(fold.test[0])), residuals, config))
+        rounds.append(fit.rounds)
+        progress(round((number + 1) / (len(folds) + 1), 3), f"fold {number + 1} of {len(folds)}")
+    final = fitter(panel, len(panel.sessions), config)
+    progress(1.0, "final model")
+    oos = pd.concat(frames, ignore_index=True)
+    table = pd.DataFrame([_fold_row(fold.train, frame) for fold, frame in zip(folds, frames, strict=True)])
+    return Training(
+        kind=kind,
+        booster_text=to_text(final.booster),
+        oos=oos,
+        metrics=evaluate(oos) | {"rounds": float(final.rounds)},
+        folds=table.assign(fold=range(1, len(folds) + 1), rounds=rounds),
+        importance=_importance(final, panel),
+        config=config,
+        training_set_sha256=training_set_sha256(training_set),
+        _panel=panel,
+    )
+
+
+def _judged(panel: Panel, fit: Fit, start: int, residuals: NDArray[np.float64], config: TrainingConfig) -> pd.DataFrame:
+    """Forecasts of one test window; its residuals are added to `residuals` for the windows after it."""
+    stop = start + config.test_size
+    tail = panel.rows(fit.tail_start, fit.tail_start + config.validation_size)
+    history = residuals.copy()
+    unseen = np.isnan(history[tail])
+    history[tail][unseen] = fit.tail_residuals[unseen]
+    settled = history[panel.rows(max(0, start - config.interval_sessions), start - config.horizon)]
+    low, high = _interval(settled[np.isfinite(settled)], config.interval)
+    forecast = forecast_sessions(fit, panel, start, stop)
+    rows = panel.rows(start, stop)
+    residuals[rows] = panel.label[rows] - forecast
+    return panel.keys(start, stop).assign(
+        forecast=forecast, label=panel.label[rows], lower=forecast + low, upper=forecast + high
+    )
+
+
+def _interval(residuals: NDArray[np.float64], level: float) -> tuple[float, float]:
+    low, high = np.quantile(residuals, [0.5 - level / 2, 0.5 + level / 2])
+    return float(low), float(high)
+
+
+def _fold_row(train_sessions: pd.DatetimeIndex, frame: pd.DataFrame) -> dict[str, object]:
+    measured = evaluate(frame)
+    kept = ("loss", "loss_random_walk", "skill", "ic", "rank_ic", "coverage")
+    return {
+        "train_start": train_sessions[0],
+        "train_end": train_sessions[-1],
+        "test_start": frame["session"].min(),
+        "test_end": frame["session"].max(),
+    } | {name: measured[name] for name in kept}
+
+
+def _importance(fit: Fit, panel: Panel) -> pd.Series:
+    gain = fit.booster.feature_importance("gain")
+    return pd.Series(gain, index=list(panel.feature_names), name="gain").sort_values(ascending=False, kind="stable")
+
+
+def _golden_inputs(panel: Panel) -> NDArray[np.float32]:
+    """Rows spread over the panel, then one of NaN and one of zeros."""
+    picks = np.linspace(0, len(panel.label) - 1, GOLDEN_ROWS - 2).astype(int)
+    edges = np.zeros((2, panel.matrix.shape[1]), dtype=np.float32)
+    edges[0] = np.nan
+    rows = np.vstack([panel.matrix[picks], edges])
+    return np.where(np.isfinite(rows), rows, np.float32(np.nan)).astype(np.float32)

@@ -1,0 +1,135 @@
+"""The embedded stack: a Prefect server, its worker, MLflow and the service, on loopback, in one folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from evergreen.adapters.prefect_api import PrefectApi
+from evergreen.adapters.stack import LOOPBACK, Command, Member, Stack, choose_port, wait_until_ready
+from evergreen.errors import BadSetting, Unavailable
+from evergreen.settings import Settings
+from evergreen.workspace import REPOSITORY
+
+WORK_POOL = "evergreen"
+DEPLOY = ("--no-prompt", "deploy", "--all")
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Loopback ports; 0 takes any free one."""
+
+    prefect: int = 4200
+    mlflow: int = 5000
+    service: int = 8780
+
+    def chosen(self) -> Ports:
+        """The same with every 0 replaced, after a look that nobody listens there."""
+        return Ports(choose_port(self.prefect), choose_port(self.mlflow), choose_port(self.service))
+
+
+def environment(settings: Settings, ports: Ports) -> dict[str, str]:
+    """What every process of the stack, and whoever talks to it, is told."""
+    home = settings.home.resolve()
+    return {
+        "EVERGREEN_HOME": str(home),
+        "EVERGREEN_CLOCK": settings.clock,
+        "EVERGREEN_REFRESH_SECONDS": str(settings.refresh_seconds),
+        "EVERGREEN_MLFLOW_URI": f"http://{LOOPBACK}:{ports.mlflow}",
+        "EVERGREEN_SERVICE_PORT": str(ports.service),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_API_URL": f"http://{LOOPBACK}:{ports.prefect}/api",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    }
+
+
+def commands(settings: Settings, ports: Ports) -> list[tuple[Command, str]]:
+    """Each member with the address that answers once it is ready, in the order they start."""
+    home = settings.home.resolve()
+    prefect, mlflow, service = (f"http://{LOOPBACK}:{port}" for port in (ports.prefect, ports.mlflow, ports.service))
+    server = ("-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(ports.prefect))
+    registry = (
+        *("-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(ports.mlflow), "--workers", "1"),
+        *("--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"),
+        *("--artifacts-destination", str(home / "mlflow-artifacts")),
+    )
+    return [
+        (Command("prefect", server, prefect), f"{prefect}/api/health"),
+        (Command("mlflow", registry, mlflow), f"{mlflow}/health"),
+        (Command("service", ("-m", "evergreen", "serve"), service), f"{service}/healthz"),
+    ]
+
+
+WORKER = Command("worker", ("-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process"))
+
+
+def api_url(settings: Settings) -> str:
+    """The Prefect server this process is pointed at: PREFECT_API_URL, else the running stack's own.
+
+    Raises:
+        BadSetting: neither; an ephemeral server would never evaluate a trigger.
+    """
+    if url := os.environ.get("PREFECT_API_URL"):
+        return url
+    for member in Stack(settings.home).alive():
+        if member.name == "prefect":
+            return f"{member.url}/api"
+    raise BadSetting("No Prefect server is known.", "Type `evergreen up`, or set PREFECT_API_URL to your server's.")
+
+
+def start(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict[str, str]:
+    """Bring the whole stack up and deploy the flows to it; on any failure stop what was started.
+
+    Returns the environment under which its parts, and its users, run.
+    """
+    stack, chosen = Stack(settings.home), ports.chosen()
+    told = environment(settings, chosen)
+    try:
+        _start_members(stack, settings, chosen, told, say)
+        PrefectApi(told["PREFECT_API_URL"]).crash_unfinished()
+        say("deploying the flows")
+        deploy(told, Path(settings.home) / "logs" / "deploy.log")
+        stack.start(WORKER, told)
+    except BaseException:
+        stack.stop()
+        raise
+    return told
+
+
+def _start_members(
+    stack: Stack, settings: Settings, ports: Ports, told: dict[str, str], say: Callable[[str], None]
+) -> None:
+    started: list[tuple[Member, str]] = []
+    for command, health in commands(settings, ports):
+        started.append((stack.start(command, told), health))
+    for member, health in started:
+        wait_until_ready(member, health)
+        say(f"{member.name:<8} {member.url}")
+
+
+def deploy(told: dict[str, str], log: Path) -> None:
+    """Register every deployment of `prefect.yaml` on the server named in `told`.
+
+    Raises:
+        Unavailable: Prefect refused, with the place of its log.
+    """
+    pool = ("work-pool", "create", WORK_POOL, "--type", "process", "--overwrite")
+    with log.open("ab") as stream:
+        for arguments in (pool, DEPLOY):
+            done = subprocess.run(
+                [sys.executable, "-m", "prefect", *arguments],
+                cwd=REPOSITORY,
+                env=os.environ | told,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                check=False,
+            )
+            if done.returncode:
+                raise Unavailable(f"`prefect {' '.join(arguments)}` failed.", f"Its last words are in {log}.")

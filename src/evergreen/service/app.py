@@ -1,0 +1,141 @@
+"""The application and its life: `create_app` wires it, `serve` runs it on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import uvicorn
+from fastapi import FastAPI
+
+from evergreen import __version__
+from evergreen.errors import BadSetting, PortInUse
+from evergreen.service.deps import Service
+from evergreen.service.log import GroupCommit
+from evergreen.service.metrics import Metrics
+from evergreen.service.middleware import BodyLimit, Timing
+from evergreen.service.pages import StatusPage
+from evergreen.service.problems import add_problem_handlers
+from evergreen.service.refresh import Keeper
+from evergreen.service.routes import router
+from evergreen.service.scoring import Settler
+from evergreen.service.store import DiskStore
+from evergreen.settings import Settings
+
+GRACE_SECONDS = 10
+
+
+def create_app(
+    settings: Settings, store: DiskStore | None = None, once_serving: Callable[[], None] = lambda: None
+) -> FastAPI:
+    """The service over the places of `settings`. It starts without any of them and says what is missing.
+
+    Args:
+        settings: places and limits.
+        store: reads those places; another may be given for features that do not come from Feast.
+        once_serving: called, from a thread, when the first models and features are loaded.
+    """
+    metrics, store = Metrics(), store or DiskStore(settings)
+    keeper = Keeper(store, metrics, once_serving)
+    settler = Settler(store.write, metrics, settings.max_feature_age)
+    metrics.snapshot_age.set_function(lambda: keeper.unconfirmed_seconds(datetime.now(UTC)))
+    page = StatusPage(settings, store, keeper)
+    service = Service(settings, keeper, GroupCommit(settler.settle), metrics, page.render)
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        service.desk.start()
+        looking = asyncio.create_task(keeper.run(settings.refresh_seconds, stop))
+        yield
+        stop.set()
+        await looking
+        await service.desk.close()
+        settler.close()
+        store.close()
+
+    app = FastAPI(
+        title="Evergreen",
+        version=__version__,
+        description="Price forecasts, each on record before it is sent.",
+        lifespan=life,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.include_router(router)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Timing, metrics=metrics)
+    add_problem_handlers(app)
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are answered first.
+
+    What is loaded by the first forecast is kept out of later garbage collections: walking the libraries'
+    objects takes hundreds of milliseconds, during which nobody would be answered.
+
+    Raises:
+        BadSetting: an address that is not this machine's loopback, or that cannot be bound.
+        PortInUse: somebody else listens there.
+    """
+    listener = bind(settings.service_host, settings.service_port)
+    config = uvicorn.Config(
+        create_app(settings, once_serving=gc.freeze),
+        access_log=False,
+        loop="uvloop",
+        http="httptools",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        server_header=False,
+    )
+    with listener:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket on a loopback address; port 0 takes a free one.
+
+    Raises:
+        BadSetting: the address is not loopback, not known, or not permitted.
+        PortInUse: somebody else listens there.
+    """
+    address = _loopback(host)
+    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+        listener.listen(2_048)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise _unbindable(host, port, error) from None
+    return listener
+
+
+def _loopback(host: str) -> str:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise BadSetting(f"service_host {host!r} is not an address of this machine.", "Use 127.0.0.1.") from None
+    addresses = [str(entry[4][0]) for entry in found]
+    if not host or not all(ipaddress.ip_address(address).is_loopback for address in addresses):
+        raise BadSetting(
+            f"service_host {host!r} is reachable from other machines, and nobody is asked for a key.",
+            "Use 127.0.0.1, and a proxy that authenticates in front of it.",
+        )
+    return addresses[0]
+
+
+def _unbindable(host: str, port: int, error: OSError | OverflowError) -> PortInUse | BadSetting:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return PortInUse(
+            f"Port {port} of {host} is in use.",
+            "Stop what listens there, or set EVERGREEN_SERVICE_PORT to a free one.",
+        )
+    return BadSetting(f"Port {port} of {host} cannot be used: {error}.", "Set EVERGREEN_SERVICE_PORT to another.")

@@ -1,0 +1,87 @@
+"""What a request needs: the running service, and who is asking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Header, Request
+
+from evergreen.core.assignment import arm
+from evergreen.errors import NotFound, Unavailable
+from evergreen.service.log import GroupCommit
+from evergreen.service.metrics import Metrics
+from evergreen.service.refresh import Keeper
+from evergreen.service.scoring import Question
+from evergreen.service.state import Snapshot
+from evergreen.settings import Settings
+
+ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts of one running service. `page` renders the status page; it reads the database."""
+
+    settings: Settings
+    keeper: Keeper
+    desk: GroupCommit[Question, list[str]]
+    metrics: Metrics
+    page: Callable[[], str]
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is served now.
+
+        Raises:
+            Unavailable: there is no champion or there are no features yet; says what to type.
+        """
+        if (snapshot := self.keeper.snapshot) is not None:
+            return snapshot
+        alarm = next(iter(self.keeper.alarms.values()), "")
+        raise Unavailable(
+            alarm or "There is no champion with features to serve yet.",
+            "Type `evergreen status`: it says what is missing and which command makes it.",
+        )
+
+    async def predict(self, client: str, tickers: Sequence[str]) -> list[str]:
+        """One JSON answer per ticker, all on record.
+
+        Raises:
+            NotFound: a ticker without features.
+            Unavailable: nothing to serve yet, too many waiting, or the log could not be written.
+        """
+        snapshot = self.snapshot
+        places = snapshot.places
+        unknown = [ticker for ticker in tickers if ticker not in places]
+        if unknown:
+            raise _unknown(unknown, snapshot)
+        rollout = snapshot.lineup.rollout
+        assigned = arm(rollout.salt, client, rollout.weight)
+        asked = tuple(places[ticker] for ticker in tickers)
+        return await self.desk.ask(Question(snapshot, client, assigned, asked))
+
+
+def _unknown(tickers: Sequence[str], snapshot: Snapshot) -> NotFound:
+    known = snapshot.universe.tickers
+    shown = ", ".join(known[:8]) + (f" and {len(known) - 8} more" if len(known) > 8 else "")
+    return NotFound(f"No features are served for {', '.join(map(repr, tickers[:5]))}.", f"Served: {shown}.")
+
+
+async def get_service(request: Request) -> Service:
+    """The service this application runs."""
+    return cast(Service, request.app.state.service)
+
+
+async def get_client(
+    x_client_id: Annotated[
+        str, Header(max_length=128, description="Who asks; decides the arm. Missing: anonymous.")
+    ] = ANONYMOUS,
+) -> str:
+    """The client's name, on which its arm depends."""
+    return x_client_id.strip() or ANONYMOUS
+
+
+ServiceDep = Annotated[Service, Depends(get_service)]
+ClientDep = Annotated[str, Depends(get_client)]

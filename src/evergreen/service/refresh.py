@@ -1,0 +1,162 @@
+"""Keeps the served snapshot true to the rollout row, the online features and the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+import pandas as pd
+
+from evergreen.adapters.database.rollouts import Rollout
+from evergreen.service.attempts import Attempts
+from evergreen.service.metrics import Metrics
+from evergreen.service.state import Lineup, ServedModel, Snapshot, Universe, compose
+
+log = logging.getLogger("evergreen.service")
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What one look at the operational state showed. `finished_at`: when features were last materialized."""
+
+    rollout: Rollout | None
+    finished_at: datetime | None
+    clock: pd.Timestamp | None
+
+
+class Store(Protocol):
+    """Where a snapshot's parts come from; every failure is an EvergreenError."""
+
+    def look(self, now: datetime) -> Sighting:
+        """The operational state at `now`."""
+        ...
+
+    def model(self, version: str) -> ServedModel:
+        """A verified model that repeats its golden forecasts."""
+        ...
+
+    def universe(self) -> Universe:
+        """The newest features of every ticker."""
+        ...
+
+    def age(self, earlier: pd.Timestamp, later: pd.Timestamp) -> int:
+        """Sessions from `earlier` to `later`."""
+        ...
+
+
+class Keeper:
+    """Holds the one reference everything is answered from, and replaces it when the world changed.
+
+    A part that cannot be brought up to date keeps its last good state, raises an alarm that /readyz and the
+    status page show, and is tried again. A challenger that cannot be loaded leaves the champion alone.
+    `once_serving` is called when the first snapshot stands.
+    """
+
+    def __init__(self, store: Store, metrics: Metrics, once_serving: Callable[[], None] = lambda: None) -> None:
+        self.snapshot: Snapshot | None = None
+        self._store = store
+        self._metrics = metrics
+        self._once_serving = once_serving
+        self._attempts = Attempts(metrics)
+        self._lineup: Lineup | None = None
+        self._universe: tuple[datetime, Universe] | None = None
+        self._composed: tuple[int, int] | None = None
+        self._models: dict[str, ServedModel] = {}
+        self._confirmed: datetime | None = None
+
+    @property
+    def alarms(self) -> dict[str, str]:
+        """Sentences about what could not be brought up to date, by part."""
+        refusal = self.snapshot.lineup.refusal if self.snapshot is not None else ""
+        return ({"challenger": refusal} if refusal else {}) | self._attempts.alarms
+
+    async def run(self, every: float, stop: asyncio.Event) -> None:
+        """Look every `every` seconds until `stop` is set."""
+        while not stop.is_set():
+            look = asyncio.ensure_future(asyncio.to_thread(self.look, datetime.now(UTC)))
+            await asyncio.wait([look])
+            if (failure := look.exception()) is not None:
+                log.error("the last look at the rollout failed", exc_info=failure)
+                self._metrics.refresh_failures.labels("look").inc()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), every)
+
+    def look(self, now: datetime) -> None:
+        """Bring the snapshot up to `now`; a part that fails is kept as it was and reported in `alarms`."""
+        seen = self._attempts.run("state", now, now, lambda: self._store.look(now))
+        if seen is None:
+            return
+        self._lineup = self._lineup_for(seen.rollout, now)
+        self._universe = self._universe_for(seen.finished_at, now)
+        if self._lineup is not None and self._universe is not None and seen.clock is not None:
+            self._serve(self._lineup, self._universe[1], seen.clock, now)
+
+    def unconfirmed_seconds(self, now: datetime) -> float:
+        """Seconds since what is served was last found to be current; infinite before the first snapshot."""
+        return float("inf") if self._confirmed is None else (now - self._confirmed).total_seconds()
+
+    def _lineup_for(self, rollout: Rollout | None, now: datetime) -> Lineup | None:
+        held = self._lineup
+        if rollout is None or (held is not None and held.rollout == rollout and held.complete):
+            return held
+        champion = self._model("champion", rollout.champion, now)
+        if champion is None:
+            return held
+        challenger = None
+        if rollout.challenger is None:
+            self._attempts.clear("challenger")
+        else:
+            challenger = self._model("challenger", rollout.challenger, now)
+        if held is not None and held.rollout == rollout and challenger is None:
+            return held
+        wanted = {rollout.champion, rollout.challenger, rollout.previous_champion}
+        self._models = {version: model for version, model in self._models.items() if version in wanted}
+        return Lineup(rollout, champion, challenger)
+
+    def _model(self, role: str, version: str, now: datetime) -> ServedModel | None:
+        if version not in self._models:
+            model = self._attempts.run(role, version, now, lambda: self._store.model(version))
+            if model is None:
+                return None
+            self._models[version] = model
+        self._attempts.clear(role)
+        return self._models[version]
+
+    def _universe_for(self, finished_at: datetime | None, now: datetime) -> tuple[datetime, Universe] | None:
+        held = self._universe
+        if finished_at is None or (held is not None and held[0] == finished_at):
+            return held
+        universe = self._attempts.run("features", finished_at, now, self._store.universe)
+        return held if universe is None else (finished_at, universe)
+
+    def _serve(self, lineup: Lineup, universe: Universe, clock: pd.Timestamp, now: datetime) -> None:
+        held = self.snapshot
+        if self._composed != (id(lineup), id(universe)):
+            fresh = self._compose(lineup, universe, clock, now)
+            if fresh is not None:
+                if held is None:
+                    self._once_serving()
+                held, self._composed = fresh, (id(lineup), id(universe))
+        if held is None:
+            return
+        if held.clock != clock:
+            held = replace(held, clock=clock, ages=self._ages(held.universe, clock))
+        self.snapshot = held
+        self._metrics.rollout_version.set(held.lineup.rollout.version)
+        self._metrics.feature_age.set(max(held.ages))
+        if self._composed == (id(lineup), id(universe)):
+            self._confirmed = now
+
+    def _compose(self, lineup: Lineup, universe: Universe, clock: pd.Timestamp, now: datetime) -> Snapshot | None:
+        parts = (id(lineup), id(universe))
+        ages = self._ages(universe, clock)
+        return self._attempts.run("snapshot", parts, now, lambda: compose(lineup, universe, clock, ages, now))
+
+    def _ages(self, universe: Universe, clock: pd.Timestamp) -> tuple[int, ...]:
+        known = {session: self._store.age(session, clock) for session in set(universe.sessions)}
+        return tuple(known[session] for session in universe.sessions)

@@ -1,0 +1,83 @@
+"""What goes over the wire, for validation of what comes in and for the OpenAPI page."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+MAX_TICKERS = 1_000
+
+Ticker = Annotated[str, StringConstraints(min_length=1, max_length=32)]
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PredictionRequest(_Wire):
+    """Many tickers at once; each is answered once, in the order asked."""
+
+    tickers: Annotated[list[Ticker], Field(min_length=1, max_length=MAX_TICKERS)]
+
+
+class PredictionAnswer(_Wire):
+    """One forecast, on record under its id before it was sent."""
+
+    id: str
+    ticker: str
+    as_of: Annotated[str, Field(description="Session whose close the forecast starts from (ISO date).")]
+    horizon: Annotated[int, Field(description="Sessions ahead.")]
+    forecast_return: Annotated[float, Field(description="Log return over the horizon.")]
+    price: Annotated[float, Field(description="last_close x exp(forecast_return), in the stock's currency.")]
+    lower: Annotated[float, Field(description="Lower end of the 90 % interval of the price.")]
+    upper: Annotated[float, Field(description="Upper end of the 90 % interval of the price.")]
+    last_close: Annotated[float, Field(description="Raw close of the session as_of.")]
+    model: Annotated[str, Field(description="Registered version of the model that answered.")]
+    arm: Annotated[
+        Literal["champion", "challenger"],
+        Field(description="Arm the client is assigned to; if the challenger fails, the champion answers."),
+    ]
+    feature_age: Annotated[int, Field(description="Closed sessions since as_of.")]
+    stale: Annotated[bool, Field(description="Whether the features are older than the service allows.")]
+    rollout_version: int
+
+
+class PredictionAnswers(_Wire):
+    """The answers to a request for many tickers."""
+
+    predictions: list[PredictionAnswer]
+
+
+class RolloutAnswer(_Wire):
+    """Who serves what. `weight` is the challenger's share of clients in basis points."""
+
+    model: str
+    champion: str
+    challenger: str | None
+    previous_champion: str | None
+    stage: str
+    stage_session: str | None
+    weight: int
+    version: int
+    updated_at: str
+    as_of: Annotated[str, Field(description="Newest session the features stand at.")]
+    clock: Annotated[str, Field(description="Last closed session.")]
+    alarms: dict[str, str]
+
+
+class Ready(_Wire):
+    """The service can answer; `alarms` are sentences about what it could not bring up to date."""
+
+    ready: bool
+    champion: str
+    rollout_version: int
+    as_of: str
+    alarms: dict[str, str]
+
+
+class Problem(_Wire):
+    """Why there is no answer, and what to do about it."""
+
+    error: str
+    hint: str

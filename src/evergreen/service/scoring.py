@@ -1,0 +1,183 @@
+"""Settles a batch of questions: both models score, the client's arm decides who speaks, all is logged."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import groupby
+
+import numpy as np
+
+from evergreen.adapters.database.predictions import Prediction
+from evergreen.core.assignment import Arm
+from evergreen.errors import EvergreenError, Unavailable
+from evergreen.service.lane import Lane
+from evergreen.service.metrics import Metrics
+from evergreen.service.state import Forecasts, ServedModel, Snapshot
+
+Write = Callable[[Sequence[Prediction]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request: who asks, about which rows of the snapshot that was serving when it arrived."""
+
+    snapshot: Snapshot
+    client: str
+    arm: Arm
+    places: tuple[int, ...]
+
+
+class Settler:
+    """Scores questions with champion and challenger and writes every prediction before returning its answer.
+
+    A challenger that raises, hangs or forecasts a non-finite return is counted, and its clients get the
+    champion's answer. Called from one thread at a time.
+    """
+
+    def __init__(self, write: Write, metrics: Metrics, max_age: int, lane: Lane | None = None) -> None:
+        self._write = write
+        self._metrics = metrics
+        self._max_age = max_age
+        self._lane = lane or Lane()
+
+    def settle(self, questions: Sequence[Question]) -> list[list[str] | EvergreenError]:
+        """For each question the answers as JSON objects, one per ticker asked; or why there is none.
+
+        All rows are committed together; if that fails, nobody is answered.
+        """
+        outcomes: list[list[Prediction] | EvergreenError] = []
+        for _, group in groupby(questions, key=lambda question: id(question.snapshot)):
+            outcomes.extend(self._score(list(group)))
+        rows = [row for outcome in outcomes if isinstance(outcome, list) for row in outcome]
+        if rows:
+            self._write(rows)
+            self._count(rows)
+        return [
+            [self._answer(question.snapshot, row) for row in outcome] if isinstance(outcome, list) else outcome
+            for question, outcome in zip(questions, outcomes, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Let the challenger's thread go."""
+        self._lane.close()
+
+    def _score(self, questions: list[Question]) -> list[list[Prediction] | EvergreenError]:
+        snapshot = questions[0].snapshot
+        places = [place for question in questions for place in question.places]
+        outcome = self._start_challenger(snapshot, places)
+        champion = snapshot.lineup.champion.forecast(snapshot.champion_rows[places])
+        challenger = self._finish_challenger(outcome(), len(places))
+        now, scored, start = datetime.now(UTC), [], 0
+        for question in questions:
+            end = start + len(question.places)
+            scored.append(_rows(question, champion[start:end], challenger[start:end], now))
+            start = end
+        return scored
+
+    def _start_challenger(self, snapshot: Snapshot, places: list[int]) -> Callable[[], Forecasts | str]:
+        challenger, rows = snapshot.lineup.challenger, snapshot.challenger_rows
+        if challenger is None or rows is None:
+            return lambda: "absent" if snapshot.lineup.rollout.challenger else ""
+        return self._lane.start(partial(challenger.forecast, rows[places]))
+
+    def _finish_challenger(self, outcome: Forecasts | str, rows: int) -> Forecasts:
+        """The challenger's forecasts, NaN where there is none; what is missing is counted by cause."""
+        if isinstance(outcome, str) or outcome.shape != (rows,):
+            cause = outcome if isinstance(outcome, str) else "raised"
+            if cause:
+                self._metrics.challenger_failures.labels(cause).inc(rows)
+            return np.full(rows, np.nan)
+        if not_finite := int(np.count_nonzero(~np.isfinite(outcome))):
+            self._metrics.challenger_failures.labels("not_finite").inc(not_finite)
+        return outcome
+
+    def _count(self, rows: list[Prediction]) -> None:
+        self._metrics.batch.observe(len(rows))
+        for (arm, version), number in Counter((row.arm, row.version) for row in rows).items():
+            self._metrics.predictions.labels(arm, version).inc(number)
+
+    def _answer(self, snapshot: Snapshot, row: Prediction) -> str:
+        age = snapshot.ages[snapshot.places[row.ticker]]
+        return json.dumps(
+            {
+                "id": row.id,
+                "ticker": row.ticker,
+                "as_of": row.as_of,
+                "horizon": _speaker(snapshot, row.version).manifest.horizon,
+                "forecast_return": row.forecast,
+                "price": row.price,
+                "lower": row.lower,
+                "upper": row.upper,
+                "last_close": row.last_close,
+                "model": row.version,
+                "arm": row.arm,
+                "feature_age": age,
+                "stale": age > self._max_age,
+                "rollout_version": row.rollout_version,
+            }
+        )
+
+
+def new_id() -> str:
+    """A prediction's id: 12 hex digits of milliseconds since 1970, then 16 of chance. Sorts by time."""
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(8).hex()}"
+
+
+def _speaker(snapshot: Snapshot, version: str) -> ServedModel:
+    challenger = snapshot.lineup.challenger
+    return challenger if challenger is not None and challenger.version == version else snapshot.lineup.champion
+
+
+def _rows(
+    question: Question, champion: Forecasts, challenger: Forecasts, now: datetime
+) -> list[Prediction] | EvergreenError:
+    pairs = zip(question.places, champion.tolist(), challenger.tolist(), strict=True)
+    rows = [_row(question, place, first, second, now) for place, first, second in pairs]
+    if all(math.isfinite(row.price) for row in rows):
+        return rows
+    return Unavailable(
+        f"Model {question.snapshot.lineup.champion.version} gave no finite forecast.",
+        "See the alarms on the status page, or roll back with `evergreen canary rollback`.",
+    )
+
+
+def _row(question: Question, place: int, champion: float, challenger: float, now: datetime) -> Prediction:
+    lineup, universe = question.snapshot.lineup, question.snapshot.universe
+    answers = lineup.challenger if question.arm == "challenger" and math.isfinite(challenger) else None
+    speaker, forecast = (lineup.champion, champion) if answers is None else (answers, challenger)
+    close, manifest = float(universe.last_close[place]), speaker.manifest
+    return Prediction(
+        id=new_id(),
+        at=now,
+        client=question.client,
+        ticker=universe.tickers[place],
+        as_of=universe.dates[place],
+        arm=question.arm,
+        version=speaker.version,
+        price=_price(close, forecast),
+        lower=_price(close, forecast + manifest.interval_low),
+        upper=_price(close, forecast + manifest.interval_high),
+        last_close=close,
+        forecast=forecast,
+        feature_hash=universe.hashes[place],
+        champion_version=lineup.champion.version,
+        champion_raw=champion,
+        challenger_version=lineup.rollout.challenger,
+        challenger_raw=challenger if math.isfinite(challenger) else None,
+        rollout_version=lineup.rollout.version,
+    )
+
+
+def _price(close: float, forecast: float) -> float:
+    try:
+        return close * math.exp(forecast)
+    except OverflowError:
+        return math.inf

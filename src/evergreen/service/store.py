@@ -1,0 +1,107 @@
+"""Reads a snapshot's parts: the operational database, verified local model files, Feast's online store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+import pandas as pd
+from lightgbm.basic import LightGBMError
+from sqlalchemy import Connection, Engine
+
+from evergreen.adapters.database import ledger, predictions, reading, rollouts
+from evergreen.adapters.database.predictions import Prediction
+from evergreen.core.booster import load_verified
+from evergreen.core.calendar import last_session, sessions_between
+from evergreen.core.manifest import Manifest
+from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
+from evergreen.service.refresh import Sighting
+from evergreen.service.state import ServedModel, Universe, make_universe, rehearse
+from evergreen.settings import Settings
+from evergreen.workspace import Workspace
+
+VIEW = "alpha158"
+
+
+class DiskStore:
+    """The places named by `settings`. Nothing is opened before it is asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._at = Workspace(settings)
+
+    @property
+    def engine(self) -> Engine:
+        """The operational database, created if need be."""
+        return self._at.engine
+
+    def look(self, now: datetime) -> Sighting:
+        """Rollout row, last materialization and clock; in replay the clock is the last session processed."""
+        name = self._settings.model_name
+        with reading(self.engine) as conn:
+            materialized = ledger.read_materialization(conn, VIEW)
+            return Sighting(
+                rollout=rollouts.read(conn, name),
+                finished_at=materialized.finished_at if materialized else None,
+                clock=self._clock(conn, now),
+            )
+
+    def model(self, version: str) -> ServedModel:
+        """The local copy of a version, verified against its record, having repeated its golden forecasts.
+
+        Raises:
+            ModelRefused: a file is missing, altered or does not belong to its record.
+        """
+        folder = self._settings.models / version
+        with reading(self.engine) as conn:
+            record = ledger.read_model_version(conn, self._settings.model_name, version)
+        try:
+            manifest = Manifest.from_json((folder / "manifest.json").read_text())
+            booster = load_verified(folder / "model.txt", record.sha256)
+        except (OSError, UnicodeDecodeError, LightGBMError, Broken, NotFound) as error:
+            raise _refused(version, str(error)) from None
+        if manifest.model_sha256 != record.sha256:
+            raise _refused(version, "its manifest describes another model")
+        if booster.num_feature() != len(manifest.feature_names):
+            raise _refused(version, "its manifest lists other features than the model has")
+        return rehearse(ServedModel(version, booster, manifest))
+
+    def universe(self) -> Universe:
+        """All tickers of the online store.
+
+        Raises:
+            NotFound: nothing is materialized.
+            Unavailable: the online store does not answer, or is being written.
+        """
+        try:
+            online = self._at.features.read_online(self._at.features.tickers())
+        except (OSError, sqlite3.Error) as error:
+            raise Unavailable(f"The online features cannot be read: {error}.", "It is tried again.") from None
+        return make_universe(online.features, online.close, online.as_of)
+
+    def age(self, earlier: pd.Timestamp, later: pd.Timestamp) -> int:
+        """Sessions from `earlier` to `later`, never negative."""
+        return max(sessions_between(self._settings.calendar, earlier, later), 0)
+
+    def write(self, rows: Sequence[Prediction]) -> None:
+        """Put predictions on record, durably and all at once."""
+        predictions.insert_many(self.engine, rows)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "engine" in self._at.__dict__:
+            self.engine.dispose()
+
+    def _clock(self, conn: Connection, now: datetime) -> pd.Timestamp | None:
+        if self._settings.clock == "live":
+            return last_session(self._settings.calendar, now)
+        processed = ledger.clock(conn, self._settings.model_name)
+        return pd.Timestamp(processed) if processed else None
+
+
+def _refused(version: str, why: str) -> ModelRefused:
+    return ModelRefused(
+        f"Model {version} may not be served: {why.rstrip('.')}.",
+        "Fetch it again from the registry with `evergreen reconcile`.",
+    )

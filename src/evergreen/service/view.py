@@ -1,0 +1,132 @@
+"""What the status page shows, gathered from the database and from what this process serves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from evergreen.adapters.database import decisions, evidence, ledger, predictions, rollouts
+from evergreen.adapters.database.decisions import RecordedDecision
+from evergreen.adapters.database.ledger import DataVersion, DriftRecord, ModelVersion
+from evergreen.adapters.database.rollouts import Rollout
+from evergreen.core.canary import QualityTest
+from evergreen.errors import Broken, NotFound
+from evergreen.service.state import Snapshot
+
+DECISIONS = 15
+TRAFFIC = timedelta(hours=24)
+SKILL_DAYS = 370
+MAKES_CHAMPION = ("champion", "first", "promot", "roll")  # how the kinds of such decisions begin
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Answers of the last 24 hours by one arm and version; `share` of all, 0..1."""
+
+    arm: str
+    version: str
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Skill:
+    """Realized losses of one version by session, beside the random walk's over the same tickers."""
+
+    version: str
+    losses: pd.DataFrame
+
+    @property
+    def gain(self) -> float:
+        """Share by which the squared error is below the random walk's; negative when above."""
+        return float(1 - self.losses["loss"].sum() / self.losses["baseline_loss"].sum())
+
+    @property
+    def advantage(self) -> pd.Series[float]:
+        """Cumulated loss of the random walk minus the model's, in average sessions of the former."""
+        saved = self.losses["baseline_loss"] - self.losses["loss"]
+        return (saved / self.losses["baseline_loss"].mean()).cumsum()
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything on the page. `quality`: the running canary's test; `why`: what made the champion one."""
+
+    now: datetime
+    rollout: Rollout | None
+    champion: ModelVersion | None
+    why: RecordedDecision | None
+    quality: QualityTest | None
+    traffic: Sequence[Traffic]
+    skills: Sequence[Skill]
+    drift: DriftRecord | None
+    decisions: Sequence[RecordedDecision]
+    data: DataVersion | None
+    predictions: int
+
+
+def gather(conn: Connection, model: str, snapshot: Snapshot | None, now: datetime) -> View:
+    """Read the page's contents at `now`."""
+    row = rollouts.read(conn, model)
+    recent = decisions.recent(conn, model, DECISIONS)
+    checks = ledger.drift_checks(conn, model, limit=1)
+    data = ledger.data_versions(conn, limit=1)
+    return View(
+        now=now,
+        rollout=row,
+        champion=_registered(conn, row),
+        why=_why(conn, row),
+        quality=_quality(row),
+        traffic=_traffic(conn, now),
+        skills=_skills(conn, row, snapshot),
+        drift=checks[0] if checks else None,
+        decisions=recent,
+        data=data[0] if data else None,
+        predictions=predictions.count(conn),
+    )
+
+
+def _registered(conn: Connection, row: Rollout | None) -> ModelVersion | None:
+    if row is None:
+        return None
+    try:
+        return ledger.read_model_version(conn, row.model, row.champion)
+    except NotFound:
+        return None
+
+
+def _why(conn: Connection, row: Rollout | None) -> RecordedDecision | None:
+    about = decisions.of(conn, row.champion) if row is not None else []
+    made = [each for each in about if each.kind.startswith(MAKES_CHAMPION)]
+    return next(reversed(made or about[:1]), None)
+
+
+def _quality(row: Rollout | None) -> QualityTest | None:
+    if row is None or row.evidence is None or "test" not in row.evidence:
+        return None
+    try:
+        return QualityTest.from_json(row.evidence["test"])
+    except Broken:
+        return None
+
+
+def _traffic(conn: Connection, now: datetime) -> list[Traffic]:
+    counts = predictions.by_arm(conn, now - TRAFFIC)
+    total = sum(counts.values())
+    return [
+        Traffic(arm, version, count, count / total) for (arm, version), count in sorted(counts.items(), reverse=True)
+    ]
+
+
+def _skills(conn: Connection, row: Rollout | None, snapshot: Snapshot | None) -> list[Skill]:
+    if row is None or snapshot is None:
+        return []
+    start = snapshot.clock - pd.Timedelta(days=SKILL_DAYS)
+    horizon = snapshot.lineup.champion.manifest.horizon
+    versions = [row.champion] + ([row.challenger] if row.challenger else [])
+    skills = [Skill(version, evidence.session_losses(conn, version, horizon, start)) for version in versions]
+    return [skill for skill in skills if len(skill.losses)]

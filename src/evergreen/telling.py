@@ -1,0 +1,54 @@
+"""The account of a walk, as a person reads it in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def tell(given: dict[str, Any], written: Path, home: Path, console: Console) -> None:
+    """Print the account that `give_account` made."""
+    lines = Table.grid(padding=(0, 2))
+    lines.add_column(style="bold", no_wrap=True)
+    lines.add_column()
+    for name, text in _lines(given):
+        lines.add_row(name, text)
+    console.print(lines)
+    console.print(f"The account as data: {written}. Logs, notebooks, models and databases: {home}.")
+
+
+def _lines(given: dict[str, Any]) -> list[tuple[str, str]]:
+    walked = given["sessions"]
+    serving = given["champion"]
+    return [
+        ("sessions", f"{walked['count']}, from {walked['first']} to {walked['last']}"),
+        ("bars", f"{given['bars']} accepted, {given['refused']} refused"),
+        *(("drift", f"{event['as_of']}: {event['summary']}") for event in given["drift_events"] or [_NO_DRIFT]),
+        *(("retrained", _retrain(asked)) for asked in given["retrains"]),
+        *(("gate", f"version {verdict['version']}: {verdict['summary']}") for verdict in given["gate"]),
+        *(("canary", f"{step['as_of']} {step['summary']}") for step in given["canary"] if _is_turn(step)),
+        *(("skill", _skill(skill)) for skill in given["skill"]),
+        ("predictions", f"{given['predictions']} answered, each on record before it was sent"),
+        ("champion", f"version {serving['version']} ({serving['kind']}), trained as of {serving['trained_as_of']}"),
+    ]
+
+
+_NO_DRIFT = {"as_of": "never", "summary": "no drift was found"}
+
+
+def _is_turn(step: dict[str, Any]) -> bool:
+    return step["kind"] != "canary" or bool(step["stage"])
+
+
+def _retrain(asked: dict[str, Any]) -> str:
+    return f"as of {asked['as_of']} ({asked['cause']}): {asked['verdict'] or asked['state']}"
+
+
+def _skill(skill: dict[str, Any]) -> str:
+    return (
+        f"version {skill['version']}, {skill['sessions']} sessions served or shadowed: squared error "
+        f"{skill['gain_over_random_walk']:+.2%} better than the random walk's, RankIC {skill['rank_ic']:+.3f}"
+    )

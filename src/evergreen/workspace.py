@@ -1,0 +1,92 @@
+"""Everything a run needs at hand, opened when first touched, so that a task imports only what it uses."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evergreen.errors import BadSetting
+from evergreen.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from evergreen.adapters.bars import BarStore
+    from evergreen.adapters.dvc import Snapshots
+    from evergreen.adapters.feast import Features
+    from evergreen.adapters.mlflow import Tracking
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Workspace:
+    """The stores behind one `Settings`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        require_writable(settings.home)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The operational database, migrated to this code's schema."""
+        from evergreen.adapters.database import open_database
+
+        return open_database(self.settings.database)
+
+    @cached_property
+    def bars(self) -> BarStore:
+        """Bars as they became known."""
+        from evergreen.adapters.bars import BarStore
+
+        return BarStore(self.settings.data)
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Data versions and their remote."""
+        from evergreen.adapters.dvc import Snapshots
+
+        return Snapshots(self.settings.data, self.settings.remote)
+
+    @cached_property
+    def features(self) -> Features:
+        """The feature store, offline and online."""
+        from evergreen.adapters.feast import Features
+
+        return Features(self.settings.features, REPOSITORY / "feature_repo")
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """Runs and registered models."""
+        from evergreen.adapters.mlflow import Tracking
+
+        return Tracking(self.settings.mlflow)
+
+    def model_folder(self, version: str) -> Path:
+        """The verified local copy of a registered version."""
+        return self.settings.models / version
+
+
+@lru_cache(maxsize=4)
+def _open(settings: Settings) -> Workspace:
+    return Workspace(settings)
+
+
+def workspace() -> Workspace:
+    """The workspace of this process' settings."""
+    return _open(load_settings())
+
+
+def require_writable(folder: Path) -> None:
+    """Make `folder`, or say in one sentence why that cannot be.
+
+    Raises:
+        BadSetting: the folder cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadSetting(f"{folder} cannot be made: {error.strerror}.", "Set EVERGREEN_HOME elsewhere.") from None
+    if not os.access(folder, os.W_OK):
+        raise BadSetting(f"{folder} is not writable.", "Set EVERGREEN_HOME to a folder you may write to.")

@@ -1,0 +1,114 @@
+"""Bars in: fetched, validated, kept or refused, and versioned."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from evergreen.adapters.database import ledger, writing
+from evergreen.core.calendar import sessions
+from evergreen.errors import DeliveryBlocked
+from evergreen.workspace import workspace
+from tasks.decorators import effect
+
+BEFORE = pd.Timedelta(days=30)  # what a delivery's first bars are held against
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of one delivery; counts are rows, `first` and `last` ISO sessions.
+
+    `page` is the path of the validation report.
+    """
+
+    source: str
+    first: str
+    last: str
+    rows: int
+    added: int
+    restated: int
+    refused: int
+    blocked: bool
+    findings: tuple[dict[str, Any], ...]
+    page: str
+
+    def summary(self) -> dict[str, Any]:
+        """The delivery as it is kept with a data version: its findings counted by rule."""
+        rules = pd.Series([finding["rule"] for finding in self.findings], dtype=object).value_counts()
+        return asdict(self) | {"findings": {str(rule): int(count) for rule, count in rules.items()}}
+
+
+@effect
+def ingest_bars(
+    source: str, tickers: list[str], first: pd.Timestamp, last: pd.Timestamp, now: datetime, history: bool
+) -> Delivery:
+    """Fetch sessions `first` to `last`, refuse the bad rows and keep the rest as known at `now`.
+
+    With `history` each row is taken as known at its own session's close instead, and marked so.
+    """
+    from evergreen.adapters.bars import open_source
+    from evergreen.adapters.gx import validate
+    from evergreen.core.quality import split
+
+    at = workspace()
+    bars = open_source(source, at.settings.calendar).fetch(tickers, first, last)
+    calendar = sessions(at.settings.calendar, first, last)
+    known = at.bars.as_of(start=first - BEFORE, end=first - pd.Timedelta(days=1))
+    folder = at.settings.home.resolve() / "reports" / f"{last:%Y-%m-%d}"
+    report = validate(bars, calendar, folder, as_of=last, history=known)
+    accepted, refused = split(bars, report.findings)
+    appended = at.bars.append(accepted, pd.Timestamp(now), source, assumed=history)
+    return Delivery(
+        source=source,
+        first=f"{first:%Y-%m-%d}",
+        last=f"{last:%Y-%m-%d}",
+        rows=len(bars),
+        added=appended.added,
+        restated=appended.restated,
+        refused=len(refused),
+        blocked=report.blocked,
+        findings=tuple(finding.to_dict() for finding in report.findings),
+        page=str(report.page or ""),
+    )
+
+
+@effect
+def name_universe(source: str, tickers: list[str] | None) -> list[str]:
+    """The tickers a run is about: those named, else all the source has."""
+    from evergreen.adapters.bars import open_source
+
+    return tickers or open_source(source, workspace().settings.calendar).tickers()
+
+
+@effect
+def snapshot_bars(delivery: Delivery, now: datetime) -> str:
+    """Commit the bar store as it stands to DVC, push it and write the version down; returns the version."""
+    at = workspace()
+    version = at.snapshots.commit()
+    made = ledger.DataVersion(
+        id=version,
+        created_at=now,
+        as_of=delivery.last,
+        rows_added=delivery.added,
+        rows_refused=delivery.refused,
+        source=delivery.source,
+        restated=delivery.restated,
+        report=delivery.summary(),
+    )
+    with writing(at.engine) as conn:
+        ledger.record_data_version(conn, made)
+    return version
+
+
+def require_accepted(delivery: Delivery) -> None:
+    """Stop a flow at a delivery that was refused as a whole.
+
+    Raises:
+        DeliveryBlocked: with the first reason and the place of the report.
+    """
+    if delivery.blocked:
+        reason = delivery.findings[0]["message"]
+        raise DeliveryBlocked(f"The delivery of {delivery.last} was refused: {reason}", f"See {delivery.page}.")

@@ -1,0 +1,141 @@
+"""The running canary: looked at once a session, moved by its evidence."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from evergreen.adapters.database import evidence, predictions, reading, rollouts
+from evergreen.adapters.database.rollouts import Rollout
+from evergreen.core.calendar import sessions_between
+from evergreen.workspace import Workspace, workspace
+from tasks.artifacts import picture, show, table
+from tasks.decorators import effect
+from tasks.models import read_manifest
+from tasks.rollout import decision, promote, settle
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from evergreen.core.canary import Guardrails, QualityTest, Step
+
+
+@effect
+def look_at_canary(as_of: pd.Timestamp, now: datetime) -> str:
+    """Add the sessions that have settled to the evidence and take the step it allows; returns what was done.
+
+    A session looked at already is not looked at again.
+    """
+    at = workspace()
+    session = f"{as_of:%Y-%m-%d}"
+    with reading(at.engine) as conn:
+        rollout = rollouts.read(conn, at.settings.model_name)
+    if rollout is None or rollout.challenger is None or rollout.evidence is None:
+        return "no canary is running"
+    if rollout.evidence["looked"] >= session:
+        return f"looked at already in session {session}"
+    test, step = weigh(at, rollout, as_of)
+    taken = _take(rollout, test, step, session, now)
+    _show(taken, test, step, session)
+    return step.reason
+
+
+def weigh(at: Workspace, rollout: Rollout, as_of: pd.Timestamp) -> tuple[QualityTest, Step]:
+    """The canary's test with every session settled by now, and the step that follows from it."""
+    from evergreen.core.canary import QualityTest, next_stage
+
+    assert rollout.evidence is not None and rollout.challenger is not None
+    test = QualityTest.from_json(rollout.evidence["test"])
+    for session, champion_loss, challenger_loss in _settled_losses(at, rollout):
+        test.update(session, champion_loss, challenger_loss)
+    clean = sessions_between(at.settings.calendar, pd.Timestamp(rollout.stage_session), as_of)
+    guardrails = check_guardrails(at, rollout)
+    return test, next_stage(rollout.stage, clean, test.decision, test.e_rollback, guardrails)
+
+
+def _settled_losses(at: Workspace, rollout: Rollout) -> list[tuple[str, float, float]]:
+    """Losses by session; over a longer horizon by non-overlapping blocks, named by their last session."""
+    horizon = read_manifest(at, rollout.champion).horizon
+    with reading(at.engine) as conn:
+        paired = evidence.paired_losses(conn, rollout.champion, str(rollout.challenger), horizon)
+    losses = paired[np.isfinite(paired["champion"])].reset_index(drop=True)
+    block = losses.index // horizon
+    whole = losses[block < len(losses) // horizon]
+    means = whole.groupby(block).agg({"session": "last", "champion": "mean", "challenger": "mean"})
+    return [(f"{row.session:%Y-%m-%d}", row.champion, row.challenger) for row in means.itertuples()]
+
+
+def _take(rollout: Rollout, test: QualityTest, step: Step, session: str, now: datetime) -> Rollout:
+    import json
+
+    state: dict[str, Any] = dict(rollout.evidence or {}) | {
+        "looked": session,
+        "test": json.loads(test.to_json()),
+    }
+    challenger = str(rollout.challenger)
+    if step.stage == "champion":
+        return promote(rollout, challenger, session, step.reason, state, now)
+    if step.stage in ("rolled_back", "inconclusive"):
+        kind = "rollback" if step.stage == "rolled_back" else "inconclusive"
+        summary = f"Version {challenger} leaves: {step.reason}"
+        return settle(rollout, kind, session, challenger, summary, state, now, champion=rollout.champion)
+    return rollouts.change(
+        workspace().engine,
+        rollout,
+        decision(rollout, "canary", session, challenger, step.reason, now, state),
+        stage=step.stage,
+        weight=step.weight,
+        stage_session=session if step.stage != rollout.stage else rollout.stage_session,
+        evidence=state,
+    )
+
+
+def check_guardrails(at: Workspace, rollout: Rollout) -> Guardrails:
+    """What the hard limits on outputs say of all the challenger has forecast and answered since it began."""
+    from evergreen.core.guardrails import OutputLimits, check_outputs
+
+    from evergreen.core.canary import Guardrails
+
+    assert rollout.evidence is not None and rollout.challenger is not None
+    with reading(at.engine) as conn:
+        silent = predictions.silent(conn, rollout.challenger)
+        said = [evidence.forecasts(conn, version) for version in (rollout.champion, rollout.challenger)]
+    if silent:
+        return Guardrails(broken=(f"{silent} requests got no finite output from version {rollout.challenger}.",))
+    both = said[0].merge(said[1], on=["session", "ticker"], suffixes=("_champion", "_challenger"))
+    if both.empty:
+        return Guardrails(missing=("No forecasts of both models yet.",))
+    limits = OutputLimits(**rollout.evidence["limits"])
+    return Guardrails(broken=tuple(check_outputs(both["value_champion"], both["value_challenger"], limits)))
+
+
+def _show(rollout: Rollout, test: QualityTest, step: Step, session: str) -> None:
+    standing = {
+        "stage": step.stage,
+        "clients": f"{step.weight / 100:g} %",
+        "sessions": len(test.sessions),
+        "mean r": test.mean_r,
+        "E promote": f"{test.e_promote:.3g} of {1 / test.rules.alpha_promote:g}",
+        "E rollback": f"{test.e_rollback:.3g} of {1 / test.rules.alpha_rollback:g}",
+    }
+    path = [picture(_evidence_figure(test), "evidence by session")] if test.sessions else []
+    show("canary", f"Canary in session {session}", step.reason, table([standing]), *path)
+
+
+def _evidence_figure(test: QualityTest) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 2.6))
+    axes = figure.subplots()
+    for name, colour, limit in (
+        ("e_promote", "tab:green", 1 / test.rules.alpha_promote),
+        ("e_rollback", "tab:red", 1 / test.rules.alpha_rollback),
+    ):
+        axes.plot([getattr(look, name) for look in test.path], color=colour, label=name.replace("_", " "))
+        axes.axhline(limit, color=colour, linestyle=":", linewidth=1)
+    axes.set(yscale="log", xlabel="session of the canary", ylabel="E")
+    axes.legend(frameon=False)
+    return figure

@@ -1,0 +1,68 @@
+"""Simulated clients of the prediction service, for replays."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import pandas as pd
+
+from evergreen.adapters.database import predictions, reading, rollouts
+from evergreen.errors import Unavailable
+from evergreen.workspace import Workspace, workspace
+from tasks.decorators import effect
+
+PATIENCE = 30.0  # seconds for the service to follow a change
+PAUSE = 0.05
+
+
+@effect
+def ask_clients(tickers: list[str], session: pd.Timestamp, clients: int) -> int:
+    """Let each client ask for every ticker once in the session; returns how many forecasts were asked for.
+
+    What was asked before an interruption is not asked again.
+
+    Raises:
+        Unavailable: the service does not answer, or does not follow the rollout and the features in time.
+    """
+    at = workspace()
+    with reading(at.engine) as conn:
+        asked = predictions.asked(conn, session)
+    count = 0
+    with httpx.Client(base_url=_service(at), timeout=10.0) as http:
+        await_service(http, at, session)
+        for name in (f"client-{number:03d}" for number in range(clients)):
+            wanted = [ticker for ticker in tickers if (name, ticker) not in asked]
+            if wanted:
+                count += _ask(http, name, wanted)
+    return count
+
+
+def await_service(http: httpx.Client, at: Workspace, session: pd.Timestamp) -> None:
+    """Wait until the service serves the rollout as it stands and features of `session`."""
+    with reading(at.engine) as conn:
+        version = rollouts.current(conn, at.settings.model_name).version
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        answer = http.get("/v1/rollout")
+        if answer.status_code == httpx.codes.OK and _follows(answer.json(), version, session):
+            return
+        time.sleep(PAUSE)
+    raise Unavailable(
+        f"The service did not come to session {session:%Y-%m-%d}: {answer.text[:200]}", "Look at its log."
+    )
+
+
+def _follows(said: dict[str, object], version: int, session: pd.Timestamp) -> bool:
+    return said["version"] == version and str(said["as_of"]) >= f"{session:%Y-%m-%d}"
+
+
+def _ask(http: httpx.Client, client: str, tickers: list[str]) -> int:
+    answer = http.post("/v1/predictions", json={"tickers": tickers}, headers={"X-Client-Id": client})
+    if answer.status_code != httpx.codes.OK:
+        raise Unavailable(f"The service answered {answer.status_code}: {answer.text[:200]}")
+    return len(answer.json()["predictions"])
+
+
+def _service(at: Workspace) -> str:
+    return f"http://{at.settings.service_host}:{at.settings.service_port}"

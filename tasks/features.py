@@ -1,0 +1,64 @@
+"""Bars to features: computed once, written to Feast offline, materialized online."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pandas as pd
+
+from evergreen.adapters.database import ledger, reading, writing
+from evergreen.core.calendar import next_session, session_closes, sessions
+from evergreen.workspace import workspace
+from tasks.decorators import effect
+
+
+@effect
+def find_changes(session: pd.Timestamp) -> pd.Timestamp:
+    """The earliest session whose bars became known since the last session was closed; at the latest `session`."""
+    at = workspace()
+    with reading(at.engine) as conn:
+        last = ledger.sessions(conn, at.settings.model_name, limit=1)
+    changed = at.bars.changed_since(pd.Timestamp(last[0].finished_at)) if last else None
+    return min(changed, session) if changed is not None else session
+
+
+@effect
+def build_features(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
+    """Compute the factors of every session from `first` to `as_of` and write them to Feast's offline store.
+
+    Returns the number of rows written; a row that stands already is not written again.
+    """
+    from evergreen.core.features import LOOKBACK, alpha158
+
+    at = workspace()
+    reach = next_session(at.settings.calendar, first, -LOOKBACK)
+    bars = at.bars.as_of(start=reach, end=as_of)
+    wanted = alpha158(bars, calendar=sessions(at.settings.calendar, reach, as_of), since=first)
+    rows = bars.set_index(["ticker", "session"]).loc[wanted.index]
+    days = pd.DatetimeIndex(wanted.index.get_level_values("session"))
+    closes = pd.Series(session_closes(at.settings.calendar, days), index=wanted.index)
+    return at.features.write(wanted, rows[["close", "factor"]], known_at(bars, LOOKBACK).loc[wanted.index], closes)
+
+
+def known_at(bars: pd.DataFrame, lookback: int) -> pd.Series:
+    """When each bar's factors became known (UTC): as the last of the bars in their window did."""
+    by_ticker = bars.set_index(["ticker", "session"])["known_at"].sort_index()
+    instants = by_ticker.astype("int64").groupby(level="ticker").rolling(lookback, min_periods=1).max()
+    return pd.to_datetime(instants.droplevel(0).astype("int64"), unit="us", utc=True).rename("known_at")
+
+
+@effect
+def materialize_features(as_of: pd.Timestamp, now: datetime) -> int:
+    """Bring the online store up to `as_of`, and say so in the database, where the service looks.
+
+    Returns the number of rows moved.
+    """
+    at = workspace()
+    at.features.apply()
+    mark = at.features.materialize(session_closes(at.settings.calendar, pd.DatetimeIndex([as_of]))[0])
+    session = f"{as_of:%Y-%m-%d}"
+    with writing(at.engine) as conn:
+        for view, until in mark.until.items():
+            done = ledger.Materialization(view=view, watermark=until, session=session, rows=mark.moved, finished_at=now)
+            ledger.record_materialization(conn, done)
+    return mark.moved

@@ -1,0 +1,118 @@
+"""The gate: is the challenger good enough to be tried on clients?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from evergreen.adapters.database import decisions, evidence, reading, rollouts, trials, writing
+from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.adapters.database.rollouts import Rollout
+from evergreen.workspace import Workspace, workspace
+from tasks.artifacts import show
+from tasks.decorators import effect
+from tasks.models import read_manifest
+
+if TYPE_CHECKING:
+    from evergreen.core.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The gate's verdict on a version, against the champion of that moment."""
+
+    version: str
+    champion: str
+    verdict: Verdict
+    frozen: dict[str, Any] | None  # what a canary would be judged by; None when there is to be none
+
+
+@effect
+def judge_challenger(asked: RetrainRequest, version: str, now: datetime) -> Judgement:
+    """Compare a version with the champion on walk-forward sessions neither was trained on; counts the trial."""
+    from evergreen.core.gate import compare
+
+    at = workspace()
+    with reading(at.engine) as conn:
+        rollout = rollouts.current(conn, at.settings.model_name)
+    challenger = walk_forward_record(at, version)
+    champion = champion_record(at, rollout.champion)
+    tried = _count_trial(at, asked, rollout, version, challenger)
+    verdict = compare(champion, challenger, tried=tried)
+    _write_down(at, asked, version, verdict, now)
+    show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)
+    freeze = verdict.admitted and champion is not None
+    return Judgement(version, rollout.champion, verdict, _frozen(at, rollout, version) if freeze else None)
+
+
+def walk_forward_record(at: Workspace, version: str) -> pd.DataFrame:
+    """What a version's fold models forecast out of sample: ticker, session, forecast, label, interval."""
+    return pd.read_parquet(at.model_folder(version) / "oos.parquet")
+
+
+def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
+    """All a champion forecast out of sample: its walk-forward record, then what it said while it served.
+
+    Returns ticker, session, forecast; None for the random walk.
+    """
+    if read_manifest(at, version).kind == "random_walk":
+        return None
+    with reading(at.engine) as conn:
+        served = evidence.forecasts(conn, version).rename(columns={"value": "forecast"})
+    record = pd.concat([walk_forward_record(at, version), served])[["ticker", "session", "forecast"]]
+    return record.drop_duplicates(["ticker", "session"], keep="first", ignore_index=True)
+
+
+def _count_trial(at: Workspace, asked: RetrainRequest, rollout: Rollout, version: str, record: pd.DataFrame) -> int:
+    with writing(at.engine) as conn:
+        return trials.record(
+            conn,
+            model=rollout.model,
+            champion=rollout.champion,
+            challenger=version,
+            window_start=record["session"].min(),
+            window_end=record["session"].max(),
+            as_of=asked.as_of,
+            request_id=asked.id,
+        )
+
+
+def _write_down(at: Workspace, asked: RetrainRequest, version: str, verdict: Verdict, now: datetime) -> None:
+    made = decisions.Decision(
+        at=now,
+        model=at.settings.model_name,
+        kind="gate",
+        as_of=asked.as_of,
+        subject=version,
+        summary=verdict.sentence,
+        evidence=verdict.to_dict(),
+    )
+    with writing(at.engine) as conn:
+        if not any(known.kind == "gate" for known in decisions.of(conn, version)):
+            decisions.append(conn, made)
+
+
+def _frozen(at: Workspace, rollout: Rollout, version: str) -> dict[str, Any]:
+    """The canary's test and its limits on outputs, fixed on sessions both models forecast out of sample."""
+    from evergreen.core.guardrails import OutputLimits, rank_correlation_floor
+    from evergreen.core.metrics import session_losses
+
+    from evergreen.core.canary import QualityTest
+
+    champion, challenger = champion_record(at, rollout.champion), walk_forward_record(at, version)
+    assert champion is not None
+    both = challenger.merge(champion.rename(columns={"forecast": "champion"}), on=["ticker", "session"])
+    pairs = both.rename(columns={"forecast": "challenger"}).dropna(subset="label")
+    by_row = pairs.set_index(["ticker", "session"])
+    losses = [session_losses(by_row[name], by_row["label"]).to_numpy() for name in ("champion", "challenger")]
+    manifest = read_manifest(at, version)
+    limits = OutputLimits(
+        residual_sigma=read_manifest(at, rollout.champion).residual_sigma,
+        target_low=manifest.target_low,
+        target_high=manifest.target_high,
+        rank_correlation=rank_correlation_floor(pairs),
+    )
+    return {"test": QualityTest(*losses).to_json(), "limits": asdict(limits)}

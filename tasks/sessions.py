@@ -1,0 +1,66 @@
+"""The record of processed sessions: what makes the loop idempotent, and the clock of a replay."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pandas as pd
+
+from evergreen.adapters.database import ledger, reading, writing
+from evergreen.errors import NotFound
+from evergreen.workspace import workspace
+from tasks.artifacts import show, table
+from tasks.bars import Delivery
+from tasks.decorators import effect
+from tasks.drift import DriftFinding
+
+
+@effect
+def last_closed_session() -> str | None:
+    """The last processed session (ISO), None before the first."""
+    at = workspace()
+    with reading(at.engine) as conn:
+        return ledger.clock(conn, at.settings.model_name)
+
+
+@effect
+def latest_data_version() -> ledger.DataVersion:
+    """The newest data version.
+
+    Raises:
+        NotFound: no data has come in yet.
+    """
+    with reading(workspace().engine) as conn:
+        versions = ledger.data_versions(conn, limit=1)
+    if not versions:
+        raise NotFound("No data version is on record.", "Run the backfill first.")
+    return versions[0]
+
+
+@effect
+def close_session(
+    delivery: Delivery, session: pd.Timestamp, data_version: str, found: DriftFinding | None, now: datetime
+) -> None:
+    """Write the session down as processed, and show what came in, what was refused and what drifted."""
+    at = workspace()
+    done = ledger.ProcessedSession(
+        model=at.settings.model_name,
+        as_of=f"{session:%Y-%m-%d}",
+        finished_at=now,
+        data_version=data_version,
+        report=delivery.summary(),
+    )
+    with writing(at.engine) as conn:
+        ledger.record_session(conn, done)
+    counts = {
+        "rows": delivery.rows,
+        "added": delivery.added,
+        "refused": delivery.refused,
+        "data": data_version,
+    }
+    show("session", f"Session {done.as_of}", table([counts]), table(delivery.findings[:20]), drift_line(found))
+
+
+def drift_line(found: DriftFinding | None) -> str:
+    """One sentence on the session's drift check."""
+    return found.sentence if found else "No drift check in this session."

@@ -1,0 +1,142 @@
+"""From a retrain request to a registered version: training set, notebook, registry, local copy."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+from evergreen.adapters.database import ledger, writing
+from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.core.calendar import session_closes
+from evergreen.workspace import REPOSITORY, workspace
+from tasks.decorators import effect
+from tasks.models import read_manifest
+
+NOTEBOOK = REPOSITORY / "notebooks" / "train.ipynb"
+NOTEBOOK_TIMEOUT = 1200  # seconds
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Where a training set lies, what it was made from, and the hash of its content."""
+
+    path: Path
+    data_version: str
+    as_of: str
+    rows: int
+    sha256: str
+
+
+@effect
+def make_training_set(asked: RetrainRequest, horizon: int, now: datetime) -> TrainingSet:
+    """Join features and labels as they were known at `now`, through Feast."""
+    from evergreen.core.features import FEATURE_NAMES
+    from evergreen.core.labels import forward_return
+    from evergreen.core.panel import training_frame, training_set_sha256
+
+    at = workspace()
+    as_of = pd.Timestamp(asked.as_of)
+    known_at = pd.Timestamp(now)
+    bars = at.bars.as_of(known_at, end=as_of)
+    labels = forward_return(bars, horizon)
+    entities = labels.index.to_frame()
+    entities["event_timestamp"] = session_closes(at.settings.calendar, pd.DatetimeIndex(entities["session"]))
+    features = at.features.training_frame(entities, known_at)[list(FEATURE_NAMES)]
+    frame = training_frame(features, labels)
+    path = at.settings.runs / asked.id / "training_set.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_parquet(path, index=False)
+    return TrainingSet(path, asked.data_version, asked.as_of, len(frame), training_set_sha256(frame))
+
+
+@effect
+def run_training_notebook(asked: RetrainRequest, made: TrainingSet, horizon: int, seed: int) -> Path:
+    """Execute `notebooks/train.ipynb` on the training set; returns the folder of its output."""
+    from evergreen.adapters.papermill import run_notebook
+
+    output = made.path.parent / "output"
+    parameters = {
+        "training_set": str(made.path),
+        "as_of": asked.as_of,
+        "horizon": horizon,
+        "seed": seed,
+        "output": str(output),
+        "data_version": made.data_version,
+        "commit": commit(),
+        "request_id": asked.id,
+        "run_name": f"{asked.cause} {asked.as_of}",
+    }
+    progress = create_progress_artifact(0.0, key="training", description="notebooks/train.ipynb, cells done")
+    executed = output.parent / "train.ipynb"
+    run_notebook(
+        NOTEBOOK,
+        parameters,
+        executed,
+        timeout=NOTEBOOK_TIMEOUT,
+        on_progress=lambda done, cells: update_progress_artifact(progress, progress=100 * done / cells),
+    )
+    return output
+
+
+@effect
+def register_random_walk(asked: RetrainRequest, made: TrainingSet, horizon: int, seed: int, now: datetime) -> str:
+    """Log and register the random walk with the evidence any model has; returns its version."""
+    from evergreen.core.training import TrainingConfig
+
+    run_id = workspace().tracking.log_random_walk(
+        pd.read_parquet(made.path),
+        TrainingConfig(horizon=horizon, seed=seed),
+        made.path.parent / "random_walk",
+        asked.as_of,
+        made.data_version,
+        {"request_id": f"{asked.id}-random-walk", "commit": commit()},
+    )
+    return keep_version(asked, run_id, now)
+
+
+@effect
+def register_trained(asked: RetrainRequest, output: Path, now: datetime) -> str:
+    """Attach the executed notebook to its MLflow run, register the model and fetch it back; returns the version."""
+    from evergreen.adapters.papermill import to_html
+
+    at = workspace()
+    run_id = json.loads((output / "run.json").read_text())["run_id"]
+    executed = output.parent / "train.ipynb"
+    at.tracking.attach(run_id, [executed, to_html(executed)])
+    return keep_version(asked, run_id, now)
+
+
+def keep_version(asked: RetrainRequest, run_id: str, now: datetime) -> str:
+    """Register a run's model, keep a verified local copy of it and write its hash down; returns the version."""
+    at = workspace()
+    name = at.settings.model_name
+    version = at.tracking.register(name, run_id, {"data_version": asked.data_version, "request_id": asked.id})
+    at.tracking.download(name, version, at.model_folder(version))
+    manifest = read_manifest(at, version)
+    registered = ledger.ModelVersion(
+        model=name,
+        version=version,
+        run_id=run_id,
+        sha256=manifest.model_sha256,
+        as_of=asked.as_of,
+        created_at=now,
+        kind=manifest.kind,
+        data_version=asked.data_version,
+        request_id=asked.id,
+    )
+    with writing(at.engine) as conn:
+        ledger.record_model_version(conn, registered)
+    return version
+
+
+def commit() -> str:
+    """The commit this code stands at, with a plus when files differ from it; `unknown` outside a checkout."""
+    asked = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return told.stdout.strip() or "unknown"

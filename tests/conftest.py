@@ -1,0 +1,35 @@
+"""What every test stands on: a home of its own, no server unless asked for, nothing phoned."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evergreen.workspace import Workspace, _open, workspace
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("EVERGREEN_") and "TEST" not in name]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A temporary Prefect server for flows and tasks called in this process."""
+    os.environ["PREFECT_LOCAL_STORAGE_PATH"] = str(tmp_path_factory.mktemp("prefect-results"))
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+def enter(home: Path, patch: pytest.MonkeyPatch) -> Workspace:
+    """Make `home` the workspace of this process, on the clock of a replay."""
+    patch.setenv("EVERGREEN_HOME", str(home))
+    patch.setenv("EVERGREEN_CLOCK", "replay")
+    _open.cache_clear()
+    return workspace()

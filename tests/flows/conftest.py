@@ -1,0 +1,52 @@
+"""One market lived through once: history, first champion, some sessions; each test works on a copy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from evergreen.adapters.database import reading, requests
+from evergreen.core.calendar import sessions
+from evergreen.workspace import Workspace
+from tests.conftest import enter
+
+TICKERS = ["AAPL", "IBM", "MSFT"]
+HISTORY = "2003-01-02"
+UNTIL = "2008-06-30"
+WALKED = 4
+
+
+@pytest.fixture(scope="session")
+def lived(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with a champion that has served `WALKED` sessions."""
+    home = tmp_path_factory.mktemp("lived") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        live(enter(home, patch))
+        yield home
+
+
+def live(at: Workspace) -> None:
+    """Backfill, train the first champion, walk a few sessions; the server's part is played by hand."""
+    from flows.backfill import backfill
+    from flows.clock import now_at
+    from flows.daily import process_session
+    from flows.retrain import retrain
+
+    backfill("sample", TICKERS, HISTORY, UNTIL)
+    with reading(at.engine) as conn:
+        wanted = requests.recent(conn, at.settings.model_name)
+    retrain(wanted[0].id)
+    for session in sessions("XNYS", pd.Timestamp("2008-07-01"), pd.Timestamp("2008-07-31"))[:WALKED]:
+        process_session("sample", TICKERS, session, now_at(session, at.settings))
+
+
+@pytest.fixture
+def copied(lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A workspace of one's own that has lived through the same."""
+    home = tmp_path / "home"
+    shutil.copytree(lived, home)
+    return enter(home, monkeypatch)

@@ -1,0 +1,138 @@
+"""The loop in one process: what each flow leaves behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from evergreen.account import give_account
+from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts
+from evergreen.core.calendar import next_session
+from evergreen.workspace import Workspace
+from tests.flows.conftest import TICKERS, UNTIL, WALKED
+
+MODEL = "evergreen"
+
+
+def test_retrain__first_model_that_passes_the_gate_replaces_the_random_walk(copied: Workspace) -> None:
+    with reading(copied.engine) as conn:
+        rollout = rollouts.current(conn, MODEL)
+        kinds = {version.version: version.kind for version in ledger.model_versions(conn, MODEL)}
+        gate = [made for made in decisions.recent(conn, MODEL, 50) if made.kind == "gate"]
+    assert kinds["1"] == "random_walk"
+    assert len(gate) == 1
+    assert rollout.champion == ("2" if gate[0].evidence["admitted"] else "1")
+    assert copied.tracking.aliases(MODEL) == {"champion": rollout.champion}
+
+
+def test_retrain__served_file_is_the_registered_one(copied: Workspace) -> None:
+    with reading(copied.engine) as conn:
+        record = ledger.read_model_version(conn, MODEL, "2")
+    manifest = json.loads((copied.model_folder("2") / "manifest.json").read_text())
+    assert manifest["model_sha256"] == record.sha256
+    assert manifest["data_version"] == record.data_version
+
+
+def test_retrain__finished_request_reports_the_duplicate_and_changes_nothing(copied: Workspace) -> None:
+    from flows.retrain import retrain
+
+    before = give_account(copied.engine, MODEL)
+    said = retrain(before["retrains"][0]["id"])
+    assert "already" in said
+    assert give_account(copied.engine, MODEL) == before
+
+
+def test_daily__session_is_processed_once(copied: Workspace) -> None:
+    from flows.daily import daily
+
+    with reading(copied.engine) as conn:
+        last = pd.Timestamp(ledger.clock(conn, MODEL))
+    following = next_session("XNYS", last)
+    assert daily("sample", TICKERS, f"{following:%Y-%m-%d}") == [f"{following:%Y-%m-%d}"]
+    hashed = copied.bars.content_hash()
+    assert daily("sample", TICKERS, f"{following:%Y-%m-%d}") == []
+    assert copied.bars.content_hash() == hashed
+
+
+def test_process_session__again_leaves_the_same_records(copied: Workspace) -> None:
+    from flows.clock import now_at
+    from flows.daily import process_session
+
+    with reading(copied.engine) as conn:
+        session = pd.Timestamp(ledger.clock(conn, MODEL))
+    before, bars = give_account(copied.engine, MODEL), copied.bars.content_hash()
+    process_session("sample", TICKERS, session, now_at(session, copied.settings))
+    assert give_account(copied.engine, MODEL) == before
+    assert copied.bars.content_hash() == bars
+
+
+def test_daily__every_forecast_settles_once_its_horizon_has_passed(copied: Workspace) -> None:
+    with reading(copied.engine) as conn:
+        champion = rollouts.current(conn, MODEL).champion
+        made = evidence.forecasts(conn, champion)
+        losses = evidence.session_losses(conn, champion, horizon=1)
+    assert made["session"].nunique() == WALKED
+    assert len(losses) == WALKED - 1
+    assert (losses["n"] == len(TICKERS)).all()
+
+
+def test_daily__outcome_is_the_adjusted_return(copied: Workspace) -> None:
+    with reading(copied.engine) as conn:
+        champion = rollouts.current(conn, MODEL).champion
+        losses = evidence.session_losses(conn, champion, horizon=1)
+    session = pd.Timestamp(losses["session"].iloc[0])
+    bars = copied.bars.as_of(start=session, end=next_session("XNYS", session))
+    price = (bars["close"] * bars["factor"]).to_numpy().reshape(len(TICKERS), 2)
+    returns = pd.Series(price[:, 1] / price[:, 0]).map(__import__("math").log)
+    assert losses["baseline_loss"].iloc[0] == pytest.approx((returns**2).mean())
+
+
+def test_backfill__again_changes_nothing(copied: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.backfill import backfill
+    from tests.flows.conftest import HISTORY
+
+    before, bars = give_account(copied.engine, MODEL), copied.bars.content_hash()
+    backfill("sample", TICKERS, HISTORY, UNTIL)
+    assert copied.bars.content_hash() == bars
+    assert give_account(copied.engine, MODEL) == before
+
+
+def test_reconcile__alias_edited_by_hand_is_mended(copied: Workspace) -> None:
+    from flows.reconcile import reconcile
+
+    copied.tracking.set_alias(MODEL, "champion", "1")
+    assert reconcile()["aliases mended"] == ["champion"]
+    with reading(copied.engine) as conn:
+        assert copied.tracking.aliases(MODEL)["champion"] == rollouts.current(conn, MODEL).champion
+    assert reconcile()["aliases mended"] == []
+
+
+def test_reconcile__damaged_local_model_is_fetched_again(copied: Workspace) -> None:
+    from flows.reconcile import reconcile
+
+    with reading(copied.engine) as conn:
+        champion = rollouts.current(conn, MODEL).champion
+    file: Path = copied.model_folder(champion) / "model.txt"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    assert reconcile()["local models fetched again"] == [champion]
+    assert file.read_bytes() == whole
+
+
+def test_reconcile__request_of_a_dead_run_can_be_claimed_again(copied: Workspace) -> None:
+    from datetime import UTC, datetime, timedelta
+    from uuid import uuid4
+
+    from evergreen.adapters.database import writing
+    from flows.reconcile import reconcile
+
+    now = datetime.now(UTC)
+    with writing(copied.engine) as conn:
+        asked, _ = requests.request(conn, MODEL, "test", "some-data", UNTIL, {}, now)
+    requests.claim(copied.engine, asked.id, str(uuid4()), now, timedelta(hours=1))
+    assert reconcile()["requests freed from a dead worker"] == [asked.id]
+    with reading(copied.engine) as conn:
+        assert requests.read(conn, asked.id).state == "pending"

@@ -1,0 +1,50 @@
+"""The application with its life, and a client inside the same loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from evergreen.service.app import create_app
+from tests.service.world import World
+
+Client = httpx.AsyncClient
+
+
+@asynccontextmanager
+async def running(world: World, wait: bool = True) -> AsyncIterator[Client]:
+    app = create_app(world.settings, world.store)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        Client(transport=transport, base_url="http://test") as client,
+    ):
+        client.app = app
+        if wait:
+            await until(client, "/readyz", lambda answer: answer.status_code == 200)
+        yield client
+
+
+async def until(client: Client, path: str, fine: Callable[[httpx.Response], bool]) -> httpx.Response:
+    for _ in range(500):
+        answer = await client.get(path)
+        if fine(answer):
+            return answer
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"{path} never became what was waited for: {answer.text}")
+
+
+def with_service(world: World, act: Callable[[Client], Awaitable[Any]], wait: bool = True) -> Any:
+    async def live() -> Any:
+        async with running(world, wait) as client:
+            return await act(client)
+
+    return asyncio.run(live())
+
+
+def ask(client: Client, name: str = "somebody", ticker: str = "AAPL") -> Awaitable[httpx.Response]:
+    return client.get(f"/v1/predictions/{ticker}", headers={"X-Client-Id": name})

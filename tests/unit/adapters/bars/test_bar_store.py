@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evergreen.adapters.bars import AppendReport, BarStore
+from evergreen.adapters.bars.writing import only_writer
+from evergreen.core import calendar
+from evergreen.core.bars import NUMBERS, conform
+from evergreen.core.market import simulate
+from evergreen.errors import BadInput, BadSetting, Broken, Unavailable
+
+DAYS = calendar.sessions("XNYS", pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31"))
+BARS = simulate(3, DAYS, seed=1)
+EPOCH = pd.Timestamp("2008-02-01", tz="UTC")
+
+
+def at(hours: int) -> pd.Timestamp:
+    return EPOCH + pd.Timedelta(hours=hours)
+
+
+def prices(bars: pd.DataFrame) -> pd.DataFrame:
+    return bars[["ticker", "session", *NUMBERS]].reset_index(drop=True)
+
+
+def closes(bars: pd.DataFrame) -> dict[tuple[str, pd.Timestamp], float]:
+    return {(bar.ticker, bar.session): bar.close for bar in bars.itertuples()}
+
+
+def test_append__gives_back_what_it_was_given_and_says_when_it_was_known(tmp_path: Path) -> None:
+    store = BarStore(tmp_path)
+    assert store.last_session() is None and store.as_of().empty
+    assert store.append(BARS.sample(frac=1, random_state=1), at(0), "test") == AppendReport(len(BARS), 0, 0)
+    kept = store.as_of()
+    pd.testing.assert_frame_equal(prices(kept), prices(BARS))
+    assert set(kept["source"]) == {"test"} and set(kept["known_at"]) == {at(0)}
+    assert list(kept.dtypes) == list(conform(BARS).dtypes)
+    pd.testing.assert_index_equal(store.sessions(), DAYS)
+    assert store.last_session() == DAYS[-1]
+    assert sorted(path.name for path in store.folder.iterdir()) == ["year=2007.parquet", "year=2008.parquet"]
+
+
+def test_append__the_same_twice_changes_no_byte(tmp_path: Path) -> None:
+    store, other = BarStore(tmp_path / "a"), BarStore(tmp_path / "b")
+    store.append(BARS, at(0), "test")
+    before = store.content_hash()
+    assert store.append(BARS, at(5), "again") == AppendReport(0, 0, len(BARS))
+    assert store.content_hash() == before
+    for _, part in BARS.groupby(BARS["session"].dt.isocalendar().week):
+        other.append(part, at(0), "test")
+    assert other.content_hash() == before
+
+
+def test_append__assumes_history_was_known_at_its_own_close(tmp_path: Path) -> None:
+    store = BarStore(tmp_path)
+    store.append(BARS, at(0), "test", assumed=True)
+    kept = store.as_of()
+    ends = calendar.session_closes("XNYS", pd.DatetimeIndex(kept["session"]))
+    assert (pd.DatetimeIndex(kept["known_at"]) - ends == pd.Timedelta(minutes=30)).all()
+    assert kept["known_at_assumed"].all()
+    half = store.as_of(calendar.session_close("XNYS", DAYS[9]))
+    assert half["session"].max() == DAYS[8]
+
+
+def test_append__assumes_nothing_about_a_restatement(tmp_path: Path) -> None:
+    store = BarStore(tmp_path)
+    store.append(BARS, at(0), "test", assumed=True)
+    then = store.as_of(at(1))
+    restated = BARS.assign(close=BARS["close"].where(BARS.index != 5, BARS["close"] * 1.001))
+    for _ in range(2):
+        store.append(restated, at(2), "test", assumed=True)
+    pd.testing.assert_frame_equal(store.as_of(at(1)), then)
+    newest = store.as_of()
+    assert list(newest["known_at"][~newest["known_at_assumed"]]) == [at(2)]
+    early = calendar.session_close("XNYS", DAYS[-1])
+    fresh = BarStore(tmp_path / "early")
+    fresh.append(BARS, early, "test", assumed=True)
+    assert fresh.as_of()["known_at"].max() == early
+
+
+def test_as_of__equals_a_slow_reading_of_all_deliveries(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    store, told = BarStore(tmp_path), []
+    for hours in (0, 1, 2, 5, 8, 8):  # the last restates within the hour
+        delivery = BARS.sample(frac=0.4, random_state=int(rng.integers(1e6)))
+        delivery = delivery.assign(close=np.round(delivery["close"] * rng.choice([1, 1.01], len(delivery)), 4))
+        store.append(delivery, at(hours), "test")
+        told.append((hours, delivery))
+        for asked in (0, 2, 4, 9):
+            newest: dict[tuple[str, pd.Timestamp], float] = {}
+            for bars in (bars for known, bars in told if known <= asked):
+                newest |= closes(bars)
+            assert closes(store.as_of(at(asked))) == newest
+    before = store.content_hash()
+    last = told[-1][1]
+    assert not store.append(last, at(8), "test").changed
+    assert store.content_hash() == before
+
+
+def test_append__keeps_what_a_restatement_replaces(tmp_path: Path) -> None:
+    store = BarStore(tmp_path)
+    store.append(BARS, at(0), "test")
+    restated = BARS.iloc[[5, 50]].assign(close=lambda bars: bars["close"] * 1.001)
+    assert store.append(restated, at(1), "test") == AppendReport(0, 2, 0)
+    pd.testing.assert_frame_equal(prices(store.as_of(at(0))), prices(BARS))
+    assert prices(store.as_of()).equals(prices(BARS)) is False
+    assert store.append(BARS.iloc[[5, 50]], at(2), "test") == AppendReport(0, 2, 0)
+    pd.testing.assert_frame_equal(prices(store.as_of()), prices(BARS))
+
+
+def test_as_of__reads_only_what_is_asked(tmp_path: Path) -> None:
+    store = BarStore(tmp_path)
+    store.append(BARS, at(0), "test")
+    found = store.as_of(tickers=["S1"], start=DAYS[3], end=DAYS[25])
+    wanted = BARS[(BARS["ticker"] == "S1") & BARS["session"].between(DAYS[3], DAYS[25])]
+    pd.testing.assert_frame_equal(prices(found), prices(wanted))
+    assert store.as_of(tickers=["nobody"]).empty
+
+
+def test_append__refuses_what_it_cannot_keep(tmp_path: Path) -> None:
+    store = BarStore(tmp_path)
+    with pytest.raises(BadInput, match="has no zone"):
+        store.append(BARS, pd.Timestamp("2008-02-01"), "test")
+    with pytest.raises(BadInput, match="has no zone"):
+        store.as_of(pd.Timestamp("2008-02-01"))
+    with pytest.raises(BadInput, match="S0 2007-12-03 comes twice"):
+        store.append(pd.concat([BARS, BARS.iloc[:1]]), at(0), "test")
+    assert store.append(BARS.iloc[:0], at(0), "test") == AppendReport(0, 0, 0)
+    assert not store.folder.exists()
+
+
+def test_store__in_a_place_that_is_a_file_says_so(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(BadSetting, match=r"taken.* cannot be written"):
+        BarStore(tmp_path / "taken").append(BARS, at(0), "test")
+
+
+def test_store__with_a_damaged_partition_is_broken_not_empty(tmp_path: Path) -> None:
+    store = BarStore(tmp_path)
+    store.append(BARS, at(0), "test")
+    partition = store.folder / "year=2008.parquet"
+    partition.write_bytes(partition.read_bytes()[:-100])
+    for question in (store.as_of, store.sessions, lambda: store.append(BARS, at(1), "test")):
+        with pytest.raises(Broken, match=r"year=2008\.parquet"):
+            question()
+
+
+KILLED = """
+import os, signal, sys
+import pandas as pd
+from pathlib import Path
+from evergreen.adapters.bars import BarStore, writing
+from evergreen.core.calendar import sessions
+from evergreen.core.market import simulate
+
+bars = simulate(3, sessions("XNYS", pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31")), seed=1)
+sync = writing._sync
+for step in range(4):
+    left = [step]
+    def die(path):
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left[0] -= 1
+        sync(path)
+    child = os.fork()
+    if child == 0:
+        writing._sync = die
+        BarStore(Path(sys.argv[1]) / str(step)).append(bars, pd.Timestamp("2008-02-01", tz="UTC"), "test")
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+"""
+
+
+def test_append__killed_at_any_write_ends_alike_when_run_again(tmp_path: Path) -> None:
+    calm = BarStore(tmp_path / "calm")
+    calm.append(BARS, at(0), "test")
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=True)
+    for step in range(4):  # two years, each: the file, then its folder
+        hurt = BarStore(tmp_path / str(step))
+        hurt.as_of()
+        hurt.append(BARS, at(0), "test")
+        assert hurt.content_hash() == calm.content_hash()
+
+
+def test_append__waits_for_another_writer_and_then_says_who_is_in_the_way(tmp_path: Path) -> None:
+    busy = pytest.raises(Unavailable, match="another process has been writing")
+    with only_writer(tmp_path / "lock"), busy, only_writer(tmp_path / "lock", patience=0.05):
+        pass
+    holder = os.fork()
+    if holder == 0:
+        with only_writer(tmp_path / "lock"):
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(holder, 0)
+    with only_writer(tmp_path / "lock", patience=0.05):
+        pass

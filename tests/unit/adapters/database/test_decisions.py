@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.exc import DatabaseError
+
+from evergreen.adapters.database import decisions, open_database, reading, writing
+from evergreen.adapters.database.decisions import Decision
+from evergreen.core.chain import GENESIS
+
+WRITER = """
+import sys
+from datetime import UTC, datetime
+from evergreen.adapters.database import decisions, open_database, writing
+engine = open_database(sys.argv[1])
+for n in range(20):
+    with writing(engine) as conn:
+        decisions.append(conn, decisions.Decision(at=datetime(2008, 9, 15, tzinfo=UTC), model="m", kind="k",
+            as_of="2008-09-15", subject=str(n), summary="s", evidence={"n": n}))
+"""
+
+
+def written(engine: Engine, made: list[Decision]) -> None:
+    with writing(engine) as conn:
+        for one in made:
+            decisions.append(conn, one)
+
+
+def tampered(engine: Engine, *statements: str) -> None:
+    drop = (
+        ["DROP TRIGGER decision_append_only ON decision"]
+        if engine.dialect.name == "postgresql"
+        else [f"DROP TRIGGER decision_no_{what}" for what in ("update", "delete", "replace")]
+    )
+    with writing(engine) as conn:
+        for statement in (*drop, *statements):
+            conn.exec_driver_sql(statement)
+
+
+def test_append__each_row_hashes_the_one_before_it(engine: Engine, decided: Callable[..., Decision]) -> None:
+    written(engine, [decided("1"), decided("2"), decided("3")])
+    with reading(engine) as conn:
+        newest, middle, oldest = decisions.recent(conn, "m")
+    assert [newest.seq, middle.seq, oldest.seq] == [3, 2, 1]
+    assert (oldest.prev_hash, middle.prev_hash, newest.prev_hash) == (GENESIS, oldest.hash, middle.hash)
+
+
+def test_append__evidence_with_what_statistics_produce_is_kept_and_verifies(
+    engine: Engine, decided: Callable[..., Decision]
+) -> None:
+    evidence = {
+        "p": np.float64("nan"),
+        "e": float("inf"),
+        "r": np.array([0.1, -0.2]),
+        "n": np.int64(20),
+        "ü": "ß",
+    }
+    written(engine, [decided("2", **evidence)])
+    with reading(engine) as conn:
+        assert decisions.verify(conn) == []
+        kept = decisions.of(conn, "2")[0].evidence
+    assert kept == {"p": "NaN", "e": "Infinity", "r": [0.1, -0.2], "n": 20, "ü": "ß"}
+
+
+def test_append__undone_transaction_leaves_no_gap(engine: Engine, decided: Callable[..., Decision]) -> None:
+    written(engine, [decided("1")])
+    with pytest.raises(RuntimeError), writing(engine) as conn:
+        decisions.append(conn, decided("2"))
+        raise RuntimeError
+    written(engine, [decided("3")])
+    with reading(engine) as conn:
+        assert decisions.verify(conn) == []
+        assert [one.subject for one in decisions.recent(conn, "m")] == ["3", "1"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE decision SET summary = 'nicer'",
+        "DELETE FROM decision",
+        "INSERT OR REPLACE INTO decision SELECT * FROM decision",
+        "TRUNCATE decision",
+    ],
+)
+def test_decisions__cannot_be_changed_or_removed(
+    engine: Engine, decided: Callable[..., Decision], statement: str
+) -> None:
+    written(engine, [decided("1"), decided("2")])
+    with pytest.raises(DatabaseError), writing(engine) as conn:
+        conn.exec_driver_sql(statement)
+    with reading(engine) as conn:
+        assert decisions.verify(conn) == []
+        assert len(decisions.recent(conn, "m")) == 2
+
+
+@pytest.mark.parametrize(
+    ("statement", "seq"),
+    [
+        ("UPDATE decision SET summary = 'nicer' WHERE seq = 2", 2),
+        ("UPDATE decision SET evidence = '{}' WHERE seq = 3", 3),
+        ("DELETE FROM decision WHERE seq = 1", 2),
+        ("DELETE FROM decision WHERE seq = 2", 3),
+        ("DELETE FROM decision WHERE seq = 4", 4),
+        ("DELETE FROM decision", 4),
+        ("DELETE FROM decision_head", 0),
+    ],
+)
+def test_verify__names_where_a_chain_was_tampered_with(
+    engine: Engine, decided: Callable[..., Decision], statement: str, seq: int
+) -> None:
+    written(engine, [decided(str(n), n=n) for n in range(4)])
+    tampered(engine, statement)
+    with reading(engine) as conn:
+        assert decisions.verify(conn)[0].seq == seq
+
+
+def test_verify__empty_log_holds(engine: Engine) -> None:
+    with reading(engine) as conn:
+        assert decisions.verify(conn) == []
+
+
+def test_append__threads_do_not_fork_the_chain(engine: Engine, decided: Callable[..., Decision]) -> None:
+    def appends() -> None:
+        for n in range(10):
+            written(engine, [decided(str(n))])
+
+    threads = [threading.Thread(target=appends) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with reading(engine) as conn:
+        assert decisions.verify(conn) == []
+        assert len(decisions.recent(conn, "m", limit=100)) == 40
+
+
+def test_append__processes_do_not_fork_the_chain(url: str) -> None:
+    engine = open_database(url)
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, url]) for _ in range(4)]
+    assert [writer.wait() for writer in writers] == [0] * 4
+    with reading(engine) as conn:
+        assert decisions.verify(conn) == []
+        assert len(decisions.recent(conn, "m", limit=100)) == 80
+    engine.dispose()
+
+
+def test_append__in_a_deferred_transaction_that_only_appends_waits_its_turn(
+    tmp_path: Path, decided: Callable[..., Decision]
+) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/evergreen.db")
+    with reading(engine) as conn:
+        assert decisions.append(conn, decided("1")) == 1
+        conn.commit()
+    with reading(engine) as conn:
+        assert decisions.verify(conn) == []

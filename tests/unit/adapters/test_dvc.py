@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from evergreen.adapters.bars import BarStore
+from evergreen.adapters.dvc import Snapshots
+from evergreen.core import calendar
+from evergreen.core.market import simulate
+from evergreen.errors import BadInput, Broken, NoBars, NotFound, Unavailable
+
+DAYS = calendar.sessions("XNYS", pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31"))
+BARS = simulate(3, DAYS, seed=1)
+NOW = pd.Timestamp("2008-02-01", tz="UTC")
+
+
+class Place:
+    """A store with its snapshots, holding all but the last session."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.store = BarStore(root / "data")
+        self.store.append(BARS[BARS["session"] < DAYS[-1]], NOW, "test")
+        self.snapshots = Snapshots(root / "data", str(root / "remote"))
+
+    def grow(self) -> None:
+        self.store.append(BARS, NOW + pd.Timedelta(hours=1), "test")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def damage(objects: Path) -> None:
+    """Flip one bit in each stored file, as a failing disk would: time and rights stay."""
+    for path in (path for path in objects.rglob("*") if path.is_file() and path.suffix != ".dir"):
+        mode, content = path.stat().st_mode, bytearray(path.read_bytes())
+        content[9] ^= 1
+        path.chmod(0o644)
+        path.write_bytes(content)
+        path.chmod(mode)
+
+
+def test_commit__gives_equal_bars_one_version_and_changed_bars_another(
+    place: Place, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = place.snapshots.commit()
+    assert place.snapshots.commit() == first and len(first) == 12
+    assert Place(tmp_path / "elsewhere").snapshots.commit() == first
+    place.grow()
+    second = place.snapshots.commit()
+    assert place.snapshots.versions() == [first, second]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_checkout__brings_back_any_version_beside_the_store(place: Place, tmp_path: Path) -> None:
+    before = place.store.content_hash()
+    first = place.snapshots.commit()
+    place.grow()
+    place.snapshots.commit()
+    for _ in range(2):
+        old = BarStore(place.snapshots.checkout(first, tmp_path / "old"))
+    assert old.content_hash() == before and old.last_session() == DAYS[-2]
+    assert place.store.last_session() == DAYS[-1]
+    assert [path.name for path in (tmp_path / "old").iterdir()] == ["bars"]
+
+
+def test_checkout__takes_the_remote_when_the_cache_is_damaged_or_gone(place: Place, tmp_path: Path) -> None:
+    version, before = place.snapshots.commit(), place.store.content_hash()
+    damage(place.root / "data" / ".dvc" / "cache")
+    found = place.snapshots.checkout(version, tmp_path / "a")
+    assert BarStore(found).content_hash() == before
+    (place.root / "data" / ".dvc").rename(tmp_path / "lost")
+    found = place.snapshots.checkout(version, tmp_path / "b")
+    assert BarStore(found).content_hash() == before
+
+
+def test_checkout__of_what_is_damaged_everywhere_is_broken_and_leaves_nothing(place: Place, tmp_path: Path) -> None:
+    version = place.snapshots.commit()
+    damage(place.root / "data" / ".dvc" / "cache")
+    damage(place.root / "remote")
+    with pytest.raises(Broken, match=f"version {version} is damaged or missing"):
+        place.snapshots.checkout(version, tmp_path / "old")
+    assert list((tmp_path / "old").iterdir()) == []
+
+
+def test_checkout__never_overwrites_other_bars(place: Place) -> None:
+    version = place.snapshots.commit()
+    place.grow()
+    with pytest.raises(BadInput, match="holds other bars"):
+        place.snapshots.checkout(version, place.root / "data")
+
+
+def test_snapshots__name_what_is_not_there(place: Place, tmp_path: Path) -> None:
+    with pytest.raises(NoBars, match="holds no bars"):
+        Snapshots(tmp_path / "nothing", str(tmp_path / "remote")).commit()
+    for version in ("0123456789ab", "../bars", ""):
+        with pytest.raises(NotFound, match="no data version"):
+            place.snapshots.checkout(version, tmp_path / "old")
+
+
+def test_commit__that_the_remote_refuses_leaves_no_version(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused = Snapshots(place.root / "data", str(tmp_path / "file"))
+    with pytest.raises(Unavailable, match="no snapshot was taken"):
+        refused.commit()
+    assert refused.versions() == []
+    assert place.snapshots.commit() in place.snapshots.versions()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from dvc.repo import Repo
+from evergreen.adapters import dvc
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+for holder, step in ((dvc.Snapshots, "_configure"), (Repo, "add"), (Repo, "push"), (dvc, "replace")):
+    child = os.fork()
+    if child == 0:
+        setattr(holder, step, die)
+        root = Path(sys.argv[1]) / step
+        dvc.Snapshots(root / "data", str(root / "remote")).commit()
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+"""
+
+
+def test_commit__killed_at_any_step_ends_alike_when_run_again(tmp_path: Path) -> None:
+    calm = Place(tmp_path / "calm").snapshots.commit()
+    places = [Place(tmp_path / step) for step in ("_configure", "add", "push", "replace")]
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=True)
+    for place in places:
+        assert place.snapshots.versions() == []
+        assert place.snapshots.commit() == calm
+        found = place.snapshots.checkout(calm, place.root / "old")
+        assert BarStore(found).last_session() == DAYS[-2]

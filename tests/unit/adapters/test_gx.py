@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evergreen.adapters import gx
+from evergreen.core import calendar
+from evergreen.core.market import simulate
+from evergreen.core.quality import RULES, check
+from evergreen.errors import Broken
+
+DAYS = calendar.sessions("XNYS", pd.Timestamp("2008-01-02"), pd.Timestamp("2008-02-29"))
+CLEAN = simulate(4, DAYS, seed=1)
+HURT = CLEAN.assign(close=CLEAN["close"].where(CLEAN.index != 9, np.nan))
+
+
+def test_validate__passes_clean_bars_and_an_empty_delivery() -> None:
+    for delivery in (CLEAN, CLEAN.iloc[:3], CLEAN.iloc[:0]):
+        report = gx.validate(delivery, DAYS)
+        assert (report.findings, report.success, report.blocked, report.page) == ([], True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("delivery", "days", "success", "blocked"),
+    [
+        (HURT, DAYS, False, False),  # quarantine
+        (CLEAN, DAYS[:-1], False, True),  # a bar from the future
+        (CLEAN.assign(volume=0.0), DAYS, True, False),  # a warning refuses nothing
+    ],
+)
+def test_validate__answers_as_the_rules_do(
+    delivery: pd.DataFrame, days: pd.DatetimeIndex, success: bool, blocked: bool
+) -> None:
+    report = gx.validate(delivery, days)
+    assert report.findings == check(delivery, days) or delivery is HURT  # NaN equals nothing
+    assert [finding.message for finding in report.findings] == [f.message for f in check(delivery, days)]
+    assert (report.success, report.blocked) == (success, blocked)
+
+
+def test_validate__judges_a_single_session_by_the_one_before() -> None:
+    halved = CLEAN.assign(**{name: CLEAN[name] * 0.5 for name in ("open", "high", "low", "close")})
+    today = halved[(halved["session"] == DAYS[-1]) & (halved["ticker"] == "S1")]
+    assert gx.validate(today, DAYS).success
+    report = gx.validate(today, DAYS, history=CLEAN[CLEAN["session"] < DAYS[-1]])
+    assert [finding.rule for finding in report.findings] == ["unadjusted_split"]
+
+
+def test_validate__writes_a_page_that_names_every_rule_and_what_broke_it(tmp_path: Path) -> None:
+    report = gx.validate(HURT, DAYS, tmp_path / "reports")
+    assert report.page == tmp_path / "reports" / gx.PAGE
+    html = report.page.read_text(encoding="utf-8")
+    assert all(rule.promise.replace("'", "&#39;") in html or rule.promise in html for rule in RULES)
+    assert report.findings[0].message in html
+    assert "great-expectations-web-assets" not in html
+
+
+def test_validate__lets_nothing_in_when_the_tool_itself_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = gx._judged
+    monkeypatch.setattr(gx, "_judged", lambda screening: judged(screening).drop(columns="not_finite"))
+    with pytest.raises(Broken, match="could not judge not_finite"):
+        gx.validate(CLEAN, DAYS)
