@@ -58,9 +58,7 @@ def panel(seed: int, pairs: int, tickers: int = 50, excess: float = 0.0, memory:
     return Panel(*losses)
 
 
-def _series(
-    generator: np.random.Generator, shape: tuple[int, int, int], memory: float
-) -> NDArray[np.float64]:
+def _series(generator: np.random.Generator, shape: tuple[int, int, int], memory: float) -> NDArray[np.float64]:
     series = generator.normal(size=shape)
     for t in range(1, shape[1]):
         series[:, t] = memory * series[:, t - 1] + np.sqrt(1 - memory**2) * series[:, t]
@@ -139,9 +137,7 @@ def worse_by_margin(pairs: int, seed: int) -> float:
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()

@@ -66,9 +66,7 @@ def watch(calibration: Calibration, counts: Counts, train: int) -> Watch:
     return Watch(findings, len(ends), drifted_windows, culprits)
 
 
-def injections(
-    frame: pd.DataFrame, returns: Floats, volume: Floats, at: int
-) -> Iterator[tuple[str, pd.DataFrame]]:
+def injections(frame: pd.DataFrame, returns: Floats, volume: Floats, at: int) -> Iterator[tuple[str, pd.DataFrame]]:
     """The same history with a lasting change from session `at` on: of the market, or of features alone."""
     for name, factor in (("spread x 2", 2.0), ("spread x 3", 3.0)):
         changed = returns.copy()
@@ -129,11 +127,7 @@ def run(histories: int, setting: Setting, usual: bool = True) -> dict[str, pd.Da
         quiet = watch(calibration, counts, setting.train)
         stationary.append((len(quiet.findings), quiet.looks, quiet.drifted_windows, len(calibration.null)))
         if usual:
-            alarms += [
-                (name, hit)
-                for name, hits in usual_alarms(frame, counts, setting.train).items()
-                for hit in hits
-            ]
+            alarms += [(name, hit) for name, hits in usual_alarms(frame, counts, setting.train).items() for hit in hits]
         for name, changed in injections(frame, returns, volume, setting.train + SHIFT_AT):
             seen = watch(calibration, session_counts(changed, grid), setting.train)
             late = [finding - SHIFT_AT for finding in seen.findings if finding > SHIFT_AT]
@@ -151,9 +145,7 @@ def _sessions(frame: pd.DataFrame) -> pd.DatetimeIndex:
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--histories", type=int, default=40)
     parser.add_argument("--tickers", type=int, default=10)
     parser.add_argument("--train", type=int, default=1_500)
@@ -169,11 +161,7 @@ def main() -> None:
     print(tables["usual"].groupby("rule", sort=False)["alarm"].mean().map("{:.1%}".format).to_string())
     print("\nfound within 60 sessions of a lasting change, and sessions until found (median)")
     by_change = tables["found"].groupby("change", sort=False)
-    print(
-        pd.DataFrame(
-            {"found": by_change["found"].mean(), "sessions": by_change["delay"].median()}
-        ).to_string()
-    )
+    print(pd.DataFrame({"found": by_change["found"].mean(), "sessions": by_change["delay"].median()}).to_string())
 
 
 if __name__ == "__main__":

@@ -20,9 +20,7 @@ def market(seed: int, sessions: int, tickers: int) -> tuple[Floats, Floats]:
     """
     generator = np.random.default_rng(seed)
     length = sessions + SPAN
-    volatility = _persistent(generator, (length, 1), 0.97, 0.35) + _persistent(
-        generator, (length, tickers), 0.95, 0.20
-    )
+    volatility = _persistent(generator, (length, 1), 0.97, 0.35) + _persistent(generator, (length, tickers), 0.95, 0.20)
     shocks = 0.6 * generator.standard_t(5, (length, 1)) + 0.8 * generator.standard_t(5, (length, tickers))
     volume = _persistent(generator, (length, tickers), 0.9, 0.4) + 0.5 * volatility
     return 0.0116 * np.exp(volatility) * shocks, volume
@@ -42,18 +40,14 @@ def features(returns: Floats, volume: Floats) -> pd.DataFrame:
     return pd.DataFrame(values, index=index, dtype=np.float32)
 
 
-def _persistent(
-    generator: np.random.Generator, shape: tuple[int, int], persistence: float, deviation: float
-) -> Floats:
+def _persistent(generator: np.random.Generator, shape: tuple[int, int], persistence: float, deviation: float) -> Floats:
     series = deviation * generator.normal(size=shape)
     for t in range(1, shape[0]):
         series[t] = persistence * series[t - 1] + np.sqrt(1 - persistence**2) * series[t]
     return series
 
 
-def _rolling(
-    change: pd.DataFrame, price: pd.DataFrame, traded: pd.DataFrame, lookback: int
-) -> dict[str, pd.DataFrame]:
+def _rolling(change: pd.DataFrame, price: pd.DataFrame, traded: pd.DataFrame, lookback: int) -> dict[str, pd.DataFrame]:
     prices, volumes = price.rolling(lookback, min_periods=1), traded.rolling(lookback, min_periods=1)
     low, high = prices.min(), prices.max()
     gains = change.clip(lower=0).rolling(lookback, min_periods=1).sum()

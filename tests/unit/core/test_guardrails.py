@@ -20,14 +20,10 @@ from evergreen.errors import BadInput
 LIMITS = OutputLimits(residual_sigma=0.02, target_low=-0.2, target_high=0.2, rank_correlation=-0.3)
 
 
-@pytest.mark.parametrize(
-    ("share", "events", "canary"), [(0.05, 40, 2), (0.25, 40, 20), (0.5, 7, 7), (0.5, 9, 0)]
-)
+@pytest.mark.parametrize(("share", "events", "canary"), [(0.05, 40, 2), (0.25, 40, 20), (0.5, 7, 7), (0.5, 9, 0)])
 def test_excess__equals_the_mixture_it_stands_for(share: float, events: int, canary: int) -> None:
     th = share * 1.25 / (1 - share + share * 1.25)
-    mixture, _ = quad(
-        lambda p: p**canary * (1 - p) ** (events - canary) / (1 - th), th, 1, epsabs=0, epsrel=1e-10
-    )
+    mixture, _ = quad(lambda p: p**canary * (1 - p) ** (events - canary) / (1 - th), th, 1, epsabs=0, epsrel=1e-10)
     alone = th**canary * (1 - th) ** (events - canary)
     assert excess_ln_e([EventCounts(share, events, canary)]) == pytest.approx(np.log(mixture / alone))
 
@@ -62,9 +58,7 @@ def test_excess__impossible_counts_are_refused(counts: tuple[float, int, int]) -
 
 
 def test_one_per_client_hour__keeps_the_first_of_each() -> None:
-    at = pd.to_datetime(
-        ["2008-01-02 10:59", "2008-01-02 10:01", "2008-01-02 11:00", "2008-01-02 10:30"], utc=True
-    )
+    at = pd.to_datetime(["2008-01-02 10:59", "2008-01-02 10:01", "2008-01-02 11:00", "2008-01-02 10:30"], utc=True)
     events = pd.DataFrame({"client": ["a", "a", "a", "b"], "at": at, "arm": ["x", "x", "x", "y"]})
     kept = one_per_client_hour(events)
     assert list(zip(kept["client"], kept["at"].dt.strftime("%H:%M"), strict=True)) == [

@@ -114,9 +114,7 @@ def calibrate(
     """
     windows = windows or Windows()
     if stride < 1 or windows.current % stride:
-        raise BadInput(
-            f"a current window of {windows.current} is no multiple of the stride {stride}.", "Use 5."
-        )
+        raise BadInput(f"a current window of {windows.current} is no multiple of the stride {stride}.", "Use 5.")
     sessions, block = len(counts.sessions), max(2 * memory, 40)
     if sessions < windows.pair:
         return TooLittleHistory(sessions, windows.pair)

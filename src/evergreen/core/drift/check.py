@@ -156,18 +156,14 @@ def verdict(
     if isinstance(current, TooLittleHistory):
         return DriftVerdict(Outcome.TOO_LITTLE_HISTORY, current.sentence)
     if current.drifted and sessions_since_reset is not None and sessions_since_reset < cooldown:
-        waiting = (
-            f"only {sessions_since_reset} of {cooldown} sessions after a retraining or rollback: waiting."
-        )
+        waiting = f"only {sessions_since_reset} of {cooldown} sessions after a retraining or rollback: waiting."
         return DriftVerdict(Outcome.COOLDOWN, f"Two drifted windows ({_place(current)}), {waiting}")
     if current.drifted:
         return DriftVerdict(Outcome.DRIFT, f"Drift over two windows in a row ({_place(current)}).")
     if current.drifted_window:
         single = f"The current window drifted (p {current.p_window:.3f}), the one before did not follow suit"
         return DriftVerdict(Outcome.SUSPECTED, f"{single} (both together: p {current.p_family:.3f}).")
-    return DriftVerdict(
-        Outcome.NO_DRIFT, f"No drift: family p {current.p_family:.3f} is above {current.level}."
-    )
+    return DriftVerdict(Outcome.NO_DRIFT, f"No drift: family p {current.p_family:.3f} is above {current.level}.")
 
 
 def _place(current: DriftCheck) -> str:

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t as student
 
 from evergreen.core.canary.betting import (
     WORST,
@@ -19,12 +18,12 @@ from evergreen.core.canary.betting import (
     wealth,
 )
 from evergreen.core.canary.quality import Session, session_key
+from evergreen.core.diebold_mariano import dm_test
 from evergreen.errors import BadInput, Broken
 
 FORMAT = 1
 TRIP = 50.0
 ENOUGH = 60
-CONFIDENCE = 0.90
 
 Standing = Literal["lost", "unproven", "held"]
 
@@ -58,7 +57,7 @@ class SkillTest:
 
     def __init__(self, champion_gate: ArrayLike, baseline_gate: ArrayLike, threshold: float = TRIP) -> None:
         skill = history_difference(baseline_gate, champion_gate)
-        self._begin(robust_scale(skill), lower_bound(skill), float(threshold))
+        self._begin(robust_scale(skill), dm_test(skill).lower90, float(threshold))
 
     def _begin(self, scale: float, record: float, threshold: float) -> None:
         self.scale, self.record, self.threshold = scale, record, threshold
@@ -152,20 +151,6 @@ class SkillTest:
                 "Begin it anew from the champion's gate record.",
             ) from None
         return test
-
-
-def lower_bound(r: ArrayLike, confidence: float = CONFIDENCE) -> float:
-    """One-sided lower bound of mean r that autocorrelation does not fool: equal-weighted-cosine variance.
-
-    B = floor(0.4 T^(2/3)); Lam_j = sqrt(2/T) sum_t r_t cos(pi j (t - 1/2)/T), j = 1..B; Student t with B
-    degrees of freedom (Lazarus, Lewis, Stock & Watson, JBES 2018).
-    """
-    values = np.asarray(r, float)
-    T = len(values)
-    B = int(0.4 * T ** (2 / 3))
-    cosines = np.cos(np.pi * np.outer(np.arange(1, B + 1), np.arange(T) + 0.5) / T)
-    variance = float(np.mean((np.sqrt(2 / T) * cosines @ values) ** 2))
-    return float(values.mean() - student.ppf(confidence, B) * np.sqrt(variance / T))
 
 
 def _skill(key: str, champion_loss: float, baseline_loss: float) -> float:
