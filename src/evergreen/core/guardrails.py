@@ -141,10 +141,12 @@ def rank_correlation_floor(forecasts: pd.DataFrame) -> float | None:
 
     Columns `session, champion, challenger`, one row per ticker and session.
     """
-    ranks = forecasts.groupby("session")[["champion", "challenger"]].rank()
-    by_session = ranks.groupby(forecasts["session"])
-    correlations = by_session.apply(lambda both: both["champion"].corr(both["challenger"])).dropna()
-    return float(correlations.min()) if len(correlations) else None
+    models = ["champion", "challenger"]
+    varied = forecasts.groupby("session")[models].transform("nunique").gt(1).all(axis=1)
+    ranks = forecasts[varied].groupby("session")[models].rank()
+    by_session = ranks.groupby(forecasts.loc[varied, "session"])
+    correlations = [float(both["champion"].corr(both["challenger"])) for _, both in by_session]
+    return min(correlations, default=None)
 
 
 def _constant(challenger: NDArray[np.float64]) -> str:

@@ -134,13 +134,13 @@ def test_merge__holds_all_rows() -> None:
 
 
 def test_report__is_one_page_that_needs_no_internet(tmp_path: Path) -> None:
-    frame = features(sessions=300)
-    frame.loc[frame.index.get_level_values("session") >= SESSIONS[280], "plain"] += 3
+    frame = features(sessions=340)
+    frame.loc[frame.index.get_level_values("session") >= SESSIONS[300], "plain"] += 3
     counted = session_counts(frame, make_grid(frame))
-    calibration = calibrate(counted.upto(SESSIONS[279]), min_windows=2)
+    calibration = calibrate(counted.upto(SESSIONS[299]), min_windows=2)
     assert isinstance(calibration, Calibration)
-    found = check(calibration, counted, SESSIONS[299], level=0.2)
-    views = [whylogs.profile(of(frame, session), session) for session in SESSIONS[270:300]]
+    found = check(calibration, counted, SESSIONS[339], level=0.2)
+    views = [whylogs.profile(of(frame, session), session) for session in SESSIONS[290:340]]
     assert isinstance(found, DriftCheck)
     current, reference = whylogs.merge(views[10:]), whylogs.merge(views[:10])
     page = whylogs.report(current, reference, tmp_path / "out" / "drift.html", found)

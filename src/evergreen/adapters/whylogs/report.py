@@ -47,7 +47,7 @@ def report(
     rows = [_row(name, current.get_column(name), reference.get_column(name), check) for name in names]
     page = Environment(loader=PackageLoader(__name__, ""), autoescape=True).get_template("report.html.j2")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page.render(rows=rows, check=check, since=session_of(reference), now=session_of(current)))
+    path.write_text(page.render(rows=rows, check=check, reference=session_of(reference), current=session_of(current)))
     return path
 
 

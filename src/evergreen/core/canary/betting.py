@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
+from evergreen.core.diebold_mariano import scale
 from evergreen.errors import BadInput
 
 BETS: NDArray[np.float64] = np.arange(1, 10) / 10
@@ -74,9 +75,7 @@ def robust_scale(r: ArrayLike) -> float:
     Never below 1e-4 (a hundredth of a percent of loss), so that two models that agree almost everywhere can
     still be compared.
     """
-    values = np.asarray(r, float)
-    deviation = np.median(np.abs(values - np.median(values)))
-    return max(float(2 * 1.4826 * deviation), SCALE_FLOOR)
+    return max(scale(r), SCALE_FLOOR)
 
 
 def wealth(x: ArrayLike) -> Floats:

@@ -2,7 +2,7 @@
 
 from evergreen.core.drift.calibration import Calibration, TooLittleHistory, calibrate
 from evergreen.core.drift.cause import RULES, Cause, Diagnosis, Reaction, Signs, cause
-from evergreen.core.drift.check import DriftCheck, DriftVerdict, Outcome, PastCheck, check, verdict
+from evergreen.core.drift.check import DriftCheck, DriftVerdict, Outcome, check, verdict
 from evergreen.core.drift.counts import Counts, join, session_counts
 from evergreen.core.drift.grid import Grid, make_grid
 from evergreen.core.drift.psi import Windows, psi
@@ -18,7 +18,6 @@ __all__ = [
     "DriftVerdict",
     "Grid",
     "Outcome",
-    "PastCheck",
     "Reaction",
     "Signs",
     "SkillLook",

@@ -1,34 +1,34 @@
-"""The drift check of one session, and the verdict over several."""
+"""The drift check of one session: two consecutive windows without overlap, judged together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control
 
-from evergreen.core.drift.calibration import Calibration, TooLittleHistory
+from evergreen.core.drift.calibration import Calibration, TooLittleHistory, pair_psi
 from evergreen.core.drift.counts import Counts
-from evergreen.core.drift.psi import sliding_psi
 from evergreen.errors import BadInput
 
 LEVEL = 0.02
-COOLDOWN = 20
+COOLDOWN = 40
 FALSE_DISCOVERY_RATE = 0.10
 
 
 @dataclass(frozen=True, eq=False)
 class DriftCheck:
-    """The current window against its reference, as known at the close of `as_of`.
+    """The last two current windows against their references, as known at the close of `as_of`.
 
-    `statistic` is the largest score over features (standard deviations of its own null), `p_family` its place
-    among the null windows' largest scores. `psi`, `scores` and `p` are Series by feature. `culprits` are
-    features named by Benjamini-Hochberg (q = 0.10), the largest score first; they decide nothing.
+    A feature's score is the smaller of its two windows' scores, in standard deviations of its own null: both
+    windows must be out of line, by the same feature. `statistic` is the largest score, `p_family` its place
+    among the replayed pairs' largest scores; `p_window` is the same for the current window alone. `psi`
+    (current window), `scores` and `p` are Series by feature. `culprits` are features named by
+    Benjamini-Hochberg (q = 0.10), the largest score first; they decide nothing.
     """
 
     as_of: pd.Timestamp
@@ -36,11 +36,22 @@ class DriftCheck:
     window_end: pd.Timestamp
     statistic: float
     p_family: float
+    p_window: float
+    level: float
     psi: pd.Series[float]
     scores: pd.Series[float]
     p: pd.Series[float]
     culprits: tuple[str, ...]
-    drifted_window: bool
+
+    @property
+    def drifted(self) -> bool:
+        """Both windows, judged together, lie outside what the training history shows."""
+        return self.p_family <= self.level
+
+    @property
+    def drifted_window(self) -> bool:
+        """The current window alone does."""
+        return self.p_window <= self.level
 
     @property
     def leader(self) -> str:
@@ -55,16 +66,22 @@ class DriftCheck:
             "window_end": self.window_end.date().isoformat(),
             "statistic": self.statistic,
             "p_family": self.p_family,
+            "p_window": self.p_window,
+            "level": self.level,
+            "drifted": self.drifted,
+            "drifted_window": self.drifted_window,
             "leader": self.leader,
             "culprits": list(self.culprits),
-            "drifted_window": self.drifted_window,
         }
 
 
 def check(
     calibration: Calibration, counts: Counts, as_of: pd.Timestamp, level: float = LEVEL
 ) -> DriftCheck | TooLittleHistory:
-    """Compare the last window of sessions up to `as_of` with the reference right before it.
+    """Judge the sessions up to `as_of`: the last 20 and the 20 before, each against the 250 before it.
+
+    At a level of 0.02 and a weekly look, at most about one false finding a year is to be expected. `counts`
+    needs only the last 290 sessions; later ones are not looked at.
 
     Raises:
         BadInput: counts on another grid than the calibration's.
@@ -72,27 +89,28 @@ def check(
     if not counts.grid.same(calibration.grid):
         raise BadInput("the counts are on another grid than the drift calibration.", "Count on its own grid.")
     windows = calibration.windows
-    tail = counts.upto(as_of, windows.span)
-    if len(tail.sessions) < windows.span:
-        return TooLittleHistory(len(tail.sessions), windows.span)
-    statistic = sliding_psi(tail.values, np.array([windows.span]), windows)[0].astype(np.float32)
-    scores = calibration.scores(statistic)
-    p_family = float(_p_values(calibration.family, scores.max()))
+    tail = counts.upto(as_of, windows.pair)
+    if len(tail.sessions) < windows.pair:
+        return TooLittleHistory(len(tail.sessions), windows.pair)
+    statistic = pair_psi(tail.values, windows).astype(np.float32)
+    scores, null = calibration.scores(statistic), calibration.null_scores
+    both, null_both = scores.min(axis=0), null.min(axis=1)
     by_feature = pd.DataFrame(
-        {"psi": statistic, "scores": scores, "p": _p_values(calibration.null, statistic)},
+        {"psi": statistic[1], "scores": both, "p": _p_values(null_both, both)},
         index=pd.Index(calibration.grid.features, name="feature"),
     )
     return DriftCheck(
         as_of=pd.Timestamp(as_of),
-        window_start=tail.sessions[windows.reference],
+        window_start=tail.sessions[-windows.current],
         window_end=tail.sessions[-1],
-        statistic=float(scores.max()),
-        p_family=p_family,
+        statistic=float(both.max()),
+        p_family=float(_p_values(null_both.max(axis=1), both.max())),
+        p_window=float(_p_values(null[:, 1].max(axis=1), scores[1].max())),
+        level=level,
         psi=by_feature["psi"],
         scores=by_feature["scores"],
         p=by_feature["p"],
         culprits=_culprits(by_feature),
-        drifted_window=p_family <= level,
     )
 
 
@@ -117,22 +135,6 @@ class Outcome(Enum):
     TOO_LITTLE_HISTORY = "too_little_history"
 
 
-class PastCheck(Protocol):
-    """What the verdict needs of an earlier check of the same calibration."""
-
-    @property
-    def window_start(self) -> pd.Timestamp:
-        """First session of its current window."""
-
-    @property
-    def window_end(self) -> pd.Timestamp:
-        """Last session of its current window."""
-
-    @property
-    def p_family(self) -> float:
-        """Its family p-value."""
-
-
 @dataclass(frozen=True)
 class DriftVerdict:
     """The verdict and the sentence that explains it."""
@@ -142,51 +144,27 @@ class DriftVerdict:
 
 
 def verdict(
-    previous: Sequence[PastCheck],
-    current: DriftCheck | TooLittleHistory,
-    sessions_since_reset: int | None = None,
-    level: float = LEVEL,
-    cooldown: int = COOLDOWN,
+    current: DriftCheck | TooLittleHistory, sessions_since_reset: int | None = None, cooldown: int = COOLDOWN
 ) -> DriftVerdict:
-    """Drift is two consecutive current windows that share no session, both with p_family <= level.
-
-    The window before is that of the latest earlier check that ends before the current window starts, and no
-    more than one window's length before. `previous` holds checks of this calibration only, in any order.
+    """What a check amounts to; found drift waits while a retraining or rollback is fresh.
 
     Args:
-        sessions_since_reset: sessions since the last retraining or rollback; None if there was none. Within
-            `cooldown` nothing is found.
+        current: the check of this session.
+        sessions_since_reset: sessions since the last retraining or rollback; None if there was none.
+        cooldown: sessions after it in which nothing is found; by default until both windows lie behind it.
     """
     if isinstance(current, TooLittleHistory):
         return DriftVerdict(Outcome.TOO_LITTLE_HISTORY, current.sentence)
-    if current.p_family > level:
-        return DriftVerdict(Outcome.NO_DRIFT, f"No drift: family p {current.p_family:.3f} is above {level}.")
-    finding = f"{current.leader} leads, family p {current.p_family:.3f}"
-    if sessions_since_reset is not None and sessions_since_reset < cooldown:
-        return DriftVerdict(
-            Outcome.COOLDOWN,
-            f"A drifted window ({finding}) within {cooldown} sessions of a retraining or rollback: waiting.",
-        )
-    before = _window_before(previous, current)
-    if before is None or before.p_family > level:
-        return DriftVerdict(
-            Outcome.SUSPECTED, f"One drifted window ({finding}); a second one without overlap would be drift."
-        )
-    return DriftVerdict(
-        Outcome.DRIFT,
-        f"Drift: two windows in a row, to {before.window_end:%Y-%m-%d} and to {current.window_end:%Y-%m-%d} "
-        f"({finding}).",
-    )
+    if current.drifted and sessions_since_reset is not None and sessions_since_reset < cooldown:
+        waiting = f"only {sessions_since_reset} of {cooldown} sessions after a retraining or rollback: waiting."
+        return DriftVerdict(Outcome.COOLDOWN, f"Two drifted windows ({_place(current)}), {waiting}")
+    if current.drifted:
+        return DriftVerdict(Outcome.DRIFT, f"Drift over two windows in a row ({_place(current)}).")
+    if current.drifted_window:
+        single = f"The current window drifted (p {current.p_window:.3f}), the one before did not follow suit"
+        return DriftVerdict(Outcome.SUSPECTED, f"{single} (both together: p {current.p_family:.3f}).")
+    return DriftVerdict(Outcome.NO_DRIFT, f"No drift: family p {current.p_family:.3f} is above {current.level}.")
 
 
-def _window_before(previous: Sequence[PastCheck], current: DriftCheck) -> PastCheck | None:
-    earlier = [past for past in previous if past.window_end < current.window_start]
-    latest = max(earlier, key=lambda past: past.window_end, default=None)
-    if latest is None:
-        return None
-    gap = _weekdays(latest.window_end, current.window_start)
-    return latest if gap <= _weekdays(current.window_start, current.window_end) else None
-
-
-def _weekdays(start: pd.Timestamp, end: pd.Timestamp) -> int:
-    return int(np.busday_count(start.date(), end.date()))
+def _place(current: DriftCheck) -> str:
+    return f"{current.leader} leads, family p {current.p_family:.3f}, to {current.window_end:%Y-%m-%d}"

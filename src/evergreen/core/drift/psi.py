@@ -26,6 +26,11 @@ class Windows:
         """Sessions that one comparison takes."""
         return self.reference + self.current
 
+    @property
+    def pair(self) -> int:
+        """Sessions that two consecutive current windows without overlap take, each with its reference."""
+        return self.reference + 2 * self.current
+
 
 def psi(reference: ArrayLike, current: ArrayLike) -> Floats:
     """PSI = sum over groups of (c - r) ln(c / r), on the reference's deciles, shares floored at 1e-4.

@@ -9,23 +9,21 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t as student
 
 from evergreen.core.canary.betting import (
     WORST,
-    Floats,
     history_difference,
     relative_difference,
     robust_scale,
     wealth,
 )
 from evergreen.core.canary.quality import Session, session_key
+from evergreen.core.diebold_mariano import dm_test
 from evergreen.errors import BadInput, Broken
 
 FORMAT = 1
 TRIP = 50.0
 ENOUGH = 60
-CONFIDENCE = 0.90
 
 Standing = Literal["lost", "unproven", "held"]
 
@@ -59,11 +57,12 @@ class SkillTest:
 
     def __init__(self, champion_gate: ArrayLike, baseline_gate: ArrayLike, threshold: float = TRIP) -> None:
         skill = history_difference(baseline_gate, champion_gate)
-        self._begin(robust_scale(skill), lower_bound(skill), float(threshold))
+        self._begin(robust_scale(skill), dm_test(skill).lower90, float(threshold))
 
     def _begin(self, scale: float, record: float, threshold: float) -> None:
         self.scale, self.record, self.threshold = scale, record, threshold
         self._skill: dict[str, float] = {}
+        self._look()
 
     def update(self, session: Session, champion_loss: float, baseline_loss: float) -> bool:
         """Add one session's mean losses and say whether skill is lost; a session seen before changes nothing.
@@ -77,20 +76,19 @@ class SkillTest:
         key = session_key(session)
         if key not in self._skill and not self.lost:
             self._skill[key] = _skill(key, champion_loss, baseline_loss)
+            self._look()
         return self.lost
 
     @property
     def path(self) -> list[SkillLook]:
         """The evidence after each session, for pictures."""
-        e_baseline, e_record = self._evidence()
-        columns = zip(self._skill.items(), e_baseline, e_record, strict=True)
+        columns = zip(self._skill.items(), self._e_baseline, self._e_record, strict=True)
         return [SkillLook(key, skill, float(one), float(two)) for (key, skill), one, two in columns]
 
     @property
     def e_value(self) -> float:
         """The average of the two processes; 1 before the first session."""
-        e_baseline, e_record = self._evidence()
-        return float((e_baseline[-1] + e_record[-1]) / 2) if self._skill else 1.0
+        return float((self._e_baseline[-1] + self._e_record[-1]) / 2) if self._skill else 1.0
 
     @property
     def lost(self) -> bool:
@@ -115,11 +113,10 @@ class SkillTest:
         held = len(self._skill) >= ENOUGH and self.mean_skill >= self.record
         return "held" if held else "unproven"
 
-    def _evidence(self) -> tuple[Floats, Floats]:
+    def _look(self) -> None:
         skill = np.array(list(self._skill.values()))
-        against_baseline = wealth(-np.clip(skill / self.scale, -1, 1))
-        against_record = wealth(-np.clip((skill - self.record) / self.scale, -1, 1))
-        return against_baseline, against_record
+        self._e_baseline = wealth(-np.clip(skill / self.scale, -1, 1))
+        self._e_record = wealth(-np.clip((skill - self.record) / self.scale, -1, 1))
 
     def to_json(self) -> str:
         """The whole state; `from_json` gives back a test that says the same."""
@@ -147,26 +144,13 @@ class SkillTest:
             test = cls.__new__(cls)
             test._begin(float(fields["scale"]), float(fields["record"]), float(fields["threshold"]))
             test._skill = {str(key): float(skill) for key, skill in fields["sessions"]}
+            test._look()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Broken(
                 f"the stored skill evidence cannot be read: {error}.",
                 "Begin it anew from the champion's gate record.",
             ) from None
         return test
-
-
-def lower_bound(r: ArrayLike, confidence: float = CONFIDENCE) -> float:
-    """One-sided lower bound of mean r that autocorrelation does not fool: equal-weighted-cosine variance.
-
-    B = floor(0.4 T^(2/3)); Lam_j = sqrt(2/T) sum_t r_t cos(pi j (t - 1/2)/T), j = 1..B; Student t with B
-    degrees of freedom (Lazarus, Lewis, Stock & Watson, JBES 2018).
-    """
-    values = np.asarray(r, float)
-    T = len(values)
-    B = int(0.4 * T ** (2 / 3))
-    cosines = np.cos(np.pi * np.outer(np.arange(1, B + 1), np.arange(T) + 0.5) / T)
-    variance = float(np.mean((np.sqrt(2 / T) * cosines @ values) ** 2))
-    return float(values.mean() - student.ppf(confidence, B) * np.sqrt(variance / T))
 
 
 def _skill(key: str, champion_loss: float, baseline_loss: float) -> float:

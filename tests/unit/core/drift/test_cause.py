@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from evergreen.core.drift import Cause, Reaction, Signs, cause
+
+
+@pytest.mark.parametrize(
+    ("signs", "expected", "reaction"),
+    [
+        (Signs(False, "held"), Cause.NONE, Reaction.NOTHING),
+        (Signs(False, "unproven"), Cause.NONE, Reaction.NOTHING),
+        (Signs(True, "held"), Cause.COVARIATE_SHIFT, Reaction.WATCH),
+        (Signs(True, "unproven"), Cause.COVARIATE_SHIFT, Reaction.RETRAIN),
+        (Signs(False, "lost"), Cause.LOSS_OF_SKILL, Reaction.RETRAIN),
+        (Signs(True, "lost"), Cause.LOSS_OF_SKILL, Reaction.RETRAIN),
+        (Signs(True, "lost", blocked=1), Cause.VENDOR_FAULT, Reaction.BLOCK),
+        (Signs(True, "lost", missing=0.5), Cause.VENDOR_FAULT, Reaction.BLOCK),
+        (Signs(True, "lost", blocked=1, unadjusted=("AAPL",)), Cause.CORPORATE_ACTION, Reaction.REPAIR),
+    ],
+)
+def test_cause__decides_the_reaction(signs: Signs, expected: Cause, reaction: Reaction) -> None:
+    found = cause(signs)
+    assert (found.cause, found.reaction) == (expected, reaction)
+    assert found.sentence.endswith(".")
+
+
+def test_cause__never_retrains_on_broken_data() -> None:
+    for drift, skill in itertools.product((True, False), ("lost", "unproven", "held")):
+        for broken in (Signs(drift, skill, blocked=1), Signs(drift, skill, unadjusted=("IBM",))):  # type: ignore[arg-type]
+            assert cause(broken).reaction is not Reaction.RETRAIN

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from evergreen.core.drift import SkillTest
+from evergreen.errors import BadInput, Broken
+
+
+def pair(seed: int, sessions: int, edge: float) -> tuple[np.ndarray, np.ndarray]:
+    """Losses of a champion that is better than its baseline by `edge`, and of the baseline."""
+    generator = np.random.default_rng(seed)
+    market = generator.lognormal(0, 0.6, sessions)
+    return market * (1 - edge) * generator.lognormal(0, 0.05, sessions), market
+
+
+def begun(seed: int = 1, edge: float = 0.03) -> SkillTest:
+    return SkillTest(*pair(seed, 250, edge))
+
+
+def walk(test: SkillTest, seed: int, sessions: int, edge: float) -> int | None:
+    for session, losses in enumerate(zip(*pair(seed, sessions, edge), strict=True)):
+        if test.update(session, *losses):
+            return session + 1
+    return None
+
+
+def test_skill__a_champion_that_keeps_it_is_seldom_reported() -> None:
+    lost = [walk(begun(seed), 1_000 + seed, 250, 0.03) is not None for seed in range(40)]
+    assert np.mean(lost) <= 0.02 + 3 * (0.02 * 0.98 / 40) ** 0.5
+
+
+def test_skill__a_champion_that_falls_behind_its_baseline_is_found() -> None:
+    found = [walk(begun(seed), 2_000 + seed, 250, -0.05) for seed in range(20)]
+    assert all(when is not None for when in found)
+    assert np.median([when for when in found if when]) < 60
+
+
+def test_skill__record_is_below_the_mean_that_passed_the_gate() -> None:
+    champion, baseline = pair(1, 250, 0.03)
+    r = (baseline - champion) / ((baseline + champion) / 2)
+    assert r.mean() - 3 * r.std() / 250**0.5 < SkillTest(champion, baseline).record < r.mean()
+
+
+def test_skill__evidence_equals_the_formula() -> None:
+    test = begun()
+    walk(test, 3, 20, 0.0)
+    looks = test.path
+    for name, record in (("e_baseline", 0.0), ("e_record", test.record)):
+        x = [np.clip((look.skill - record) / test.scale, -1, 1) for look in looks]
+        expected = np.mean([np.prod([1 - lam / 10 * value for value in x]) for lam in range(1, 10)])
+        assert getattr(looks[-1], name) == pytest.approx(expected)
+    assert test.e_value == pytest.approx((looks[-1].e_baseline + looks[-1].e_record) / 2)
+
+
+def test_skill__stands_as_lost_held_or_unproven() -> None:
+    test = begun()
+    assert test.standing == "unproven"
+    walk(test, 3, 59, 0.06)
+    assert test.standing == "unproven"
+    test.update(59, 0.9, 1.0)
+    assert test.standing == "held"
+    walk(lost := begun(), 3, 250, -0.2)
+    assert lost.standing == "lost"
+
+
+def test_skill__same_session_changes_nothing_and_lost_stays_lost() -> None:
+    test = begun()
+    test.update("2008-01-02", 1.0, 1.0)
+    before = test.to_json()
+    test.update("2008-01-02", 9.0, 1.0)
+    assert test.to_json() == before
+    walk(test, 3, 250, -0.5)
+    assert test.update("2009-01-02", 0.1, 1.0)
+    assert "2009-01-02" not in test.sessions
+
+
+def test_skill__restart_changes_nothing() -> None:
+    whole, half = begun(), begun()
+    assert walk(whole, 5, 100, -0.02) == walk(SkillTest.from_json(half.to_json()), 5, 100, -0.02)
+    again = SkillTest.from_json(json.loads(whole.to_json()))
+    assert again.path == whole.path
+    for spoiled in ("{}", "x", '{"format": 1}'):
+        with pytest.raises(Broken):
+            SkillTest.from_json(spoiled)
+
+
+def test_skill__broken_champion_counts_as_worst_and_broken_baseline_is_refused() -> None:
+    test = begun()
+    test.update(1, float("nan"), 1.0)
+    assert test.path[0].skill == -2
+    with pytest.raises(BadInput, match="no pair"):
+        test.update(2, 1.0, float("nan"))
+
+
+def test_skill__random_walk_as_champion_is_never_lost_against_itself() -> None:
+    _, baseline = pair(1, 250, 0.0)
+    test = SkillTest(baseline, baseline)
+    assert walk(test, 2, 0, 0.0) is None
+    for session, loss in enumerate(baseline):
+        assert not test.update(session, loss, loss)
+    assert test.e_value == pytest.approx(1)
