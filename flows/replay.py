@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pandas as pd
-from evergreen.core.calendar import next_session, sessions
 from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
+from evergreen.core.calendar import next_session, sessions
 from evergreen.errors import BadSetting
 from evergreen.workspace import workspace
 from flows.backfill import backfill
@@ -24,8 +24,8 @@ from tasks.sessions import last_closed_session
 def replay(
     source: str,
     tickers: list[str],
-    start: str = "2008-07-01",
-    end: str = "2009-03-31",
+    start: str = "2008-09-02",
+    end: str = "2009-02-27",
     history: str = "2000-03-01",
     clients: int = 20,
 ) -> str:

@@ -51,7 +51,7 @@ def calibrate_drift(version: str, made: TrainingSet) -> str:
     calibration = calibrate(counts, memory=LOOKBACK)
     if isinstance(calibration, TooLittleHistory):
         return calibration.sentence
-    tail = counts.upto(counts.sessions[-1], calibration.windows.span)
+    tail = counts.upto(counts.sessions[-1], calibration.windows.pair)
     _keep_calibration(at, version, {CALIBRATION: calibration.to_bytes(), COUNTS: tail.to_bytes()})
     return f"{len(calibration.null)} windows ({calibration.method}) over {len(counts.sessions)} sessions"
 
@@ -106,8 +106,7 @@ def _judge(at: Workspace, version: str, session: pd.Timestamp) -> DriftFinding:
 
     calibration = Calibration.from_bytes((at.settings.calibrations / version / CALIBRATION).read_bytes())
     found = check(calibration, _counts(at, version, session), session)
-    past = _past_checks(at, version, session)
-    judged = verdict(past, found, _sessions_since_reset(at, session))
+    judged = verdict(found, _sessions_since_reset(at, session))
     skill = realized_skill(at, version)
     diagnosis = cause(Signs(drift=judged.outcome is Outcome.DRIFT, skill=skill))
     _record(at, version, session, found, judged.outcome.value)
@@ -132,25 +131,6 @@ def _counts(at: Workspace, version: str, session: pd.Timestamp) -> Counts:
     first = next_session(at.settings.calendar, history.sessions[-1])
     lived = list(sessions(at.settings.calendar, first, session))
     return join([history, *whylogs.stored_counts(at.settings.profiles, lived, history.grid)])
-
-
-@dataclass(frozen=True)
-class PastWindow:
-    """An earlier drift check of the same version, as far as a verdict needs it."""
-
-    window_start: pd.Timestamp
-    window_end: pd.Timestamp
-    p_family: float
-
-
-def _past_checks(at: Workspace, version: str, session: pd.Timestamp) -> list[PastWindow]:
-    with reading(at.engine) as conn:
-        known = ledger.drift_checks(conn, at.settings.model_name, version)
-    return [
-        PastWindow(pd.Timestamp(past.window_start), pd.Timestamp(past.window_end), float(past.p_value))
-        for past in known
-        if past.p_value is not None and past.as_of < f"{session:%Y-%m-%d}"
-    ]
 
 
 def _sessions_since_reset(at: Workspace, session: pd.Timestamp) -> int | None:

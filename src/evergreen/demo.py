@@ -29,8 +29,8 @@ from evergreen.workspace import Workspace
 class Walk:
     """What the demo walks: real prices of four stocks, through the break of 2008."""
 
-    start: str = "2008-07-01"
-    end: str = "2009-03-31"
+    start: str = "2008-09-02"
+    end: str = "2009-02-27"
     history: str = "2000-03-01"
     tickers: tuple[str, ...] = ("AAPL", "IBM", "MSFT", "GOOG")
     clients: int = 20
