@@ -1,0 +1,150 @@
+"""The canary's walk through its stages, on losses written for the purpose."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts, writing
+from evergreen.core.calendar import sessions
+from evergreen.core.canary import QualityTest
+from evergreen.core.verdict import Verdict
+from evergreen.workspace import Workspace, _open, workspace
+from tests.flows.conftest import TICKERS
+
+MODEL, CHAMPION, CHALLENGER = "evergreen", "2", "3"
+NOW = datetime(2009, 1, 2, 22, tzinfo=UTC)
+WALK = sessions("XNYS", pd.Timestamp("2009-01-02"), pd.Timestamp("2009-06-30"))
+LIMITS = {"residual_sigma": 0.02, "target_low": -0.3, "target_high": 0.3, "rank_correlation": -1.0}
+
+
+@pytest.fixture
+def in_shadow(copied: Workspace) -> Workspace:
+    """Version 2 as champion, a copy of it called version 3 just gone into shadow."""
+    from tasks.gate import Judgement
+    from tasks.rollout import deliver
+
+    with writing(copied.engine) as conn:
+        known = ledger.read_model_version(conn, MODEL, CHAMPION)
+        ledger.record_model_version(conn, replace(known, version=CHALLENGER, run_id="copy"))
+        asked, _ = requests.request(conn, MODEL, "test", "data", WALK[0], {}, NOW)
+        rollout = rollouts.current(conn, MODEL)
+    shutil.copytree(copied.model_folder(CHAMPION), copied.model_folder(CHALLENGER))
+    if rollout.champion != CHAMPION:
+        made = decisions.Decision(
+            at=NOW, model=MODEL, kind="promote", as_of=asked.as_of, subject=CHAMPION, summary="for the test"
+        )
+        rollouts.change(copied.engine, rollout, made, champion=CHAMPION)
+    admitted = Verdict(admitted=True, better=False, reasons=(), sessions=120, tried=1, spent_alpha=0.03)
+    deliver(asked, Judgement(CHALLENGER, CHAMPION, admitted, {"test": _test().to_json(), "limits": LIMITS}), NOW)
+    return copied
+
+
+def _test() -> QualityTest:
+    noise = np.random.default_rng(3).normal(0, 0.02, (2, 120))
+    return QualityTest(*(np.exp(noise) * 1e-4))
+
+
+def _live(at: Workspace, errors: tuple[float, float], seed: int = 5) -> None:
+    """Write what both models forecast in each session, and what came true: nothing, on all tickers."""
+    generator = np.random.default_rng(seed)
+    rows = pd.MultiIndex.from_product([WALK, TICKERS], names=["session", "ticker"]).to_frame(index=False)
+    for version, error in zip((CHAMPION, CHALLENGER), errors, strict=True):
+        value = error * np.exp(generator.normal(0, 0.01, len(rows)))
+        made = rows.assign(version=version, value=value, feature_hash="-", made_at=NOW)
+        with writing(at.engine) as conn:
+            evidence.record_forecasts(conn, made)
+    settled = rows.assign(horizon=1, value=0.0, known_at=NOW, data_version="data")
+    with writing(at.engine) as conn:
+        evidence.record_outcomes(conn, settled)
+
+
+def _walk(at: Workspace, days: int, restart: bool = False) -> list[str]:
+    """Look once a session; the stages gone through, in order."""
+    from tasks.canary import look_at_canary
+
+    stages = []
+    for session in WALK[1 : days + 1]:
+        if restart:
+            _open.cache_clear()
+        _forget_after(workspace(), session)
+        look_at_canary(session, NOW)
+        with reading(workspace().engine) as conn:
+            stages.append(rollouts.current(conn, MODEL).stage)
+    return list(dict.fromkeys(stages))
+
+
+def _forget_after(at: Workspace, session: pd.Timestamp) -> None:
+    """Only what has settled before `session` counts: later outcomes wait in a side table of the test."""
+    from sqlalchemy import text
+
+    with writing(at.engine) as conn:
+        conn.execute(text("create table if not exists later as select * from outcome where 0"))
+        conn.execute(text("insert into later select * from outcome where session >= :s"), {"s": f"{session:%Y-%m-%d}"})
+        conn.execute(text("delete from outcome where session >= :s"), {"s": f"{session:%Y-%m-%d}"})
+        conn.execute(text("insert into outcome select * from later where session < :s"), {"s": f"{session:%Y-%m-%d}"})
+        conn.execute(text("delete from later where session < :s"), {"s": f"{session:%Y-%m-%d}"})
+
+
+def test_canary__equal_challenger_goes_up_the_ramp_and_is_promoted(in_shadow: Workspace) -> None:
+    _live(in_shadow, (0.010, 0.010))
+    assert _walk(in_shadow, 60) == ["canary_5", "canary_25", "canary_50", "steady"]
+    with reading(in_shadow.engine) as conn:
+        rollout = rollouts.current(conn, MODEL)
+        assert (rollout.champion, rollout.previous_champion, rollout.weight) == (CHALLENGER, CHAMPION, 0)
+        assert decisions.recent(conn, MODEL, 1)[0].kind == "promote"
+        assert decisions.verify(conn) == []
+
+
+def test_canary__worse_challenger_is_rolled_back_and_the_champion_stays(in_shadow: Workspace) -> None:
+    _live(in_shadow, (0.010, 0.014))
+    stages = _walk(in_shadow, 30)
+    assert stages[-1] == "steady"
+    assert "canary_50" not in stages
+    with reading(in_shadow.engine) as conn:
+        assert rollouts.current(conn, MODEL).champion == CHAMPION
+        assert decisions.recent(conn, MODEL, 1)[0].kind == "rollback"
+
+
+def test_canary__output_out_of_all_proportion_ends_it_at_the_first_look(in_shadow: Workspace) -> None:
+    _live(in_shadow, (0.010, 0.9))
+    assert _walk(in_shadow, 1) == ["steady"]
+    with reading(in_shadow.engine) as conn:
+        assert "Guardrail" in decisions.recent(conn, MODEL, 1)[0].summary
+
+
+def test_canary__restart_before_each_look_changes_no_decision(in_shadow: Workspace) -> None:
+    _live(in_shadow, (0.010, 0.010))
+    assert _walk(in_shadow, 60, restart=True) == ["canary_5", "canary_25", "canary_50", "steady"]
+
+
+def test_canary__session_looked_at_again_changes_nothing(in_shadow: Workspace) -> None:
+    from tasks.canary import look_at_canary
+
+    _live(in_shadow, (0.010, 0.010))
+    _walk(in_shadow, 3)
+    with reading(in_shadow.engine) as conn:
+        before = rollouts.current(conn, MODEL)
+    assert "already" in look_at_canary(WALK[3], NOW)
+    with reading(in_shadow.engine) as conn:
+        assert rollouts.current(conn, MODEL) == before
+
+
+def test_rollback__a_person_ends_the_canary(in_shadow: Workspace) -> None:
+    from tasks.rollout import end_rollout
+
+    rollout = end_rollout("cancel", "it looked wrong", f"{WALK[1]:%Y-%m-%d}", NOW)
+    assert (rollout.champion, rollout.challenger, rollout.stage) == (CHAMPION, None, "steady")
+
+
+def test_rollback__previous_champion_comes_back(in_shadow: Workspace) -> None:
+    from tasks.rollout import end_rollout
+
+    end_rollout("promote", "a person says so", f"{WALK[1]:%Y-%m-%d}", NOW)
+    rollout = end_rollout("restore", "it was wrong", f"{WALK[2]:%Y-%m-%d}", NOW)
+    assert (rollout.champion, rollout.previous_champion) == (CHAMPION, CHALLENGER)

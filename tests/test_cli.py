@@ -1,0 +1,125 @@
+"""What a person types, and the one sentence they get back when it cannot be."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+
+def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own, in an empty folder."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("EVERGREEN_", "PREFECT_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "evergreen", *arguments],
+        cwd=cwd,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """What was said on stderr, after a look that it is no stack trace."""
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    return done.stderr
+
+
+@pytest.fixture
+def bars() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "date": ["2008-06-30", "2008-07-01"],
+            "ticker": "AAPL",
+            "open": [170.0, 164.0],
+            "high": [172.0, 175.0],
+            "low": [166.0, 163.0],
+            "close": [167.4, 174.7],
+            "volume": [3.5e7, 5.6e7],
+        }
+    )
+
+
+def test_validate__clean_file_exits_0(tmp_path: Path, bars: pd.DataFrame) -> None:
+    bars.to_csv(tmp_path / "bars.csv", index=False)
+    done = run("validate", "bars.csv", cwd=tmp_path)
+    assert (done.returncode, done.stdout.strip()) == (0, "0 findings")
+
+
+def test_validate__broken_bar_exits_1_and_is_named(tmp_path: Path, bars: pd.DataFrame) -> None:
+    bars.loc[1, "high"] = 100.0
+    bars.to_csv(tmp_path / "bars.csv", index=False)
+    done = run("validate", "bars.csv", "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert '"rule": "high_not_highest"' in done.stdout
+    assert '"session": "2008-07-01' in done.stdout
+
+
+def test_validate__error_page_in_a_csv_exits_2(tmp_path: Path) -> None:
+    (tmp_path / "bars.csv").write_text("<html><body>429 Too Many Requests</body></html>")
+    done = run("validate", "bars.csv", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "bars.csv" in one_sentence(done)
+
+
+def test_validate__folder_without_bars_says_so(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "empty" in one_sentence(run("validate", "empty", cwd=tmp_path))
+
+
+def test_up__port_in_use_leaves_nothing_running(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        said = one_sentence(run("up", "--prefect-port", port, cwd=tmp_path))
+    assert port in said and "in use" in said
+    assert not (tmp_path / ".evergreen" / "stack.json").exists()
+
+
+def test_demo__home_that_is_a_file_says_so(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    assert "cannot be made" in one_sentence(run("demo", "--home", "taken", cwd=tmp_path))
+
+
+def test_setting__unknown_name_is_refused(tmp_path: Path) -> None:
+    said = one_sentence(run("status", cwd=tmp_path, EVERGREEN_HOMME="x"))
+    assert "homme" in said and "known" in said
+
+
+def test_retrain__without_a_server_says_what_to_type(tmp_path: Path) -> None:
+    assert "evergreen up" in one_sentence(run("retrain", "--reason", "try", cwd=tmp_path))
+
+
+def test_status__before_anything_ran(tmp_path: Path) -> None:
+    done = run("status", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "evergreen up" in done.stdout
+
+
+def test_help__imports_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys; from evergreen.cli import app; "
+        "heavy = {'pandas', 'prefect', 'mlflow', 'feast', 'lightgbm', 'great_expectations', 'whylogs', 'dvc'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip() == "[]"
+
+
+def test_find_python__names_the_versions_it_needs(tmp_path: Path) -> None:
+    script = Path(__file__).parents[1] / ".ci" / "find-python"
+    (tmp_path / "python3").write_text("#!/bin/sh\ncase $1 in --version) echo Python 3.13.1;; *) exit 1;; esac\n")
+    (tmp_path / "python3").chmod(0o755)
+    done = subprocess.run(["/bin/sh", script], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Evergreen needs Python 3.11 or 3.12 (found: Python 3.13.1)")
