@@ -11,6 +11,7 @@ import pandas as pd
 from evergreen.adapters.bars.files import bar_files, read_any
 from evergreen.core.calendar import closed_sessions
 from evergreen.core.quality import Finding, check
+from evergreen.errors import NoBars
 
 
 def inspect_paths(paths: Sequence[Path], calendar: str, now: datetime) -> list[Finding]:
@@ -29,4 +30,7 @@ def inspect_bars(bars: pd.DataFrame, calendar: str, now: datetime) -> list[Findi
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
-        yield from bar_files(path) if path.is_dir() else [path]
+        held = bar_files(path) if path.is_dir() else [path]
+        if not held:
+            raise NoBars(f"{path} holds no bars.", "Name a folder with CSV or Parquet files.")
+        yield from held
