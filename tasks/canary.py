@@ -85,7 +85,7 @@ def _take(rollout: Rollout, test: QualityTest, step: Step, session: str, now: da
     return rollouts.change(
         workspace().engine,
         rollout,
-        decision(rollout, "canary", session, challenger, step.reason, now, state),
+        decision(rollout, "canary", session, challenger, step.reason, now, _told(state, rollout, step)),
         stage=step.stage,
         weight=step.weight,
         stage_session=session if step.stage != rollout.stage else rollout.stage_session,
@@ -93,11 +93,14 @@ def _take(rollout: Rollout, test: QualityTest, step: Step, session: str, now: da
     )
 
 
+def _told(state: dict[str, Any], rollout: Rollout, step: Step) -> dict[str, Any]:
+    return state | {"stage": step.stage, "moved": step.stage != rollout.stage}
+
+
 def check_guardrails(at: Workspace, rollout: Rollout) -> Guardrails:
     """What the hard limits on outputs say of all the challenger has forecast and answered since it began."""
-    from evergreen.core.guardrails import OutputLimits, check_outputs
-
     from evergreen.core.canary import Guardrails
+    from evergreen.core.guardrails import OutputLimits, check_outputs
 
     assert rollout.evidence is not None and rollout.challenger is not None
     with reading(at.engine) as conn:

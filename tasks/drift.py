@@ -11,6 +11,7 @@ import pandas as pd
 from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts, writing
 from evergreen.core.calendar import next_session, sessions, sessions_between
 from evergreen.workspace import Workspace, workspace
+from tasks.artifacts import picture, show, table
 from tasks.decorators import effect
 from tasks.models import read_manifest
 from tasks.outcomes import features_at
@@ -18,6 +19,8 @@ from tasks.requests import request_retrain
 from tasks.training import TrainingSet
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from evergreen.core.drift import Counts, DriftCheck, Standing, TooLittleHistory
 
 
@@ -102,7 +105,7 @@ def _unmonitored(version: str, session: pd.Timestamp) -> DriftFinding:
 
 
 def _judge(at: Workspace, version: str, session: pd.Timestamp) -> DriftFinding:
-    from evergreen.core.drift import Calibration, Outcome, Signs, cause, check, verdict
+    from evergreen.core.drift import Calibration, DriftCheck, Outcome, Signs, cause, check, verdict
 
     calibration = Calibration.from_bytes((at.settings.calibrations / version / CALIBRATION).read_bytes())
     found = check(calibration, _counts(at, version, session), session)
@@ -110,6 +113,8 @@ def _judge(at: Workspace, version: str, session: pd.Timestamp) -> DriftFinding:
     skill = realized_skill(at, version)
     diagnosis = cause(Signs(drift=judged.outcome is Outcome.DRIFT, skill=skill))
     _record(at, version, session, found, judged.outcome.value)
+    if isinstance(found, DriftCheck):
+        _show(version, found, judged.sentence, diagnosis.sentence)
     details = {"skill": skill} | ({} if not hasattr(found, "to_dict") else found.to_dict())
     return DriftFinding(
         version=version,
@@ -120,6 +125,33 @@ def _judge(at: Workspace, version: str, session: pd.Timestamp) -> DriftFinding:
         reaction=diagnosis.reaction.value,
         evidence=details,
     )
+
+
+def _show(version: str, found: DriftCheck, *sentences: str) -> None:
+    """The check as a person reads it: what was found, and the features that moved most."""
+    leading = found.scores.sort_values(ascending=False).index[:12]
+    rows = [
+        {
+            "feature": name,
+            "PSI": found.psi[name],
+            "score": found.scores[name],
+            "p": found.p[name],
+            "culprit": "yes" if name in found.culprits else "",
+        }
+        for name in leading
+    ]
+    bars = picture(_scores_figure(found.scores[leading]), "scores of the features that moved most")
+    show("drift", f"Drift of version {version} in session {found.as_of:%Y-%m-%d}", *sentences, table(rows), bars)
+
+
+def _scores_figure(scores: pd.Series[float]) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 2.6))
+    axes = figure.subplots()
+    axes.barh(scores.index[::-1], scores[::-1], color="tab:green")
+    axes.set_xlabel("standard deviations of its own replayed null (the smaller of two windows)")
+    return figure
 
 
 def _counts(at: Workspace, version: str, session: pd.Timestamp) -> Counts:

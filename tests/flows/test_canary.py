@@ -50,7 +50,7 @@ def _test() -> QualityTest:
     return QualityTest(*(np.exp(noise) * 1e-4))
 
 
-def _live(at: Workspace, errors: tuple[float, float], seed: int = 5) -> None:
+def _live(at: Workspace, errors: tuple[float, float], seed: int = 6) -> None:
     """Write what both models forecast in each session, and what came true: nothing, on all tickers."""
     generator = np.random.default_rng(seed)
     rows = pd.MultiIndex.from_product([WALK, TICKERS], names=["session", "ticker"]).to_frame(index=False)

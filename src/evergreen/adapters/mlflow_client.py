@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from evergreen.errors import BadInput, NotFound, Unavailable
 
 SQLITE = "sqlite:///"
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # opens on training runs, not on traces
 ABSENT = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
 UNFIT = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "INVALID_STATE"}
 
@@ -73,7 +74,7 @@ def experiment_id(client: MlflowClient, uri: str, name: str) -> str:
         found = client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
-        return str(client.create_experiment(name, artifact_location=_artifacts(uri, name)))
+        return str(client.create_experiment(name, artifact_location=_artifacts(uri, name), tags=KIND))
 
 
 def _artifacts(uri: str, experiment: str) -> str | None:
