@@ -84,6 +84,24 @@ def test_stored_counts__rebuild_the_history(tmp_path: Path) -> None:
     assert np.array_equal(rebuilt.values, session_counts(frame, grid).values)
 
 
+def test_stored_counts__are_kept_and_follow_the_profile_they_came_from(tmp_path: Path) -> None:
+    grid, session = make_grid(features()), SESSIONS[0]
+    for seed in (3, 4):
+        today = of(features(seed=seed), session)
+        path = whylogs.write(whylogs.profile(today, session), tmp_path)
+        expected = session_counts(today, grid).values
+        for _ in range(2):
+            assert np.array_equal(whylogs.stored_counts(tmp_path, [session], grid)[0].values, expected)
+    kept = sorted((tmp_path / "counts").rglob("*.npy"))
+    assert len(kept) == 2
+    for file in kept:
+        file.write_bytes(file.read_bytes()[:100])
+    assert np.array_equal(whylogs.stored_counts(tmp_path, [session], grid)[0].values, expected)
+    path.unlink()
+    with pytest.raises(NotFound, match="no profile"):
+        whylogs.stored_counts(tmp_path, [session], grid)
+
+
 def test_profile__same_rows_same_bytes_and_no_clock() -> None:
     frame = of(features(500), SESSIONS[0])
     first, second = (whylogs.profile(frame, SESSIONS[0]).serialize() for _ in range(2))

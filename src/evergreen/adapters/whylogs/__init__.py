@@ -1,5 +1,6 @@
 """whylogs behind one wall: profiles of sessions, their counts on the drift grid, and a page to look at."""
 
+from evergreen.adapters.whylogs.kept import stored_counts
 from evergreen.adapters.whylogs.profiles import (
     counts,
     merge,
@@ -7,7 +8,6 @@ from evergreen.adapters.whylogs.profiles import (
     profile_path,
     read,
     session_of,
-    stored_counts,
     write,
 )
 from evergreen.adapters.whylogs.report import report

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
@@ -46,13 +46,18 @@ def write(view: DatasetProfileView, root: Path) -> Path:
     """Store a session's profile as `root/<session>.bin`, whole or not at all; an older one is replaced."""
     root.mkdir(parents=True, exist_ok=True)
     path = profile_path(root, session_of(view))
+    replace(path, view.serialize())
+    return path
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file aside and move it into place."""
     aside = path.with_suffix(f".{os.getpid()}.part")
     try:
-        aside.write_bytes(view.serialize())
+        aside.write_bytes(content)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
-    return path
 
 
 def profile_path(root: Path, session: pd.Timestamp) -> Path:
@@ -107,15 +112,6 @@ def counts(view: DatasetProfileView, grid: Grid) -> Counts:
             raise BadInput(f"feature {name!r} of the drift grid is not in the profile.", "Make a new grid.")
         _fill(values[0, column], profiled, grid.cuts(column))
     return Counts(pd.DatetimeIndex([session_of(view)]).as_unit("us"), grid, values)
-
-
-def stored_counts(root: Path, sessions: Sequence[pd.Timestamp], grid: Grid) -> list[Counts]:
-    """The counts of stored sessions, each read once; join them with `core.drift.join`.
-
-    Raises:
-        NotFound, Broken: a session without a whole profile.
-    """
-    return [counts(read(profile_path(root, session)), grid) for session in sessions]
 
 
 def _midnight(session: pd.Timestamp) -> datetime:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,12 @@ class Grid:
         bins = np.searchsorted(self.cuts(column), wide, side="right")
         bins[~np.isfinite(wide)] = self.bins - 1
         return bins
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of names and edges: equal for grids whose counts can be compared."""
+        names = "\n".join(self.features).encode()
+        return sha256(names + b"\0" + np.ascontiguousarray(self.edges).tobytes()).hexdigest()
 
     def same(self, other: Grid) -> bool:
         """Whether counts on the two grids can be compared."""
