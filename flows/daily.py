@@ -12,8 +12,8 @@ from evergreen.errors import NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, stand
 from tasks.bars import ingest_bars, name_universe, require_accepted, snapshot_bars
-from tasks.drift import check_drift, profile_session, react_to_drift
-from tasks.features import build_features, find_changes, materialize_features
+from tasks.drift import check_drift, is_checked, profile_session, react_to_drift
+from tasks.features import materialize_features, read_served, update_features
 from tasks.outcomes import score_universe, settle_outcomes
 from tasks.sessions import close_session, last_closed_session
 
@@ -41,12 +41,13 @@ def process_session(source: str, tickers: list[str], session: pd.Timestamp, now:
     delivery = ingest_bars(source, tickers, session, session, now, history=False)
     require_accepted(delivery)
     data_version = snapshot_bars(delivery, now)
-    build_features(find_changes(session), session)
+    update_features(session)
     materialize_features(session, now)
-    score_universe(tickers, session, now)
+    served = read_served(tickers, session)
+    score_universe(served, session, now)
     settle_outcomes(session, data_version, now)
-    profile_session(tickers, session, data_version)
-    found = check_drift(session)
-    request_id = react_to_drift(found, session, data_version, now)
+    profile_session(served, session, data_version)
+    found = check_drift(session) if is_checked(session) else None
+    request_id = react_to_drift(found, session, data_version, now) if found else None
     close_session(delivery, session, data_version, found, now)
     return request_id

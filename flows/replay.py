@@ -17,6 +17,7 @@ from tasks.canary import look_at_canary
 from tasks.clients import ask_clients
 from tasks.models import mirror_aliases
 from tasks.requests import await_open_requests
+from tasks.rollout import read_rollout
 from tasks.sessions import last_closed_session
 
 
@@ -25,14 +26,14 @@ def replay(
     source: str,
     tickers: list[str],
     start: str = "2008-09-02",
-    end: str = "2009-02-27",
+    end: str = "2009-02-06",
     history: str = "2000-03-01",
     clients: int = 20,
 ) -> str:
     """Load the history before `start`, wait for its first champion, then walk to `end` session by session.
 
     A retraining that the walk asks for is started by the server's automation; the virtual clock waits for it.
-    An interrupted replay goes on where it was. Returns the last session walked.
+    An interrupted replay goes on where it was. Returns `end`.
 
     Raises:
         BadSetting: the workspace runs on the wall's clock.
@@ -49,23 +50,28 @@ def replay(
     await_open_requests()
     if done and pd.Timestamp(done) >= first:
         end_session(tickers, pd.Timestamp(done), clients)
-    return _walk(source, tickers, sessions(settings.calendar, first, pd.Timestamp(end)), clients)
+        await_open_requests()
+    after = max(pd.Timestamp(done) + pd.Timedelta(days=1), first) if done else first
+    walk = sessions(settings.calendar, after, pd.Timestamp(end))
+    _walk(source, tickers, walk, clients)
+    return end
 
 
-def _walk(source: str, tickers: list[str], walk: pd.DatetimeIndex, clients: int) -> str:
+def _walk(source: str, tickers: list[str], walk: pd.DatetimeIndex, clients: int) -> None:
     settings = workspace().settings
     progress = create_progress_artifact(0.0, key="replay", description=f"{len(walk)} sessions")
     for number, session in enumerate(walk, start=1):
-        if f"{session:%Y-%m-%d}" > str(last_closed_session()):
-            process_session(source, tickers, session, now_at(session, settings))
-            end_session(tickers, session, clients)
+        request_id = process_session(source, tickers, session, now_at(session, settings))
+        end_session(tickers, session, clients)
+        if request_id:
+            await_open_requests()
         update_progress_artifact(progress, progress=100 * number / len(walk))
-    return f"{walk[-1]:%Y-%m-%d}"
 
 
 def end_session(tickers: list[str], session: pd.Timestamp, clients: int) -> None:
-    """After the close: the canary's look, the clients' questions, and the retraining asked for, if any."""
-    look_at_canary(session, now_at(session, workspace().settings))
-    mirror_aliases()
+    """After the close: the running canary's look, then the clients' questions."""
+    rollout = read_rollout()
+    if rollout and rollout.challenger:
+        look_at_canary(session, now_at(session, workspace().settings))
+        mirror_aliases()
     ask_clients(tickers, session, clients)
-    await_open_requests()

@@ -14,7 +14,6 @@ from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import picture, show, table
 from tasks.decorators import effect
 from tasks.models import read_manifest
-from tasks.outcomes import features_at
 from tasks.requests import request_retrain
 from tasks.training import TrainingSet
 
@@ -71,32 +70,32 @@ def _keep_calibration(at: Workspace, version: str, files: dict[str, bytes]) -> N
 
 
 @effect
-def profile_session(tickers: list[str], session: pd.Timestamp, data_version: str) -> str:
+def profile_session(served: pd.DataFrame, session: pd.Timestamp, data_version: str) -> str:
     """Keep a whylogs profile of the features served in a session; returns where."""
     from evergreen.adapters import whylogs
 
     at = workspace()
-    features = features_at(at, tickers, session)
-    return str(whylogs.write(whylogs.profile(features, session, {"data_version": data_version}), at.settings.profiles))
+    return str(whylogs.write(whylogs.profile(served, session, {"data_version": data_version}), at.settings.profiles))
+
+
+def is_checked(session: pd.Timestamp) -> bool:
+    """Whether drift is judged in a session: once a week, on its last one."""
+    following = next_session(workspace().settings.calendar, session)
+    return bool(following.isocalendar()[:2] != session.isocalendar()[:2])
 
 
 @effect
 def check_drift(session: pd.Timestamp) -> DriftFinding | None:
-    """Judge drift and skill of the champion once a week, on its last session; None on other days."""
+    """Judge drift and skill of the champion; None while there is none."""
     at = workspace()
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, at.settings.model_name)
-    if rollout is None or not _ends_week(at, session):
+    if rollout is None:
         return None
     version = rollout.champion
     if not (at.settings.calibrations / version / CALIBRATION).exists():
         return _unmonitored(version, session)
     return _judge(at, version, session)
-
-
-def _ends_week(at: Workspace, session: pd.Timestamp) -> bool:
-    following = next_session(at.settings.calendar, session)
-    return bool(following.isocalendar()[:2] != session.isocalendar()[:2])
 
 
 def _unmonitored(version: str, session: pd.Timestamp) -> DriftFinding:
@@ -223,7 +222,7 @@ def react_to_drift(found: DriftFinding | None, session: pd.Timestamp, data_versi
 
     A retraining waits while a canary runs or another retraining is open: the finding will be made again.
     """
-    if found is None or found.reaction == "nothing":
+    if found.reaction == "nothing":
         return None
     at = workspace()
     _write_down(at, found, now)

@@ -13,13 +13,17 @@ from tasks.decorators import effect
 
 
 @effect
-def find_changes(session: pd.Timestamp) -> pd.Timestamp:
-    """The earliest session whose bars became known since the last session was closed; at the latest `session`."""
+def update_features(session: pd.Timestamp) -> int:
+    """Build the features of `session`, and again those that bars known since the last session can have changed."""
+    return _build(min(_first_change(session), session), session)
+
+
+def _first_change(session: pd.Timestamp) -> pd.Timestamp:
     at = workspace()
     with reading(at.engine) as conn:
         last = ledger.sessions(conn, at.settings.model_name, limit=1)
     changed = at.bars.changed_since(pd.Timestamp(last[0].finished_at)) if last else None
-    return min(changed, session) if changed is not None else session
+    return changed if changed is not None else session
 
 
 @effect
@@ -28,6 +32,10 @@ def build_features(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
 
     Returns the number of rows written; a row that stands already is not written again.
     """
+    return _build(first, as_of)
+
+
+def _build(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     from evergreen.core.features import LOOKBACK, alpha158
 
     at = workspace()
@@ -54,7 +62,6 @@ def materialize_features(as_of: pd.Timestamp, now: datetime) -> int:
     Returns the number of rows moved.
     """
     at = workspace()
-    at.features.apply()
     mark = at.features.materialize(session_closes(at.settings.calendar, pd.DatetimeIndex([as_of]))[0])
     session = f"{as_of:%Y-%m-%d}"
     with writing(at.engine) as conn:
@@ -62,3 +69,10 @@ def materialize_features(as_of: pd.Timestamp, now: datetime) -> int:
             done = ledger.Materialization(view=view, watermark=until, session=session, rows=mark.moved, finished_at=now)
             ledger.record_materialization(conn, done)
     return mark.moved
+
+
+@effect
+def read_served(tickers: list[str], session: pd.Timestamp) -> pd.DataFrame:
+    """The online features of the tickers that stand at `session`, float32 [ticker x features]."""
+    online = workspace().features.read_online(tickers)
+    return online.features[online.as_of == session]

@@ -8,31 +8,24 @@ import pandas as pd
 
 from evergreen.adapters.database import evidence, reading, rollouts, writing
 from evergreen.core.calendar import next_session
-from evergreen.workspace import Workspace, workspace
+from evergreen.workspace import workspace
 from tasks.decorators import effect
 from tasks.models import serving_manifest, universe_forecasts
 
 
 @effect
-def score_universe(tickers: list[str], as_of: pd.Timestamp, now: datetime) -> int:
-    """Keep the forecasts of champion and challenger for every ticker online at `as_of`; returns their number."""
+def score_universe(served: pd.DataFrame, as_of: pd.Timestamp, now: datetime) -> int:
+    """Keep what champion and challenger forecast from the features served at `as_of`; returns how many."""
     at = workspace()
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, at.settings.model_name)
     if rollout is None:
         return 0
     serving = [version for version in (rollout.champion, rollout.challenger) if version]
-    current = features_at(at, tickers, as_of)
-    made = pd.concat([universe_forecasts(version, current) for version in serving])
+    made = pd.concat([universe_forecasts(version, served) for version in serving])
     with writing(at.engine) as conn:
         evidence.record_forecasts(conn, made.assign(session=as_of, made_at=now))
     return len(made)
-
-
-def features_at(at: Workspace, tickers: list[str], session: pd.Timestamp) -> pd.DataFrame:
-    """The online features of the tickers that stand at `session`, float32 [ticker x features]."""
-    online = at.features.read_online(tickers)
-    return online.features[online.as_of == session]
 
 
 @effect

@@ -30,7 +30,7 @@ class Walk:
     """What the demo walks: real prices of four stocks, through the break of 2008."""
 
     start: str = "2008-09-02"
-    end: str = "2009-02-27"
+    end: str = "2009-02-06"
     history: str = "2000-03-01"
     tickers: tuple[str, ...] = ("AAPL", "IBM", "MSFT", "GOOG")
     clients: int = 20
