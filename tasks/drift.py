@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts, writing
+from evergreen.adapters.database import decisions, evidence, ledger, reading, rollouts, writing
 from evergreen.core.calendar import next_session, sessions, sessions_between
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import picture, show, table
 from tasks.decorators import effect
 from tasks.models import read_manifest
-from tasks.requests import request_retrain
+from tasks.requests import open_requests, request_retrain
 from tasks.training import TrainingSet
 
 if TYPE_CHECKING:
@@ -249,5 +249,4 @@ def _write_down(at: Workspace, found: DriftFinding, now: datetime) -> None:
 def _is_busy(at: Workspace) -> bool:
     with reading(at.engine) as conn:
         rollout = rollouts.current(conn, at.settings.model_name)
-        asked = requests.recent(conn, at.settings.model_name)
-    return rollout.challenger is not None or any(each.state in ("pending", "running") for each in asked)
+    return rollout.challenger is not None or bool(open_requests())

@@ -103,21 +103,32 @@ def read_request(request_id: str) -> RetrainRequest:
 
 
 @effect
-def await_open_requests(timeout: float = 1800.0) -> list[str]:
+def await_open_requests(timeout: float = 1800.0, wake_after: float = 30.0) -> list[str]:
     """Wait until no retraining is asked for or running; returns the ids waited for.
+
+    A request that nobody has taken is woken again every `wake_after` seconds: its event may have been lost.
 
     Raises:
         Unavailable: it took longer than `timeout` seconds.
     """
-    at = workspace()
     waited: set[str] = set()
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        with reading(at.engine) as conn:
-            known = requests.recent(conn, at.settings.model_name)
-        open_now = {asked.id for asked in known if asked.state in ("pending", "running")}
-        if not open_now:
-            return sorted(waited)
-        waited |= open_now
+    began = woken = time.monotonic()
+    while open_now := open_requests():
+        waited |= {asked.id for asked in open_now}
+        if time.monotonic() - began > timeout:
+            raise Unavailable(f"Retraining {', '.join(sorted(waited))} did not end.", "Look at `retrain` in the UI.")
+        if time.monotonic() - woken > wake_after:
+            woken = time.monotonic()
+            for asked in open_now:
+                if asked.state == "pending":
+                    wake(asked)
         time.sleep(0.5)
-    raise Unavailable(f"Retraining {', '.join(sorted(waited))} did not end.", "Look at `retrain` in the Prefect UI.")
+    return sorted(waited)
+
+
+def open_requests() -> list[RetrainRequest]:
+    """The requests that are waiting or being worked on."""
+    at = workspace()
+    with reading(at.engine) as conn:
+        known = requests.recent(conn, at.settings.model_name)
+    return [asked for asked in known if asked.state in ("pending", "running")]

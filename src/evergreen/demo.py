@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from evergreen.adapters.prefect_api import FlowRun, PrefectApi
 from evergreen.adapters.stack import Stack
 from evergreen.core.calendar import sessions
 from evergreen.embedded import Ports
-from evergreen.errors import EvergreenError
+from evergreen.errors import EvergreenError, Unavailable
 from evergreen.settings import Settings
 from evergreen.telling import tell
 from evergreen.workspace import Workspace
@@ -71,19 +72,31 @@ def run_demo(home: Path, account: Path, walk: Walk, console: Console) -> dict[st
 
 
 def _walk(api: PrefectApi, at: Workspace, walk: Walk, console: Console) -> None:
-    run = api.start("replay/replay", walk.parameters())
+    started = api.start("replay/replay", walk.parameters())
     due = sessions(at.settings.calendar, pd.Timestamp(walk.start), pd.Timestamp(walk.end))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("loading the history", total=len(due))
         seen = 0
-        while not (run := api.read(run.id)).finished:
+        for run in _follow(api, started):
             seen = _show_new(at, seen, progress)
             done = _walked(at)
             progress.update(bar, completed=len(due[due <= done]) if done else 0, description=_where(at, done))
-            time.sleep(0.5)
-        _show_new(at, seen, progress)
     _require_completed(run)
+
+
+def _follow(api: PrefectApi, run: FlowRun, pause: float = 0.5, patience: float = 180.0) -> Iterator[FlowRun]:
+    """The run as it comes along, until it has ended; a server that is busy is asked again for a while."""
+    heard = time.monotonic()
+    while not run.finished:
+        time.sleep(pause)
+        try:
+            run = api.read(run.id)
+            heard = time.monotonic()
+        except Unavailable:
+            if time.monotonic() - heard > patience:
+                raise
+        yield run
 
 
 def _walked(at: Workspace) -> pd.Timestamp | None:
