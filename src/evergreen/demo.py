@@ -78,11 +78,11 @@ def _walk(api: PrefectApi, at: Workspace, walk: Walk, console: Console) -> None:
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("loading the history", total=len(due))
         seen = 0
-        for run in _follow(api, started):
+        for _ in _follow(api, started):
             seen = _show_new(at, seen, progress)
             done = _walked(at)
             progress.update(bar, completed=len(due[due <= done]) if done else 0, description=_where(at, done))
-    _require_completed(run)
+    _require_completed(api.read(started.id))
 
 
 def _follow(api: PrefectApi, run: FlowRun, pause: float = 0.5, patience: float = 180.0) -> Iterator[FlowRun]:
