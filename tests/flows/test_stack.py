@@ -1,0 +1,125 @@
+"""A whole stack: real server, worker, MLflow and service; the automation starts the retraining."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from evergreen import embedded
+from evergreen.account import give_account
+from evergreen.adapters.database import decisions, ledger, reading, requests
+from evergreen.adapters.prefect_api import PrefectApi
+from evergreen.adapters.stack import Stack
+from evergreen.embedded import Ports
+from evergreen.settings import Settings
+from evergreen.workspace import Workspace
+
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("stack")]
+WALK: dict[str, Any] = {
+    "source": "sample",
+    "tickers": ["AAPL", "IBM", "MSFT"],
+    "start": "2008-07-01",
+    "end": "2008-07-08",
+    "history": "2003-01-02",
+    "clients": 3,
+}
+SESSIONS = 5
+
+
+def walk(settings: Settings, interrupt_after: int | None = None) -> PrefectApi:
+    """Start a stack and let it walk; the stack is left running, or killed after so many sessions."""
+    told = embedded.start(settings, Ports(0, 0, 0), print)
+    api = PrefectApi(told["PREFECT_API_URL"])
+    run = api.start("replay/replay", WALK)
+    deadline = time.monotonic() + 300
+    while not (run := api.read(run.id)).finished and time.monotonic() < deadline:
+        if interrupt_after is not None and _walked(settings) >= interrupt_after:
+            kill(Stack(settings.home))
+            return api
+        time.sleep(0.3)
+    assert run.state == "COMPLETED", run.message
+    return api
+
+
+def kill(stack: Stack) -> None:
+    """kill -9 of everything the stack started, all at once."""
+    for member in stack.alive():
+        os.killpg(member.pid, signal.SIGKILL)
+    stack.stop()
+
+
+def _walked(settings: Settings) -> int:
+    at = Workspace(settings)
+    with reading(at.engine) as conn:
+        return len(ledger.sessions(conn, settings.model_name)) - 1
+
+
+def told(settings: Settings) -> dict[str, Any]:
+    """The account without what differs between two runs of the same: MLflow's run ids."""
+    account = give_account(Workspace(settings).engine, settings.model_name)
+    account["champion"].pop("run_id")
+    return account
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A walk without incident, its stack still running."""
+    settings = Settings(home=tmp_path_factory.mktemp("stack") / "home", clock="replay", refresh_seconds=0.05)
+    try:
+        yield settings, walk(settings)
+    finally:
+        Stack(settings.home).stop()
+
+
+def test_stack__event_triggered_retraining_completes(undisturbed: tuple[Settings, PrefectApi]) -> None:
+    settings, api = undisturbed
+    with reading(Workspace(settings).engine) as conn:
+        asked = requests.recent(conn, settings.model_name)
+    assert [request.state for request in asked] == ["done"]
+    run = httpx.get(f"{api.url}/flow_runs/{asked[0].claimed_by}").json()
+    assert run["state"]["type"] == "COMPLETED"
+    assert run["created_by"]["type"] == "AUTOMATION"
+
+
+def test_stack__every_session_was_walked_and_every_client_answered(undisturbed: tuple[Settings, PrefectApi]) -> None:
+    account = told(undisturbed[0])
+    assert account["sessions"] == {"count": SESSIONS, "first": "2008-07-01", "last": "2008-07-08"}
+    assert account["predictions"] == SESSIONS * WALK["clients"] * len(WALK["tickers"])
+
+
+def test_stack__service_answers_from_the_champion(undisturbed: tuple[Settings, PrefectApi]) -> None:
+    settings, _ = undisturbed
+    service = next(member for member in Stack(settings.home).alive() if member.name == "service")
+    answer = httpx.get(f"{service.url}/v1/predictions/AAPL", headers={"X-Client-Id": "me"}).json()
+    assert answer["as_of"] == WALK["end"]
+    assert answer["model"] == told(settings)["champion"]["version"]
+    assert answer["lower"] < answer["price"] < answer["upper"]
+
+
+def test_stack__flows_leave_artifacts(undisturbed: tuple[Settings, PrefectApi]) -> None:
+    _, api = undisturbed
+    kept = httpx.post(f"{api.url}/artifacts/latest/filter", json={}).json()
+    assert {"session", "gate", "reconcile", "drift", "replay", "training"} <= {artifact["key"] for artifact in kept}
+
+
+def test_stack__killed_half_way_and_started_again_ends_in_the_same_state(
+    undisturbed: tuple[Settings, PrefectApi], tmp_path: Path
+) -> None:
+    expected = told(undisturbed[0])
+    Stack(undisturbed[0].home).stop()
+    settings = Settings(home=tmp_path / "home", clock="replay", refresh_seconds=0.05)
+    try:
+        walk(settings, interrupt_after=2)
+        assert not Stack(settings.home).alive()
+        walk(settings)
+        assert told(settings) == expected
+        with reading(Workspace(settings).engine) as conn:
+            assert decisions.verify(conn) == []
+    finally:
+        Stack(settings.home).stop()
