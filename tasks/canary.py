@@ -38,8 +38,8 @@ def look_at_canary(as_of: pd.Timestamp, now: datetime) -> str:
     if rollout.evidence["looked"] >= session:
         return f"looked at already in session {session}"
     test, step = weigh(at, rollout, as_of)
-    taken = _take(rollout, test, step, session, now)
-    _show(taken, test, step, session)
+    _take(rollout, test, step, session, now)
+    _show(test, step, session, moved=step.stage != rollout.stage)
     return step.reason
 
 
@@ -115,7 +115,8 @@ def check_guardrails(at: Workspace, rollout: Rollout) -> Guardrails:
     return Guardrails(broken=tuple(check_outputs(both["value_champion"], both["value_challenger"], limits)))
 
 
-def _show(rollout: Rollout, test: QualityTest, step: Step, session: str) -> None:
+def _show(test: QualityTest, step: Step, session: str, moved: bool) -> None:
+    """How the canary stands, with a picture of its evidence whenever it moves."""
     standing = {
         "stage": step.stage,
         "clients": f"{step.weight / 100:g} %",
@@ -124,7 +125,7 @@ def _show(rollout: Rollout, test: QualityTest, step: Step, session: str) -> None
         "E promote": f"{test.e_promote:.3g} of {1 / test.rules.alpha_promote:g}",
         "E rollback": f"{test.e_rollback:.3g} of {1 / test.rules.alpha_rollback:g}",
     }
-    path = [picture(_evidence_figure(test), "evidence by session")] if test.sessions else []
+    path = [picture(_evidence_figure(test), "evidence by session")] if moved and test.sessions else []
     show("canary", f"Canary in session {session}", step.reason, table([standing]), *path)
 
 

@@ -20,7 +20,7 @@ from tasks.training import TrainingSet
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from evergreen.core.drift import Counts, DriftCheck, Standing, TooLittleHistory
+    from evergreen.core.drift import Counts, DriftCheck, Grid, Standing, TooLittleHistory
 
 
 CALIBRATION = "calibration.npz"
@@ -75,7 +75,20 @@ def profile_session(served: pd.DataFrame, session: pd.Timestamp, data_version: s
     from evergreen.adapters import whylogs
 
     at = workspace()
-    return str(whylogs.write(whylogs.profile(served, session, {"data_version": data_version}), at.settings.profiles))
+    view = whylogs.profile(served, session, {"data_version": data_version})
+    path = whylogs.write(view, at.settings.profiles)
+    if grid := _champions_grid(at):
+        whylogs.keep_counts(at.settings.profiles, view, grid)
+    return str(path)
+
+
+def _champions_grid(at: Workspace) -> Grid | None:
+    from evergreen.core.drift import Counts
+
+    with reading(at.engine) as conn:
+        rollout = rollouts.read(conn, at.settings.model_name)
+    kept = at.settings.calibrations / rollout.champion / COUNTS if rollout else None
+    return Counts.from_bytes(kept.read_bytes()).grid if kept and kept.exists() else None
 
 
 def is_checked(session: pd.Timestamp) -> bool:
@@ -127,7 +140,7 @@ def _judge(at: Workspace, version: str, session: pd.Timestamp) -> DriftFinding:
 
 
 def _show(version: str, found: DriftCheck, *sentences: str) -> None:
-    """The check as a person reads it: what was found, and the features that moved most."""
+    """The check as a person reads it: what was found, the features that moved most, a picture if they drifted."""
     leading = found.scores.sort_values(ascending=False).index[:12]
     rows = [
         {
@@ -139,8 +152,10 @@ def _show(version: str, found: DriftCheck, *sentences: str) -> None:
         }
         for name in leading
     ]
-    bars = picture(_scores_figure(found.scores[leading]), "scores of the features that moved most")
-    show("drift", f"Drift of version {version} in session {found.as_of:%Y-%m-%d}", *sentences, table(rows), bars)
+    parts = [*sentences, table(rows)]
+    if found.drifted or found.drifted_window:
+        parts.append(picture(_scores_figure(found.scores[leading]), "scores of the features that moved most"))
+    show("drift", f"Drift of version {version} in session {found.as_of:%Y-%m-%d}", *parts)
 
 
 def _scores_figure(scores: pd.Series[float]) -> Figure:

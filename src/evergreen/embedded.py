@@ -90,35 +90,37 @@ def start(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict[
     stack, chosen = Stack(settings.home), ports.chosen()
     told = environment(settings, chosen)
     try:
-        _start_members(stack, settings, chosen, told, say)
-        PrefectApi(told["PREFECT_API_URL"]).crash_unfinished()
-        say("deploying the flows")
-        deploy(told, Path(settings.home) / "logs" / "deploy.log")
+        started = [(stack.start(command, told), health) for command, health in commands(settings, chosen)]
+        prefect, *others = started
+        _await(*prefect, say)
+        _prepare(settings, told)
         stack.start(WORKER, told)
+        for member, health in others:
+            _await(member, health, say)
     except BaseException:
         stack.stop()
         raise
     return told
 
 
-def _start_members(
-    stack: Stack, settings: Settings, ports: Ports, told: dict[str, str], say: Callable[[str], None]
-) -> None:
-    started: list[tuple[Member, str]] = []
-    for command, health in commands(settings, ports):
-        started.append((stack.start(command, told), health))
-    for member, health in started:
-        wait_until_ready(member, health)
-        say(f"{member.name:<8} {member.url}")
+def _await(member: Member, health: str, say: Callable[[str], None]) -> None:
+    wait_until_ready(member, health)
+    say(f"{member.name:<8} {member.url}")
+
+
+def _prepare(settings: Settings, told: dict[str, str]) -> None:
+    api = PrefectApi(told["PREFECT_API_URL"])
+    api.crash_unfinished()
+    api.create_work_pool(WORK_POOL)
+    deploy(told, settings.home / "logs" / "deploy.log")
 
 
 def deploy(told: dict[str, str], log: Path) -> None:
-    """Register every deployment of `prefect.yaml` on the server named in `told`.
+    """Register every deployment of `prefect.yaml` on the server named in `told`, which has the work pool.
 
     Raises:
         Unavailable: Prefect refused, with the place of its log.
     """
-    PrefectApi(told["PREFECT_API_URL"]).create_work_pool(WORK_POOL)
     with log.open("ab") as stream:
         done = subprocess.run(
             [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],

@@ -11,11 +11,13 @@ import httpx
 import pytest
 import yaml
 
+from evergreen.adapters.prefect_api import PrefectApi
 from evergreen.adapters.stack import Stack, wait_until_ready
-from evergreen.embedded import Ports, commands, deploy, environment
+from evergreen.embedded import WORK_POOL, Ports, commands, deploy, environment
 from evergreen.settings import Settings
 from evergreen.workspace import REPOSITORY
 
+pytestmark = pytest.mark.xdist_group("server")
 DECLARED: list[dict[str, Any]] = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())["deployments"]
 
 
@@ -37,6 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command, health = commands(settings, ports)[0]
     try:
         wait_until_ready(stack.start(command, told), health)
+        PrefectApi(told["PREFECT_API_URL"]).create_work_pool(WORK_POOL)
         deploy(told, settings.home / "deploy.log")
         yield told["PREFECT_API_URL"]
     finally:

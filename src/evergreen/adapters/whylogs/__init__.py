@@ -1,6 +1,6 @@
 """whylogs behind one wall: profiles of sessions, their counts on the drift grid, and a page to look at."""
 
-from evergreen.adapters.whylogs.kept import stored_counts
+from evergreen.adapters.whylogs.kept import keep_counts, stored_counts
 from evergreen.adapters.whylogs.profiles import (
     counts,
     merge,
@@ -14,6 +14,7 @@ from evergreen.adapters.whylogs.report import report
 
 __all__ = [
     "counts",
+    "keep_counts",
     "merge",
     "profile",
     "profile_path",

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
-from evergreen.adapters.whylogs.profiles import counts, profile_path, read, replace
+from evergreen.adapters.whylogs.profiles import counts, profile_path, read, replace, session_of
 from evergreen.core.drift import Counts, Grid
 from evergreen.errors import NotFound
 
@@ -27,6 +28,11 @@ def stored_counts(root: Path, sessions: Sequence[pd.Timestamp], grid: Grid) -> l
         NotFound, Broken: a session without a whole profile.
     """
     return [_counted(root, session, grid) for session in sessions]
+
+
+def keep_counts(root: Path, view: DatasetProfileView, grid: Grid) -> None:
+    """Count a profile that was just written, while it is in memory, so that it need not be read back."""
+    _store(_place(root, profile_path(root, session_of(view)), grid), counts(view, grid))
 
 
 def _counted(root: Path, session: pd.Timestamp, grid: Grid) -> Counts:
