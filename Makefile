@@ -29,7 +29,7 @@ down: $(ready) ## stop exactly what `make up` started
 	@$(bin)/evergreen down
 
 test: $(ready) ## the whole test suite
-	@$(bin)/python -m pytest
+	@$(bin)/python -m pytest -n 2 --dist loadgroup
 
 check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 	@$(bin)/ruff format --check .

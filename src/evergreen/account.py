@@ -11,7 +11,7 @@ from evergreen.adapters.database import decisions, evidence, ledger, predictions
 from evergreen.adapters.database.decisions import RecordedDecision
 
 EVERYTHING = 1_000_000
-STEPS = ("canary_start", "canary", "promote", "rollback", "inconclusive")
+STEPS = ("canary_start", "canary", "promote", "rollback", "inconclusive")  # kinds of decisions on who serves
 
 
 def give_account(engine: Engine, model: str, horizon: int = 1) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def _lines(given: dict[str, Any]) -> list[tuple[str, str]]:
         *(("drift", f"{event['as_of']}: {event['summary']}") for event in given["drift_events"] or [_NO_DRIFT]),
         *(("retrained", _retrain(asked)) for asked in given["retrains"]),
         *(("gate", f"version {verdict['version']}: {verdict['summary']}") for verdict in given["gate"]),
-        *(("canary", f"{step['as_of']} {step['summary']}") for step in given["canary"]),
+        *(("canary", _step(step)) for step in given["canary"]),
         *(("skill", _skill(skill)) for skill in given["skill"]),
         ("predictions", f"{given['predictions']} answered, each on record before it was sent"),
         ("champion", f"version {serving['version']} ({serving['kind']}), trained as of {serving['trained_as_of']}"),
@@ -37,6 +37,11 @@ def _lines(given: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 _NO_DRIFT = {"as_of": "never", "summary": "no drift was found"}
+
+
+def _step(step: dict[str, Any]) -> str:
+    stage = f"to {step['stage']}: " if step["stage"] else ""
+    return f"{step['as_of']} {stage}{step['summary']}"
 
 
 def _retrain(asked: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from evergreen.core.verdict import Verdict
 from evergreen.workspace import Workspace, _open, workspace
 from tests.flows.conftest import TICKERS
 
+pytestmark = pytest.mark.xdist_group("lived")
 MODEL, CHAMPION, CHALLENGER = "evergreen", "2", "3"
 NOW = datetime(2009, 1, 2, 22, tzinfo=UTC)
 WALK = sessions("XNYS", pd.Timestamp("2009-01-02"), pd.Timestamp("2009-06-30"))

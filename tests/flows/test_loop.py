@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from evergreen.core.calendar import next_session
 from evergreen.workspace import Workspace
 from tests.flows.conftest import TICKERS, UNTIL, WALKED
 
+pytestmark = pytest.mark.xdist_group("lived")
 MODEL = "evergreen"
 
 
@@ -86,7 +88,7 @@ def test_daily__outcome_is_the_adjusted_return(copied: Workspace) -> None:
     session = pd.Timestamp(losses["session"].iloc[0])
     bars = copied.bars.as_of(start=session, end=next_session("XNYS", session))
     price = (bars["close"] * bars["factor"]).to_numpy().reshape(len(TICKERS), 2)
-    returns = pd.Series(price[:, 1] / price[:, 0]).map(__import__("math").log)
+    returns = pd.Series(price[:, 1] / price[:, 0]).map(math.log)
     assert losses["baseline_loss"].iloc[0] == pytest.approx((returns**2).mean())
 
 
