@@ -32,8 +32,8 @@ test: $(ready) ## the whole test suite
 	@$(bin)/python -m pytest -n 2 --dist loadgroup
 
 check: $(ready) ## format, lint, types, import contracts, no notebook outputs
-	@$(bin)/ruff format --check .
-	@$(bin)/ruff check .
+	@$(bin)/ruff format --no-cache --check .
+	@$(bin)/ruff check --no-cache .
 	@$(bin)/mypy
 	@$(bin)/lint-imports
 	@$(bin)/nbstripout --verify notebooks/*.ipynb

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
-from evergreen.core.calendar import last_session, session_close
 
+from evergreen.core.calendar import last_session, session_close
 from evergreen.errors import NotFound
 from evergreen.settings import Settings
 from tasks.sessions import last_closed_session

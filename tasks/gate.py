@@ -97,10 +97,9 @@ def _write_down(at: Workspace, asked: RetrainRequest, version: str, verdict: Ver
 
 def _frozen(at: Workspace, rollout: Rollout, version: str) -> dict[str, Any]:
     """The canary's test and its limits on outputs, fixed on sessions both models forecast out of sample."""
+    from evergreen.core.canary import QualityTest
     from evergreen.core.guardrails import OutputLimits, rank_correlation_floor
     from evergreen.core.metrics import session_losses
-
-    from evergreen.core.canary import QualityTest
 
     champion, challenger = champion_record(at, rollout.champion), walk_forward_record(at, version)
     assert champion is not None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pandas as pd
-from evergreen.core.manifest import Manifest
 
 from evergreen.adapters.database import ledger, reading, rollouts
+from evergreen.core.manifest import Manifest
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 
@@ -36,7 +36,6 @@ def universe_forecasts(version: str, features: pd.DataFrame) -> pd.DataFrame:
         ModelRefused: the file is not the one that was registered.
     """
     from evergreen.core.booster import load_verified, predict
-
     from evergreen.core.hashing import row_hashes
 
     at = workspace()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
-from evergreen.core.booster import load_verified
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from evergreen.adapters.database import decisions, ledger, reading, requests, rollouts
+from evergreen.core.booster import load_verified
 from evergreen.errors import EvergreenError
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
