@@ -1,0 +1,27 @@
+"""The command line: one module a topic. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from evergreen.cli import canary, data, records, runs, stack
+from evergreen.errors import EvergreenError
+
+app = typer.Typer(
+    help="Keeps a stock-price model true to its market.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+for topic in (stack.app, data.app, runs.app, records.app):
+    app.add_typer(topic)
+app.add_typer(data.versions, name="data")
+app.add_typer(canary.app, name="canary")
+
+
+def main() -> None:
+    """Run a command; an error meant for a person is one sentence on stderr."""
+    try:
+        app()
+    except EvergreenError as error:
+        print(f"evergreen: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None

@@ -1,0 +1,18 @@
+"""Asking the Prefect server for a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evergreen.settings import load_settings
+
+
+def start(deployment: str, parameters: dict[str, Any]) -> None:
+    """Ask for a run of `deployment` with the parameters that were given, and say where to watch it."""
+    from evergreen.adapters.prefect_api import PrefectApi
+    from evergreen.embedded import api_url
+
+    given = {name: value for name, value in parameters.items() if value is not None}
+    api = PrefectApi(api_url(load_settings()))
+    run = api.start(deployment, given)
+    print(f"{run.name} is asked for: {api.page(run)}")

@@ -1,0 +1,37 @@
+"""Work that is asked of the Prefect server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from evergreen.cli.asking import start
+
+app = typer.Typer()
+
+Tickers = Annotated[list[str] | None, typer.Option("--ticker", help="Repeat for several; all of the source if absent.")]
+
+
+@app.command()
+def daily(source: str = "sample", ticker: Tickers = None, as_of: str | None = None) -> None:
+    """Ask the server for a run of `daily` now."""
+    start("daily/daily", {"source": source, "tickers": ticker, "as_of": as_of})
+
+
+@app.command()
+def backfill(source: str = "sample", ticker: Tickers = None, as_of: str | None = None) -> None:
+    """Ask the server to load a source's history and to train a first champion."""
+    start("backfill/backfill", {"source": source, "tickers": ticker, "as_of": as_of})
+
+
+@app.command()
+def retrain(reason: Annotated[str, typer.Option(help="Why; it goes into the decision log.")]) -> None:
+    """Ask the server for a challenger."""
+    start("retrain/retrain", {"reason": reason})
+
+
+@app.command()
+def reconcile() -> None:
+    """Ask the server to finish or undo what a crash left half-done."""
+    start("reconcile/reconcile", {})

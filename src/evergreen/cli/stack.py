@@ -1,0 +1,82 @@
+"""The stack and what stands in it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evergreen.errors import BadInput
+from evergreen.settings import load_settings
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(
+    home: Annotated[Path, typer.Option(help="Where the demo keeps everything.")] = Path(".evergreen/demo"),
+    fresh: Annotated[bool, typer.Option(help="Forget an earlier demo first.")] = False,
+) -> None:
+    """Walk real prices through the break of 2008, on a stack of its own, in a few minutes."""
+    import shutil
+    import signal
+
+    from rich.console import Console
+
+    from evergreen.adapters.stack import Stack
+    from evergreen.demo import Walk, run_demo
+    from evergreen.workspace import require_writable
+
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    require_writable(home)
+    if fresh:
+        Stack(home).stop()
+        shutil.rmtree(home)
+    run_demo(home.resolve(), home.parent / "demo.json", Walk(), Console())
+
+
+@app.command()
+def up(
+    prefect_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 5000,
+    service_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 8780,
+) -> None:
+    """Start the stack and leave it running: Prefect server, worker, MLflow, service."""
+    from evergreen import embedded
+    from evergreen.adapters.stack import Stack
+
+    settings = load_settings()
+    if running := Stack(settings.home).alive():
+        raise BadInput(
+            f"{len(running)} processes run already.", "See `evergreen status`; stop them with `evergreen down`."
+        )
+    told = embedded.start(settings, embedded.Ports(prefect_port, mlflow_port, service_port), print)
+    print(f"export PREFECT_API_URL={told['PREFECT_API_URL']}")
+
+
+@app.command()
+def down() -> None:
+    """Stop exactly what `up` started."""
+    from evergreen.adapters.stack import Stack
+
+    stopped = Stack(load_settings().home).stop()
+    print(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+@app.command()
+def status() -> None:
+    """Who serves what, what runs, and what to type if something is wrong."""
+    from evergreen.status import lines
+
+    for line in lines(load_settings()):
+        print(line)
+
+
+@app.command()
+def serve() -> None:
+    """Run the prediction service in the foreground."""
+    from evergreen.service.app import serve as run
+
+    run(load_settings())
