@@ -85,20 +85,26 @@ def name_universe(source: str, tickers: list[str] | None) -> list[str]:
 
 @effect
 def snapshot_bars(delivery: Delivery, now: datetime) -> str:
-    """Commit the bar store as it stands to DVC, push it and write the version down; returns the version."""
+    """Commit the bar store as it stands to DVC, push it and write the version down; returns the version.
+
+    What the version brought is the store less what earlier versions told: a kill between the bars and their
+    snapshot loses no count.
+    """
     at = workspace()
     version = at.snapshots.commit()
-    made = ledger.DataVersion(
-        id=version,
-        created_at=now,
-        as_of=delivery.last,
-        rows_added=delivery.added,
-        rows_refused=delivery.refused,
-        source=delivery.source,
-        restated=delivery.restated,
-        report=delivery.summary(),
-    )
+    bars, restatements = at.bars.counts()
     with writing(at.engine) as conn:
+        added, restated = ledger.rows_told(conn)
+        made = ledger.DataVersion(
+            id=version,
+            created_at=now,
+            as_of=delivery.last,
+            rows_added=bars - added,
+            rows_refused=delivery.refused,
+            source=delivery.source,
+            restated=restatements - restated,
+            report=delivery.summary(),
+        )
         ledger.record_data_version(conn, made)
     return version
 

@@ -116,6 +116,12 @@ class BarStore:
         first = [pc.min(column).as_py() for column in days if len(column)]
         return pd.Timestamp(min(first)) if first else None
 
+    def counts(self) -> tuple[int, int]:
+        """How many bars are stored, and how many rows beside them restate one."""
+        tables = [_load(path, columns=KEYS) for path in self._files()]
+        bars = sum(table.group_by(KEYS).aggregate([]).num_rows for table in tables)
+        return bars, sum(table.num_rows for table in tables) - bars
+
     def content_hash(self) -> str:
         """sha256 over every file's name and bytes: equal stores have equal hashes."""
         digest = hashlib.sha256()

@@ -114,6 +114,13 @@ def data_versions(conn: Connection, limit: int = 20) -> list[DataVersion]:
     return every(conn, select(data_version).order_by(*newest).limit(limit), DataVersion)
 
 
+def rows_told(conn: Connection) -> tuple[int, int]:
+    """How many rows all data versions together say were added, and how many restated."""
+    added, restated = func.sum(data_version.c.rows_added), func.sum(data_version.c.restated)
+    told = conn.execute(select(func.coalesce(added, 0), func.coalesce(restated, 0))).one()
+    return int(told[0]), int(told[1])
+
+
 def record_session(conn: Connection, done: ProcessedSession) -> None:
     """Mark a session as processed; again replaces its report."""
     upsert(conn, session_log, [values(done)])

@@ -113,6 +113,7 @@ def test_append__keeps_what_a_restatement_replaces(tmp_path: Path) -> None:
     assert prices(store.as_of()).equals(prices(BARS)) is False
     assert store.append(BARS.iloc[[5, 50]], at(2), "test") == AppendReport(0, 2, 0)
     pd.testing.assert_frame_equal(prices(store.as_of()), prices(BARS))
+    assert store.counts() == (len(BARS), 4)
 
 
 def test_as_of__reads_only_what_is_asked(tmp_path: Path) -> None:
