@@ -58,7 +58,8 @@ def ingest_bars(
     calendar = sessions(at.settings.calendar, first, last)
     known = at.bars.as_of(start=first - BEFORE, end=first - pd.Timedelta(days=1))
     folder = at.settings.home.resolve() / "reports" / f"{last:%Y-%m-%d}"
-    report = validate(bars, calendar, folder, as_of=last, history=known, clean_page=history)
+    asked = frozenset(tickers)
+    report = validate(bars, calendar, folder, as_of=last, history=known, universe=asked, clean_page=history)
     accepted, refused = split(bars, report.findings)
     appended = at.bars.append(accepted, pd.Timestamp(now), source, assumed=history)
     return Delivery(

@@ -1,4 +1,4 @@
-"""The validation gate: Great Expectations over the rules of `core.rules`, and its report page."""
+"""The validation gate: Great Expectations over the rules of `core.quality`, and its report page."""
 
 from __future__ import annotations
 
@@ -10,25 +10,35 @@ from typing import Any
 
 import great_expectations as gx
 import great_expectations.expectations as expectations
+import numpy as np
 import pandas as pd
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
 from evergreen.adapters.bars.writing import writable
-from evergreen.core.quality import Finding, Screening, screen
-from evergreen.core.rules import RULES
+from evergreen.core.quality import RULES, Finding, Rule, Screening, blocks, screen
 from evergreen.errors import Broken
 
 PAGE = "validation.html"
 _ON_A_PAGE = {"result_format": "SUMMARY", "partial_unexpected_count": 20}
 _SEVERITY = {"block": "critical", "quarantine": "warning", "warn": "info"}
+ALL_RULES = Rule(
+    name="any_rule",
+    severity="block",
+    refuses="delivery",
+    per="bar",
+    columns=("close",),
+    promise="no rule is broken",
+    fault="breaks a rule",
+    why="stands for all rules where none is broken",
+)
 _LOGO = re.compile(r"https://great-expectations-web-assets[^\"')\s]*")  # would tell its owner who reads the page
 
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """The gate's answer. `success`: nothing is refused; `blocked`: the whole delivery is; `page`: what a
+    """The gate's answer. `success`: nothing is refused; `blocked`: nothing of it may enter; `page`: what a
     person reads, if one was asked for."""
 
     findings: list[Finding]
@@ -44,39 +54,43 @@ def validate(
     *,
     as_of: pd.Timestamp | None = None,
     history: pd.DataFrame | None = None,
+    universe: frozenset[str] | None = None,
     clean_page: bool = True,
 ) -> ValidationReport:
     """Run the suite on the delivery `bars`; arguments as in `core.quality.check`.
 
     Each rule is one expectation, of a column that says for each bar how it breaks the rule, or nothing. With
     `report_dir` the suite's page is written there as `validation.html`; without `clean_page` only if something
-    was found.
+    was found. Where neither page nor finding is to be told, one expectation stands for all: Great Expectations
+    takes 4 ms for each.
 
     Raises:
         Broken: Great Expectations itself failed on a rule.
     """
-    screening = screen(bars, sessions, as_of=as_of, history=history)
+    screening = screen(bars, sessions, as_of=as_of, history=history, universe=universe)
     findings = screening.findings()
     folder = report_dir if clean_page or findings else None
+    rules = RULES if folder is not None or findings else (ALL_RULES,)
     detail = _ON_A_PAGE if folder is not None else "BOOLEAN_ONLY"
-    outcome = _gate().run(batch_parameters={"dataframe": _judged(screening)}, result_format=detail)
+    judged = _judged(screening, rules)
+    outcome = _gate(rules).run(batch_parameters={"dataframe": judged}, result_format=detail)
     severities = {_severity(result) for result in outcome.results if not result.success}
     return ValidationReport(
         findings=findings,
         success=severities <= {"warn"},
-        blocked="block" in severities,
+        blocked=blocks(screening.bars, findings),
         page=_write_page(outcome, folder) if folder is not None else None,
     )
 
 
-@lru_cache(maxsize=1)
-def _gate() -> Any:
-    """The suite and what it needs, built once a process."""
+@lru_cache(maxsize=2)
+def _gate(rules: tuple[Rule, ...]) -> Any:
+    """The suite of `rules` and what it needs, built once a process."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("bars").add_dataframe_asset("delivery")
     suite = context.suites.add(gx.ExpectationSuite("market"))
-    for rule in RULES:
+    for rule in rules:
         suite.add_expectation(
             expectations.ExpectColumnValuesToBeNull(
                 column=rule.name,
@@ -89,8 +103,12 @@ def _gate() -> Any:
     return context.validation_definitions.add(gx.ValidationDefinition(name="delivery", data=batch, suite=suite))
 
 
-def _judged(screening: Screening) -> pd.DataFrame:
-    return pd.DataFrame({rule.name: screening.messages(rule) for rule in RULES})
+def _judged(screening: Screening, rules: tuple[Rule, ...]) -> pd.DataFrame:
+    columns = {rule.name: screening.messages(rule) for rule in rules if rule is not ALL_RULES}
+    if ALL_RULES in rules:
+        broken = np.logical_or.reduce([screening.marked(rule) for rule in RULES])
+        columns[ALL_RULES.name] = pd.Categorical(pd.Series(ALL_RULES.fault, range(len(broken))).where(broken))
+    return pd.DataFrame(columns)
 
 
 def _severity(result: Any) -> str:

@@ -1,0 +1,138 @@
+"""Validation against injected defects: recall and false alarms of each class, beside single-bar limits.
+
+    python benchmarks/faults.py [--bars FILE.parquet] [--count 200]
+
+Without --bars, a simulated market of 300 tickers over 5 years. Each class is injected alone, at random places of bars
+that validation finds nothing in. A fault is found when one of the rules that name it marks one of its bars; a false
+alarm is any finding that refuses something, on bars that no fault touched. The rival is what a table of limits per
+value can do (what most suites of expectations hold): numbers present and positive, high highest, low lowest, keys
+unique, the close within 50 % of the one before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evergreen.adapters.bars.files import read_any
+from evergreen.core.calendar import sessions
+from evergreen.core.market import FAULTS, Spoiled, simulate, spoil
+from evergreen.core.quality import RULES, Screening, screen, split
+
+DAY = {"faulty_session", "vendor_fault"}
+NAMED = {
+    "missing_value": {"not_finite"},
+    "infinite_value": {"not_finite"},
+    "not_positive": {"not_positive"},
+    "negative_volume": {"negative_volume"},
+    "zero_volume": {"zero_volume"},
+    "high_below_low": {"high_not_highest", "low_not_lowest"},
+    "halved_close": {"low_not_lowest", "spike"},
+    "lost_digit": {"spike", "lost_digit"},
+    "wrong_wick": {"wick"},
+    "spike": {"spike"},
+    "wrong_company": {"wrong_company", "spike"},
+    "repeated_previous": {"stale_bar"},
+    "flat_line": {"flat_line"},
+    "halted": {"halted"},
+    "unadjusted_split": {"unadjusted_split"},
+    "half_adjusted_split": {"unadjusted_split"},
+    "day_fields_missing": DAY,
+    "day_volume_zero": DAY,
+    "day_repeats_previous": DAY,
+    "duplicate": {"repeated_bar"},
+    "conflicting_duplicate": {"conflicting_bars"},
+    "weekend_bar": {"not_a_session"},
+    "future_bar": {"future_session"},
+    "shifted_dates": {"shifted_dates"},
+    "missing_sessions": {"missing_sessions"},
+    "recycled_symbol": {"recycled_symbol"},
+    "same_series": {"same_series"},
+    "day_mostly_absent": {"low_coverage"},
+    "day_partly_absent": {"thin_coverage"},
+}
+KEYS = ["ticker", "session"]
+
+
+def keys(bars: pd.DataFrame) -> pd.MultiIndex:
+    """Ticker and session of each bar."""
+    return pd.MultiIndex.from_frame(bars[KEYS])
+
+
+def recall(truth: pd.DataFrame, marked: pd.MultiIndex) -> tuple[int, int]:
+    """Events found, and all."""
+    found = pd.Series(keys(truth).isin(marked)).groupby(truth["event"].to_numpy()).any()
+    return int(found.sum()), len(found)
+
+
+def marked_by(screening: Screening, names: Iterable[str]) -> pd.MultiIndex:
+    """The bars that any of the rules marks."""
+    rules = [rule for rule in RULES if rule.name in set(names)]
+    return keys(screening.bars[np.logical_or.reduce([screening.marked(rule) for rule in rules])])
+
+
+def limits(bars: pd.DataFrame) -> pd.MultiIndex:
+    """The bars that break a limit of the rival."""
+    prices = bars[["open", "high", "low", "close"]]
+    change = (bars["close"] / bars["close"].shift()).where(bars["ticker"] == bars["ticker"].shift(), 1.0)
+    wrong = ~np.isfinite(bars[["open", "high", "low", "close", "volume", "factor"]]).all(axis=1)
+    wrong |= (prices <= 0).any(axis=1) | (bars["volume"] < 0) | (bars["factor"] <= 0)
+    wrong |= (prices.max(axis=1) > bars["high"] * (1 + 1e-9)) | (prices.min(axis=1) < bars["low"] * (1 - 1e-9))
+    wrong |= bars.duplicated(KEYS, keep=False) | ~change.between(0.5, 1.5)
+    return keys(bars[wrong])
+
+
+def untouched(spoiled: Spoiled, screening: Screening) -> int:
+    """Findings that refuse something, on tickers and sessions without a fault."""
+    grave = [rule.name for rule in RULES if rule.severity != "warn"]
+    about = screening.bars.loc[np.isin(keys(screening.bars), marked_by(screening, grave))]
+    truth = spoiled.truth
+    apart = ~about["ticker"].isin(truth["ticker"]) & ~about["session"].isin(truth["session"])
+    return int(apart.sum()) if len(truth) else len(about)
+
+
+def clean_panel(path: Path | None) -> pd.DataFrame:
+    """Bars in which no rule finds anything: those of a file less the tickers with findings, or simulated ones."""
+    bars = simulate(300, 5 * 252, seed=11) if path is None else read_any(path)
+    days = sessions("XNYS", bars["session"].min(), bars["session"].max())
+    screening = screen(bars, days)
+    found = screening.findings()
+    grave = [finding for finding in found if finding.severity != "warn"]
+    print(f"as they are    {len(bars):,} bars, {len(grave)} findings that refuse, {len(found) - len(grave)} warnings")
+    _, refused = split(bars, found)
+    hurt = refused["ticker"].unique()
+    bars = bars[~bars["ticker"].isin(hurt)].reset_index(drop=True)
+    print(f"injected into  {len(bars):,} bars of {bars['ticker'].nunique()} tickers, {len(hurt)} left out")
+    return bars
+
+
+def main() -> None:
+    """Print the table."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--bars", type=Path)
+    options.add_argument("--count", type=int, default=200)
+    given = options.parse_args()
+    bars = clean_panel(given.bars)
+    days = sessions("XNYS", bars["session"].min(), bars["session"].max())
+    print(f"\n{'class':<24}{'injected':>9}{'found':>7}{'recall':>8}{'limits':>8}{'false alarms':>14}{'seconds':>9}")
+    for number, kind in enumerate(FAULTS):
+        spoiled = spoil(bars, kind, seed=100 + number, count=given.count)
+        begun = time.perf_counter()
+        screening = screen(spoiled.bars, days)
+        seconds = time.perf_counter() - begun
+        found, injected = recall(spoiled.truth, marked_by(screening, NAMED[kind]))
+        rival, _ = recall(spoiled.truth, limits(screening.bars))
+        alarms = untouched(spoiled, screening)
+        print(
+            f"{kind:<24}{injected:>9}{found:>7}{found / max(injected, 1):>8.1%}{rival / max(injected, 1):>8.1%}"
+            f"{alarms:>14}{seconds:>9.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

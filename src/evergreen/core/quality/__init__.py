@@ -1,0 +1,6 @@
+"""Which bars cannot be believed, and what is refused for it."""
+
+from evergreen.core.quality.policy import RULES, Rule, Severity
+from evergreen.core.quality.screening import Finding, Screening, blocks, check, screen, split
+
+__all__ = ["RULES", "Finding", "Rule", "Screening", "Severity", "blocks", "check", "screen", "split"]

@@ -1,0 +1,76 @@
+"""The bars of each ticker in one line, as arrays: what rules about series walk along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+USUAL_BARS = 20
+FEWEST_BARS = 5
+USUAL_MOVE = 0.02  # where a ticker has too few bars to tell its own
+LEAST_MOVE = 0.002
+
+
+@dataclass(frozen=True)
+class Line:
+    """Bars by ticker and session, one each, prices and shares adjusted; every array has one value a bar.
+
+    `ticker` numbers the tickers, `at` the sessions of the exchange, `row` is the bar's place in the delivery, -1
+    for a bar that was known before.
+    """
+
+    ticker: Ints
+    at: Ints
+    row: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def keep(self, kept: Mask) -> Line:
+        """The line without the bars that are not `kept`."""
+        return Line(**{name: values[kept] for name, values in vars(self).items()})
+
+    def follows(self, bars: int = 1) -> Mask:
+        """Whether the ticker has as many as `bars` bars before."""
+        same = np.zeros(len(self), dtype=bool)
+        same[bars:] = self.ticker[bars:] == self.ticker[:-bars] if len(self) > bars else same[bars:]
+        return same
+
+    def before(self, values: Floats, bars: int = 1) -> Floats:
+        """`values` as they were `bars` bars ago, NaN where the ticker had none."""
+        return np.where(self.follows(bars), np.roll(values, bars), np.nan)
+
+    def after(self, values: Floats, bars: int = 1) -> Floats:
+        """`values` as they are `bars` bars later, NaN where the ticker has none."""
+        return np.where(np.roll(self.follows(bars), -bars), np.roll(values, -bars), np.nan)
+
+    def usual_move(self) -> Floats:
+        """Robust deviation of the ticker's log moves of the close: 1.4826 times the median of their sizes."""
+        moves = pd.Series(np.abs(np.log(self.close / self.before(self.close))))
+        groups = moves.groupby(self.ticker)
+        typical = 1.4826 * groups.median()
+        typical = typical.where(groups.count() >= FEWEST_BARS, USUAL_MOVE).clip(lower=LEAST_MOVE)
+        return np.asarray(typical.reindex(self.ticker), dtype=np.float64)
+
+    def times_usual(self, values: Floats, rows: Ints) -> Floats:
+        """`values` at `rows` over their median of up to 20 bars before; 1 where fewer than 5 are known."""
+        window = rows[:, None] - np.arange(1, USUAL_BARS + 1)
+        inside = np.maximum(window, 0)
+        own = (window >= 0) & (self.ticker[inside] == self.ticker[rows][:, None])
+        known = own.sum(axis=1) >= FEWEST_BARS
+        ratio = np.ones(len(rows))
+        earlier = np.where(own, values[inside], np.nan)[known]
+        ratio[known] = values[rows[known]] / np.nanmedian(earlier, axis=1)
+        return ratio

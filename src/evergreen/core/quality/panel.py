@@ -1,0 +1,121 @@
+"""A delivery beside what it is judged against; what several rules look at is worked out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from evergreen.core.bars import NUMBERS, canonical_order
+from evergreen.core.quality.line import Floats, Ints, Line, Mask
+
+ROUNDING = 1e-9  # relative: what float arithmetic on adjusted prices may do to the order of a bar
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A conformed delivery, the sessions of the exchange over it, and the bars known before (conformed).
+
+    `as_of` is the last session that can have bars; `universe` the tickers that were asked for, None when unknown.
+    """
+
+    bars: pd.DataFrame
+    sessions: pd.DatetimeIndex
+    as_of: pd.Timestamp
+    past: pd.DataFrame
+    universe: frozenset[str] | None = None
+
+    @cached_property
+    def numbers(self) -> dict[str, Floats]:
+        """The numeric columns of the delivery."""
+        return {name: self.bars[name].to_numpy() for name in NUMBERS}
+
+    @cached_property
+    def days(self) -> pd.DatetimeIndex:
+        """Every session there is something to compare on: the exchange's, and those of earlier bars."""
+        if self.past.empty:
+            return self.sessions
+        return self.sessions.union(pd.DatetimeIndex(self.past["session"].unique()))
+
+    @cached_property
+    def at(self) -> Ints:
+        """For each bar its session's number among `days`, -1 when it lies on none or after `as_of`."""
+        at = self.days.get_indexer(pd.DatetimeIndex(self.bars["session"]))
+        return np.where((self.bars["session"] <= self.as_of).to_numpy(), at, -1)
+
+    @cached_property
+    def copied(self) -> Mask:
+        """Bars of the same ticker and session as the bar above."""
+        return _as_above(self.bars["ticker"]) & _as_above(self.bars["session"])
+
+    @cached_property
+    def malformed(self) -> Mask:
+        """Bars that are wrong in themselves: not finite, not positive, or out of order."""
+        value = self.numbers
+        low, high = value["low"], value["high"]
+        inner = np.stack([value["open"], value["close"]])
+        top, bottom = np.maximum(inner.max(axis=0), low), np.minimum(inner.min(axis=0), high)
+        ordered = (high >= top - ROUNDING * np.abs(high)) & (low <= bottom + ROUNDING * np.abs(low))
+        sound = ordered & (bottom > 0) & (low > 0) & (value["factor"] > 0) & (value["volume"] >= 0)
+        finite = np.isfinite(np.sum(list(value.values()), axis=0))
+        return np.asarray(~(sound & finite))
+
+    @cached_property
+    def whole(self) -> Line:
+        """The bars that lie on a session, one a ticker and session, malformed ones too; what is delivered again
+        counts instead of the bar known earlier."""
+        placed = ~self.copied & (self.at >= 0)
+        delivered, rows = (self.bars, np.arange(len(self.bars))) if placed.all() else _where(self.bars, placed)
+        if self.past.empty:
+            return _line(delivered, rows, self.at[placed])
+        past = self._known_before(delivered)
+        both = pd.concat([past, delivered], ignore_index=True)
+        rows = np.concatenate([np.full(len(past), -1), rows])
+        order = canonical_order(both)
+        at = self.days.get_indexer(pd.DatetimeIndex(both["session"]))
+        return _line(both.take(order), rows[order], at[order])
+
+    @cached_property
+    def line(self) -> Line:
+        """The bars of `whole` that are well-formed: those one may compare."""
+        whole = self.whole
+        sound = np.ones(len(whole), dtype=bool)
+        delivered = whole.row >= 0
+        sound[delivered] = ~self.malformed[whole.row[delivered]]
+        return whole if sound.all() else whole.keep(sound)
+
+    def mask(self, line: Line, marked: Mask) -> Mask:
+        """A mask over the delivery of the bars `marked` in `line`."""
+        rows = line.row[marked]
+        mask = np.zeros(len(self.bars), dtype=bool)
+        mask[rows[rows >= 0]] = True
+        return mask
+
+    def _known_before(self, delivered: pd.DataFrame) -> pd.DataFrame:
+        keys = ["ticker", "session"]
+        past: pd.DataFrame = self.past[self.past["ticker"].isin(delivered["ticker"].unique())]
+        past = past[past["session"] <= delivered["session"].max()]
+        if not (past["session"] >= delivered["session"].min()).any():
+            return past
+        again = pd.MultiIndex.from_frame(past[keys]).isin(pd.MultiIndex.from_frame(delivered[keys]))
+        return past[~again]
+
+
+def _where(bars: pd.DataFrame, mask: Mask) -> tuple[pd.DataFrame, Ints]:
+    return bars[mask], np.flatnonzero(mask)
+
+
+def _line(bars: pd.DataFrame, rows: Ints, at: Ints) -> Line:
+    factor = bars["factor"].to_numpy()
+    prices = {name: bars[name].to_numpy() * factor for name in ("open", "high", "low", "close")}
+    codes = pd.factorize(bars["ticker"])[0]
+    return Line(ticker=codes, at=at, row=rows, **prices, volume=bars["volume"].to_numpy() / factor)
+
+
+def _as_above(values: pd.Series) -> Mask:
+    column = values.to_numpy()
+    same = np.zeros(len(column), dtype=bool)
+    same[1:] = column[1:] == column[:-1]
+    return same

@@ -1,0 +1,263 @@
+"""What each finding costs, and why: the whole policy of validation in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from evergreen.core.bars import NUMBERS, PRICES
+
+Severity = Literal["block", "quarantine", "warn"]
+Scope = Literal["delivery", "session", "ticker", "bar", "nothing"]
+Cost = tuple[Severity, Scope]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A promise that bars keep, and what breaking it costs.
+
+    `refuses` is what goes when it is broken: the `delivery`, all of the `session`, all the delivery's bars of the
+    `ticker`, the `bar`, or `nothing`. `per` is what one finding is about. `fault` says what is wrong, `why` why
+    it costs that.
+    """
+
+    name: str
+    severity: Severity
+    refuses: Scope
+    per: Literal["bar", "ticker", "session"]
+    columns: tuple[str, ...]
+    promise: str
+    fault: str
+    why: str
+
+
+def _rule(
+    name: str,
+    cost: Cost,
+    columns: str | tuple[str, ...],
+    promise: str,
+    fault: str,
+    why: str,
+    per: Literal["bar", "ticker", "session"] = "bar",
+) -> Rule:
+    return Rule(name, *cost, per, (columns,) if isinstance(columns, str) else columns, promise, fault, why)
+
+
+_DELIVERY: Cost = ("block", "delivery")
+_SESSION: Cost = ("block", "session")
+_TICKER: Cost = ("quarantine", "ticker")
+_BAR: Cost = ("quarantine", "bar")
+_WARN: Cost = ("warn", "nothing")
+_ONE_WRONG = "the bar is wrong in itself, its neighbours are not"
+_SCALE = "on one side of it every price is on another scale, and the data do not say which side"
+
+RULES = (
+    _rule(
+        "shifted_dates",
+        _DELIVERY,
+        "session",
+        "bars are stamped with the day they traded",
+        "lies on a day without trading, while the session beside it has no bar",
+        "dates moved by a day give a model tomorrow's prices",
+        per="ticker",
+    ),
+    _rule(
+        "faulty_session",
+        _SESSION,
+        "close",
+        "fewer than half of a session's bars are faulty",
+        "bars of this session are faulty, at least half of it",
+        "what half of a file gets wrong, the other half cannot be trusted with",
+        per="session",
+    ),
+    _rule(
+        "low_coverage",
+        _SESSION,
+        "session",
+        "at least half of the expected tickers have a bar",
+        "bars are less than half of what this session should have",
+        "a cross-section of what happened to arrive is not the market",
+        per="session",
+    ),
+    _rule("ticker_missing", _BAR, "ticker", "every bar has a ticker", "has no ticker", "nobody knows whose bar it is"),
+    _rule("session_missing", _BAR, "session", "every bar has a date", "has no date", "nobody knows when it traded"),
+    _rule(
+        "future_session",
+        _BAR,
+        "session",
+        "no bar is younger than the last closed session",
+        "lies after the last closed session",
+        "vendors ship the running session's bar before it is final",
+    ),
+    _rule(
+        "not_a_session",
+        _BAR,
+        "session",
+        "the exchange traded on every bar's date",
+        "the exchange did not trade that day",
+        "a filled-in holiday repeats prices nobody paid",
+    ),
+    _rule("not_finite", _BAR, NUMBERS, "every value is a number", "is not a number", _ONE_WRONG),
+    _rule("not_positive", _BAR, (*PRICES, "factor"), "prices are above zero", "is not above zero", _ONE_WRONG),
+    _rule("negative_volume", _BAR, "volume", "volume is not below zero", "is below zero", _ONE_WRONG),
+    _rule(
+        "high_not_highest",
+        _BAR,
+        "high",
+        "high is the highest price of its bar",
+        "is below another price of its bar",
+        _ONE_WRONG,
+    ),
+    _rule(
+        "low_not_lowest",
+        _BAR,
+        "low",
+        "low is the lowest price of its bar",
+        "is above another price of its bar",
+        _ONE_WRONG,
+    ),
+    _rule(
+        "conflicting_bars",
+        _BAR,
+        "close",
+        "bars of one ticker and session agree",
+        "is of one of several bars that disagree",
+        "one of them is right, and nothing says which",
+    ),
+    _rule(
+        "spike",
+        _BAR,
+        "close",
+        "prices do not leave and return without touching what lies between",
+        "stands clear of the bars on both sides, which meet again",
+        "a lost digit, another currency or another company's bar; the series goes on without it",
+    ),
+    _rule(
+        "lost_digit",
+        _BAR,
+        "close",
+        "the newest prices are on the scale of the ones before",
+        "is a power of ten away from the bars before, with shares as usual",
+        "a digit too few or too many in the newest bars; the next ones are on the old scale",
+    ),
+    _rule(
+        "wick",
+        _BAR,
+        "close",
+        "high and low lie where the bars around have been",
+        "is of a bar whose high or low was never near",
+        "a wrong digit or a trade that was cancelled: ranges are features, and one such bar rules sixty",
+    ),
+    _rule(
+        "wrong_company",
+        _BAR,
+        "close",
+        "no two tickers have the same bar",
+        "is of a bar that another ticker has too, and that is out of place here",
+        "the vendor swapped companies for some sessions; the series goes on without them",
+    ),
+    _rule(
+        "stale_bar",
+        _BAR,
+        "close",
+        "no session repeats the prices of the one before",
+        "is of the bar before, repeated",
+        "a zero return that never was",
+    ),
+    _rule(
+        "flat_line",
+        _BAR,
+        "close",
+        "prices move when shares trade",
+        "is one of five or more at one single price, though shares traded",
+        "filled in by the vendor: zero returns that never were",
+    ),
+    _rule(
+        "unadjusted_split",
+        _TICKER,
+        "close",
+        "price and factor tell every split alike",
+        "moves like a split, which the factor does not tell",
+        _SCALE,
+    ),
+    _rule(
+        "unexplained_jump",
+        _TICKER,
+        "close",
+        "a third of the price does not go overnight without a crowd",
+        "jumps from the close before, and money traded as usual",
+        "a spin-off or special dividend that the factor does not tell, or another company from here on",
+    ),
+    _rule(
+        "recycled_symbol",
+        _TICKER,
+        "close",
+        "a symbol names one company",
+        "follows a quarter without bars, on another level",
+        "symbols are given to new companies; two histories under one name are none",
+    ),
+    _rule(
+        "same_series",
+        _TICKER,
+        "close",
+        "no series comes under two names",
+        "has bars that are another ticker's as well",
+        "one of the names is wrong, and as two votes in a cross-section it counts double",
+        per="ticker",
+    ),
+    _rule(
+        "special_session",
+        ("warn", "session"),
+        "session",
+        "the calendar knows every session",
+        "really traded on a day the calendar does not know",
+        "exchanges hold special sessions; features and horizons count the calendar's, so the bar is left out",
+        per="session",
+    ),
+    _rule(
+        "vendor_fault",
+        _WARN,
+        "close",
+        "faults come alone",
+        "bars of this session are faulty",
+        "one cause for many findings: look at the vendor, not at the tickers",
+        per="session",
+    ),
+    _rule(
+        "thin_coverage",
+        _WARN,
+        "session",
+        "nine of ten expected tickers have a bar",
+        "bars are less than nine tenths of what this session should have",
+        "names that are late today come tomorrow",
+        per="session",
+    ),
+    _rule(
+        "missing_sessions",
+        _WARN,
+        "session",
+        "a ticker has a bar on every session",
+        "follows sessions without a bar",
+        "halts are real, and nothing that is there is wrong",
+    ),
+    _rule(
+        "halted",
+        _WARN,
+        "volume",
+        "a ticker trades within five sessions",
+        "is one of five or more without trade",
+        "a halt is real",
+    ),
+    _rule("zero_volume", _WARN, "volume", "something was traded", "says nothing was traded", "a halt is real"),
+    _rule(
+        "repeated_bar",
+        _WARN,
+        "close",
+        "no bar comes twice",
+        "comes twice, alike",
+        "equal copies say nothing new: one is kept",
+    ),
+)
+"""Every rule about bars, gravest first."""
+
+BY_NAME = {rule.name: rule for rule in RULES}

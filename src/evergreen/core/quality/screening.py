@@ -1,0 +1,167 @@
+"""A delivery held against every rule: findings in words, and what is refused for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evergreen.core.bars import NUMBERS, conform, empty_bars
+from evergreen.core.quality.days import day_masks
+from evergreen.core.quality.line import Mask
+from evergreen.core.quality.names import name_masks
+from evergreen.core.quality.panel import Panel
+from evergreen.core.quality.policy import RULES, Rule, Severity
+from evergreen.core.quality.rows import nameless, row_masks
+from evergreen.core.quality.series import series_masks
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule broken by one bar, ticker or session; `session` None when the bar has none, `ticker` empty when it
+    is about many. `value` is the bar's, or how many bars a session's finding is about."""
+
+    rule: str
+    severity: Severity
+    ticker: str
+    session: pd.Timestamp | None
+    column: str
+    value: float | None
+    message: str
+
+    def to_dict(self) -> dict[str, str | float | None]:
+        """As JSON takes it: the session as an ISO date, a value that is no finite number as text."""
+        finite = self.value is None or np.isfinite(self.value)
+        return {
+            "rule": self.rule,
+            "severity": self.severity,
+            "ticker": self.ticker,
+            "session": self.session.date().isoformat() if self.session is not None else None,
+            "column": self.column,
+            "value": self.value if finite else str(self.value),
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True)
+class Screening:
+    """A delivery and, per rule, the mask (bars x the rule's columns) of what breaks it."""
+
+    bars: pd.DataFrame
+    broken: dict[str, Mask]
+
+    def findings(self) -> list[Finding]:
+        """What each rule has to say, gravest rules first, bars in order."""
+        return [self._finding(rule, column, rows) for rule in RULES for column, rows in self._told(rule)]
+
+    def marked(self, rule: Rule) -> Mask:
+        """Which bars break `rule`, in any column."""
+        return np.asarray(self.broken[rule.name].any(axis=1))
+
+    def messages(self, rule: Rule) -> pd.Categorical:
+        """One value a bar: what is wrong with it, or missing when `rule` holds."""
+        wrong: dict[int, str] = {}
+        for column, rows in self._told(rule):
+            message = self._finding(rule, column, rows).message
+            wrong |= {row: f"{wrong[row]}; {message}" if row in wrong else message for row in rows}
+        texts = pd.Index(sorted(set(wrong.values())), dtype=object)
+        codes = np.full(len(self.bars), -1, dtype=np.int8 if len(texts) < 128 else np.int32)
+        codes[list(wrong)] = texts.get_indexer(pd.Index(list(wrong.values()), dtype=object))
+        return pd.Categorical.from_codes(codes, categories=texts)  # type: ignore[arg-type]  # stubs want a list
+
+    def _told(self, rule: Rule) -> list[tuple[str, list[int]]]:
+        """The columns and bars of each finding of `rule`."""
+        rows, columns = np.nonzero(self.broken[rule.name])
+        if rule.per == "bar":
+            return [(rule.columns[column], [row]) for row, column in zip(rows.tolist(), columns, strict=True)]
+        about = self.bars[rule.per].iloc[rows]
+        groups = pd.Series(rows).groupby(about.to_numpy(), sort=True)
+        return [(rule.columns[0], group.tolist()) for _, group in groups]
+
+    def _finding(self, rule: Rule, column: str, rows: list[int]) -> Finding:
+        bar = self.bars.iloc[rows[0]]
+        session = None if pd.isna(bar["session"]) else bar["session"]
+        if rule.per == "session":
+            message = f"{session:%Y-%m-%d}: {len(rows)} {rule.fault}"
+            return Finding(rule.name, rule.severity, "", session, column, float(len(rows)), message)
+        ticker = bar["ticker"] if isinstance(bar["ticker"], str) else ""
+        value = float(bar[column]) if column in NUMBERS else None
+        place = f"{ticker or 'a bar'} {session:%Y-%m-%d}" if session is not None else (ticker or "a bar")
+        subject = f"{column} {value:g} " if value is not None else ""
+        times = f" ({len(rows)} bars)" if len(rows) > 1 else ""
+        message = f"{place}: {subject}{rule.fault}{times}"
+        return Finding(rule.name, rule.severity, ticker, session, column, value, message)
+
+
+def check(
+    bars: pd.DataFrame,
+    sessions: pd.DatetimeIndex,
+    *,
+    as_of: pd.Timestamp | None = None,
+    history: pd.DataFrame | None = None,
+    universe: frozenset[str] | None = None,
+) -> list[Finding]:
+    """Every rule of `RULES` that the delivery `bars` breaks; empty when it can be believed.
+
+    `sessions` are the exchange's, over the whole delivery; a bar after `as_of` (by default the last of
+    `sessions`) is from the future. `history` holds bars known before, so that the first bars of each ticker
+    can be compared with the ones preceding them; without it they are not judged for jumps. `universe` names the
+    tickers that were asked for: without it a ticker that is wholly absent is not missed.
+    """
+    return screen(bars, sessions, as_of=as_of, history=history, universe=universe).findings()
+
+
+def screen(
+    bars: pd.DataFrame,
+    sessions: pd.DatetimeIndex,
+    *,
+    as_of: pd.Timestamp | None = None,
+    history: pd.DataFrame | None = None,
+    universe: frozenset[str] | None = None,
+) -> Screening:
+    """As `check`, keeping the masks: what a gate or a report needs."""
+    days = pd.DatetimeIndex(sessions).as_unit("us")
+    last = as_of if as_of is not None else (days[-1] if len(days) else pd.Timestamp.min)
+    past = empty_bars() if history is None else conform(history)
+    panel = Panel(conform(bars), days, last, past, universe)
+    with np.errstate(all="ignore"):
+        masks = row_masks(panel) | series_masks(panel) | name_masks(panel)
+        masks |= day_masks(panel, masks)
+    columns = {rule.name: len(rule.columns) for rule in RULES}
+    return Screening(panel.bars, {name: mask.reshape(len(panel.bars), columns[name]) for name, mask in masks.items()})
+
+
+def split(bars: pd.DataFrame, findings: list[Finding]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`bars` as (accepted, refused), conformed: each finding takes what its rule `refuses`, and no more.
+
+    Equal copies of an accepted bar are dropped.
+    """
+    delivery = conform(bars)
+    refused = _refused(delivery, findings)
+    accepted = delivery[~refused].drop_duplicates(["ticker", "session"])
+    return accepted.reset_index(drop=True), delivery[refused].reset_index(drop=True)
+
+
+def blocks(bars: pd.DataFrame, findings: list[Finding]) -> bool:
+    """Whether `findings` leave nothing of the delivery `bars`: all of it is refused, or every session it has."""
+    scopes = {rule.name: rule.refuses for rule in RULES if rule.severity == "block"}
+    if any(scopes.get(finding.rule) == "delivery" for finding in findings):
+        return True
+    refused = {finding.session for finding in findings if scopes.get(finding.rule) == "session"}
+    return bool(refused) and set(bars["session"].unique()) <= refused
+
+
+def _refused(delivery: pd.DataFrame, findings: list[Finding]) -> Mask:
+    scopes = {rule.name: rule.refuses for rule in RULES}
+    of = {scope: [f for f in findings if scopes.get(f.rule) == scope] for scope in set(scopes.values())}
+    if of["delivery"]:
+        return np.ones(len(delivery), dtype=bool)
+    names = delivery["ticker"].where(~nameless(delivery["ticker"]), "")
+    refused = names.isin({finding.ticker for finding in of["ticker"]}).to_numpy(bool)
+    refused |= delivery["session"].isin([finding.session for finding in of["session"]]).to_numpy()
+    bad = {(finding.ticker, finding.session or pd.NaT) for finding in of["bar"]}
+    near = np.flatnonzero(names.isin({ticker for ticker, _ in bad}))
+    keys = zip(names.iloc[near], delivery["session"].iloc[near], strict=True)
+    refused[near] |= np.fromiter((key in bad for key in keys), bool, len(near))
+    return refused
