@@ -20,14 +20,17 @@ def validate(
     paths: Annotated[list[Path], typer.Argument(help="CSV or Parquet files or folders of bars.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
 ) -> None:
-    """Look for what must not enter the bar store. Exit 0 clean, 1 findings that block, 2 unreadable."""
+    """Look for what must not enter the bar store. Exit 0 clean, 1 findings that refuse something, 2 unreadable."""
     from evergreen.inspection import inspect_paths
 
-    findings = [finding.to_dict() for finding in inspect_paths(paths, load_settings().calendar, datetime.now(UTC))]
+    inspection = inspect_paths(paths, load_settings().calendar, datetime.now(UTC))
+    findings = [finding.to_dict() for finding in inspection.findings]
     if as_json:
-        print(json.dumps({"findings": findings}, indent=2, default=str))
-    else:
+        print(json.dumps({"findings": findings}, indent=2))
+    elif findings or not inspection.unreadable:
         _print_findings(findings)
+    if inspection.unreadable:
+        raise inspection.unreadable[0]
     raise typer.Exit(1 if any(finding["severity"] != "warn" for finding in findings) else 0)
 
 

@@ -27,8 +27,9 @@ def test_validate__passes_clean_bars_and_an_empty_delivery() -> None:
     ("delivery", "days", "success", "blocked"),
     [
         (HURT, DAYS, False, False),  # quarantine
-        (CLEAN, DAYS[:-1], False, True),  # a bar from the future
-        (CLEAN.assign(volume=0.0), DAYS, True, False),  # a warning refuses nothing
+        (CLEAN, DAYS[:-1], False, False),  # bars from the future cost themselves
+        (CLEAN.assign(volume=0.0), DAYS, False, True),  # no session to believe
+        (CLEAN.assign(volume=CLEAN["volume"].where(CLEAN.index != 9, 0.0)), DAYS, True, False),  # a warning
     ],
 )
 def test_validate__answers_as_the_rules_do(
@@ -59,6 +60,6 @@ def test_validate__writes_a_page_that_names_every_rule_and_what_broke_it(tmp_pat
 
 def test_validate__lets_nothing_in_when_the_tool_itself_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     judged = gx._judged
-    monkeypatch.setattr(gx, "_judged", lambda screening: judged(screening).drop(columns="not_finite"))
+    monkeypatch.setattr(gx, "_judged", lambda *given: judged(*given).drop(columns="not_finite"))
     with pytest.raises(Broken, match="could not judge not_finite"):
-        gx.validate(CLEAN, DAYS)
+        gx.validate(HURT, DAYS)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from evergreen.core import calendar
 from evergreen.core.bars import NUMBERS, PRICES, conform
 from evergreen.core.market import simulate
-from evergreen.core.quality import RULES, Finding, check, screen, split
+from evergreen.core.quality import RULES, Finding, blocks, check, screen, split
 
 DAYS = calendar.sessions("XNYS", pd.Timestamp("2008-01-02"), pd.Timestamp("2008-03-31"))
 CLEAN = simulate(4, DAYS, seed=1)
@@ -56,13 +56,12 @@ def test_check__names_ticker_session_column_and_value(rule: str, values: dict[st
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-def test_check__blocks_a_future_bar_a_day_without_trading_and_a_nameless_bar() -> None:
+def test_check__names_a_future_bar_and_bars_without_name_or_date() -> None:
     assert rules(check(CLEAN, DAYS[:-1])) == {"future_session"}
     assert rules(check(CLEAN, DAYS, as_of=DAYS[-2])) == {"future_session"}
-    assert rules(check(CLEAN, DAYS.delete(5))) == {"not_a_session"}
-    assert rules(check(CLEAN.assign(ticker=CLEAN["ticker"].replace("S1", " ")), DAYS)) == {"ticker_missing"}
+    assert "ticker_missing" in rules(check(CLEAN.assign(ticker=CLEAN["ticker"].replace("S1", " ")), DAYS))
     nameless = CLEAN.assign(session=CLEAN["session"].where(CLEAN.index != 3))
-    assert rules(check(nameless, DAYS)) == {"session_missing"}
+    assert rules(check(nameless, DAYS)) == {"session_missing", "missing_sessions", "thin_coverage"}
 
 
 def test_check__tells_equal_copies_from_conflicting_ones() -> None:
@@ -93,7 +92,7 @@ def test_check__tells_real_splits_with_and_without_their_factor(ticker: str, ses
     only = bars.assign(factor=1.0)
     alone = check(only[only["session"] == day], days, history=only[only["session"] < day])
     assert alone == found
-    factor_only = bars.assign(close=lambda x: x["close"] * x["factor"], open=lambda x: x["open"] * x["factor"])
+    factor_only = bars.assign(**{name: bars[name] * bars["factor"] for name in PRICES})
     assert ("unadjusted_split", day) in {(f.rule, f.session) for f in check(factor_only, days)}
 
 
@@ -140,21 +139,42 @@ def test_screen__equals_a_slow_reading_of_the_row_rules(seed: int) -> None:
     screening = screen(bars, days)
     names = {rule.name: rule.columns for rule in RULES}
     slow = slow_rules(screening.bars, days)
+    off_calendar = dict.fromkeys(("shifted_dates", "special_session"), "not_a_session")
     fast = {
-        (name, int(row), names[name][column])
+        (off_calendar.get(name, name), int(row), names[name][column])
         for name in {"not_finite", "not_positive", "negative_volume", "zero_volume", "high_not_highest"}
-        | {"low_not_lowest", "future_session", "not_a_session"}
+        | {"low_not_lowest", "future_session", "not_a_session", *off_calendar}
         for row, column in zip(*np.nonzero(screening.broken[name]), strict=True)
     }
     assert fast == slow
 
 
-def test_split__quarantines_the_ticker_blocks_the_delivery_and_drops_copies() -> None:
-    bad = spoiled("S2", 7, close=np.nan)
-    accepted, refused = split(bad, check(bad, DAYS))
-    assert set(refused["ticker"]) == {"S2"} and len(accepted) + len(refused) == len(bad)
-    accepted, refused = split(CLEAN, check(CLEAN, DAYS[:-1]))
+def test_split__takes_the_bar_the_ticker_the_session_or_all_as_the_policy_says() -> None:
+    bar = spoiled("S2", 7, close=np.nan)
+    accepted, refused = split(bar, check(bar, DAYS))
+    assert [(row.ticker, row.session) for row in refused.itertuples()] == [("S2", DAYS[7])]
+    halved = CLEAN.copy()
+    later = (halved["ticker"] == "S1") & (halved["session"] >= DAYS[20])
+    halved.loc[later, list(PRICES)] /= 2
+    accepted, refused = split(halved, check(halved, DAYS))
+    assert set(refused["ticker"]) == {"S1"} and "S1" not in set(accepted["ticker"])
+    half_gone = CLEAN.assign(open=CLEAN["open"].where((CLEAN["session"] != DAYS[9]) | (CLEAN["ticker"] > "S1")))
+    accepted, refused = split(half_gone, check(half_gone, DAYS))
+    assert set(refused["session"]) == {DAYS[9]} and len(refused) == 4
+    moved = CLEAN.assign(session=CLEAN["session"] - pd.Timedelta(days=1))
+    accepted, refused = split(moved, check(moved, DAYS))
     assert accepted.empty and len(refused) == len(CLEAN)
+
+
+def test_blocks__when_nothing_is_left() -> None:
+    today = CLEAN[CLEAN["session"] == DAYS[-1]].assign(volume=0.0)
+    assert blocks(today, check(today, DAYS[-1:]))
+    one_bad_day = CLEAN.assign(volume=CLEAN["volume"].where(CLEAN["session"] != DAYS[9], 0.0))
+    assert not blocks(one_bad_day, check(one_bad_day, DAYS))
+    assert not blocks(CLEAN, check(CLEAN, DAYS[:-1]))
+
+
+def test_split__drops_equal_copies() -> None:
     doubled = pd.concat([CLEAN, CLEAN])
     accepted, refused = split(doubled, check(doubled, DAYS))
     assert refused.empty

@@ -52,7 +52,7 @@ def read_any(path: Path) -> pd.DataFrame:
         {name: table[column] if name in _TEXT else _numbers(table[column]) for name, column in names.items()}
     )
     if "ticker" not in bars:
-        bars["ticker"] = _ticker(path)
+        bars["ticker"] = ticker_of(path)
     if "factor" not in bars and "adjusted_close" in bars:
         bars["factor"] = bars["adjusted_close"] / bars["close"]
     return conform(bars.assign(session=_days(bars["session"], path), source=path.name))
@@ -143,7 +143,8 @@ def _days(column: pd.Series, path: Path) -> pd.Series:
     return days
 
 
-def _ticker(path: Path) -> str:
+def ticker_of(path: Path) -> str:
+    """The ticker that the name of a file says."""
     suffixes = (*CSV_SUFFIXES, *PARQUET_SUFFIXES)
     longest = max((suffix for suffix in suffixes if path.name.lower().endswith(suffix)), key=len, default="")
     return path.name[: len(path.name) - len(longest)].upper()

@@ -1,0 +1,109 @@
+"""The whole validation of three million bars, beside Great Expectations alone on the row rules.
+
+    python benchmarks/validation.py [--tickers 600] [--years 20]
+
+Each runs in a process of its own, so that its peak memory is its own. The peer gets the same bars and the row rules as
+its users write them: not null, between, pairs of columns, a compound key. Its answers are compared on the same twenty
+broken bars.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evergreen.core.bars import PRICES
+from evergreen.core.market import simulate
+
+Told = dict[str, Any]
+
+
+def broken_market(tickers: int, years: int) -> pd.DataFrame:
+    """A simulated market in which twenty bars have their high below their low."""
+    bars = simulate(tickers, years * 252, seed=5)
+    rows = np.random.default_rng(6).choice(len(bars), 20, replace=False)
+    bars.loc[rows, ["high", "low"]] = bars.loc[rows, ["low", "high"]].to_numpy() * [0.99, 1.01]
+    return bars
+
+
+def ours(bars: pd.DataFrame) -> Told:
+    """Every rule, through the gate."""
+    from evergreen.adapters.gx import validate
+    from evergreen.core.calendar import sessions
+
+    begun = time.perf_counter()
+    report = validate(bars, sessions("XNYS", bars["session"].min(), bars["session"].max()))
+    wrong = {(finding.ticker, finding.session) for finding in report.findings if finding.severity != "warn"}
+    return {"seconds": time.perf_counter() - begun, "bars": len(wrong), "rules": _rules()}
+
+
+def peer(bars: pd.DataFrame) -> Told:
+    """The row rules alone, as expectations on the columns themselves."""
+    import great_expectations as gx
+    import great_expectations.expectations as gxe
+
+    context = gx.get_context(mode="ephemeral")
+    batch = context.data_sources.add_pandas("bars").add_dataframe_asset("all").add_batch_definition_whole_dataframe("b")
+    suite = context.suites.add(gx.ExpectationSuite("rows"))
+    numbers = (*PRICES, "volume", "factor")
+    expected = [gxe.ExpectColumnValuesToNotBeNull(column=name) for name in ("ticker", "session", *numbers)]
+    expected += [gxe.ExpectColumnValuesToBeBetween(column=name, min_value=0, strict_min=True) for name in PRICES]
+    expected += [gxe.ExpectColumnValuesToBeBetween(column="volume", min_value=0)]
+    pairs = [("high", name) for name in ("open", "close", "low")] + [(name, "low") for name in ("open", "close")]
+    expected += [gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A=a, column_B=b, or_equal=True) for a, b in pairs]
+    expected += [gxe.ExpectCompoundColumnsToBeUnique(column_list=["ticker", "session"])]
+    for one in expected:
+        suite.add_expectation(one)
+    definition = context.validation_definitions.add(gx.ValidationDefinition(name="rows", data=batch, suite=suite))
+    begun = time.perf_counter()
+    outcome = definition.run(batch_parameters={"dataframe": bars}, result_format="SUMMARY")
+    counts = [result.result.get("unexpected_count", 0) for result in outcome.results]
+    return {"seconds": time.perf_counter() - begun, "bars": max(counts), "rules": len(expected)}
+
+
+def _rules() -> int:
+    from evergreen.core.quality import RULES
+
+    return len(RULES)
+
+
+def measure(who: str, tickers: int, years: int) -> Told:
+    """Run one of them in a fresh process."""
+    command = [sys.executable, __file__, "--only", who, "--tickers", str(tickers), "--years", str(years)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    told: Told = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def main() -> None:
+    """Print both figures side by side."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--tickers", type=int, default=600)
+    options.add_argument("--years", type=int, default=20)
+    options.add_argument("--only", choices=("ours", "peer"))
+    given = options.parse_args()
+    if given.only:
+        bars = broken_market(given.tickers, given.years)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        told = {"ours": ours, "peer": peer}[given.only](bars)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        print(json.dumps(told | {"before": before, "peak": peak, "size": len(bars)}))
+        return
+    for who, name in (("ours", "evergreen, all rules"), ("peer", "Great Expectations, row rules")):
+        told = measure(who, given.tickers, given.years)
+        print(
+            f"{name:<31} {told['size']:,} bars  {told['rules']:>2} rules  {told['seconds']:6.1f} s  peak "
+            f"{told['peak']:.2f} GB ({told['before']:.2f} GB before)  {told['bars']} bars refused of 20 broken"
+        )
+
+
+if __name__ == "__main__":
+    main()
