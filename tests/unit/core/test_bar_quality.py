@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from evergreen.core import calendar
 from evergreen.core.bars import NUMBERS, PRICES, conform
 from evergreen.core.market import simulate
 from evergreen.core.quality import RULES, Finding, blocks, check, screen, split
+from evergreen.core.quality.policy import policy_table
 
 DAYS = calendar.sessions("XNYS", pd.Timestamp("2008-01-02"), pd.Timestamp("2008-03-31"))
 CLEAN = simulate(4, DAYS, seed=1)
@@ -179,3 +181,8 @@ def test_split__drops_equal_copies() -> None:
     accepted, refused = split(doubled, check(doubled, DAYS))
     assert refused.empty
     pd.testing.assert_frame_equal(accepted, CLEAN)
+
+
+def test_policy__is_documented_as_it_is() -> None:
+    page = Path(__file__).parents[3] / "docs" / "validation.md"
+    assert policy_table() in page.read_text(encoding="utf-8")

@@ -260,4 +260,9 @@ RULES = (
 )
 """Every rule about bars, gravest first."""
 
-BY_NAME = {rule.name: rule for rule in RULES}
+
+def policy_table() -> str:
+    """The policy as a Markdown table, as `docs/validation.md` shows it."""
+    head = "| rule | severity | costs | promise | why |\n|---|---|---|---|---|"
+    lines = [f"| `{rule.name}` | {rule.severity} | {rule.refuses} | {rule.promise} | {rule.why} |" for rule in RULES]
+    return "\n".join([head, *lines])
