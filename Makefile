@@ -50,7 +50,7 @@ deploy: $(ready) ## register the flows on the server that PREFECT_API_URL names
 
 lock: $(ready) ## refresh requirements.lock from pyproject.toml
 	@$(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-		--group dev --group notebook --output-file requirements.lock pyproject.toml
+		--group dev --group notebook --extra yahoo --output-file requirements.lock pyproject.toml
 
 clean: ## forget the environment; .evergreen/ stays
 	@rm -rf .venv

@@ -15,16 +15,23 @@ from tasks.sessions import close_session
 
 
 @flow(log_prints=True)
-def backfill(source: str, tickers: list[str] | None = None, start: str = "2000-01-01", as_of: str | None = None) -> str:
+def backfill(
+    source: str,
+    tickers: list[str] | None = None,
+    start: str = "2000-01-01",
+    as_of: str | None = None,
+    witness: str | None = None,
+) -> str:
     """Load sessions `start` to `as_of`, build their features and, where no model serves yet, ask for one.
 
-    Returns the data version. Running it again changes nothing that stands.
+    Returns the data version. Running it again changes nothing that stands. What a second source, the
+    `witness`, tells differently goes into quarantine.
     """
     settings = workspace().settings
     until = stand(as_of, settings)
     now = now_at(until, settings)
     universe = name_universe(source, tickers)
-    delivery = ingest_bars(source, universe, pd.Timestamp(start), until, now, history=True)
+    delivery = ingest_bars(source, universe, pd.Timestamp(start), until, now, history=True, witness=witness)
     require_accepted(delivery)
     data_version = snapshot_bars(delivery, now)
     build_features(pd.Timestamp(start), until)

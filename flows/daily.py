@@ -19,10 +19,13 @@ from tasks.sessions import close_session, last_closed_session
 
 
 @flow(log_prints=True)
-def daily(source: str, tickers: list[str] | None = None, as_of: str | None = None) -> list[str]:
+def daily(
+    source: str, tickers: list[str] | None = None, as_of: str | None = None, witness: str | None = None
+) -> list[str]:
     """Process every session since the last one, up to `as_of` (by default the last that has closed).
 
-    Returns the sessions processed; a session processed already is passed over.
+    Returns the sessions processed; a session processed already is passed over. What a second source, the
+    `witness`, tells differently goes into quarantine.
     """
     settings = workspace().settings
     until = stand(as_of, settings)
@@ -32,13 +35,15 @@ def daily(source: str, tickers: list[str] | None = None, as_of: str | None = Non
     due = sessions(settings.calendar, next_session(settings.calendar, pd.Timestamp(since)), until)
     universe = name_universe(source, tickers)
     for session in due:
-        process_session(source, universe, session, now_at(session, settings))
+        process_session(source, universe, session, now_at(session, settings), witness)
     return [f"{session:%Y-%m-%d}" for session in due]
 
 
-def process_session(source: str, tickers: list[str], session: pd.Timestamp, now: datetime) -> str | None:
+def process_session(
+    source: str, tickers: list[str], session: pd.Timestamp, now: datetime, witness: str | None = None
+) -> str | None:
     """The steps of one session, in order; returns the retrain request it led to, if any."""
-    delivery = ingest_bars(source, tickers, session, session, now, history=False)
+    delivery = ingest_bars(source, tickers, session, session, now, history=False, witness=witness)
     require_accepted(delivery)
     data_version = snapshot_bars(delivery, now)
     update_features(session)

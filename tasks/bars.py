@@ -1,79 +1,36 @@
-"""Bars in: fetched, validated, kept or refused, and versioned."""
+"""Bars in: fetched, validated, kept or held in quarantine, and versioned."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
-from evergreen.adapters.database import ledger, writing
-from evergreen.core.calendar import sessions
+from evergreen.delivery import Delivery, Order
 from evergreen.errors import DeliveryBlocked
 from evergreen.workspace import workspace
 from tasks.decorators import effect
 
-BEFORE = pd.Timedelta(days=30)  # what a delivery's first bars are held against
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What became of one delivery; counts are rows, `first` and `last` ISO sessions.
-
-    `page` is the path of the validation report, empty for a session's delivery without findings.
-    """
-
-    source: str
-    first: str
-    last: str
-    rows: int
-    added: int
-    restated: int
-    refused: int
-    blocked: bool
-    findings: tuple[dict[str, Any], ...]
-    page: str
-
-    def summary(self) -> dict[str, Any]:
-        """The delivery as it is kept with a data version: its findings counted by rule."""
-        rules = pd.Series([finding["rule"] for finding in self.findings], dtype=object).value_counts()
-        return asdict(self) | {"findings": {str(rule): int(count) for rule, count in rules.items()}}
+__all__ = ["Delivery", "ingest_bars", "name_universe", "require_accepted", "snapshot_bars"]
 
 
 @effect
 def ingest_bars(
-    source: str, tickers: list[str], first: pd.Timestamp, last: pd.Timestamp, now: datetime, history: bool
+    source: str,
+    tickers: list[str],
+    first: pd.Timestamp,
+    last: pd.Timestamp,
+    now: datetime,
+    history: bool,
+    witness: str | None = None,
 ) -> Delivery:
-    """Fetch sessions `first` to `last`, refuse the bad rows and keep the rest as known at `now`.
+    """Fetch sessions `first` to `last`, hold the bad rows in quarantine and keep the rest as known at `now`.
 
     With `history` each row is taken as known at its own session's close instead, and marked so.
     """
-    from evergreen.adapters.bars import open_source
-    from evergreen.adapters.gx import validate
-    from evergreen.core.quality import split
+    from evergreen.ingestion import ingest
 
-    at = workspace()
-    bars = open_source(source, at.settings.calendar).fetch(tickers, first, last)
-    calendar = sessions(at.settings.calendar, first, last)
-    known = at.bars.as_of(start=first - BEFORE, end=first - pd.Timedelta(days=1))
-    folder = at.settings.home.resolve() / "reports" / f"{last:%Y-%m-%d}"
-    asked = frozenset(tickers)
-    report = validate(bars, calendar, folder, as_of=last, history=known, universe=asked, clean_page=history)
-    accepted, refused = split(bars, report.findings)
-    appended = at.bars.append(accepted, pd.Timestamp(now), source, assumed=history)
-    return Delivery(
-        source=source,
-        first=f"{first:%Y-%m-%d}",
-        last=f"{last:%Y-%m-%d}",
-        rows=len(bars),
-        added=appended.added,
-        restated=appended.restated,
-        refused=len(refused),
-        blocked=report.blocked,
-        findings=tuple(finding.to_dict() for finding in report.findings),
-        page=str(report.page or ""),
-    )
+    return ingest(workspace(), Order(source, tuple(tickers), first, last, history, witness or ""), now)
 
 
 @effect
@@ -86,28 +43,10 @@ def name_universe(source: str, tickers: list[str] | None) -> list[str]:
 
 @effect
 def snapshot_bars(delivery: Delivery, now: datetime) -> str:
-    """Commit the bar store as it stands to DVC, push it and write the version down; returns the version.
+    """Commit the bar store as it stands to DVC, push it and write the version down; returns the version."""
+    from evergreen.ingestion import record_snapshot
 
-    What the version brought is the store less what earlier versions told: a kill between the bars and their
-    snapshot loses no count.
-    """
-    at = workspace()
-    version = at.snapshots.commit()
-    bars, restatements = at.bars.counts()
-    with writing(at.engine) as conn:
-        added, restated = ledger.rows_told(conn)
-        made = ledger.DataVersion(
-            id=version,
-            created_at=now,
-            as_of=delivery.last,
-            rows_added=bars - added,
-            rows_refused=delivery.refused,
-            source=delivery.source,
-            restated=restatements - restated,
-            report=delivery.summary(),
-        )
-        ledger.record_data_version(conn, made)
-    return version
+    return record_snapshot(workspace(), delivery.last, delivery.source, delivery.refused, delivery.summary(), now)
 
 
 def require_accepted(delivery: Delivery) -> None:

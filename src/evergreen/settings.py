@@ -53,6 +53,16 @@ class Settings(BaseModel):
         return self.dvc_remote or str(self.home.resolve() / "dvc-remote")
 
     @property
+    def quarantine(self) -> Path:
+        """Refused bars, one file a case."""
+        return self.home.resolve() / "quarantine"
+
+    @property
+    def reports(self) -> Path:
+        """Pages and pictures for people, one folder per session."""
+        return self.home.resolve() / "reports"
+
+    @property
     def features(self) -> Path:
         """Feast's offline files, registry and online store."""
         return self.home.resolve() / "features"

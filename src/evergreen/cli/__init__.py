@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from evergreen.cli import canary, data, records, runs, stack
+from evergreen.cli import canary, data, quarantine, records, runs, stack
 from evergreen.errors import EvergreenError
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
 for topic in (stack.app, data.app, runs.app, records.app):
     app.add_typer(topic)
 app.add_typer(data.versions, name="data")
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(canary.app, name="canary")
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from evergreen.settings import load_settings
+
+if TYPE_CHECKING:
+    from evergreen.core.restatement import Difference
+    from evergreen.lineage import Affected
 
 app = typer.Typer()
 versions = typer.Typer(help="Versions of the bars.", no_args_is_help=True)
@@ -48,7 +53,8 @@ def data_log(limit: int = 20) -> None:
 
     with reading(Workspace(load_settings()).engine) as conn:
         for version in ledger.data_versions(conn, limit):
-            print(f"{version.id}  {version.as_of}  +{version.rows_added} -{version.rows_refused}  {version.source}")
+            counts = f"+{version.rows_added} ~{version.restated} -{version.rows_refused}"
+            print(f"{version.id}  {version.as_of}  {counts:<16}  {version.source}")
 
 
 @versions.command("checkout")
@@ -58,3 +64,77 @@ def data_checkout(version: str, target: Path) -> None:
 
     Workspace(load_settings()).snapshots.checkout(version, target)
     print(f"{version} is in {target}")
+
+
+@versions.command("as-of")
+def data_as_of(
+    point: Annotated[str, typer.Argument(help="A time (ISO, UTC unless it says otherwise) or a data version.")],
+    out: Annotated[Path | None, typer.Option(help="Write Parquet there instead of CSV to the terminal.")] = None,
+) -> None:
+    """The bars as they were known then."""
+    from evergreen.lineage import bars_at
+    from evergreen.workspace import Workspace
+
+    bars = bars_at(Workspace(load_settings()), point)
+    if out is None:
+        bars.to_csv(sys.stdout, index=False)
+        return
+    from evergreen.adapters.bars.writing import writable
+
+    with writable(out):
+        bars.to_parquet(out, index=False)
+    print(f"{len(bars)} bars as known at {point} are in {out}")
+
+
+@versions.command("diff")
+def data_diff(
+    a: Annotated[str, typer.Argument(help="A data version, or a time.")],
+    b: Annotated[str, typer.Argument(help="A data version, a time, or `now`.")] = "now",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, every prediction named.")] = False,
+) -> None:
+    """What was restated from A to B, and the models and served forecasts that used what was said before."""
+    from evergreen.lineage import affected, difference
+    from evergreen.workspace import Workspace
+
+    at = Workspace(load_settings())
+    found = difference(at, a, b)
+    told = affected(at, found)
+    if as_json:
+        print(json.dumps(_difference(found, told), indent=2))
+    else:
+        _print_difference(found, told)
+
+
+def _difference(found: Difference, told: list[Affected]) -> dict[str, Any]:
+    changes = found.restated.groupby(["ticker", "session"], sort=False)
+    return {
+        "added": len(found.added),
+        "withdrawn": len(found.withdrawn),
+        "restated": [
+            {
+                "ticker": bar.ticker,
+                "session": f"{bar.session:%Y-%m-%d}",
+                "changes": changes.get_group((bar.ticker, bar.session))[["column", "before", "after"]].to_dict(
+                    "records"
+                ),
+                "models": list(bar.models),
+                "predictions": list(bar.predictions),
+            }
+            for bar in told
+        ],
+    }
+
+
+def _print_difference(found: Difference, told: list[Affected]) -> None:
+    changes = found.restated.groupby(["ticker", "session"], sort=False)
+    for bar in told:
+        moved = changes.get_group((bar.ticker, bar.session))[["column", "before", "after"]]
+        numbers = ", ".join(f"{name} {old:g} -> {new:g}" for name, old, new in moved.to_numpy())
+        used = f"models {', '.join(bar.models) or '-'}, {len(bar.predictions)} served forecasts"
+        print(f"{bar.ticker:<8} {bar.session:%Y-%m-%d}  {numbers:<28}  {used}")
+    models = sorted({model for bar in told for model in bar.models})
+    forecasts = {each for bar in told for each in bar.predictions}
+    print(
+        f"{len(told)} bars restated, {len(found.added)} added, {len(found.withdrawn)} withdrawn; used by "
+        f"{len(models)} models ({', '.join(models) or '-'}) and {len(forecasts)} served forecasts"
+    )

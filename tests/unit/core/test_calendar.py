@@ -91,3 +91,44 @@ def test_sessions__outside_what_is_recorded_are_refused_not_invented() -> None:
     for name, start in (("XNYS", "1965-01-04"), ("XTKS", "1990-01-04")):
         with pytest.raises(BadInput, match=f"{start} is outside the {name} calendar"):
             calendar.sessions(name, day(start), day("2000-01-01"))
+
+
+YEARS = calendar.sessions("XNYS", day("1994-01-03"), day("2025-12-31"))
+
+
+def test_session_closes__are_at_four_or_one_in_new_york_whatever_the_clocks_do() -> None:
+    closes = calendar.session_closes("XNYS", YEARS)
+    local = closes.tz_convert("America/New_York")
+    assert (local.tz_localize(None).normalize() == YEARS).all()
+    early = local.hour == 13
+    assert set(local.hour) == {13, 16} and 40 < early.sum() < 120
+    half = {f"{session:%m-%d}" for session in YEARS[early]}
+    assert {"12-24", "07-03"} <= half and all(month in {"07", "11", "12"} for month, _ in (d.split("-") for d in half))
+
+
+@pytest.mark.parametrize("change", ["2008-03-09", "2008-11-02", "2006-04-02", "2006-10-29"])
+def test_session_closes__move_by_an_hour_over_the_weekend_clocks_change(change: str) -> None:
+    friday, monday = calendar.next_session("XNYS", day(change), -1), calendar.next_session("XNYS", day(change))
+    apart = calendar.session_close("XNYS", monday) - calendar.session_close("XNYS", friday)
+    assert abs(apart - pd.Timedelta(days=3)) == pd.Timedelta(hours=1)
+    assert calendar.sessions_between("XNYS", friday, monday) == 1
+
+
+def test_last_session__of_a_half_day_is_known_three_hours_earlier() -> None:
+    half = day("2008-11-28")
+    assert calendar.last_session("XNYS", pd.Timestamp("2008-11-28 18:00", tz="UTC")) == half
+    assert calendar.last_session("XNYS", pd.Timestamp("2008-11-26 18:00", tz="UTC")) == day("2008-11-25")
+    assert calendar.sessions_between("XNYS", day("2008-11-26"), half) == 1  # Thanksgiving is none
+    assert calendar.next_session("XNYS", half, 5) == day("2008-12-05")
+
+
+def test_schedule__of_the_daily_flow_starts_after_every_close_in_any_season() -> None:
+    import yaml
+
+    from evergreen.workspace import REPOSITORY
+
+    declared = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())["deployments"]
+    schedule = next(each for each in declared if each["name"] == "daily")["schedules"][0]
+    minute, hour, *_ = schedule["cron"].split()
+    starts = YEARS.tz_localize(schedule["timezone"]) + pd.Timedelta(hours=int(hour), minutes=int(minute))
+    assert (starts >= calendar.session_closes("XNYS", YEARS) + pd.Timedelta(minutes=30)).all()

@@ -103,7 +103,8 @@ def open_source(spec: str, calendar: str = "XNYS") -> Source:
     """The source that `spec` names; `calendar` is that of the files.
 
     `sample`; `files:FOLDER`; `simulated`, with any of `simulated:tickers=50,seed=7,years=12,start=2000-01-03,
-    ic=0.03,drift=KIND@SESSION@SIZE` where KIND is mean, spread, dependence or sign.
+    ic=0.03,drift=KIND@SESSION@SIZE` where KIND is mean, spread, dependence or sign; `yahoo:AAPL,MSFT`, which
+    needs the extra `yahoo`.
 
     Raises:
         BadSetting: anything else.
@@ -115,7 +116,13 @@ def open_source(spec: str, calendar: str = "XNYS") -> Source:
         return FilesSource(Path(rest), calendar)
     if kind == "simulated":
         return _open_simulated(spec, rest)
-    raise BadSetting(f"there is no source {spec!r}.", "Known: sample, files:FOLDER, simulated:tickers=50,seed=7.")
+    if kind == "yahoo" and rest:
+        from evergreen.adapters.bars.yahoo import YahooSource
+
+        return YahooSource(rest.split(","), calendar)
+    raise BadSetting(
+        f"there is no source {spec!r}.", "Known: sample, files:FOLDER, simulated:tickers=50,seed=7, yahoo:AAPL,MSFT."
+    )
 
 
 def _open_simulated(spec: str, options: str) -> SimulatedSource:

@@ -147,10 +147,7 @@ class BarStore:
         return stamps.where(stamps < arrival, arrival)
 
     def _write(self, path: Path, bars: pd.DataFrame) -> None:
-        ordered = bars.sort_values([*KEYS, "known_at"], kind="stable")
-        table = pa.Table.from_pandas(ordered[list(COLUMNS)], schema=SCHEMA, preserve_index=False)
-        plain = table.replace_schema_metadata(None)  # pandas' own would vary with its version
-        replace(path, lambda draft: pq.write_table(plain, draft, compression="zstd"), self.root / ".aside")
+        write_bars(path, bars.sort_values([*KEYS, "known_at"], kind="stable"), self.root / ".aside")
 
     def _read(
         self, tickers: Sequence[str] | None, start: pd.Timestamp | None, end: pd.Timestamp | None
@@ -169,6 +166,13 @@ class BarStore:
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("year=*.parquet"))
+
+
+def write_bars(path: Path, bars: pd.DataFrame, aside: Path, schema: pa.Schema = SCHEMA) -> None:
+    """Write bars as Parquet, aside and then renamed: equal bars give equal bytes."""
+    table = pa.Table.from_pandas(bars[schema.names], schema=schema, preserve_index=False)
+    plain = table.replace_schema_metadata(None)  # pandas' own would vary with its version
+    replace(path, lambda draft: pq.write_table(plain, draft, compression="zstd"), aside)
 
 
 def _instant(known_at: pd.Timestamp) -> pd.Timestamp:

@@ -10,7 +10,7 @@ from operator import attrgetter
 
 from sqlalchemy import Connection, Engine, func, select
 
-from evergreen.adapters.database.rows import first
+from evergreen.adapters.database.rows import every, first
 from evergreen.adapters.database.schema import prediction
 from evergreen.adapters.database.types import Session, iso, utc
 from evergreen.errors import NotFound
@@ -83,6 +83,26 @@ def asked(conn: Connection, as_of: Session) -> set[tuple[str, str]]:
     """Who asked for what at a session: (client, ticker)."""
     query = select(prediction.c.client, prediction.c.ticker).where(prediction.c.as_of == iso(as_of))
     return {(client, ticker) for client, ticker in conn.execute(query.distinct())}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Served:
+    """What tells which features an answered forecast was made from."""
+
+    id: str
+    ticker: str
+    as_of: str
+    at: datetime
+    feature_hash: str
+
+
+def served(conn: Connection, tickers: Sequence[str], start: Session, end: Session) -> list[Served]:
+    """The forecasts answered for `tickers` from features of the sessions `start` to `end`, in order of time."""
+    columns = [prediction.c[item.name] for item in fields(Served)]
+    spanned = prediction.c.as_of.between(iso(start), iso(end))
+    query = select(*columns).where(spanned).order_by(prediction.c.as_of, prediction.c.at, prediction.c.id)
+    wanted = set(tickers)
+    return [item for item in every(conn, query, Served) if item.ticker in wanted]
 
 
 def silent(conn: Connection, challenger: str) -> int:

@@ -18,11 +18,12 @@ from sqlalchemy import (
 
 from evergreen.adapters.database.types import CanonicalJson, SessionDate, UtcTime
 
-HEAD = "0001"  # the migration this code was written for
+HEAD = "0002_quarantine"  # the migration this code was written for
 BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 STAGES = ("steady", "shadow", "canary_5", "canary_25", "canary_50")
 REQUEST_STATES = ("pending", "running", "done", "failed")
 MODEL_KINDS = ("random_walk", "lightgbm")
+QUARANTINE_STATES = ("held", "released", "repaired", "restated", "discarded")
 
 metadata = MetaData(
     naming_convention={
@@ -235,4 +236,23 @@ materialization = Table(
     Column("session", SessionDate, nullable=False),
     Column("rows", Integer, nullable=False),
     Column("finished_at", UtcTime, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("as_of", SessionDate, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("ticker", Text, nullable=False),
+    Column("first_session", SessionDate, nullable=False),
+    Column("last_session", SessionDate, nullable=False),
+    Column("bars", Integer, nullable=False),
+    Column("findings", CanonicalJson, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("closed_at", UtcTime),
+    Column("reason", Text),
+    _one_of("state", QUARANTINE_STATES),
+    Index(None, "state", "ticker"),
 )

@@ -1,0 +1,97 @@
+"""Daily bars from Yahoo, through `yfinance`: raw prices, with factors made from its splits and dividends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from evergreen.core.actions import unadjusted
+from evergreen.core.bars import NUMBERS, conform, empty_bars
+from evergreen.errors import BadSetting, Unavailable
+
+GIVEN = ["ticker", "session", *NUMBERS]
+ATTEMPTS = 5
+LONGEST_PAUSE = 60.0  # seconds
+_OURS = {
+    "Open": "open",
+    "High": "high",
+    "Low": "low",
+    "Close": "close",
+    "Volume": "volume",
+    "Dividends": "dividends",
+    "Stock Splits": "splits",
+}
+
+
+class YahooSource:
+    """Yahoo's daily bars of `symbols`.
+
+    Yahoo's prices are adjusted for splits, later ones too, so each request reaches from the first session
+    asked for to now. A busy or failing server is asked again, five times in all, after 1, 2, 4, 8 s and some
+    chance.
+    """
+
+    def __init__(
+        self, symbols: Sequence[str] = (), calendar: str = "XNYS", session: Any = None, pause: float = 1.0
+    ) -> None:
+        """`session` is a `curl_cffi` session of one's own, `pause` the first wait in seconds."""
+        self.name = "yahoo"
+        self.calendar = calendar
+        self._symbols = sorted(symbol.strip() for symbol in symbols)
+        self._session = session
+        self._pause = pause
+
+    def tickers(self) -> list[str]:
+        """The symbols it was opened with, sorted: Yahoo has no list to give."""
+        return self._symbols
+
+    def fetch(self, tickers: Sequence[str], start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        """The bars there are of `tickers` from `start` to `end` (sessions, inclusive): columns `GIVEN`.
+
+        Raises:
+            Unavailable: Yahoo did not answer five times in a row.
+            BadSetting: the extra `yahoo` is not installed.
+        """
+        parts = [_bars(ticker, self._history(ticker, start)) for ticker in tickers]
+        bars = conform(pd.concat(parts, ignore_index=True)) if parts else empty_bars()
+        return bars.loc[(bars["session"] >= start) & (bars["session"] <= end), GIVEN].reset_index(drop=True)
+
+    def _history(self, ticker: str, start: pd.Timestamp) -> pd.DataFrame:
+        """Yahoo's own table from `start` to now; empty for a symbol without bars."""
+        try:
+            import tenacity
+            import yfinance
+            from yfinance.data import YfData
+            from yfinance.exceptions import YFDataException, YFRateLimitError, YFTickerMissingError
+            from yfinance.scrapers.history import PriceHistory
+        except ImportError:
+            raise BadSetting("yahoo needs a package of its own.", "pip install 'evergreen[yahoo]'") from None
+        yfinance.config.debug.hide_exceptions = False
+        busy = (YFRateLimitError, YFDataException, OSError, json.JSONDecodeError)
+        asking = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            wait=tenacity.wait_exponential_jitter(self._pause, LONGEST_PAUSE, jitter=self._pause),
+            retry=tenacity.retry_if_exception_type(busy),
+            reraise=True,
+        )
+        # `Ticker.history` would first ask for the exchange's time zone, and stumbles over a symbol without one.
+        symbol = PriceHistory(YfData(session=self._session), ticker, "UTC", self._session)
+        since = start - pd.Timedelta(days=1)  # east of Greenwich a session begins before midnight UTC
+        try:
+            return pd.DataFrame(asking(symbol.history, start=f"{since:%Y-%m-%d}", auto_adjust=False))
+        except YFTickerMissingError:
+            return pd.DataFrame()
+        except busy as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+            raise Unavailable(f"Yahoo did not give bars of {ticker}: {reason}.", "Try again later.") from None
+
+
+def _bars(ticker: str, told: pd.DataFrame) -> pd.DataFrame:
+    if told.empty:
+        return empty_bars()
+    days = pd.DatetimeIndex(told.index).tz_localize(None).normalize()
+    history = told.rename(columns=_OURS)[list(_OURS.values())].astype("float64").set_axis(days)
+    return unadjusted(history).assign(ticker=ticker).rename_axis("session").reset_index()

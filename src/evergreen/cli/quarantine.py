@@ -1,0 +1,120 @@
+"""Refused bars: what is held, why, and the way back into the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evergreen.settings import load_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evergreen.adapters.database.quarantine import Case
+    from evergreen.workspace import Workspace
+
+app = typer.Typer(help="Refused bars, and their way back.", no_args_is_help=True)
+Reason = Annotated[str, typer.Option(help="Why; it goes into the decision log.")]
+SHOWN = 20
+
+
+@app.command("list")
+def list_cases(
+    everything: Annotated[bool, typer.Option("--all", help="Closed cases too, newest first.")] = False,
+    limit: int = 50,
+) -> None:
+    """The open cases, oldest first."""
+    from evergreen.adapters.database import quarantine, reading
+    from evergreen.workspace import Workspace
+
+    with reading(Workspace(load_settings()).engine) as conn:
+        cases = quarantine.cases(conn, limit) if everything else quarantine.held(conn)
+    for case in cases:
+        _print_case(case)
+    print(f"{sum(case.state == 'held' for case in cases)} held")
+
+
+@app.command()
+def show(case_id: str) -> None:
+    """A case's findings, its bars among their neighbours, and a picture of the series around them."""
+    from evergreen.adapters.database import quarantine, reading
+    from evergreen.adapters.figures import save
+    from evergreen.adapters.held_figure import series_around
+    from evergreen.quarantine import among_neighbours
+    from evergreen.workspace import Workspace
+
+    at = Workspace(load_settings())
+    with reading(at.engine) as conn:
+        case = quarantine.find(conn, case_id)
+    series = among_neighbours(at, case)
+    picture = save(series_around(series, case), at.settings.reports / "quarantine" / f"{case.id}.png")
+    _print_case(case)
+    for finding in case.findings[:SHOWN]:
+        print(f"  {finding['rule']}: {finding['message']}")
+    _print_bars(series)
+    print(f"picture: {picture}")
+
+
+@app.command()
+def release(case_id: str, reason: Reason) -> None:
+    """Let the held bars into the store as they are."""
+    from evergreen import quarantine
+    from evergreen.workspace import Workspace
+
+    at = Workspace(load_settings())
+    _tell(at, quarantine.release(at, case_id, reason, quarantine.acting_at(at)))
+
+
+@app.command()
+def repair(
+    case_id: str,
+    reason: Reason,
+    change: Annotated[list[str] | None, typer.Option("--set", help="SESSION.COLUMN=VALUE; may be repeated.")] = None,
+    file: Annotated[Path | None, typer.Option("--from", help="CSV or Parquet with the right bars.")] = None,
+) -> None:
+    """Let corrected bars into the store in place of the held ones, if nothing is wrong with them."""
+    from evergreen import quarantine
+    from evergreen.repair import corrected
+    from evergreen.workspace import Workspace
+
+    at = Workspace(load_settings())
+    bars = corrected(at, case_id, change or [], file)
+    _tell(at, quarantine.repair(at, case_id, bars, reason, quarantine.acting_at(at)))
+
+
+@app.command()
+def discard(case_id: str, reason: Reason) -> None:
+    """Close a case without its bars: they will not enter the store."""
+    from evergreen import quarantine
+    from evergreen.workspace import Workspace
+
+    at = Workspace(load_settings())
+    _print_case(quarantine.discard(at, case_id, reason, quarantine.acting_at(at)))
+
+
+def _tell(at: Workspace, case: Case) -> None:
+    """Take the snapshot that the changed store wants, and say what became of the case."""
+    from evergreen.ingestion import record_snapshot
+    from evergreen.quarantine import acting_at
+
+    version = record_snapshot(at, case.as_of, f"quarantine {case.id}", 0, {}, acting_at(at))
+    _print_case(case)
+    print(f"data version {version}; the next session's run builds the features anew")
+
+
+def _print_case(case: Case) -> None:
+    rules = ", ".join(sorted({str(finding["rule"]) for finding in case.findings}))
+    span = case.first_session if case.bars == 1 else f"{case.first_session} to {case.last_session}"
+    print(f"{case.id}  {case.state:<9} {case.ticker:<8} {case.bars} bars  {span}  {case.source}  {rules}")
+    if case.reason:
+        print(f"  {case.reason}")
+
+
+def _print_bars(series: pd.DataFrame) -> None:
+    print(f"  {'session':<10} {'open':>10} {'high':>10} {'low':>10} {'close':>10} {'volume':>14} {'factor':>10}")
+    columns = ["session", "open", "high", "low", "close", "volume", "factor", "held"]
+    for session, *prices, volume, factor, held in series.loc[series["near"], columns].to_numpy():
+        shown = " ".join(f"{price:>10.6g}" for price in prices)
+        print(f"  {session:%Y-%m-%d} {shown} {volume:>14.0f} {factor:>10.6g}{'  held' if held else ''}")

@@ -1,0 +1,73 @@
+"""Splits and dividends: prices stay raw, and factors of different making are brought to one scale."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+KEYS = ["ticker", "session"]
+ROUNDING = 1e-9  # relative: what one rescaling does to a factor
+DECIMALS = 4
+
+
+def link_factors(delivery: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """`delivery` with each ticker's factors on the scale of the bars `known` before it.
+
+    Only ratios of factors mean anything, and vendors anchor them at the newest session: with every split or
+    dividend all earlier factors move. Each ticker's factors are multiplied by one number, such that they agree
+    with `known` on the earliest session that both hold. A split that arrives later then changes the bars from
+    its date on, and nothing before it; one that was forgotten and is told later restates what follows it.
+
+    Args:
+        delivery: bars with ticker, session and factor, in any order.
+        known: the bars in force, of the same tickers or more.
+
+    Returns:
+        `delivery` with other factors, rows and index as they were; a ticker without a common session, or
+        without usable factors there, stays as it is.
+    """
+    pairs = delivery[[*KEYS, "factor"]].merge(known[[*KEYS, "factor"]], on=KEYS, suffixes=("", "_known"))
+    usable = np.isfinite(pairs["factor_known"] / pairs["factor"]) & (pairs["factor"] > 0) & (pairs["factor_known"] > 0)
+    pairs = pairs[usable].sort_values("session").drop_duplicates("ticker").set_index("ticker")
+    scale = (pairs["factor_known"] / pairs["factor"]).reindex(delivery["ticker"]).fillna(1.0).to_numpy()
+    if (scale == 1.0).all():
+        return delivery
+    linked = delivery.assign(factor=delivery["factor"] * scale)
+    stands = linked[KEYS].merge(known.drop_duplicates(KEYS, keep="last"), on=KEYS, how="left")["factor"].to_numpy()
+    same = (scale != 1.0) & (np.abs(linked["factor"].to_numpy() / stands - 1.0) < ROUNDING)
+    return linked.assign(factor=np.where(same, stands, linked["factor"]))
+
+
+def unadjusted(history: pd.DataFrame) -> pd.DataFrame:
+    """Raw prices and factors from prices that are adjusted for splits, the way Yahoo gives them.
+
+        S_t = prod of splits after t;  raw price = price * S_t;  raw volume = volume / S_t
+        factor_t = prod over s > t of (1 - dividend_s * split_s / close_{s-1}) / split_s      (both raw)
+
+    Raw prices are rounded to 4 decimals, the finest that exchanges quote, because vendors send them in single
+    precision: told again after a split, they are then the same to the bit.
+
+    Args:
+        history: one ticker's bars by session, complete up to now: open, high, low, close, volume (adjusted for
+            splits, later ones too), dividends (a share, adjusted alike), splits (new shares for an old one, 0
+            for none).
+
+    Returns:
+        open, high, low, close, volume and factor, on the same index; the newest factor is 1.0.
+
+    Source: the adjustment of the Center for Research in Security Prices, as Yahoo describes its own.
+    """
+    split = history["splits"].where(history["splits"] > 0, 1.0)
+    later_splits = _product_after(split)
+    prices = {name: (history[name] * later_splits).round(DECIMALS) for name in ("open", "high", "low", "close")}
+    dividend = (history["dividends"] * later_splits).round(DECIMALS + 2)
+    payout = 1.0 - (dividend * split / prices["close"].shift()).fillna(0.0)
+    return pd.DataFrame(
+        {**prices, "volume": (history["volume"] / later_splits).round(), "factor": _product_after(payout / split)},
+        index=history.index,
+    )
+
+
+def _product_after(values: pd.Series) -> pd.Series:
+    """At each place the product of all values after it."""
+    return values[::-1].cumprod()[::-1].shift(-1, fill_value=1.0)

@@ -1,0 +1,50 @@
+"""What is asked of a source, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for: the bars of `tickers` from session `first` to `last`.
+
+    With `history` each row is taken as known at its own session's close, and marked so. `witness` is a second
+    source (as `open_source` takes it) whose disagreement is a finding; empty for none.
+    """
+
+    source: str
+    tickers: tuple[str, ...]
+    first: pd.Timestamp
+    last: pd.Timestamp
+    history: bool = False
+    witness: str = ""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of one delivery; counts are rows, `first` and `last` ISO sessions.
+
+    `page` is the path of the validation report, empty for a session's delivery without findings; `held` are
+    the ids of the quarantine cases it opened.
+    """
+
+    source: str
+    first: str
+    last: str
+    rows: int
+    added: int
+    restated: int
+    refused: int
+    blocked: bool
+    findings: tuple[dict[str, Any], ...]
+    page: str
+    held: tuple[str, ...] = ()
+
+    def summary(self) -> dict[str, Any]:
+        """The delivery as it is kept with a data version: its findings counted by rule."""
+        rules = pd.Series([finding["rule"] for finding in self.findings], dtype=object).value_counts()
+        return asdict(self) | {"findings": {str(rule): int(count) for rule, count in rules.items()}}
