@@ -105,7 +105,13 @@ def contend(contender: str, folder: Path, features: int) -> dict[str, Any]:
     joined = join()
     seconds = time.perf_counter() - start
     total = float(sum(np.nansum(joined[f"f{i}"].to_numpy(np.float64)) for i in range(features)))
-    return {"seconds": seconds, "before": before, "peak": peak_gigabytes(), "rows": len(joined), "total": round(total, 3)}
+    return {
+        "seconds": seconds,
+        "before": before,
+        "peak": peak_gigabytes(),
+        "rows": len(joined),
+        "total": round(total, 3),
+    }
 
 
 def peak_gigabytes() -> float:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from evergreen.core.labels import forward_return, label_span_end
 from evergreen.core.panel import training_set_sha256
@@ -107,14 +107,24 @@ def audit(
     return Audit(features.shape[1], dates, tuple(dict.fromkeys(found)))
 
 
+def require_passed(verdict: Audit) -> Audit:
+    """The verdict, if nothing looked ahead.
+
+    Raises:
+        LooksAhead: it names something that did.
+    """
+    if not verdict.passed:
+        raise LooksAhead(verdict.sentence, "Leave it out, or compute it from earlier bars only.")
+    return verdict
+
+
 def stamp(training_set: pd.DataFrame, verdict: Audit) -> pd.DataFrame:
     """The training set with the verdict on it, which stays with it in Parquet.
 
     Raises:
         LooksAhead: the verdict names something that looks ahead.
     """
-    if not verdict.passed:
-        raise LooksAhead(verdict.sentence, "Leave it out, or compute it from earlier bars only.")
+    require_passed(verdict)
     stamped = training_set.copy(deep=False)
     digest = training_set_sha256(training_set)
     stamped.attrs = training_set.attrs | {ATTRIBUTE: replace(verdict, training_set_sha256=digest).to_dict()}
@@ -197,14 +207,14 @@ class _History:
 
 def _many_shares(bars: pd.DataFrame, split: float) -> pd.DataFrame:
     """Bars before a later split, of so many shares that the 1 in log(volume + 1) does not count."""
-    factor = bars["factor"] if "factor" in bars else 1.0
+    factor = bars.get("factor", 1.0)
     return bars.assign(volume=bars["volume"] * 1e6 + 1e6, factor=factor * split)
 
 
 def _moved(before: pd.DataFrame, after: pd.DataFrame, tolerance: float) -> list[str]:
     left, right = before.to_numpy(np.float64), after.reindex(before.index).to_numpy(np.float64)
-    same: NDArray[np.bool_] = np.isclose(left, right, rtol=tolerance, atol=ABSOLUTE, equal_nan=True)
-    return [str(name) for name in before.columns[~same.all(axis=0)]]
+    moved = ~np.isclose(left, right, rtol=tolerance, atol=ABSOLUTE, equal_nan=True)
+    return [str(before.columns[int(place)]) for place in np.flatnonzero(moved.any(axis=0))]
 
 
 def _sampled(sessions: int, lookback: int, cuts: int, seed: int) -> list[int]:
@@ -214,4 +224,4 @@ def _sampled(sessions: int, lookback: int, cuts: int, seed: int) -> list[int]:
         raise BadInput(f"{sessions} sessions are too few for a look-ahead audit.", "Bring a longer history.")
     edges = np.linspace(first, last, cuts + 1).astype(int)
     rng = np.random.default_rng(seed)
-    return [int(rng.integers(low, high)) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    return [int(rng.integers(low, high)) for low, high in pairwise(edges)]

@@ -24,10 +24,15 @@ _ORDER = [("event_timestamp", "ascending"), ("ticker", "ascending"), ("created",
 _INSTANT = pa.timestamp("us", tz="UTC")
 
 
-def append(folder: Path, rows: pd.DataFrame) -> int:
+def append(folder: Path, rows: pd.DataFrame, first_stays: bool = False) -> int:
     """Add the rows that say something new; the number added.
 
     A row whose values equal the newest version already stored for its ticker and event is not stored again.
+
+    Args:
+        folder: of the view.
+        rows: KEYS and the values.
+        first_stays: a row stored under the same `created` with other values stays, and nothing is raised.
 
     Raises:
         Conflict: a version stored under the same `created` has other values.
@@ -36,7 +41,7 @@ def append(folder: Path, rows: pd.DataFrame) -> int:
     table = _conform(rows)
     years = pc.year(table["event_timestamp"])
     distinct = sorted(pc.unique(years).to_pylist())
-    return sum(_append_year(folder, year, table.filter(pc.equal(years, year))) for year in distinct)
+    return sum(_append_year(folder, year, table.filter(pc.equal(years, year)), first_stays) for year in distinct)
 
 
 def read(
@@ -80,25 +85,28 @@ def _conform(rows: pd.DataFrame) -> pa.Table:
     return table.cast(pa.schema([(f.name, types.get(f.name, f.type)) for f in table.schema]))
 
 
-def _append_year(folder: Path, year: int, rows: pa.Table) -> int:
+def _append_year(folder: Path, year: int, rows: pa.Table, first_stays: bool) -> int:
     file = folder / f"year={year}.parquet"
     stored = pq.read_table(file) if file.exists() else rows.slice(0, 0)
     merged = pa.concat_tables([stored, rows.select(stored.column_names)])
     new = np.arange(len(merged)) >= len(stored)
     order = pc.sort_indices(merged, sort_keys=_ORDER).to_numpy()
     merged, new = merged.take(pa.array(order)), new[order]
-    keep = ~(new & _repeats(merged, file))
+    keep = ~(new & _repeats(merged, file, first_stays))
     if not (keep & new).any():
         return 0
     _replace(merged.filter(pa.array(keep)), file)
     return int((keep & new).sum())
 
 
-def _repeats(rows: pa.Table, file: Path) -> NDArray[np.bool_]:
+def _repeats(rows: pa.Table, file: Path, first_stays: bool) -> NDArray[np.bool_]:
     """Where a row has the values of the version before it; refuses two versions under one `created`."""
     pair = _equals_previous(rows.select(KEYS[:2]))
     same = pair & _equals_previous(rows.drop_columns(KEYS))
-    clash = np.flatnonzero(pair & ~same & _equals_previous(rows.select(["created"])))
+    again = pair & _equals_previous(rows.select(["created"]))
+    clash = np.flatnonzero(again & ~same)
+    if first_stays:
+        return same | again
     if clash.size:
         where = {name: rows[name][int(clash[0])].as_py() for name in KEYS}
         raise Conflict(

@@ -115,7 +115,7 @@ def _microseconds(instants: pa.ChunkedArray) -> NDArray[np.int64]:
 
 
 def _numbers(moments: pd.Series[pd.Timestamp]) -> NDArray[np.int64]:
-    return moments.astype("datetime64[us, UTC]").astype(np.int64).to_numpy()
+    return np.asarray(moments.astype("datetime64[us, UTC]").astype(np.int64), dtype=np.int64)
 
 
 def _timed(instants: pa.ChunkedArray) -> bool:
