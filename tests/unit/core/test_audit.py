@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 
 from evergreen.core.audit import Audit, LooksAhead, audit, meeting_spans, stamp, verdict_on
 from evergreen.core.features import AdjustedBars, DeclaredFactor, compute_features, factor, lookback_of
+from evergreen.core.gate import require_audit
 from evergreen.core.labels import forward_return
 from evergreen.core.panel import training_frame
 from evergreen.core.splits import Fold, walk_forward
 from evergreen.core.training import TrainingConfig, train
+from evergreen.core.verdict import Verdict
 from evergreen.errors import BadInput
 
 SESSIONS = pd.bdate_range("2019-01-02", periods=420).as_unit("us")
@@ -154,6 +157,17 @@ def test_train__carries_the_verdict_into_the_manifest(bars: pd.DataFrame) -> Non
     assert kept.training_set_sha256 == made.training_set_sha256
     assert type(made).from_json(made.to_json()) == made
     assert train(rows, config).manifest("2020-01-01", "v1").audit is None
+    admitted = Verdict(admitted=True, better=True, reasons=(), sessions=250, tried=1, spent_alpha=0.03)
+    assert require_audit(admitted, made) == admitted
+    few, peeking = replace(kept, features=7), replace(kept, findings=("KMID peeks",))
+    for spoiled, reason in [
+        (replace(made, audit=None), "its training set was never audited for look-ahead"),
+        (replace(made, training_set_sha256="other"), "its training set was changed after the look-ahead audit"),
+        (replace(made, audit=few.to_dict()), "7 features were audited for look-ahead, the model has 158"),
+        (replace(made, audit=peeking.to_dict()), "Look-ahead: KMID peeks"),
+    ]:
+        refused = require_audit(admitted, spoiled)
+        assert (refused.admitted, refused.better, refused.reasons) == (False, False, (reason,))
 
 
 def test_audit__too_short_a_history_is_said(bars: pd.DataFrame) -> None:
