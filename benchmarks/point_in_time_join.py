@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -57,7 +56,7 @@ def make_rows(folder: Path, tickers: int, sessions: int, features: int) -> None:
 
 def through_feast(store: str, folder: Path, features: int) -> Callable[[], pd.DataFrame]:
     """The join through Feast's API with an offline store of the given kind."""
-    from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig
+    from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
     from feast.types import Float32
 
     source = FileSource(
@@ -67,7 +66,7 @@ def through_feast(store: str, folder: Path, features: int) -> Callable[[], pd.Da
         created_timestamp_column="created",
     )
     schema = [Field(name=f"f{i}", dtype=Float32) for i in range(features)]
-    ticker = Entity(name="ticker", join_keys=["ticker"])
+    ticker = Entity(name="ticker", join_keys=["ticker"], value_type=ValueType.STRING)
     view = FeatureView(name="view", entities=[ticker], schema=schema, source=source, ttl=TTL)
     config = RepoConfig(
         project="bench",
@@ -115,8 +114,9 @@ def contend(contender: str, folder: Path, features: int) -> dict[str, Any]:
 
 
 def peak_gigabytes() -> float:
-    """Largest resident size of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    """Largest resident size of this process so far; getrusage would count what its parent held, too."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1e6
 
 
 def child(contender: str, folder: Path, features: int) -> dict[str, Any]:
