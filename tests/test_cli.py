@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+WITHOUT_PRIVILEGE = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]  # root then meets the rights of files too
 
-def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+
+def run(*arguments: str, cwd: Path, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line in a process of its own, in an empty folder."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("EVERGREEN_", "PREFECT_"))}
     return subprocess.run(
-        [sys.executable, "-m", "evergreen", *arguments],
+        [*before, sys.executable, "-m", "evergreen", *arguments],
         cwd=cwd,
         env=clean | environment,
         capture_output=True,
@@ -89,6 +93,15 @@ def test_up__port_in_use_leaves_nothing_running(tmp_path: Path) -> None:
 def test_demo__home_that_is_a_file_says_so(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     assert "cannot be made" in one_sentence(run("demo", "--home", "taken", cwd=tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="nothing is forbidden to root")
+@pytest.mark.parametrize("command", ["demo", "up"])
+def test_stack__folder_without_write_permission_is_left_alone(tmp_path: Path, command: str) -> None:
+    tmp_path.chmod(0o500)
+    before = WITHOUT_PRIVILEGE if os.geteuid() == 0 else []
+    assert "cannot be made: Permission denied" in one_sentence(run(command, cwd=tmp_path, before=before))
+    assert not list(tmp_path.iterdir())
 
 
 def test_setting__unknown_name_is_refused(tmp_path: Path) -> None:

@@ -46,8 +46,10 @@ def up(
     """Start the stack and leave it running: Prefect server, worker, MLflow, service."""
     from evergreen import embedded
     from evergreen.adapters.stack import Stack
+    from evergreen.workspace import require_writable
 
     settings = load_settings()
+    require_writable(settings.home)
     if running := Stack(settings.home).alive():
         raise BadInput(
             f"{len(running)} processes run already.", "See `evergreen status`; stop them with `evergreen down`."
