@@ -15,6 +15,7 @@ from evergreen.core.features import LOOKBACK, DeclaredFactor, alpha158
 from evergreen.core.labels import forward_return
 from evergreen.core.training import training_frame
 
+REPO = Path(__file__).resolve().parents[3] / "feature_repo"
 FIRST_SESSION = pd.Timestamp("2000-03-01")
 ASSUMED_DELAY = pd.Timedelta(minutes=30)
 
@@ -43,7 +44,7 @@ def training_set_with(
     bars: pd.DataFrame,
     horizon: int,
     root: Path,
-    repo: Path,
+    repo: Path = REPO,
     calendar: str = "XNYS",
 ) -> pd.DataFrame:
     """The 158 and the declared `factors` of `bars`, through a feature store of their own, audited for look-ahead.

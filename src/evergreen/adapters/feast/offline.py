@@ -142,8 +142,10 @@ class AsOfOfflineStore(OfflineStore):  # type: ignore[misc]
         end_date: datetime,
     ) -> RetrievalJob:
         """The last known version of each key's last event in the period."""
-        rows = _period(config.offline_store, data_source, feature_name_columns, start_date, end_date)
-        return AsOfRetrievalJob(lambda: files.newest(rows()))
+        instants = [timestamp_field, *filter(None, [created_timestamp_column])]
+        columns = [*join_key_columns, *instants, *feature_name_columns]
+        rows = _period(config.offline_store, data_source, columns, instants, start_date, end_date)
+        return AsOfRetrievalJob(lambda: files.newest(rows(), join_key_columns, instants))
 
     @staticmethod
     def pull_all_from_table_or_query(
@@ -157,8 +159,9 @@ class AsOfOfflineStore(OfflineStore):  # type: ignore[misc]
         end_date: datetime | None = None,
     ) -> RetrievalJob:
         """Every version of every row in the period."""
-        rows = _period(config.offline_store, data_source, feature_name_columns, start_date, end_date)
-        return AsOfRetrievalJob(rows)
+        instants = [timestamp_field, *filter(None, [created_timestamp_column])]
+        columns = [*join_key_columns, *feature_name_columns, *instants]
+        return AsOfRetrievalJob(_period(config.offline_store, data_source, columns, instants, start_date, end_date))
 
 
 def _wanted(view: FeatureView, feature_refs: list[str]) -> list[str]:
@@ -194,9 +197,12 @@ def _aware(moment: datetime | None) -> pd.Timestamp | None:
 def _period(
     store: AsOfOfflineStoreConfig,
     source: Any,
-    names: list[str],
+    columns: list[str],
+    instants: list[str],
     start: datetime | None,
     end: datetime | None,
 ) -> Callable[[], pa.Table]:
-    bounds = [_aware(moment) for moment in (start, end, store.known_at)]
-    return lambda: files.read(_place(store, source), names, *bounds)
+    event, created = instants[0], instants[1] if len(instants) > 1 else None
+    after, until, known_at = _aware(start), _aware(end), _aware(store.known_at)
+    place, unique = _place(store, source), list(dict.fromkeys(columns))
+    return lambda: files.read(place, unique, after, until, known_at, event, created)

@@ -94,7 +94,7 @@ def materialize(feast: Any, root: Path, progress: Progress, until: pd.Timestamp,
     for view in views:
         definition = _definition(feast, view)
         names = [feature.name for feature in definition.features]
-        reach = files.read(root / view, names, until - definition.ttl, until)
+        reach = files.read(root / view, [*files.KEYS, *names], until - definition.ttl, until)
         known = files.newest(reach).to_pandas()
         rows = progress.newer(view, known)
         if len(rows):
@@ -146,16 +146,16 @@ def _differing(offline: pd.DataFrame, online: pd.DataFrame) -> list[str]:
     expected = offline.set_index("ticker").drop(columns=["event_timestamp", "created"])
     found = online.reindex(expected.index)
     unlike = np.zeros(len(expected), dtype=bool)
-    for name, values in expected.items():
-        unlike |= _bits(values) != _bits(found[name].astype(values.dtype))
+    for kind in expected.dtypes.unique():
+        names = list(expected.columns[expected.dtypes == kind])
+        unlike |= (_bits(expected[names].to_numpy()) != _bits(found[names].to_numpy().astype(kind))).any(axis=1)
     return list(expected.index[unlike])
 
 
-def _bits(values: pd.Series) -> NDArray[Any]:
-    array = values.to_numpy()
-    if array.dtype.kind != "f":
-        return np.asarray(values)
-    return np.where(np.isnan(array), array.dtype.type(np.nan), array).view(f"u{array.dtype.itemsize}")
+def _bits(values: NDArray[Any]) -> NDArray[Any]:
+    if values.dtype.kind != "f":
+        return values
+    return np.where(np.isnan(values), values.dtype.type(np.nan), values).view(f"u{values.dtype.itemsize}")
 
 
 def _keys(rows: pd.DataFrame) -> Iterator[tuple[Any, ...]]:

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
+from evergreen.adapters.feast.files import moment, stored
 from evergreen.core.asof import Stored, as_of
-from evergreen.errors import NotFound
 
 COLUMNS_AT_ONCE = 16  # bounds what is held besides the answer
 _INSTANT = pa.timestamp("us", tz="UTC")
@@ -57,10 +57,10 @@ def look_up(
         NotFound: nothing was ever written there.
     """
     found = _part(source, moments, reach)
-    stored = found.to_table([*source.keys.values(), *filter(None, [source.event, source.created])])
-    codes, wanted = _codes(stored, source.keys, entities)
-    event = _microseconds(stored[source.event])
-    created = event if source.created is None else _microseconds(stored[source.created])
+    own = found.to_table([*source.keys.values(), *filter(None, [source.event, source.created])])
+    codes, wanted = _codes(own, source.keys, entities)
+    event = _microseconds(own[source.event])
+    created = event if source.created is None else _microseconds(own[source.created])
     if known_at is not None:
         codes = np.where(created <= _numbers(pd.Series([known_at])), codes, -1)
     wanted = np.where(moments.isna(), -1, wanted)
@@ -76,18 +76,13 @@ def look_up(
 
 def _part(source: Source, moments: pd.Series[pd.Timestamp], reach: pd.Timedelta | None) -> ds.Dataset:
     """The row groups that can hold what is looked for; whole ones, so that rows keep their positions."""
-    place = source.place
-    files = [str(place)] if place.is_file() else sorted(map(str, place.rglob("*.parquet")))
-    if not files:
-        raise NotFound(f"no feature rows in {place}.", "Ingest bars and write their features first.")
-    whole = ds.dataset(files, format="parquet")
-    kind = whole.schema.field(source.event).type
-    span = moments.dropna()
-    if span.empty or not pa.types.is_timestamp(kind) or kind.tz is None:
+    whole, span = stored(source.place), moments.dropna()
+    if span.empty:
         return whole
-    keep = ds.field(source.event) <= pa.scalar(span.max(), kind)
+    kind = whole.schema.field(source.event).type
+    keep = ds.field(source.event) <= moment(span.max(), kind)
     if reach is not None:
-        keep &= ds.field(source.event) >= pa.scalar(span.min() - reach, kind)
+        keep &= ds.field(source.event) >= moment(span.min() - reach, kind)
     parts = [part.subset(keep) for part in whole.get_fragments(keep)]
     return ds.FileSystemDataset(parts, whole.schema, whole.format, whole.filesystem)
 

@@ -33,14 +33,14 @@ PEEK = factor(21, "PEEK", "ref(close, -1) / close - 1")(lambda bars: bars.close.
 
 def test_training_set_with__a_factor_goes_through_feast_and_the_audit_into_a_model(tmp_path: Path) -> None:
     bars = sample_bars(pd.Timestamp("2002-01-31"), ["AAPL", "IBM", "MSFT"])
-    rows = training_set_with([MOM20], bars, 1, tmp_path / "features", REPO)
+    rows = training_set_with([MOM20], bars, 1, tmp_path / "features")
     expected = compute_features(bars, [MOM20])["MOM20"].sort_index(level=["session", "ticker"])
     assert rows["MOM20"].to_numpy().tobytes() == expected.to_numpy().tobytes()
     model = train(rows, SMALL).manifest("2002-01-31", "v1")
     assert model.feature_names == (*FEATURE_NAMES, "MOM20")
     assert model.audit is not None and model.audit["features"] == 159 and model.audit["findings"] == []
     with pytest.raises(LooksAhead, match="PEEK moves with the bars after its session"):
-        training_set_with([MOM20, PEEK], bars, 1, tmp_path / "features", REPO)
+        training_set_with([MOM20, PEEK], bars, 1, tmp_path / "features")
     assert not list((tmp_path / "features").glob("PEEK_*"))
 
 

@@ -171,6 +171,34 @@ def test_historical_features__equal_feasts_own_store_and_a_search_of_every_row(
     assert list(ours.columns) == list(theirs.columns)
 
 
+@pytest.mark.parametrize("pull", ["pull_latest_from_table_or_query", "pull_all_from_table_or_query"])
+@pytest.mark.parametrize("naive", [False, True])
+def test_pull__gives_what_feasts_own_store_gives(repository: Repository, pull: str, naive: bool) -> None:
+    rng = np.random.default_rng(3)
+    rows = [tuple(map(int, row)) for row in rng.integers([0, 0, 0, 0], [3, 2, 80, 9], (120, 4))]
+    write(repository.root, rows, naive)
+    names = ["ticker", "venue", "raw_g", "at", "created"]
+    answers = []
+    for store in repository.stores.values():
+        source = store.get_feature_view("slow").batch_source
+        offline = store._get_provider().offline_store
+        keys, values = ["ticker", "venue"], ["raw_g"]
+        end = (START + pd.Timedelta(hours=60)).to_pydatetime()
+        job = getattr(offline, pull)(
+            config=store.config,
+            data_source=source,
+            join_key_columns=keys,
+            feature_name_columns=values,
+            timestamp_field="at",
+            created_timestamp_column="created",
+            start_date=START.to_pydatetime(),
+            end_date=end,
+        )
+        answers.append(job.to_df()[names].sort_values(names, ignore_index=True))
+    assert len(answers[0]) >= 6
+    pd.testing.assert_frame_equal(*answers, check_dtype=False)
+
+
 def test_historical_features__another_name_for_the_instant_and_missing_keys(repository: Repository) -> None:
     write(repository.root, [(0, 0, 0, 0), (1, 0, 0, 0)], naive=False)
     moments = pd.Series([START, pd.NaT, START]).astype("datetime64[us, UTC]")
