@@ -119,6 +119,15 @@ def test_status__before_anything_ran(tmp_path: Path) -> None:
     assert "evergreen up" in done.stdout
 
 
+def test_doctor__names_what_does_not_answer_and_what_to_type(tmp_path: Path) -> None:
+    done = run("doctor", cwd=tmp_path, EVERGREEN_MLFLOW_URI="http://127.0.0.1:9")
+    lines = {line.split()[1]: line for line in done.stdout.splitlines()}
+    assert (done.returncode, done.stderr) == (1, "")
+    assert lines["home"].startswith("ok") and lines["database"].startswith("ok")
+    assert lines["mlflow"].startswith("WRONG") and "evergreen up" in lines["mlflow"]
+    assert lines["prefect"].startswith("WRONG") and "PREFECT_API_URL" in lines["prefect"]
+
+
 def test_help__imports_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys; from evergreen.cli import app; "

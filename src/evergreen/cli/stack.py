@@ -77,6 +77,18 @@ def status() -> None:
 
 
 @app.command()
+def doctor() -> None:
+    """Look at every place the settings name. Exit 0 when all answer, 1 with what to type when one does not."""
+    from evergreen.doctor import examine
+
+    sound = True
+    for check in examine(load_settings()):
+        print(f"{'ok' if check.sound else 'WRONG':<6} {check.name:<10} {check.said}")
+        sound = sound and check.sound
+    raise typer.Exit(0 if sound else 1)
+
+
+@app.command()
 def serve() -> None:
     """Run the prediction service in the foreground."""
     from evergreen.service.app import serve as run
