@@ -41,7 +41,7 @@ class Audit:
     Attributes:
         features: how many were audited.
         sessions: where history was cut, ISO dates.
-        findings: a sentence for each feature or label that failed a question, none when all passed.
+        findings: what failed which question, and at which session first; none when all passed.
         training_set_sha256: the set it speaks of; one that was changed since is not audited.
         folds: walk-forward folds whose label spans were found apart from their test window.
     """
@@ -104,7 +104,8 @@ def audit(
     found = [finding for t in at for finding in history.findings(features, t)]
     found += [finding for t in at for finding in history.label_findings(labels, t, horizon)]
     dates = tuple(f"{history.sessions[t]:%Y-%m-%d}" for t in at)
-    return Audit(features.shape[1], dates, tuple(dict.fromkeys(found)))
+    first = {finding.rpartition(" (")[0]: finding for finding in reversed(found)}
+    return Audit(features.shape[1], dates, tuple(reversed(first.values())))
 
 
 def require_passed(verdict: Audit) -> Audit:
