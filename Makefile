@@ -1,6 +1,6 @@
 # Every target sets itself up: a machine needs Python 3.11 or 3.12, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check bench notebook deploy lock clean
+.PHONY: help demo up down test check bench docs notebook deploy lock clean
 
 # What one process of a stack compiles, the next need not compile again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -40,6 +40,9 @@ check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 
 bench: $(ready) ## each benchmark beside its peer
 	@for script in benchmarks/*.py; do echo "== $$script"; $(bin)/python $$script || exit 1; done
+
+docs: $(ready) ## the page of the factors, from their declarations
+	@$(bin)/python -m evergreen.adapters.factor_page
 
 notebook: $(ready) ## open the notebooks in JupyterLab
 	@$(bin)/jupyter lab --notebook-dir notebooks

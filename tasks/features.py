@@ -36,16 +36,15 @@ def build_features(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
 
 
 def _build(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
-    from evergreen.core.features import LOOKBACK, alpha158
-
     at = workspace()
-    reach = next_session(at.settings.calendar, first, -LOOKBACK)
+    lookback = at.features.lookback
+    reach = next_session(at.settings.calendar, first, -lookback)
     bars = at.bars.as_of(start=reach, end=as_of)
-    wanted = alpha158(bars, calendar=sessions(at.settings.calendar, reach, as_of), since=first)
+    wanted = at.features.compute(bars, sessions(at.settings.calendar, reach, as_of), since=first)
     rows = bars.set_index(["ticker", "session"]).loc[wanted.index]
     days = pd.DatetimeIndex(wanted.index.get_level_values("session"))
     closes = pd.Series(session_closes(at.settings.calendar, days), index=wanted.index)
-    return at.features.write(wanted, rows[["close", "factor"]], known_at(bars, LOOKBACK).loc[wanted.index], closes)
+    return at.features.write(wanted, rows[["close", "factor"]], known_at(bars, lookback).loc[wanted.index], closes)
 
 
 def known_at(bars: pd.DataFrame, lookback: int) -> pd.Series:

@@ -33,7 +33,7 @@ class Judgement:
 @effect
 def judge_challenger(asked: RetrainRequest, version: str, now: datetime) -> Judgement:
     """Compare a version with the champion on walk-forward sessions neither was trained on; counts the trial."""
-    from evergreen.core.gate import compare
+    from evergreen.core.gate import compare, require_audit
 
     at = workspace()
     with reading(at.engine) as conn:
@@ -41,7 +41,7 @@ def judge_challenger(asked: RetrainRequest, version: str, now: datetime) -> Judg
     challenger = walk_forward_record(at, version)
     champion = champion_record(at, rollout.champion)
     tried = _count_trial(at, asked, rollout, version, challenger)
-    verdict = compare(champion, challenger, tried=tried)
+    verdict = require_audit(compare(champion, challenger, tried=tried), read_manifest(at, version))
     _write_down(at, asked, version, verdict, now)
     show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)
     freeze = verdict.admitted and champion is not None

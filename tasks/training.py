@@ -6,6 +6,7 @@ import json
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from evergreen.adapters.database import ledger, writing
 from evergreen.adapters.database.requests import RetrainRequest
-from evergreen.core.calendar import session_closes
+from evergreen.core.calendar import session_closes, sessions
 from evergreen.workspace import REPOSITORY, workspace
 from tasks.decorators import effect
 from tasks.models import read_manifest
@@ -35,8 +36,8 @@ class TrainingSet:
 
 @effect
 def make_training_set(asked: RetrainRequest, horizon: int, now: datetime) -> TrainingSet:
-    """Join features and labels as they were known at `now`, through Feast."""
-    from evergreen.core.features import FEATURE_NAMES
+    """Join features and labels as they were known at `now`, through Feast, and audit them for look-ahead."""
+    from evergreen.core.audit import audit, stamp
     from evergreen.core.labels import forward_return
     from evergreen.core.panel import training_frame, training_set_sha256
 
@@ -47,8 +48,11 @@ def make_training_set(asked: RetrainRequest, horizon: int, now: datetime) -> Tra
     labels = forward_return(bars, horizon)
     entities = labels.index.to_frame()
     entities["event_timestamp"] = session_closes(at.settings.calendar, pd.DatetimeIndex(entities["session"]))
-    features = at.features.training_frame(entities, known_at)[list(FEATURE_NAMES)]
-    frame = training_frame(features, labels)
+    features = at.features.training_frame(entities, known_at)[list(at.features.names)]
+    days = sessions(at.settings.calendar, bars["session"].min(), as_of)
+    compute = partial(at.features.compute, calendar=days)
+    verdict = audit(features, labels, bars, compute, at.features.lookback, horizon)
+    frame = stamp(training_frame(features, labels), verdict)
     path = at.settings.runs / asked.id / "training_set.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(path, index=False)

@@ -19,6 +19,7 @@ from mlflow.models import ModelSignature, infer_signature
 
 from evergreen.adapters.mlflow_client import answering
 from evergreen.adapters.model_folder import FIGURES, METRICS, MODEL, VERIFIED, ModelFolder, sha256s
+from evergreen.core.audit import Audit
 from evergreen.core.booster import load_verified
 from evergreen.core.manifest import Manifest
 from evergreen.errors import Broken, NotFound
@@ -35,6 +36,7 @@ def facts(model: ModelFolder) -> dict[str, str]:
         "data_version": manifest.data_version,
         "trained_through": manifest.trained_through,
         "training_set_sha256": manifest.training_set_sha256,
+        "look_ahead_audit": "none" if manifest.audit is None else Audit.from_dict(manifest.audit).sentence,
     } | {HASH_TAG + name: value for name, value in sha256s(model.path).items()}
 
 

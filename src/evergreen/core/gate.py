@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from evergreen.core.audit import Audit
 from evergreen.core.diebold_mariano import DieboldMariano, dm_test, scale
+from evergreen.core.manifest import Manifest
 from evergreen.core.metrics import rank_ic, relative_difference, session_losses, skill
 from evergreen.core.verdict import Coverage, RankIC, Verdict
 from evergreen.errors import BadInput
 
-__all__ = ["DieboldMariano", "Verdict", "compare", "dm_test", "spent_alpha"]
+__all__ = ["DieboldMariano", "Verdict", "compare", "dm_test", "require_audit", "spent_alpha"]
 
 MARGIN_IN_SCALES = 0.1
 RANDOM_WALK = "random walk"
@@ -65,6 +67,25 @@ def compare(
     if sessions < min_sessions:
         return _undecided(sessions, min_sessions, tried, alpha)
     return _judge(pairs, champion is None, tried, alpha, margin, coverage)
+
+
+def require_audit(verdict: Verdict, manifest: Manifest) -> Verdict:
+    """The verdict, refused if the look-ahead audit of the challenger's training set is missing or not passed."""
+    reason = _audit_refusal(manifest)
+    if reason is None:
+        return verdict
+    return replace(verdict, admitted=False, better=False, reasons=(reason, *verdict.reasons))
+
+
+def _audit_refusal(manifest: Manifest) -> str | None:
+    if manifest.audit is None:
+        return "its training set was never audited for look-ahead"
+    audit = Audit.from_dict(manifest.audit)
+    if audit.training_set_sha256 != manifest.training_set_sha256:
+        return "its training set was changed after the look-ahead audit"
+    if audit.features != len(manifest.feature_names):
+        return f"{audit.features} features were audited for look-ahead, the model has {len(manifest.feature_names)}"
+    return None if audit.passed else audit.sentence.rstrip(".")
 
 
 @dataclass(frozen=True)

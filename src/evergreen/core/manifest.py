@@ -20,7 +20,8 @@ class Manifest:
 
     Returns are log returns over `horizon` sessions. The 90 % interval of a forecast f is
     [f + interval_low, f + interval_high]. Sessions are ISO dates. `golden_outputs` are the model's
-    answers to `golden_inputs`, to the bit; None in an input stands for NaN.
+    answers to `golden_inputs`, to the bit; None in an input stands for NaN. `audit` is the look-ahead
+    audit of the training set, as `core.audit.Audit.to_dict` gives it; None if there was none.
     """
 
     kind: str  # "lightgbm" or "random_walk"
@@ -40,6 +41,7 @@ class Manifest:
     golden_inputs: tuple[tuple[float | None, ...], ...]
     golden_outputs: tuple[float, ...]
     metrics: dict[str, float | None] = field(default_factory=dict)
+    audit: dict[str, Any] | None = None
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, exact floats, no NaN."""

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.core.audit import Audit, verdict_on
 from evergreen.core.booster import from_text, predict, sha256, to_text
 from evergreen.core.evaluation import evaluate
 from evergreen.core.fitting import (
@@ -50,6 +51,7 @@ class Training:
         importance: total gain by feature of the final model, largest first.
         config: what it was trained with.
         training_set_sha256: identity of the training set.
+        audit: the look-ahead audit that came with the training set; None if it never was audited.
     """
 
     kind: str
@@ -60,6 +62,7 @@ class Training:
     importance: pd.Series
     config: TrainingConfig
     training_set_sha256: str
+    audit: Audit | None
     _panel: Panel
 
     def manifest(self, as_of: str, data_version: str) -> Manifest:
@@ -86,6 +89,7 @@ class Training:
             golden_inputs=tuple(nullable(row) for row in golden),
             golden_outputs=tuple(float(each) for each in outputs),
             metrics=self.metrics,
+            audit=None if self.audit is None else self.audit.to_dict(),
         )
 
     def _recent_residuals(self) -> NDArray[np.float64]:
@@ -144,6 +148,7 @@ def _walk(
         importance=_importance(final, panel),
         config=config,
         training_set_sha256=training_set_sha256(training_set),
+        audit=verdict_on(training_set, folds, config.horizon),
         _panel=panel,
     )
 

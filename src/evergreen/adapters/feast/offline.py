@@ -1,8 +1,11 @@
 """A Feast offline store for rows that carry both when they hold and when they became known.
 
-One as-of join answers every question. Per ticker, rows are put in order of when they could first be seen, and
-kept only while their event is the newest so far; what an entity row sees is then the last kept row before it,
-unless older than the view's TTL. Keys are joined first, alone; the wide rows are fetched once, by position.
+Answers are those of Feast's own DuckDB store, in the order of the entity rows. One as-of join on the keys alone
+finds the row that each entity row sees (`core.asof`); the wide rows are then fetched by position, a few columns
+at a time, so memory is the answer and little more. It can be used in any repository whose sources are Parquet:
+
+    offline_store:
+      type: evergreen.adapters.feast.offline.AsOfOfflineStore
 """
 
 from __future__ import annotations
@@ -12,50 +15,47 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 from feast.feature_view import FeatureView
 from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob, RetrievalMetadata
+from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
+from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel
-from numpy.typing import NDArray
 
 from evergreen.adapters.feast import files
+from evergreen.adapters.feast.reading import Source, look_up
 from evergreen.errors import BadInput
-
-# `seen` is when a row could first be seen: at its event, or also not before it was created.
-_JOIN = """
-with rows as (select *, {seen} as seen from keys),
-best as (
-    select * from rows
-    qualify row_number() over (partition by ticker, seen order by event_timestamp desc, created desc) = 1
-),
-kept as (
-    select * from best
-    qualify event_timestamp >= max(event_timestamp) over (partition by ticker order by seen)
-)
-select kept.position as position, wanted.row as row
-from wanted asof join kept on wanted.ticker = kept.ticker and wanted.event_timestamp >= kept.seen
-where kept.event_timestamp >= wanted.event_timestamp - to_microseconds({ttl})
-"""
 
 
 class AsOfOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]
-    """Where the rows lie, and the moment beyond which nothing is known (None: everything is)."""
+    """Where sources with a relative path lie, and the moment beyond which nothing is known (None: everything is)."""
 
     type: Literal["evergreen.adapters.feast.offline.AsOfOfflineStore"]
-    root: str
+    root: str = "."
     known_at: datetime | None = None
 
 
 class AsOfRetrievalJob(RetrievalJob):  # type: ignore[misc]
     """A retrieval that runs when its answer is asked for."""
 
-    def __init__(self, run: Callable[[], pa.Table], full_names: bool, metadata: RetrievalMetadata | None) -> None:
+    def __init__(
+        self,
+        run: Callable[[], pa.Table],
+        full_names: bool = False,
+        metadata: RetrievalMetadata | None = None,
+        on_demand: list[OnDemandFeatureView] | None = None,
+    ) -> None:
         super().__init__()
         self._run = run
         self._full_names = full_names
         self._metadata = metadata
+        self._on_demand = on_demand or []
+
+    def to_df(self, validation_reference: Any = None, timeout: int | None = None) -> pd.DataFrame:
+        """As Feast's own, but a column at a time: the Arrow table is given up while the frame is made."""
+        table = self.to_arrow(validation_reference, timeout)
+        return pd.DataFrame(table.to_pandas(split_blocks=True, self_destruct=True), copy=False)
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         return self._run()
@@ -70,8 +70,8 @@ class AsOfRetrievalJob(RetrievalJob):  # type: ignore[misc]
 
     @property
     def on_demand_feature_views(self) -> list[Any]:
-        """None: the repository declares no transformations."""
-        return []
+        """Transformations that Feast applies to the answer."""
+        return self._on_demand
 
     @property
     def metadata(self) -> RetrievalMetadata | None:
@@ -80,7 +80,7 @@ class AsOfRetrievalJob(RetrievalJob):  # type: ignore[misc]
 
 
 class AsOfOfflineStore(OfflineStore):  # type: ignore[misc]
-    """Reads the folders that `files.append` writes."""
+    """Reads Parquet files, such as `files.append` writes."""
 
     supports_filter_by_created_timestamp = True
 
@@ -95,24 +95,40 @@ class AsOfOfflineStore(OfflineStore):  # type: ignore[misc]
         full_feature_names: bool = False,
         filter_by_created_timestamp: bool = False,
     ) -> RetrievalJob:
-        """Entity rows in their order, with the features each of them could see; see the module."""
+        """Entity rows in their order, with the features each of them could see; see the module.
+
+        Raises:
+            BadInput: entity rows that are not a DataFrame.
+            NotFound: when the answer is asked for: a view without a stored row.
+        """
         if not isinstance(entity_df, pd.DataFrame):
             raise BadInput("entity rows must be a DataFrame.", "This store runs no SQL of its own.")
-        wanted = _names_by_view(feature_refs)
+        at = infer_event_timestamp_from_entity_df(dict(entity_df.dtypes))
+        entities = entity_df.assign(**{at: pd.to_datetime(entity_df[at], utc=True)})
+        store = config.offline_store
 
         def run() -> pa.Table:
-            table = pa.Table.from_pandas(entity_df, preserve_index=False).replace_schema_metadata(None)
+            table = pa.Table.from_pandas(entities, preserve_index=False).replace_schema_metadata(None)
             for view in feature_views:
-                names = wanted[view.projection.name_to_use()]
-                found = _seen_by(config.offline_store, view, names, entity_df, filter_by_created_timestamp)
-                for name in names:
-                    column = f"{view.projection.name_to_use()}__{name}" if full_feature_names else name
-                    table = table.append_column(column, found[name])
+                names = _wanted(view, feature_refs)
+                found = look_up(
+                    _source(store, view, names),
+                    names,
+                    entities,
+                    entities[at],
+                    pd.Timedelta(view.ttl) if view.ttl else None,
+                    filter_by_created_timestamp,
+                    _aware(store.known_at),
+                )
+                prefix = f"{view.projection.name_alias or view.name}__" if full_feature_names else ""
+                for name, column in zip(names, found, strict=True):
+                    table = table.append_column(f"{prefix}{name}", column)
             return table
 
-        keys = [name for name in entity_df.columns if name != "event_timestamp"]
-        span = entity_df["event_timestamp"].agg(["min", "max"])
-        return AsOfRetrievalJob(run, full_feature_names, RetrievalMetadata(feature_refs, keys, *span))
+        keys = [name for name in entities.columns if name != at]
+        metadata = RetrievalMetadata(feature_refs, keys, *entities[at].agg(["min", "max"]))
+        on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
+        return AsOfRetrievalJob(run, full_feature_names, metadata, on_demand)
 
     @staticmethod
     def pull_latest_from_table_or_query(
@@ -125,9 +141,11 @@ class AsOfOfflineStore(OfflineStore):  # type: ignore[misc]
         start_date: datetime,
         end_date: datetime,
     ) -> RetrievalJob:
-        """The last known version of each ticker's last event in the period."""
-        rows = _period(config.offline_store, data_source, feature_name_columns, start_date, end_date)
-        return AsOfRetrievalJob(lambda: files.newest(rows()), False, None)
+        """The last known version of each key's last event in the period."""
+        instants = [timestamp_field, *filter(None, [created_timestamp_column])]
+        columns = [*join_key_columns, *instants, *feature_name_columns]
+        rows = _period(config.offline_store, data_source, columns, instants, start_date, end_date)
+        return AsOfRetrievalJob(lambda: files.newest(rows(), join_key_columns, instants))
 
     @staticmethod
     def pull_all_from_table_or_query(
@@ -141,59 +159,50 @@ class AsOfOfflineStore(OfflineStore):  # type: ignore[misc]
         end_date: datetime | None = None,
     ) -> RetrievalJob:
         """Every version of every row in the period."""
-        rows = _period(config.offline_store, data_source, feature_name_columns, start_date, end_date)
-        return AsOfRetrievalJob(rows, False, None)
+        instants = [timestamp_field, *filter(None, [created_timestamp_column])]
+        columns = [*join_key_columns, *feature_name_columns, *instants]
+        return AsOfRetrievalJob(_period(config.offline_store, data_source, columns, instants, start_date, end_date))
 
 
-def _names_by_view(feature_refs: list[str]) -> dict[str, list[str]]:
-    names: dict[str, list[str]] = {}
-    for reference in feature_refs:
-        view, name = reference.split(":")
-        names.setdefault(view, []).append(name)
-    return names
+def _wanted(view: FeatureView, feature_refs: list[str]) -> list[str]:
+    prefix = f"{view.projection.name_to_use()}:"
+    return [reference.removeprefix(prefix) for reference in feature_refs if reference.startswith(prefix)]
 
 
-def _folder(store: AsOfOfflineStoreConfig, source: Any) -> Path:
-    return Path(store.root) / str(source.path)
+def _source(store: AsOfOfflineStoreConfig, view: FeatureView, names: list[str]) -> Source:
+    """In the files, columns bear the names that the source maps from."""
+    source = view.batch_source
+    stored = {new: old for old, new in source.field_mapping.items()}
+    keys = view.projection.join_key_map or {column.name: column.name for column in view.entity_columns}
+    return Source(
+        place=_place(store, source),
+        keys={asked: stored.get(own, own) for own, asked in keys.items()},
+        event=stored.get(source.timestamp_field, source.timestamp_field),
+        created=stored.get(source.created_timestamp_column, source.created_timestamp_column) or None,
+        renamed={name: stored[name] for name in names if name in stored},
+    )
+
+
+def _place(store: AsOfOfflineStoreConfig, source: Any) -> Path:
+    return Path(store.root) / str(source.path).removeprefix("file://")
+
+
+def _aware(moment: datetime | None) -> pd.Timestamp | None:
+    if moment is None:
+        return None
+    stamp = pd.Timestamp(moment)
+    return stamp if stamp.tz else stamp.tz_localize(UTC)
 
 
 def _period(
     store: AsOfOfflineStoreConfig,
     source: Any,
-    names: list[str],
+    columns: list[str],
+    instants: list[str],
     start: datetime | None,
     end: datetime | None,
 ) -> Callable[[], pa.Table]:
-    bounds = [None if moment is None else pd.Timestamp(moment) for moment in (start, end, store.known_at)]
-    aware = [moment if moment is None or moment.tz else moment.tz_localize(UTC) for moment in bounds]
-    return lambda: files.read(_folder(store, source), names, *aware)
-
-
-def _seen_by(
-    store: AsOfOfflineStoreConfig, view: FeatureView, names: list[str], entities: pd.DataFrame, honest: bool
-) -> pa.Table:
-    moments = entities["event_timestamp"]
-    known_at = None if store.known_at is None else pd.Timestamp(store.known_at)
-    after = None if view.ttl is None else moments.min() - view.ttl
-    rows = files.read(_folder(store, view.batch_source), names, after, moments.max(), known_at)
-    positions = _join(rows.select(files.KEYS), entities[["ticker", "event_timestamp"]], view.ttl, honest)
-    return rows.select(names).take(pa.array(positions, mask=positions < 0))
-
-
-def _join(keys: pa.Table, entities: pd.DataFrame, ttl: Any, honest: bool) -> NDArray[np.int64]:
-    """For each entity row the position in `keys` of the row it sees, -1 for none."""
-    import duckdb  # reading online features must not pay for it
-
-    positions = np.full(len(entities), -1, dtype=np.int64)
-    reach = pd.Timedelta(ttl if ttl is not None else pd.Timedelta.max // 2)
-    seen = "greatest(event_timestamp, created)" if honest else "event_timestamp"
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        connection.register("keys", keys.append_column("position", pa.array(np.arange(len(keys)))))
-        instants = entities["event_timestamp"].astype("datetime64[us, UTC]")
-        wanted = pa.Table.from_pandas(entities.assign(event_timestamp=instants), preserve_index=False)
-        connection.register("wanted", wanted.append_column("row", pa.array(np.arange(len(wanted)))))
-        query = _JOIN.format(seen=seen, ttl=reach // pd.Timedelta(microseconds=1))
-        found = connection.execute(query).fetchnumpy()
-    positions[found["row"]] = found["position"]
-    return positions
+    event, created = instants[0], instants[1] if len(instants) > 1 else None
+    after, until, known_at = _aware(start), _aware(end), _aware(store.known_at)
+    place, unique = _place(store, source), list(dict.fromkeys(columns))
+    return lambda: files.read(place, unique, after, until, known_at, event, created)

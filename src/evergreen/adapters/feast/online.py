@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from evergreen.adapters.feast import files
-from evergreen.core.features import FEATURE_NAMES
-from evergreen.errors import Unavailable
+from evergreen.errors import Broken, Unavailable
 
-VIEWS = ("price", "alpha158")
+PRICE, FACTORS = "price", "alpha158"
+UNEQUAL = "unequal"  # its presence blocks reading
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,9 @@ class Watermark:
 class OnlineFeatures:
     """Online values by ticker, sorted; tickers that have none are left out.
 
-    `features` is float32 [ticker x 158]; `close` is raw, `close * factor` adjusted; `as_of` is the session
-    the values belong to, `event_timestamp` its close in UTC. Feast enforces no TTL online: the caller judges
-    the age.
+    `features` is float32, a column for each of the 158 and of those declared; `close` is raw, `close * factor`
+    adjusted; `as_of` is the session the values belong to, `event_timestamp` its close in UTC. Feast enforces no
+    TTL online: the caller judges the age.
     """
 
     features: pd.DataFrame
@@ -54,52 +56,110 @@ class Progress:
         online = self.views.get(view, {})
         later = [
             ticker not in online or (event, created) > tuple(map(pd.Timestamp, online[ticker]))
-            for ticker, event, created in rows[files.KEYS].itertuples(index=False)
+            for ticker, event, created in _keys(rows)
         ]
         return rows[np.array(later, dtype=bool)]
 
+    def standing(self, view: str, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows that are online: the same event and version."""
+        online = self.views.get(view, {})
+        same = [online.get(t) == [str(event), str(created)] for t, event, created in _keys(rows)]
+        return rows[np.array(same, dtype=bool)]
+
     def record(self, view: str, rows: pd.DataFrame) -> None:
         """Note that `rows` are online now."""
-        marks = {t: [str(event), str(created)] for t, event, created in rows[files.KEYS].itertuples(index=False)}
-        self.views[view] = self.views.get(view, {}) | marks
+        marks = {t: [str(event), str(created)] for t, event, created in _keys(rows)}
+        self._write(view, self.views.get(view, {}) | marks)
+
+    def forget(self, view: str, tickers: Collection[str]) -> None:
+        """Have the rows of `tickers` moved again next time."""
+        self._write(view, {t: marks for t, marks in self.views[view].items() if t not in tickers})
+
+    def _write(self, view: str, marks: dict[str, list[str]]) -> None:
+        self.views[view] = marks
         aside = self.file.with_suffix(".tmp")
         aside.write_text(json.dumps(self.views))
         aside.replace(self.file)
 
     def watermark(self, moved: int = 0) -> Watermark:
         """How far the online store has come."""
-        newest = {view: max(pd.Timestamp(at) for at, _ in marks.values()) for view, marks in self.views.items()}
+        held = {view: marks for view, marks in self.views.items() if marks}
+        newest = {view: max(pd.Timestamp(at) for at, _ in marks.values()) for view, marks in held.items()}
         return Watermark(newest, moved)
 
 
-def materialize(feast: Any, root: Path, progress: Progress, until: pd.Timestamp) -> Watermark:
+def materialize(feast: Any, root: Path, progress: Progress, until: pd.Timestamp, views: Sequence[str]) -> Watermark:
     """See `Features.materialize`."""
-    moved = 0
-    for view in VIEWS:
+    moved, wrong = 0, []
+    for view in views:
         definition = _definition(feast, view)
         names = [feature.name for feature in definition.features]
-        reach = files.read(root / view, names, until - definition.ttl, until)
-        rows = progress.newer(view, files.newest(reach).to_pandas())
+        reach = files.read(root / view, [*files.KEYS, *names], until - definition.ttl, until)
+        known = files.newest(reach).to_pandas()
+        rows = progress.newer(view, known)
         if len(rows):
             feast.write_to_online_store(view, rows)
             progress.record(view, rows)
         moved += len(rows)
+        standing = progress.standing(view, known)
+        if differing := _differing(standing, _read_view(feast, view, sorted(standing["ticker"]))):
+            progress.forget(view, differing)
+            wrong += [f"{view} of {ticker}" for ticker in differing]
+    mark_unequal(root, wrong)
     return progress.watermark(moved)
 
 
-def read(feast: Any, tickers: list[str]) -> OnlineFeatures:
-    """See `Features.read_online`."""
+def read(feast: Any, tickers: list[str], views: Sequence[str], names: Sequence[str]) -> OnlineFeatures:
+    """See `Features.read_online`; the price is the first of the views, the features are in the others."""
     wanted = sorted(set(tickers))
-    price, factors = _read_view(feast, "price", wanted), _read_view(feast, "alpha158", wanted)
-    if price["event_timestamp"].to_dict() != factors["event_timestamp"].to_dict():
+    price, *others = (_read_view(feast, view, wanted) for view in views)
+    if any(price["event_timestamp"].to_dict() != other["event_timestamp"].to_dict() for other in others):
         raise Unavailable("online prices and features stand at different sessions.", "Materialize, then read again.")
+    features = pd.concat([other.drop(columns="event_timestamp") for other in others], axis=1)
     return OnlineFeatures(
-        features=factors[list(FEATURE_NAMES)].astype(np.float32),
+        features=features[list(names)].astype(np.float32),
         close=price["close"].astype("float64"),
         factor=price["factor"].astype("float64"),
         as_of=price["session"].astype("datetime64[us]").rename("as_of"),
         event_timestamp=price["closed_at"].astype("datetime64[us, UTC]").rename("event_timestamp"),
     )
+
+
+def mark_unequal(root: Path, wrong: Sequence[str]) -> None:
+    """Keep on disk what is online and unlike the offline store, so that nobody reads it; clear it when all is equal.
+
+    Raises:
+        Broken: something is unlike.
+    """
+    mark = root / UNEQUAL
+    mark.unlink(missing_ok=True)
+    if wrong:
+        mark.write_text(", ".join(wrong))
+        raise Broken(
+            f"Online values of {len(wrong)} rows are not those of the offline store: {', '.join(wrong[:5])}.",
+            "Materialize again: these rows are moved anew.",
+        )
+
+
+def _differing(offline: pd.DataFrame, online: pd.DataFrame) -> list[str]:
+    """Tickers of which a value is not the same, bit for bit (one NaN is like another)."""
+    expected = offline.set_index("ticker").drop(columns=["event_timestamp", "created"])
+    found = online.reindex(expected.index)
+    unlike = np.zeros(len(expected), dtype=bool)
+    for kind in expected.dtypes.unique():
+        names = list(expected.columns[expected.dtypes == kind])
+        unlike |= (_bits(expected[names].to_numpy()) != _bits(found[names].to_numpy().astype(kind))).any(axis=1)
+    return list(expected.index[unlike])
+
+
+def _bits(values: NDArray[Any]) -> NDArray[Any]:
+    if values.dtype.kind != "f":
+        return values
+    return np.where(np.isnan(values), values.dtype.type(np.nan), values).view(f"u{values.dtype.itemsize}")
+
+
+def _keys(rows: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    return iter(rows[files.KEYS].itertuples(index=False, name=None))
 
 
 def _read_view(feast: Any, view: str, tickers: list[str]) -> pd.DataFrame:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
+import importlib.util
 import io
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml  # type: ignore[import-untyped]
 
+from evergreen.core.features import DeclaredFactor
 from evergreen.errors import UnreadableFile
 
+_FACTORS = "factors.py"
 _MODULES = ("entities", "sources", "views", "services")
 _PLACE = "${EVERGREEN_HOME}/features"
 
@@ -77,7 +80,40 @@ def declared(repo: Path) -> list[Any]:
     return [value for value in values.values() if isinstance(value, Entity | FeatureService | FeatureView)]
 
 
-def fingerprint(repo: Path, root: Path) -> str:
+def declared_factors(repo: Path) -> tuple[DeclaredFactor, ...]:
+    """The factors that `repo` declares beside the 158, in the order of its factors.py; none without one."""
+    file = repo / _FACTORS
+    spec = importlib.util.spec_from_file_location("evergreen_declared_factors", file)
+    if not file.exists() or spec is None or spec.loader is None:
+        return ()
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return tuple(value for value in vars(module).values() if isinstance(value, DeclaredFactor))
+
+
+def view_of(factor: DeclaredFactor, like: Any, ticker: Any) -> Any:
+    """The feature view of one declared factor, for the entity `ticker`, served as long as the view `like`."""
+    from feast import FeatureView, Field, FileSource
+    from feast.types import Float32
+
+    source = FileSource(
+        name=f"{factor.view}_rows",
+        path=factor.view,
+        timestamp_field="event_timestamp",
+        created_timestamp_column="created",
+    )
+    field = Field(name=factor.name, dtype=Float32, description=factor.formula)
+    return FeatureView(
+        name=factor.view,
+        entities=[ticker],
+        schema=[field],
+        source=source,
+        ttl=like.ttl,
+        description=f"{factor.formula} (reads {factor.lookback} sessions)",
+    )
+
+
+def fingerprint(repo: Path, root: Path, factors: Sequence[DeclaredFactor] = ()) -> str:
     """A hash that moves when the definitions, the factors behind them or the place do.
 
     Raises:
@@ -85,7 +121,7 @@ def fingerprint(repo: Path, root: Path) -> str:
     """
     from evergreen.core.features import FACTORS
 
-    digest = hashlib.sha256(f"{root}{FACTORS}".encode())
+    digest = hashlib.sha256(f"{root}{FACTORS}{[each.view for each in factors]}".encode())
     for name in ("feature_store.yaml", *(f"{module}.py" for module in _MODULES)):
         digest.update(_read(repo / name).encode())
     return digest.hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,43 @@ from typing import Any
 import pandas as pd
 
 from evergreen.adapters.feast import files, online
-from evergreen.adapters.feast.repo import declared, fingerprint, quiet, store_config
-from evergreen.core.features import FEATURE_NAMES
-from evergreen.errors import BadInput, Broken, NotFound
+from evergreen.adapters.feast.repo import declared, declared_factors, fingerprint, quiet, store_config, view_of
+from evergreen.core.features import FEATURE_NAMES, DeclaredFactor, compute_features, lookback_of
+from evergreen.errors import BadInput, Broken, NotFound, Unavailable
 
 
 class Features:
     """The feature store below `root`, with the definitions in the folder `repo`.
 
     One process writes at a time (a file lock, released by a kill too); any number read.
+
+    Attributes:
+        factors: declared beside the 158; by default those in `repo`/factors.py. Each is a view of its own, so
+            that declaring one leaves what is stored alone.
     """
 
-    def __init__(self, root: Path, repo: Path) -> None:
+    def __init__(self, root: Path, repo: Path, factors: Sequence[DeclaredFactor] | None = None) -> None:
         self.root = root.resolve()
         self.repo = repo.resolve()
+        self.factors = declared_factors(self.repo) if factors is None else tuple(factors)
         self._registry = self.root / "registry.db"
         self._online = self.root / "online.db"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every feature, the 158 first."""
+        return (*FEATURE_NAMES, *(factor.name for factor in self.factors))
+
+    @property
+    def lookback(self) -> int:
+        """Sessions that a row of features reads, its own included."""
+        return lookback_of(self.factors)
+
+    def compute(
+        self, bars: pd.DataFrame, calendar: pd.DatetimeIndex, since: pd.Timestamp | None = None
+    ) -> pd.DataFrame:
+        """The features of `bars` as this store holds them; see `core.features.compute_features`."""
+        return compute_features(bars, self.factors, calendar, since)
 
     def write(
         self,
@@ -43,7 +64,7 @@ class Features:
         values are stored beside the old ones and told apart by `known_at`.
 
         Args:
-            features: as `alpha158` returns them.
+            features: as `compute` returns them.
             prices: raw `close` and `factor`, on the same MultiIndex (ticker, session).
             known_at: UTC moment each row became known, on the same index.
             event_timestamp: UTC close of each row's session, on the same index.
@@ -62,9 +83,17 @@ class Features:
             session=keys["session"].dt.strftime("%Y-%m-%d"),
             closed_at=keys["event_timestamp"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
-        wide = pd.concat([keys.drop(columns="session"), features.reset_index(drop=True)], axis=1)
+        values = features.reset_index(drop=True)
+        known = keys.drop(columns="session")
+        wide = pd.concat([known, values[list(FEATURE_NAMES)]], axis=1)
         with self._writing():
-            return files.append(self.root / "price", price) + files.append(self.root / "alpha158", wide)
+            added = files.append(self.root / online.PRICE, price) + files.append(self.root / online.FACTORS, wide)
+            # Library code sums from another start when it is given other bars: the last bit may differ.
+            own = (
+                files.append(self.root / each.view, known.assign(**{each.name: values[each.name]}), first_stays=True)
+                for each in self.factors
+            )
+            return added + sum(own)
 
     def apply(self) -> bool:
         """Register the definitions of `repo` and create the online tables; False if they already stand.
@@ -74,7 +103,7 @@ class Features:
         """
         if self._registry.exists() and not self._registry.stat().st_size:
             raise Broken(f"{self._registry} is empty.", "Delete it and apply again: it holds definitions only.")
-        mark, record = fingerprint(self.repo, self.root), self.root / "applied"
+        mark, record = fingerprint(self.repo, self.root, self.factors), self.root / "applied"
         with self._writing():
             if not self._online.exists():
                 self._progress.unlink(missing_ok=True)
@@ -82,7 +111,7 @@ class Features:
                 return False
             self.__dict__.pop("_feast", None)
             with quiet():
-                self._feast.apply(declared(self.repo))
+                self._feast.apply(self._definitions())
             with contextlib.closing(sqlite3.connect(self._online)) as connection:
                 connection.execute("pragma journal_mode=wal")  # readers read on while a session is written
             record.write_text(mark)
@@ -94,7 +123,7 @@ class Features:
         as_known_at: pd.Timestamp | None = None,
         known_within: pd.Timedelta | None = None,
     ) -> pd.DataFrame:
-        """The columns of `entity` followed by the 158 features as of each row's `event_timestamp`.
+        """The columns of `entity` followed by `names`, the features as of each row's `event_timestamp`.
 
         A row sees the newest event at or before its `event_timestamp`, if within the view's TTL.
 
@@ -114,7 +143,10 @@ class Features:
         with quiet():
             joined: pd.DataFrame = store.get_historical_features(
                 entity_df=entity.assign(event_timestamp=seen_at).reset_index(drop=True),
-                features=[f"alpha158:{name}" for name in FEATURE_NAMES],
+                features=[
+                    *(f"{online.FACTORS}:{name}" for name in FEATURE_NAMES),
+                    *(f"{factor.view}:{factor.name}" for factor in self.factors),
+                ],
                 filter_by_created_timestamp=known_within is not None,
             ).to_df()
         return joined.set_axis(entity.index).assign(event_timestamp=moments)
@@ -124,14 +156,16 @@ class Features:
 
         Only what is newer than what a ticker has online is moved: an older event never replaces a newer one,
         a later version of the same event does, and repeating a call changes nothing. Events older than the
-        TTL at `until` stay behind.
+        TTL at `until` stay behind. All that stands online then is read back and compared with the offline
+        store, bit for bit.
 
         Raises:
+            Broken: an online value is not the offline one; until a call finds them equal, nobody reads them.
             NotFound: no features were ever written.
         """
         self.apply()
         with self._writing(), quiet():
-            return online.materialize(self._feast, self.root, online.Progress(self._progress), until)
+            return online.materialize(self._feast, self.root, online.Progress(self._progress), until, self._views)
 
     def watermark(self) -> online.Watermark:
         """How far the online store has come."""
@@ -146,12 +180,25 @@ class Features:
 
         Raises:
             NotFound: nothing has been applied below this root.
-            Unavailable: a materialization stands between the two views: read again.
+            Unavailable: a materialization stands between the views, or found online values that are not the
+                offline ones.
         """
         if not self._online.exists():
             raise NotFound(f"no online features in {self.root}.", "Run `evergreen daily` once.")
+        if (unequal := self.root / online.UNEQUAL).exists():
+            raise Unavailable(f"online values are not the offline ones: {unequal.read_text()}.", "Materialize again.")
         with quiet():
-            return online.read(self._feast, tickers)
+            return online.read(self._feast, tickers, self._views, self.names)
+
+    def _definitions(self) -> list[Any]:
+        found = declared(self.repo)
+        by_name = {each.name: each for each in found}
+        own = [view_of(factor, by_name[online.FACTORS], by_name["ticker"]) for factor in self.factors]
+        return [*found, *own]
+
+    @property
+    def _views(self) -> list[str]:
+        return [online.PRICE, online.FACTORS, *(factor.view for factor in self.factors)]
 
     @property
     def _progress(self) -> Path:

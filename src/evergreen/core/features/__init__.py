@@ -1,15 +1,31 @@
 """Factors of a bar panel: Qlib's Alpha158 by name and definition.
 
-`FACTORS` declares each with its formula and history; `alpha158` computes them.
+`FACTORS` declares each with its formula and history; `alpha158` computes them. `factor` declares one more;
+`compute_features` computes both kinds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
+from evergreen.core.features.declared import AdjustedBars, DeclaredFactor, factor, lookback_of, with_declared
 from evergreen.core.features.factors import FACTORS, FEATURE_NAMES, LOOKBACK, WINDOWS, Factor
 
-__all__ = ["FACTORS", "FEATURE_NAMES", "LOOKBACK", "WINDOWS", "Factor", "alpha158"]
+__all__ = [
+    "FACTORS",
+    "FEATURE_NAMES",
+    "LOOKBACK",
+    "WINDOWS",
+    "AdjustedBars",
+    "DeclaredFactor",
+    "Factor",
+    "alpha158",
+    "compute_features",
+    "factor",
+    "lookback_of",
+]
 
 
 def alpha158(
@@ -45,3 +61,17 @@ def alpha158(
     from evergreen.core.features.alpha import compute  # compiled code: only when factors are wanted
 
     return compute(bars, calendar, since)
+
+
+def compute_features(
+    bars: pd.DataFrame,
+    factors: Sequence[DeclaredFactor] = (),
+    calendar: pd.DatetimeIndex | None = None,
+    since: pd.Timestamp | None = None,
+) -> pd.DataFrame:
+    """The 158 factors and those declared, as `alpha158` gives them; `lookback_of(factors)` sessions are read.
+
+    Raises:
+        BadInput: as `alpha158` does, or a declared factor answers with something else than a frame.
+    """
+    return with_declared(alpha158(bars, calendar, since), bars, factors, calendar)

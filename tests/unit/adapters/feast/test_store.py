@@ -1,9 +1,7 @@
-"""The feature store end to end, on real Feast, DuckDB and SQLite in a temporary folder."""
+"""The feature store end to end, on real Feast, Parquet and SQLite in a temporary folder."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,54 +11,8 @@ import pytest
 
 from evergreen.adapters.feast import Features
 from evergreen.core.features import FEATURE_NAMES
-from evergreen.errors import BadInput, Broken, Conflict, NotFound, Unavailable, UnreadableFile
-
-REPO = Path(__file__).parents[3] / "feature_repo"
-SESSIONS = pd.bdate_range("2020-12-21", periods=15).as_unit("us")
-DELAY = pd.Timedelta(minutes=30)
-
-
-class Rows:
-    """Random feature rows of some tickers and sessions, closing at 21:00 UTC and known half an hour later."""
-
-    def __init__(self, tickers: list[str], sessions: pd.DatetimeIndex, seed: int = 0, later: str = "0h") -> None:
-        rng = np.random.default_rng(seed)
-        index = pd.MultiIndex.from_product([tickers, sessions], names=["ticker", "session"])
-        values = rng.normal(size=(len(index), 158)).astype(np.float32)
-        values[rng.random(values.shape) < 0.05] = np.nan
-        self.features = pd.DataFrame(values, index=index, columns=list(FEATURE_NAMES))
-        close = rng.uniform(10, 500, len(index))
-        self.prices = pd.DataFrame({"close": close, "factor": 1 / 3}, index=index)
-        self.closes = pd.Series(at_close(index.get_level_values("session")), index=index)
-        self.known = self.closes + DELAY + pd.Timedelta(later)
-
-    def write(self, store: Features) -> int:
-        return store.write(self.features, self.prices, self.known, self.closes)
-
-    def entity(self) -> pd.DataFrame:
-        return self.closes.rename("event_timestamp").reset_index()
-
-
-def at_close(sessions: pd.DatetimeIndex | pd.Timestamp):
-    return (sessions + pd.Timedelta(hours=21)).tz_localize("UTC")
-
-
-def bits(frame: pd.DataFrame) -> bytes:
-    return frame[list(FEATURE_NAMES)].to_numpy().tobytes()
-
-
-@pytest.fixture(scope="module")
-def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("applied")
-    assert Features(root, REPO).apply()
-    return root
-
-
-@pytest.fixture
-def store(applied: Path, tmp_path: Path) -> Features:
-    """A store of its own for each test: a copy, since the definitions themselves name no place."""
-    shutil.copytree(applied, tmp_path / "features")
-    return Features(tmp_path / "features", REPO)
+from evergreen.errors import BadInput, Broken, Conflict, UnreadableFile
+from tests.unit.adapters.feast.rows import REPO, SESSIONS, Rows, at_close, bits
 
 
 def test_training_frame__holds_what_was_written_bit_for_bit_in_entity_order(store: Features) -> None:
@@ -167,64 +119,6 @@ def test_write__refuses_other_values_under_the_same_known_at_and_other_rows(stor
         store.write(rows.features, rows.prices.head(3), rows.known, rows.closes)
 
 
-def test_online__equals_offline_bit_for_bit_and_says_what_it_stands_at(store: Features) -> None:
-    rows = Rows(["BBB", "AAA", "CCC"], SESSIONS)
-    rows.write(store)
-    mark = store.materialize(at_close(SESSIONS[7]))
-    assert mark.moved == 6 and set(mark.until.values()) == {at_close(SESSIONS[7])}
-    online = store.read_online(["CCC", "AAA", "XXX", "AAA"])
-    offline = rows.features.xs(SESSIONS[7], level="session").loc[["AAA", "CCC"]]
-    assert online.features.index.tolist() == ["AAA", "CCC"] and bits(online.features) == bits(offline)
-    prices = rows.prices.xs(SESSIONS[7], level="session").loc[["AAA", "CCC"]]
-    assert online.close.tolist() == prices["close"].tolist()
-    assert online.factor.tolist() == prices["factor"].tolist()
-    assert (online.as_of == SESSIONS[7]).all()
-    assert (online.event_timestamp == at_close(SESSIONS[7])).all()
-
-
-def test_materialize__again_or_for_an_older_window_changes_nothing(store: Features) -> None:
-    Rows(["AAA", "BBB"], SESSIONS).write(store)
-    store.materialize(at_close(SESSIONS[10]))
-    before = store.read_online(["AAA", "BBB"])
-    assert store.materialize(at_close(SESSIONS[10])).moved == 0
-    back = store.materialize(at_close(SESSIONS[3]))
-    assert back.moved == 0 and back == store.watermark()
-    assert set(back.until.values()) == {at_close(SESSIONS[10])}
-    after = store.read_online(["AAA", "BBB"])
-    assert bits(after.features) == bits(before.features) and (after.as_of == SESSIONS[10]).all()
-
-
-def test_materialize__a_correction_of_the_newest_session_does_go_online(store: Features) -> None:
-    Rows(["AAA", "BBB"], SESSIONS).write(store)
-    store.materialize(at_close(SESSIONS[-1]))
-    corrected = Rows(["AAA"], SESSIONS[-1:], seed=5, later="2h")
-    corrected.write(store)
-    assert store.materialize(at_close(SESSIONS[-1])).moved == 2
-    assert bits(store.read_online(["AAA"]).features) == bits(corrected.features)
-
-
-def test_materialize__a_crash_between_the_views_is_noticed_and_mended(store: Features) -> None:
-    Rows(["AAA"], SESSIONS).write(store)
-    store.materialize(at_close(SESSIONS[3]))
-    before = store._feast.write_to_online_store
-    calls: list[str] = []
-
-    def dies_on_the_second(view: str, rows: pd.DataFrame) -> None:
-        calls.append(view)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        before(view, rows)
-
-    store._feast.write_to_online_store = dies_on_the_second
-    with pytest.raises(KeyboardInterrupt):
-        store.materialize(at_close(SESSIONS[4]))
-    again = Features(store.root, REPO)
-    with pytest.raises(Unavailable, match="different sessions"):
-        again.read_online(["AAA"])
-    assert again.materialize(at_close(SESSIONS[4])).moved == 1
-    assert again.read_online(["AAA"]).as_of.tolist() == [SESSIONS[4]]
-
-
 def test_apply__is_a_no_op_until_something_changed(store: Features, tmp_path: Path) -> None:
     assert Features(tmp_path / "features", REPO).apply() is True  # copied elsewhere: places changed
     assert store.apply() is False
@@ -244,26 +138,3 @@ def test_apply__refuses_an_empty_registry_and_a_missing_repository(store: Featur
         store.apply()
     with pytest.raises(UnreadableFile, match=r"feature_store\.yaml"):
         Features(tmp_path / "elsewhere", tmp_path).apply()
-
-
-def test_read_online__before_anything_exists_says_what_to_do(tmp_path: Path, store: Features) -> None:
-    with pytest.raises(NotFound, match="evergreen daily"):
-        Features(tmp_path / "nowhere", REPO).read_online(["AAA"])
-    assert store.read_online(["AAA"]).features.shape == (0, 158)
-    with pytest.raises(NotFound, match="no feature rows"):
-        store.training_frame(Rows(["AAA"], SESSIONS).entity())
-    with pytest.raises(NotFound, match="no feature rows"):
-        store.materialize(at_close(SESSIONS[0]))
-
-
-def test_read_online__in_another_time_zone_loads_no_offline_engine(store: Features) -> None:
-    Rows(["AAA"], SESSIONS).write(store)
-    store.materialize(at_close(SESSIONS[1]))
-    script = (
-        "import sys; from pathlib import Path; from evergreen.adapters.feast import Features\n"
-        f"online = Features(Path({str(store.root)!r}), Path({str(REPO)!r})).read_online(['AAA'])\n"
-        "print(online.event_timestamp['AAA'], 'duckdb' in sys.modules, 'numba' in sys.modules)"
-    )
-    environment = {"TZ": "America/New_York", "PYTHONPATH": str(REPO.parent / "src")}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
-    assert done.stdout.strip() == f"{at_close(SESSIONS[1])} False False", done.stderr

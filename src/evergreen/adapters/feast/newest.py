@@ -1,0 +1,56 @@
+"""Feast's SQLite online store, in which an older value never replaces a newer one.
+
+Feast's own overwrites: materializing an old window again, by hand or by a retry, takes what is served back in time.
+
+    online_store:
+      type: evergreen.adapters.feast.newest.NewestSqliteOnlineStore
+      path: online.db
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from typing import Any, Literal
+
+from feast.feature_view import FeatureView
+from feast.infra.key_encoding_utils import serialize_entity_key
+from feast.infra.online_stores.helpers import compute_table_id
+from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
+from feast.utils import to_naive_utc
+
+_NEVER = (-(2**63), 0)
+Row = tuple[Any, dict[str, Any], datetime, datetime | None]  # entity key, values, event, created
+
+
+class NewestSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):  # type: ignore[misc]
+    """As Feast's SQLite store is configured."""
+
+    type: Literal["evergreen.adapters.feast.newest.NewestSqliteOnlineStore"]
+
+
+class NewestSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
+    """Writes a row only if its event, or of the same event its version, is not older than what is stored."""
+
+    def online_write_batch(
+        self, config: Any, table: FeatureView, data: list[Row], progress: Callable[[int], Any] | None
+    ) -> None:
+        """See the class; instants are compared in whole seconds, as the store keeps them."""
+        keys = [serialize_entity_key(row[0], config.entity_key_serialization_version) for row in data]
+        stored = self._stored(config, table, keys)
+        newer = [row for key, row in zip(keys, data, strict=True) if _instants(row) >= stored.get(key, _NEVER)]
+        super().online_write_batch(config, table, newer, progress)
+
+    def _stored(self, config: Any, table: FeatureView, keys: list[bytes]) -> dict[bytes, tuple[int, int]]:
+        name = compute_table_id(config.project, table, config.registry.enable_online_feature_view_versioning)
+        query = f'select max(event_ts), max(created_ts) from "{name}" where entity_key = ?'
+        with closing(self._get_conn(config).cursor()) as cursor:
+            found = {key: cursor.execute(query, (key,)).fetchone() for key in set(keys)}
+        return {key: (event, created or 0) for key, (event, created) in found.items() if event is not None}
+
+
+def _instants(row: Row) -> tuple[int, int]:
+    """As the store writes them: the number of a zoneless UTC time read as local time."""
+    event, created = (0 if moment is None else int(to_naive_utc(moment).timestamp()) for moment in row[2:])
+    return event, created
