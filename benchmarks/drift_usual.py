@@ -15,14 +15,14 @@ from evergreen.core.drift import Calibration, Counts, DriftCheck, check
 
 PEER = Path(__file__).with_name("drift_evidently.py")
 WINDOWS = (250, 20)
-STEP = 60
+STEP = 240
 PINNED = ("evidently==0.7.23", "pandas<3")
 Pairs = list[tuple[pd.DataFrame, pd.DataFrame]]
 NAMES = ("KS p < 0.05, Bonferroni", "PSI > 0.2", "PSI > 0.2 in half of them")
 
 
 def alarms(frame: pd.DataFrame, counts: Counts, calibration: Calibration, train: int) -> list[tuple[str, bool]]:
-    """What each rule says every 60 sessions of the windows our procedure judges: any feature over it alarms."""
+    """What each rule says once a year of the windows our procedure judges: any feature over it alarms."""
     said = []
     for end in range(train + WINDOWS[1], len(counts.sessions) + 1, STEP):
         found = check(calibration, counts, counts.sessions[end - 1])

@@ -146,7 +146,7 @@ def test_calibrate__short_history_is_drawn_in_blocks_and_still_holds() -> None:
     for seed in range(6):
         calibration, counts = judged(seed, 500)
         assert calibration.method == "bootstrap"
-        false += len(watch(calibration, counts.upto(counts.sessions[749]), 500).findings)
+        false += len(watch(calibration, counts.upto(counts.sessions[749]), 500).drift)
         moved = session_counts(shift(history(seed), FIFTH, 550), counts.grid)
         seen = watch(calibration, moved.upto(counts.sessions[659]), 500)
         found.append(bool(seen.drift))
