@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from tasks.artifacts import show, table
+from tasks.ledger import show_triggers
 from tasks.models import mirror_aliases
 from tasks.reconcile import verify_decisions, verify_local_models
 from tasks.waking import free_dead_claims, wake_waiting
@@ -25,4 +26,5 @@ def reconcile() -> dict[str, list[str]]:
         "Reconcile",
         table({"what": what, "which": ", ".join(which) or "none"} for what, which in done.items()),
     )
+    show_triggers()
     return done

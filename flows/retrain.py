@@ -13,6 +13,7 @@ from evergreen.workspace import workspace
 from flows.clock import now_at, stand
 from tasks.calibration import calibrate_drift
 from tasks.gate import judge_challenger
+from tasks.ledger import show_triggers
 from tasks.models import mirror_aliases
 from tasks.requests import claim_request, confirm_claim, finish_request, held, request_retrain
 from tasks.rollout import deliver, install_random_walk, read_rollout
@@ -53,6 +54,7 @@ def _train_and_judge(asked: RetrainRequest, horizon: int, seed: int, now: dateti
     became = deliver(asked, judged, now)
     mirror_aliases()
     finish_request(asked, now, version, became)
+    show_triggers()
     return became
 
 

@@ -43,19 +43,16 @@ def free_dead_claims() -> list[str]:
 
 def _is_dead(client: SyncPrefectClient, asked: RetrainRequest, now: datetime) -> bool:
     silent = asked.lease_until is not None and asked.lease_until <= now
-    run = _read_run(client, asked.claimed_by)
-    if run is None or run.state is None:
-        return silent
-    if silent and not run.state.is_final():
-        _crash(client, run, "It has not renewed its claim.")
-    return silent or run.state.is_final()
-
-
-def _read_run(client: SyncPrefectClient, flow_run: str | None) -> FlowRun | None:
     try:
-        return client.read_flow_run(UUID(str(flow_run)))
-    except (ValueError, ObjectNotFound):
-        return None
+        run = client.read_flow_run(UUID(str(asked.claimed_by)))
+    except ValueError:  # claimed outside of a flow run: only its silence tells
+        return silent
+    except ObjectNotFound:
+        return True
+    over = run.state is not None and run.state.is_final()
+    if silent and not over:
+        _crash(client, run, "It has not renewed its claim.")
+    return silent or over
 
 
 def _crash(client: SyncPrefectClient, run: FlowRun, why: str) -> None:

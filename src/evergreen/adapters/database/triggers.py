@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +15,7 @@ from evergreen.adapters.database.schema import decision
 
 CAUSES = ("covariate_shift", "loss_of_skill", "old_age")  # of requests that a finding started
 EVERYTHING = 1_000_000
+CALENDAR = 20  # sessions between the retrainings of the plain rival, a calendar
 
 Fate = Literal["won", "lost", "in canary", "failed", "open"]
 
@@ -30,6 +33,17 @@ def triggers(conn: Connection, model: str) -> list[Trigger]:
     winners, in_canary = _winners(conn, model), _in_canary(conn, model)
     asked = [one for one in requests.recent(conn, model, EVERYTHING) if one.cause in CAUSES]
     return [Trigger(one, _fate(one, winners, in_canary)) for one in asked]
+
+
+def summary(started: Sequence[Trigger], sessions: int) -> str:
+    """What the retrainings of `sessions` sessions came to, beside what a calendar would have started."""
+    fates = Counter(trigger.fate for trigger in started)
+    told = ", ".join(f"{count} {fate}" for fate, count in fates.items()) or "none"
+    noun = "retraining" if len(started) == 1 else "retrainings"
+    return (
+        f"{len(started)} {noun} started by findings in {sessions} sessions ({told}); "
+        f"a calendar of {CALENDAR} sessions would have started {sessions // CALENDAR}"
+    )
 
 
 def _fate(asked: RetrainRequest, winners: set[str], in_canary: str | None) -> Fate:

@@ -2,7 +2,7 @@
 
 from evergreen.core.drift.calibration import Calibration, TooLittleHistory, calibrate
 from evergreen.core.drift.cause import RULES, Cause, Diagnosis, Reaction, Signs, cause
-from evergreen.core.drift.check import DriftCheck, DriftVerdict, Outcome, check, verdict
+from evergreen.core.drift.check import LEVEL, DriftCheck, DriftVerdict, Outcome, check, verdict
 from evergreen.core.drift.counts import Counts, join, session_counts
 from evergreen.core.drift.grid import Grid, make_grid
 from evergreen.core.drift.guard import Limits, Triggered, hold_back, next_generation
@@ -11,6 +11,7 @@ from evergreen.core.drift.realized import Realized, realized
 from evergreen.core.drift.skill import SkillLook, SkillTest
 
 __all__ = [
+    "LEVEL",
     "RULES",
     "Calibration",
     "Cause",
