@@ -47,7 +47,7 @@ def react_to_drift(found: DriftFinding, session: pd.Timestamp, data_version: str
     after it, and may be lost: `reconcile` wakes again.
     """
     at = workspace()
-    reacted = _decide(at, found, session, data_version, now)
+    reacted = decide_reaction(at, found, session, data_version, now)
     if reacted.request and reacted.request.state == "pending":
         wake(reacted.request)
     if reacted.fresh:
@@ -57,7 +57,10 @@ def react_to_drift(found: DriftFinding, session: pd.Timestamp, data_version: str
     return reacted.request.id if reacted.request else None
 
 
-def _decide(at: Workspace, found: DriftFinding, session: pd.Timestamp, data_version: str, now: datetime) -> Reacted:
+def decide_reaction(
+    at: Workspace, found: DriftFinding, session: pd.Timestamp, data_version: str, now: datetime
+) -> Reacted:
+    """Write the finding down, and with it the request it leads to, in one transaction; again changes nothing."""
     if found.reaction == "nothing":
         return Reacted(None, "Nothing is to be done.")
     subject = f"{found.version}@{found.as_of}"

@@ -14,9 +14,7 @@ def rows(seed: int, sessions: int, scale: np.ndarray, edge: dict[str, float]) ->
     for ticker, share in edge.items():
         outcome = scale * generator.normal(size=sessions)
         days = pd.bdate_range("2008-01-02", periods=sessions).as_unit("us")
-        made.append(
-            pd.DataFrame({"ticker": ticker, "session": days, "outcome": outcome, "forecast": share * outcome})
-        )
+        made.append(pd.DataFrame({"ticker": ticker, "session": days, "outcome": outcome, "forecast": share * outcome}))
     return pd.concat(made, ignore_index=True)
 
 
