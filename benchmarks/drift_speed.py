@@ -8,8 +8,11 @@ whylogs' own way: merge the profiles of the window. It is measured on 20 session
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,6 +54,26 @@ def merging(generator: np.random.Generator) -> tuple[float, float]:
     return profiling / MERGED, timed(lambda: whylogs.merge(views))[0] / (MERGED - 1)
 
 
+def reading_back(generator: np.random.Generator, counts: Counts) -> float:
+    """Seconds to read the counts of the 290 sessions of a check, each beside its profile of full size."""
+    from evergreen.adapters import whylogs
+
+    days = list(pd.bdate_range("2003-01-01", periods=290))
+    content = whylogs.to_bytes(whylogs.profile(values(generator, days[0]), days[0]))
+    with tempfile.TemporaryDirectory() as folder:
+        for day in days:
+            path = whylogs.profile_path(Path(folder), day)
+            path.write_bytes(content)
+            os.utime(path, (0, 0))
+        first = whylogs.stored_counts(Path(folder), days[:1], counts.grid)[0]
+        kept = next(Path(folder).rglob("*.npy"))
+        for day in days[1:]:
+            kept.with_name(kept.name.replace(f"{days[0]:%Y-%m-%d}", f"{day:%Y-%m-%d}")).write_bytes(kept.read_bytes())
+        seconds, parts = timed(lambda: whylogs.stored_counts(Path(folder), days, counts.grid))
+    assert all(np.array_equal(part.values, first.values) for part in parts)
+    return seconds
+
+
 def main() -> None:
     """Print the figures side by side."""
     generator = np.random.default_rng(158)
@@ -68,6 +91,7 @@ def main() -> None:
     print(
         f"daily check        {reading + first:6.2f} s (bar 1), calibration read back included; again {checking:.3f} s"
     )
+    print(f"counts of 290 sessions {reading_back(generator, counts):.2f} s, read beside their profiles")
     print(f"profile of a session {profiling:4.2f} s")
     peer = 290 * merged
     print(f"whylogs merging the 290 sessions of a check: {peer:.1f} s, {peer / (reading + first):.0f} times ours")

@@ -26,8 +26,9 @@ def read_signs(
     with reading(at.engine) as conn:
         done = ledger.sessions(conn, at.settings.model_name, WINDOW)
         trained = [known.as_of for known in ledger.model_versions(conn, at.settings.model_name)]
-    earlier = [one.report for one in done if one.as_of < f"{session:%Y-%m-%d}"][: WINDOW - 1]
-    reports = [delivery.summary(), *earlier]
+    earlier = [one.report for one in done if one.as_of < f"{session:%Y-%m-%d}"]
+    single = [report for report in earlier if report["first"] == report["last"]]  # the history's own is left out
+    reports = [delivery.summary(), *single[: WINDOW - 1]]
     age = sessions_between(at.settings.calendar, pd.Timestamp(max(trained)), session) if trained else 0
     rows = sum(report["rows"] for report in reports)
     return Signs(
