@@ -1,167 +1,229 @@
 """How often the whole drift procedure cries wolf, and what it finds, next to the usual fixed thresholds.
 
-python -m benchmarks.drift --histories 200
+    python -m benchmarks.drift --histories 200 --changed 50 [--evidently PYTHON]
+
+Each history is a simulated market in which nothing drifts: six years to train on, two years watched with weekly
+looks at features (of ten tickers) and at the skill of a champion (on a hundred). Evidently gets an environment of
+its own, made with uv, unless --evidently names an interpreter that has it; --evidently no leaves it out.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ks_2samp
+from numpy.typing import NDArray
 
-from benchmarks.stationary import SPAN, Floats, features, market
+from benchmarks.drift_changes import Champion, Change, ceiling, champion, changes
+from benchmarks.drift_usual import Pairs, alarms, evidently, find_evidently, windows
+from benchmarks.stationary import Floats, features, market
 from evergreen.core.drift import (
     Calibration,
     Counts,
     DriftCheck,
     Outcome,
+    Reaction,
+    Signs,
     calibrate,
+    cause,
     check,
     make_grid,
     session_counts,
     verdict,
 )
+from evergreen.core.drift.check import LEVEL
+from evergreen.core.drift.psi import sliding_psi
 
 STEP = 5
 SHIFT_AT = 250
+YEAR = 250
+WITHIN = (60, 120)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Sessions to train on, sessions watched afterwards, tickers."""
+    """Sessions to train on, sessions watched afterwards, tickers with features, tickers forecast."""
 
     train: int = 1_500
     watched: int = 500
     tickers: int = 10
+    universe: int = 100
 
 
-@dataclass(frozen=True)
+@dataclass
 class Watch:
-    """What happened to one history: sessions after training of each finding, looks, windows that drifted."""
+    """What happened to one history, in sessions after training; culprits by finding of drift."""
 
-    findings: list[int]
-    looks: int
-    drifted_windows: int
-    culprits: set[str]
-
-
-def watch(calibration: Calibration, counts: Counts, train: int) -> Watch:
-    """Check weekly from the end of training on; a finding starts a cooldown, as its retraining would."""
-    findings: list[int] = []
-    culprits: set[str] = set()
-    drifted_windows = 0
-    ends = range(train + calibration.windows.current, len(counts.sessions) + 1, STEP)
-    for end in ends:
-        current = check(calibration, counts, counts.sessions[end - 1])
-        assert isinstance(current, DriftCheck)
-        since = end - train - findings[-1] if findings else None
-        drifted_windows += current.drifted_window
-        if verdict(current, since).outcome is Outcome.DRIFT:
-            findings.append(end - train)
-            culprits |= set(current.culprits) or {current.leader}
-    return Watch(findings, len(ends), drifted_windows, culprits)
+    drift: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+    retrained: list[int] = field(default_factory=list)
+    culprits: list[tuple[str, ...]] = field(default_factory=list)
+    looks: int = 0
 
 
-def injections(frame: pd.DataFrame, returns: Floats, volume: Floats, at: int) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The same history with a lasting change from session `at` on: of the market, or of features alone."""
-    for name, factor in (("spread x 2", 2.0), ("spread x 3", 3.0)):
-        changed = returns.copy()
-        changed[at + SPAN :] *= factor
-        yield name, features(changed, volume)
-    changed = returns.copy()
-    changed[at + SPAN :] += 3 * returns.std() / np.sqrt(20)
-    yield "20-session mean + 3 sigma", features(changed, volume)
-    for name, shifted in (
-        ("3 sigma, all features", list(frame)),
-        ("3 sigma, a fifth of them", list(frame)[::5]),
-        ("3 sigma, RET alone", ["RET"]),
-        ("3 sigma, CNTP10 alone", ["CNTP10"]),
-        ("3 sigma, ROC20 alone", ["ROC20"]),
-        ("3 sigma, STD60 alone", ["STD60"]),
-    ):
-        yield name, shift(frame, shifted, at)
+def watch(calibration: Calibration, counts: Counts, train: int, served: Champion | None = None) -> Watch:
+    """Look weekly from the end of training on; a finding starts a cooldown, a retraining a new champion.
+
+    The new champion is as good as the old one and has the last year as its record.
+    """
+    seen, took_office = Watch(), train
+    test = served.begin(train) if served else None
+    ends = np.arange(train + calibration.windows.current, len(counts.sessions) + 1, STEP)
+    for end, suspicious in zip(ends.tolist(), suspects(calibration, counts, ends), strict=True):
+        seen.looks += 1
+        drifted = suspicious and judge(calibration, counts, end, train, seen)
+        for session in range(took_office, end) if served and test else ():
+            test.update(session, served.losses[session], served.baseline[session])
+        took_office = end
+        standing = test.standing if test else "unproven"
+        if standing == "lost":
+            seen.lost.append(end - train)
+        if cause(Signs(drifted, standing)).reaction is Reaction.RETRAIN:
+            seen.retrained.append(end - train)
+            test = served.begin(end) if served else None
+    return seen
 
 
-def shift(frame: pd.DataFrame, names: list[str], at: int, sigmas: float = 3.0) -> pd.DataFrame:
-    """`names` moved up by `sigmas` of their own standard deviations from session `at` on."""
-    sessions = frame.index.get_level_values("session")
-    late = sessions >= np.unique(sessions)[at]
-    moved = frame.copy()
-    moved.loc[late, names] += sigmas * frame[names].std()
-    return moved
+def suspects(calibration: Calibration, counts: Counts, ends: NDArray[np.int64]) -> list[bool]:
+    """Which looks the check can find anything in: all at once, as the check itself takes 20 ms."""
+    lag = calibration.windows.current
+    statistic = np.stack(
+        [
+            sliding_psi(counts.values, ends - lag, calibration.windows),
+            sliding_psi(counts.values, ends, calibration.windows),
+        ],
+        axis=1,
+    )
+    largest = calibration.scores(statistic.astype(np.float32)).min(axis=1).max(axis=1)
+    null = calibration.null_scores.min(axis=1).max(axis=1)
+    return [bool((1 + (null >= one).sum()) / (1 + len(null)) <= LEVEL) for one in largest]
 
 
-def usual_alarms(frame: pd.DataFrame, counts: Counts, train: int) -> dict[str, list[bool]]:
-    """What fixed thresholds say every 20 sessions of the same windows: any feature over the line alarms."""
-    alarms: dict[str, list[bool]] = {"KS p < 0.05, Bonferroni": [], "PSI > 0.2": [], "PSI > 0.2 in half": []}
-    calibration = calibrate(counts.upto(counts.sessions[train - 1]))
+def judge(calibration: Calibration, counts: Counts, end: int, train: int, seen: Watch) -> bool:
+    """The verdict of the check at one look, noted down when it is drift."""
+    current = check(calibration, counts, counts.sessions[end - 1])
+    assert isinstance(current, DriftCheck)
+    since = end - train - seen.drift[-1] if seen.drift else None
+    if verdict(current, since).outcome is not Outcome.DRIFT:
+        return False
+    seen.drift.append(end - train)
+    seen.culprits.append(current.culprits or (current.leader,))
+    return True
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """A market without drift, trained on to `setting.train`."""
+
+    seed: int
+    setting: Setting
+    returns: Floats
+    volume: Floats
+    frame: pd.DataFrame
+    calibration: Calibration
+    counts: Counts
+
+
+def live(seed: int, setting: Setting) -> History:
+    """Simulate one market and calibrate on its first `setting.train` sessions."""
+    returns, volume = market(seed, setting.train + setting.watched, setting.universe)
+    frame = features(returns[:, : setting.tickers], volume[:, : setting.tickers])
+    sessions = pd.DatetimeIndex(frame.index.get_level_values("session").unique().sort_values())
+    training = frame[frame.index.get_level_values("session").isin(sessions[: setting.train])]
+    counts = session_counts(frame, make_grid(training))
+    calibration = calibrate(counts.upto(sessions[setting.train - 1]))
     assert isinstance(calibration, Calibration)
-    sessions = frame.index.get_level_values("session")
-    for end in range(train + 20, len(counts.sessions) + 1, 20):
-        found = check(calibration, counts, counts.sessions[end - 1])
-        assert isinstance(found, DriftCheck)
-        current = frame[sessions.isin(counts.sessions[end - 20 : end])].to_numpy()
-        reference = frame[sessions.isin(counts.sessions[end - 270 : end - 20])].to_numpy()
-        p = np.array([ks_2samp(reference[:, j], current[:, j]).pvalue for j in range(frame.shape[1])])
-        alarms["KS p < 0.05, Bonferroni"].append(bool((p < 0.05 / len(p)).any()))
-        alarms["PSI > 0.2"].append(bool((found.psi > 0.2).any()))
-        alarms["PSI > 0.2 in half"].append(bool((found.psi > 0.2).mean() >= 0.5))
-    return alarms
+    return History(seed, setting, returns, volume, frame, calibration, counts)
 
 
-def run(histories: int, setting: Setting, usual: bool = True) -> dict[str, pd.DataFrame]:
-    """Tables `stationary` (a row per history), `found` (per history and change) and `usual` (per look)."""
-    stationary, found, alarms = [], [], []
-    for seed in range(histories):
-        returns, volume = market(seed, setting.train + setting.watched, setting.tickers)
-        frame = features(returns, volume)
-        training = frame[frame.index.get_level_values("session").isin(_sessions(frame)[: setting.train])]
-        grid = make_grid(training)
-        calibration = calibrate(session_counts(training, grid))
-        assert isinstance(calibration, Calibration)
-        counts = session_counts(frame, grid)
-        quiet = watch(calibration, counts, setting.train)
-        stationary.append((len(quiet.findings), quiet.looks, quiet.drifted_windows, len(calibration.null)))
-        if usual:
-            alarms += [(name, hit) for name, hits in usual_alarms(frame, counts, setting.train).items() for hit in hits]
-        for name, changed in injections(frame, returns, volume, setting.train + SHIFT_AT):
-            seen = watch(calibration, session_counts(changed, grid), setting.train)
-            late = [finding - SHIFT_AT for finding in seen.findings if finding > SHIFT_AT]
-            found.append((name, bool(late and late[0] <= 60), late[0] if late else np.nan))
+def find(lived: History) -> list[dict[str, object]]:
+    """What the procedure makes of each change."""
+    at = lived.setting.train + SHIFT_AT
+    made = changes(lived.seed, lived.frame, lived.returns, lived.volume, at, lived.setting.tickers)
+    return [_found(lived, change) for change in made]
+
+
+def _found(lived: History, change: Change) -> dict[str, object]:
+    counts = session_counts(change.frame, lived.counts.grid)
+    seen = watch(lived.calibration, counts, lived.setting.train, change.champion)
+    late = [when - SHIFT_AT for when in seen.drift if when > SHIFT_AT]
+    lost = [when - SHIFT_AT for when in seen.lost if when > SHIFT_AT]
+    named = [name for names, when in zip(seen.culprits, seen.drift, strict=True) if when > SHIFT_AT for name in names]
+    delay = min([*late, *lost], default=np.nan)
     return {
-        "stationary": pd.DataFrame(stationary, columns=["findings", "looks", "windows", "null"]),
-        "found": pd.DataFrame(found, columns=["change", "found", "delay"]),
-        "usual": pd.DataFrame(alarms, columns=["rule", "alarm"]),
+        "change": change.name,
+        **{f"in {limit}": delay <= limit for limit in WITHIN},
+        "sessions": delay,
+        "by skill": bool(lost) and lost[0] == delay,
+        "culprits right": np.mean([name.startswith(change.moved) for name in named]) if named else np.nan,
     }
 
 
-def _sessions(frame: pd.DataFrame) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(frame.index.get_level_values("session").unique().sort_values())
+def run(histories: int, setting: Setting, changed: int) -> tuple[dict[str, pd.DataFrame], Pairs]:
+    """Tables `quiet` (a row per history), `found` (per history and change), `usual` (per look and rule).
+
+    With them a pair of windows, reference and current, of each of the first `changed` histories, which alone are
+    also given each change.
+    """
+    quiet, found, usual, pairs = [], [], [], []
+    for seed in range(histories):
+        lived = live(seed, setting)
+        seen = watch(lived.calibration, lived.counts, setting.train, champion(seed, lived.returns))
+        quiet.append((len(seen.retrained), len(seen.drift), len(seen.lost), seen.looks, len(lived.calibration.null)))
+        usual += alarms(lived.frame, lived.counts, lived.calibration, setting.train)
+        if seed < changed:
+            found += find(lived)
+            pairs.append(windows(lived.frame, lived.counts.sessions, setting.train + SHIFT_AT))
+    tables = {
+        "quiet": pd.DataFrame(quiet, columns=["retrained", "drift", "lost", "looks", "null"]),
+        "found": pd.DataFrame(found),
+        "usual": pd.DataFrame(usual, columns=["rule", "alarm"]),
+    }
+    return tables, pairs
+
+
+def tell(tables: dict[str, pd.DataFrame], setting: Setting) -> None:
+    """Print what `run` measured."""
+    quiet = tables["quiet"]
+    years = quiet["looks"].sum() * STEP / YEAR
+    print(f"{len(quiet)} stationary histories, {setting}, {quiet['null'].median():.0f} null pairs, {years:.0f} years")
+    for name, what in (("retrained", "retrainings (budget 1)"), ("drift", "drift"), ("lost", "skill lost")):
+        error = np.sqrt(quiet[name].sum()) / years
+        print(f"  false {what:<22} {quiet[name].sum() / years:.2f} a year (standard error {error:.2f})")
+    print("\nshare of looks at the same windows in which fixed thresholds alarm")
+    print(tables["usual"].groupby("rule", sort=False)["alarm"].mean().map("{:.1%}".format).to_string(header=False))
+    print("\na lasting change: share found within so many sessions, median delay, what named it, culprits right")
+    numbers = tables["found"].groupby("change", sort=False)
+    print(numbers.agg("mean").assign(sessions=numbers["sessions"].median()).round(2).to_string())
 
 
 def main() -> None:
-    """Print the tables."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--histories", type=int, default=40)
-    parser.add_argument("--tickers", type=int, default=10)
-    parser.add_argument("--train", type=int, default=1_500)
-    arguments = parser.parse_args()
-    setting = Setting(train=arguments.train, tickers=arguments.tickers)
-    tables = run(arguments.histories, setting)
-    quiet = tables["stationary"]
-    years = quiet["looks"].sum() * STEP / 250
-    print(f"{arguments.histories} stationary histories, {setting}, {quiet['null'].median():.0f} null windows")
-    print(f"  false retrainings: {quiet['findings'].sum() / years:.2f} a year at weekly looks (budget 1)")
-    print(f"  single windows with p <= 0.02: {quiet['windows'].sum() / quiet['looks'].sum():.1%}")
-    print("\nalarms of fixed thresholds on the same windows, one look each")
-    print(tables["usual"].groupby("rule", sort=False)["alarm"].mean().map("{:.1%}".format).to_string())
-    print("\nfound within 60 sessions of a lasting change, and sessions until found (median)")
-    by_change = tables["found"].groupby("change", sort=False)
-    print(pd.DataFrame({"found": by_change["found"].mean(), "sessions": by_change["delay"].median()}).to_string())
+    parser.add_argument("--changed", type=int, default=20, help="histories that are also changed")
+    parser.add_argument("--evidently", default="")
+    given = parser.parse_args()
+    setting = Setting()
+    tables, pairs = run(given.histories, setting, given.changed)
+    tell(tables, setting)
+    share = ceiling(range(given.histories), setting.train, setting.watched, SHIFT_AT)
+    print(f"\nspread x 2 in 60 sessions, seen by a watcher of volatility alone that knows its law: {share:.0%}")
+    if given.evidently != "no":
+        compare(pairs, given.evidently)
+
+
+def compare(pairs: Pairs, python: str) -> None:
+    """Evidently's default preset on one pair of windows of each history."""
+    found = find_evidently(python)
+    if found.endswith("."):
+        print(found)
+        return
+    said = evidently(found, pairs)
+    print(f"\nEvidently's default preset, one look at each of {len(pairs)} histories, {said['seconds']:.1f} s a look")
+    print(f"  drift of the dataset {said['dataset']:.1%}, of any column {said['any column']:.1%}")
 
 
 if __name__ == "__main__":

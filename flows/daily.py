@@ -12,9 +12,11 @@ from evergreen.errors import NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, stand
 from tasks.bars import ingest_bars, name_universe, require_accepted, snapshot_bars
-from tasks.drift import check_drift, is_checked, profile_session, react_to_drift
+from tasks.drift import check_drift, is_checked
 from tasks.features import materialize_features, read_served, update_features
 from tasks.outcomes import score_universe, settle_outcomes
+from tasks.profiles import profile_session
+from tasks.reaction import react_to_drift
 from tasks.sessions import close_session, last_closed_session
 
 
@@ -52,7 +54,7 @@ def process_session(
     score_universe(served, session, now)
     settle_outcomes(session, data_version, now)
     profile_session(served, session, data_version)
-    found = check_drift(session) if is_checked(session) else None
+    found = check_drift(session, delivery) if is_checked(session) else None
     request_id = react_to_drift(found, session, data_version, now) if found else None
     close_session(delivery, session, data_version, found, now)
     return request_id

@@ -5,8 +5,10 @@ from __future__ import annotations
 from prefect import flow
 
 from tasks.artifacts import show, table
+from tasks.ledger import show_triggers
 from tasks.models import mirror_aliases
-from tasks.reconcile import free_dead_claims, verify_decisions, verify_local_models, wake_pending
+from tasks.reconcile import verify_decisions, verify_local_models
+from tasks.waking import free_dead_claims, wake_waiting
 
 
 @flow(log_prints=True)
@@ -14,7 +16,7 @@ def reconcile() -> dict[str, list[str]]:
     """Free requests whose worker died, wake lost ones, mend aliases, refetch models; returns what was done."""
     done = {
         "requests freed from a dead worker": free_dead_claims(),
-        "requests woken again": wake_pending(),
+        "requests woken again": wake_waiting(),
         "aliases mended": mirror_aliases(),
         "local models fetched again": verify_local_models(),
         "breaks in the decision log": verify_decisions(),
@@ -24,4 +26,5 @@ def reconcile() -> dict[str, list[str]]:
         "Reconcile",
         table({"what": what, "which": ", ".join(which) or "none"} for what, which in done.items()),
     )
+    show_triggers()
     return done

@@ -16,9 +16,9 @@ from flows.reconcile import reconcile
 from tasks.canary import look_at_canary
 from tasks.clients import ask_clients
 from tasks.models import mirror_aliases
-from tasks.requests import await_open_requests
 from tasks.rollout import read_rollout
 from tasks.sessions import last_closed_session
+from tasks.waking import await_open_requests
 
 
 @flow(log_prints=True)

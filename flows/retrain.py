@@ -11,10 +11,11 @@ from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.errors import AlreadyClaimed
 from evergreen.workspace import workspace
 from flows.clock import now_at, stand
-from tasks.drift import calibrate_drift
+from tasks.calibration import calibrate_drift
 from tasks.gate import judge_challenger
+from tasks.ledger import show_triggers
 from tasks.models import mirror_aliases
-from tasks.requests import claim_request, finish_request, held, request_retrain
+from tasks.requests import claim_request, confirm_claim, finish_request, held, request_retrain
 from tasks.rollout import deliver, install_random_walk, read_rollout
 from tasks.sessions import latest_data_version
 from tasks.training import make_training_set, register_random_walk, register_trained, run_training_notebook
@@ -49,9 +50,11 @@ def _train_and_judge(asked: RetrainRequest, horizon: int, seed: int, now: dateti
     version = register_trained(asked, output, now)
     calibrate_drift(version, made)
     judged = judge_challenger(asked, version, now)
+    confirm_claim(asked)
     became = deliver(asked, judged, now)
     mirror_aliases()
     finish_request(asked, now, version, became)
+    show_triggers()
     return became
 
 

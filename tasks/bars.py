@@ -11,8 +11,6 @@ from evergreen.errors import DeliveryBlocked
 from evergreen.workspace import workspace
 from tasks.decorators import effect
 
-__all__ = ["Delivery", "ingest_bars", "name_universe", "require_accepted", "snapshot_bars"]
-
 
 @effect
 def ingest_bars(

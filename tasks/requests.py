@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,12 +14,12 @@ from prefect.runtime import flow_run
 
 from evergreen.adapters.database import decisions, reading, requests, writing
 from evergreen.adapters.database.requests import RetrainRequest
-from evergreen.errors import Unavailable
+from evergreen.errors import Conflict, Transient
 from evergreen.workspace import workspace
 from tasks.decorators import effect
 
 EVENT = "evergreen.retrain.requested"
-LEASE = timedelta(minutes=30)
+TRIES = 3  # claims of one request before a failure that may heal counts as a failure
 
 
 @effect
@@ -35,14 +35,14 @@ def request_retrain(
     with writing(at.engine) as conn:
         asked, created = requests.request(conn, model, cause, data_version, as_of, evidence, now)
         if created:
-            made = _decision(asked, why, now)
-            decisions.append(conn, made)
+            decisions.append(conn, decide_request(asked, why, now))
     if asked.state == "pending":
         wake(asked)
     return asked.id
 
 
-def _decision(asked: RetrainRequest, why: str, now: datetime) -> decisions.Decision:
+def decide_request(asked: RetrainRequest, why: str, now: datetime) -> decisions.Decision:
+    """What is to be written down with a new request."""
     return decisions.Decision(
         at=now,
         model=asked.model,
@@ -71,7 +71,7 @@ def claim_request(request_id: str) -> RetrainRequest:
         AlreadyClaimed: another run holds it, or it is finished.
     """
     owner = str(flow_run.get_id() or "interactive")
-    return requests.claim(workspace().engine, request_id, owner, datetime.now(UTC), LEASE)
+    return requests.claim(workspace().engine, request_id, owner, datetime.now(UTC), lease())
 
 
 @effect
@@ -80,15 +80,59 @@ def finish_request(held: RetrainRequest, now: datetime, version: str, verdict: s
     requests.finish(workspace().engine, held, "done", now, version=version, verdict=verdict)
 
 
+def lease() -> timedelta:
+    """How long a claim holds without being renewed."""
+    return timedelta(seconds=workspace().settings.lease_seconds)
+
+
+@effect
+def confirm_claim(held: RetrainRequest) -> None:
+    """Make sure that this run still holds the request, right before it acts on its result.
+
+    Raises:
+        Conflict: it was taken over meanwhile, or is finished.
+    """
+    requests.renew(workspace().engine, held, datetime.now(UTC), lease())
+
+
 @contextmanager
 def held(asked: RetrainRequest, now: datetime) -> Iterator[None]:
-    """Close the request as failed, with the reason, when the work on it fails; the error goes on."""
+    """Renew the claim while the work goes on; when it fails, close the request with the reason.
+
+    A failure that may heal gives the request back instead, for `reconcile` to wake, up to three claims. The
+    error goes on either way.
+    """
+    done = threading.Event()
+    heart = threading.Thread(target=_renew, args=(asked, done), daemon=True)
+    heart.start()
     try:
         yield
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        requests.finish(workspace().engine, asked, "failed", now, verdict=reason)
+        _give_up(asked, error, now)
         raise
+    finally:
+        done.set()
+        heart.join()
+
+
+def _renew(asked: RetrainRequest, done: threading.Event) -> None:
+    at = workspace()
+    while not done.wait(lease().total_seconds() / 3):
+        try:
+            requests.renew(at.engine, asked, datetime.now(UTC), lease())
+        except Conflict:
+            return  # fenced off: `confirm_claim` says so before anything is acted on
+        except Transient:
+            continue
+
+
+def _give_up(asked: RetrainRequest, error: Exception, now: datetime) -> None:
+    at = workspace()
+    if isinstance(error, Transient) and asked.fence < TRIES:
+        requests.release(at.engine, asked)
+    elif not isinstance(error, Conflict):
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        requests.finish(at.engine, asked, "failed", now, verdict=reason)
 
 
 @effect
@@ -100,30 +144,6 @@ def read_request(request_id: str) -> RetrainRequest:
     """
     with reading(workspace().engine) as conn:
         return requests.read(conn, request_id)
-
-
-@effect
-def await_open_requests(timeout: float = 1800.0, wake_after: float = 30.0) -> list[str]:
-    """Wait until no retraining is asked for or running; returns the ids waited for.
-
-    A request that nobody has taken is woken again every `wake_after` seconds: its event may have been lost.
-
-    Raises:
-        Unavailable: it took longer than `timeout` seconds.
-    """
-    waited: set[str] = set()
-    began = woken = time.monotonic()
-    while open_now := open_requests():
-        waited |= {asked.id for asked in open_now}
-        if time.monotonic() - began > timeout:
-            raise Unavailable(f"Retraining {', '.join(sorted(waited))} did not end.", "Look at `retrain` in the UI.")
-        if time.monotonic() - woken > wake_after:
-            woken = time.monotonic()
-            for asked in open_now:
-                if asked.state == "pending":
-                    wake(asked)
-        time.sleep(0.5)
-    return sorted(waited)
 
 
 def open_requests() -> list[RetrainRequest]:

@@ -10,7 +10,7 @@ from evergreen.adapters.database import ledger, reading, writing
 from evergreen.errors import NotFound
 from evergreen.workspace import workspace
 from tasks.artifacts import show, table
-from tasks.bars import Delivery
+from evergreen.delivery import Delivery
 from tasks.decorators import effect
 from tasks.drift import DriftFinding
 

@@ -45,6 +45,11 @@ class Delivery:
     held: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
-        """The delivery as it is kept with a data version: its findings counted by rule."""
+        """The delivery as it is kept with a data version: its findings counted by rule, unadjusted splits named."""
         rules = pd.Series([finding["rule"] for finding in self.findings], dtype=object).value_counts()
-        return asdict(self) | {"findings": {str(rule): int(count) for rule, count in rules.items()}}
+        counted = {str(rule): int(count) for rule, count in rules.items()}
+        return asdict(self) | {"findings": counted, "unadjusted": self.unadjusted()}
+
+    def unadjusted(self) -> list[str]:
+        """Tickers whose price moved like a split that the factor does not tell."""
+        return sorted({finding["ticker"] for finding in self.findings if finding["rule"] == "unadjusted_split"})

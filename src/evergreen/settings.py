@@ -33,6 +33,10 @@ class Settings(BaseModel):
     service_host: str = "127.0.0.1"
     service_port: int = 8780
     max_feature_age: int = 3  # sessions after which an answer says `stale`
+    lease_seconds: float = 300.0  # silence after which a retraining's worker is taken for dead
+    retrain_after: int = 250  # sessions after which a model is retrained though nothing was found
+    model_expiry: int = 375  # sessions after which an answer says `expired`
+    notify: str = ""  # Prefect notification block told of findings, as type/name, such as slack-webhook/desk
     refresh_seconds: float = 0.2  # how often the service looks for a changed rollout or features
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evergreen.adapters.database import decisions, ledger, reading, rollouts
+from evergreen.adapters.database import decisions, ledger, reading, rollouts, triggers
 from evergreen.adapters.stack import Stack
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
@@ -28,8 +28,22 @@ def lines(settings: Settings) -> Iterator[str]:
     yield f"champion   version {rollout.champion}"
     if rollout.challenger:
         yield f"challenger version {rollout.challenger}, {rollout.stage}, {rollout.weight / 100:g} % of clients"
+    yield from _drift_lines(at, rollout.champion)
     for decision in made:
         yield f"{decision.as_of} {decision.kind:<17} {decision.summary}"
+
+
+def _drift_lines(at: Workspace, champion: str) -> Iterator[str]:
+    """Whether the champion is watched, and what the retrainings that findings started came to."""
+    with reading(at.engine) as conn:
+        checks = ledger.drift_checks(conn, at.settings.model_name, champion, limit=1)
+        started = triggers.triggers(conn, at.settings.model_name)
+        walked = ledger.count_sessions(conn, at.settings.model_name)
+    if checks and checks[0].verdict == "not_monitored":
+        yield f"drift      version {champion} has no calibration: its features are not monitored"
+    elif checks:
+        yield f"drift      {checks[0].as_of}: {checks[0].verdict.replace('_', ' ')}"
+    yield f"triggers   {triggers.summary(started, walked)}"
 
 
 def _processes(settings: Settings) -> Iterator[str]:

@@ -53,10 +53,13 @@ def test_deploy_all__registers_every_deployment(server: str) -> None:
 
 
 @pytest.mark.server
-def test_deploy_all__retrain_is_started_by_an_event(server: str) -> None:
+def test_deploy_all__retraining_and_report_are_started_by_events(server: str) -> None:
     automations = httpx.post(f"{server}/automations/filter", json={}).json()
-    assert [automation["trigger"]["expect"] for automation in automations] == [["evergreen.retrain.requested"]]
-    assert automations[0]["actions"][0]["parameters"] == {"request_id": "{{ event.payload.request_id }}"}
+    given = {one["trigger"]["expect"][0]: one["actions"][0]["parameters"] for one in automations}
+    assert given == {
+        "evergreen.retrain.requested": {"request_id": "{{ event.payload.request_id }}"},
+        "evergreen.drift.found": {"as_of": "{{ event.payload.as_of }}", "version": "{{ event.payload.version }}"},
+    }
 
 
 @pytest.mark.server

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from evergreen import __version__
 from evergreen.errors import BadSetting, PortInUse
 from evergreen.service.deps import Service
+from evergreen.service.expiry import expiry
 from evergreen.service.log import GroupCommit
 from evergreen.service.metrics import Metrics
 from evergreen.service.middleware import BodyLimit, Timing
@@ -43,7 +44,7 @@ def create_app(
     """
     metrics, store = Metrics(), store or DiskStore(settings)
     keeper = Keeper(store, metrics, once_serving)
-    settler = Settler(store.write, metrics, settings.max_feature_age)
+    settler = Settler(store.write, metrics, settings.max_feature_age, expires=expiry(settings))
     metrics.snapshot_age.set_function(lambda: keeper.unconfirmed_seconds(datetime.now(UTC)))
     page = StatusPage(settings, store, keeper)
     service = Service(settings, keeper, GroupCommit(settler.settle), metrics, page.render)

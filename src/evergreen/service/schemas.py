@@ -40,6 +40,7 @@ class PredictionAnswer(_Wire):
     ]
     feature_age: Annotated[int, Field(description="Closed sessions since as_of.")]
     stale: Annotated[bool, Field(description="Whether the features are older than the service allows.")]
+    expired: Annotated[bool, Field(description="Whether the model is older than the service allows.")]
     rollout_version: int
 
 

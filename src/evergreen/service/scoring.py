@@ -18,6 +18,7 @@ import numpy as np
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.core.assignment import Arm
 from evergreen.errors import EvergreenError, Unavailable
+from evergreen.service.expiry import Expires, never
 from evergreen.service.lane import Lane
 from evergreen.service.metrics import Metrics
 from evergreen.service.state import Forecasts, ServedModel, Snapshot
@@ -42,11 +43,14 @@ class Settler:
     champion's answer. Called from one thread at a time.
     """
 
-    def __init__(self, write: Write, metrics: Metrics, max_age: int, lane: Lane | None = None) -> None:
+    def __init__(
+        self, write: Write, metrics: Metrics, max_age: int, lane: Lane | None = None, expires: Expires = never
+    ) -> None:
         self._write = write
         self._metrics = metrics
         self._max_age = max_age
         self._lane = lane or Lane()
+        self._is_expired = expires
 
     def settle(self, questions: Sequence[Question]) -> list[list[str] | EvergreenError]:
         """For each question the answers as JSON objects, one per ticker asked; or why there is none.
@@ -121,6 +125,7 @@ class Settler:
                 "arm": row.arm,
                 "feature_age": age,
                 "stale": age > self._max_age,
+                "expired": self._is_expired(_speaker(snapshot, row.version).manifest, snapshot.clock),
                 "rollout_version": row.rollout_version,
             }
         )

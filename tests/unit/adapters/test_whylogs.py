@@ -22,6 +22,7 @@ from evergreen.core.drift import (
 from evergreen.errors import BadInput, Broken, NotFound
 
 SESSIONS = pd.bdate_range("2003-01-01", periods=400)
+OLD = Path(__file__).parents[2] / "data" / "profile_2008-09-15.bin"
 
 
 def features(tickers: int = 4, sessions: int = 12, seed: int = 3) -> pd.DataFrame:
@@ -172,3 +173,29 @@ def test_import__core_stays_without_whylogs_and_statistics_stay_at_home() -> Non
     code = "import os, sys, evergreen.core.drift; print('whylogs' in sys.modules, os.environ['WHYLOGS_NO_ANALYTICS'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_read__a_profile_stored_years_ago_tells_the_same_counts_and_its_data_version() -> None:
+    """The file was written once, with whylogs 1.6.4; a version that cannot read it may not be taken."""
+    generator = np.random.default_rng(15)
+    frame = pd.DataFrame(generator.normal(size=(40, 3)), columns=["RET", "STD20", "holes"])
+    frame.loc[::4, "holes"] = np.nan
+    view = whylogs.read(OLD)
+    grid = make_grid(frame)
+    session = pd.Timestamp("2008-09-15")
+    index = pd.MultiIndex.from_product([[f"T{i}" for i in range(40)], [session]], names=["ticker", "session"])
+    assert np.array_equal(whylogs.counts(view, grid).values, session_counts(frame.set_index(index), grid).values)
+    assert view.metadata["data_version"] == "5d1f0c2ab7e9"
+    assert whylogs.session_of(view) == session
+
+
+def test_forget__deletes_profiles_and_their_counts_before_a_date_only(tmp_path: Path) -> None:
+    frame = features()
+    for folder in (tmp_path, tmp_path / "labels"):
+        for session in SESSIONS[:4]:
+            view = whylogs.profile(of(frame, session), session)
+            whylogs.write(view, folder)
+            whylogs.keep_counts(folder, view, make_grid(frame))
+    assert whylogs.forget(tmp_path, SESSIONS[2]) == 8
+    left = {path.name[:10] for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {f"{session:%Y-%m-%d}" for session in SESSIONS[2:4]}

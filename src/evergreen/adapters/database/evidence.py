@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
 
 from evergreen.adapters.database.rows import insert_new, upsert
-from evergreen.adapters.database.schema import forecast, outcome
+from evergreen.adapters.database.schema import forecast, outcome, prediction
 from evergreen.adapters.database.types import Session, iso
 from evergreen.errors import BadInput
 
@@ -37,11 +37,52 @@ def record_outcomes(conn: Connection, settled: pd.DataFrame) -> None:
     upsert(conn, outcome, _rows(settled[np.isfinite(settled["value"])], outcome), newer_by="known_at")
 
 
-def forecasts(conn: Connection, version: str) -> pd.DataFrame:
-    """All forecasts of a version: session, ticker, value (NaN when missing), feature_hash, made_at."""
+def forecasts(conn: Connection, version: str, session: Session | None = None) -> pd.DataFrame:
+    """All forecasts of a version, or those of one session: session, ticker, value, feature_hash, made_at.
+
+    The value is NaN when missing.
+    """
     names = ("session", "ticker", "value", "feature_hash", "made_at")
-    query = select(*(forecast.c[name] for name in names)).where(forecast.c.version == version)
+    query = select(*(forecast.c[name] for name in names)).where(
+        forecast.c.version == version, *_between(forecast, session, session)
+    )
     return _frame(conn, query.order_by(forecast.c.session, forecast.c.ticker), ("value",))
+
+
+def settled(
+    conn: Connection,
+    version: str,
+    horizon: int,
+    start: Session | None = None,
+    end: Session | None = None,
+) -> pd.DataFrame:
+    """Forecasts of a version whose outcome is known: session, ticker, forecast, outcome (log returns)."""
+    query = (
+        select(
+            forecast.c.session, forecast.c.ticker, forecast.c.value.label("forecast"), outcome.c.value.label("outcome")
+        )
+        .join_from(forecast, outcome, _settles(forecast, horizon))
+        .where(forecast.c.version == version, *_between(forecast, start, end))
+    )
+    return _frame(conn, query.order_by(forecast.c.session, forecast.c.ticker), ("forecast", "outcome"))
+
+
+def answered_intervals(conn: Connection, version: str, horizon: int) -> pd.DataFrame:
+    """Intervals of a version that clients were given and whose outcome is known, once for each ticker and session.
+
+    Returns:
+        Columns session, ticker, outcome, lower, upper (log returns).
+    """
+    same = and_(prediction.c.as_of == outcome.c.session, prediction.c.ticker == outcome.c.ticker)
+    ends = [func.max(prediction.c[side] / prediction.c.last_close).label(side) for side in ("lower", "upper")]
+    query = (
+        select(outcome.c.session, outcome.c.ticker, outcome.c.value.label("outcome"), *ends)
+        .join_from(outcome, prediction, same)
+        .where(prediction.c.version == version, outcome.c.horizon == horizon)
+        .group_by(outcome.c.session, outcome.c.ticker, outcome.c.value)
+    )
+    rows = _frame(conn, query, ("outcome", "lower", "upper"))
+    return rows.assign(lower=np.log(rows["lower"]), upper=np.log(rows["upper"]))
 
 
 def session_losses(
@@ -58,12 +99,7 @@ def session_losses(
         which forecasts 0), rank_ic (Spearman correlation of forecast and outcome over the tickers; NaN when
         either is constant), n (tickers). Sessions from `start` to `end`, both included, in order.
     """
-    query = (
-        select(forecast.c.session, forecast.c.value.label("forecast"), outcome.c.value.label("outcome"))
-        .join_from(forecast, outcome, _settles(forecast, horizon))
-        .where(forecast.c.version == version, *_between(forecast, start, end))
-    )
-    pairs = _frame(conn, query, ("forecast", "outcome"))
+    pairs = settled(conn, version, horizon, start, end)
     pairs["loss"] = _squared_error(pairs["forecast"], pairs["outcome"])
     pairs["baseline_loss"] = pairs["outcome"] ** 2
     by_session = pairs.groupby("session", sort=True)

@@ -138,6 +138,12 @@ def sessions(conn: Connection, model: str, limit: int = 20) -> list[ProcessedSes
     return every(conn, query.order_by(session_log.c.as_of.desc()).limit(limit), ProcessedSession)
 
 
+def count_sessions(conn: Connection, model: str) -> int:
+    """How many sessions the daily loop has processed; the one that closed the backfill is not counted."""
+    query = select(func.count()).select_from(session_log).where(session_log.c.model == model)
+    return max(0, int(conn.execute(query).scalar_one()) - 1)
+
+
 def clock(conn: Connection, model: str) -> str | None:
     """The last processed session as ISO date: where the virtual clock stands. None before the first."""
     query = select(func.max(session_log.c.as_of)).where(session_log.c.model == model)

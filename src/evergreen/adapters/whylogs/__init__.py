@@ -3,17 +3,20 @@
 from evergreen.adapters.whylogs.kept import keep_counts, stored_counts
 from evergreen.adapters.whylogs.profiles import (
     counts,
+    forget,
     merge,
     profile,
     profile_path,
     read,
     session_of,
+    to_bytes,
     write,
 )
 from evergreen.adapters.whylogs.report import report
 
 __all__ = [
     "counts",
+    "forget",
     "keep_counts",
     "merge",
     "profile",
@@ -22,5 +25,6 @@ __all__ = [
     "report",
     "session_of",
     "stored_counts",
+    "to_bytes",
     "write",
 ]

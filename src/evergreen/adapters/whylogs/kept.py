@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,8 @@ FOLDER = "counts"
 def stored_counts(root: Path, sessions: Sequence[pd.Timestamp], grid: Grid) -> list[Counts]:
     """The counts of stored sessions on one grid; put them together with `core.drift.join`.
 
-    Counts are kept in `root/counts`, named by the contents of grid and profile: a profile that was written
+    Counts are kept in `root/counts`, named by the grid's contents and by size and time of the profile's file (its
+    contents, a megabyte at 500 tickers, take longer to hash than a check may last): a profile that was written
     anew is counted anew, and the folder may be deleted at any time.
 
     Raises:
@@ -48,10 +48,10 @@ def _counted(root: Path, session: pd.Timestamp, grid: Grid) -> Counts:
 
 def _place(root: Path, path: Path, grid: Grid) -> Path:
     try:
-        digest = sha256(path.read_bytes()).hexdigest()
+        found = path.stat()
     except FileNotFoundError:
         raise NotFound(f"no profile at {path}.", "Profile the session again from its features.") from None
-    return root / FOLDER / grid.digest[:16] / f"{path.stem}.{digest[:16]}.npy"
+    return root / FOLDER / grid.digest[:16] / f"{path.stem}.{found.st_size:x}-{found.st_mtime_ns:x}.npy"
 
 
 def _load(kept: Path, shape: tuple[int, int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]] | None:

@@ -46,8 +46,21 @@ def write(view: DatasetProfileView, root: Path) -> Path:
     """Store a session's profile as `root/<session>.bin`, whole or not at all; an older one is replaced."""
     root.mkdir(parents=True, exist_ok=True)
     path = profile_path(root, session_of(view))
-    replace(path, view.serialize())
+    replace(path, to_bytes(view))
     return path
+
+
+def to_bytes(view: DatasetProfileView) -> bytes:
+    """A profile as `read` reads it from a file."""
+    return bytes(view.serialize())
+
+
+def forget(root: Path, before: pd.Timestamp) -> int:
+    """Delete profiles of sessions before a date and what was derived from them, in all folders; how many files."""
+    old = [path for path in root.rglob("????-??-??*") if path.name[:10] < f"{before:%Y-%m-%d}" and path.is_file()]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -2,13 +2,16 @@
 
 from evergreen.core.drift.calibration import Calibration, TooLittleHistory, calibrate
 from evergreen.core.drift.cause import RULES, Cause, Diagnosis, Reaction, Signs, cause
-from evergreen.core.drift.check import DriftCheck, DriftVerdict, Outcome, check, verdict
+from evergreen.core.drift.check import LEVEL, DriftCheck, DriftVerdict, Outcome, check, verdict
 from evergreen.core.drift.counts import Counts, join, session_counts
 from evergreen.core.drift.grid import Grid, make_grid
-from evergreen.core.drift.psi import Windows, psi
+from evergreen.core.drift.guard import Limits, Triggered, hold_back, next_generation
+from evergreen.core.drift.psi import Windows, psi, shares
+from evergreen.core.drift.realized import Realized, realized
 from evergreen.core.drift.skill import SkillLook, SkillTest
 
 __all__ = [
+    "LEVEL",
     "RULES",
     "Calibration",
     "Cause",
@@ -17,19 +20,26 @@ __all__ = [
     "DriftCheck",
     "DriftVerdict",
     "Grid",
+    "Limits",
     "Outcome",
     "Reaction",
+    "Realized",
     "Signs",
     "SkillLook",
     "SkillTest",
     "TooLittleHistory",
+    "Triggered",
     "Windows",
     "calibrate",
     "cause",
     "check",
+    "hold_back",
     "join",
     "make_grid",
+    "next_generation",
     "psi",
+    "realized",
     "session_counts",
+    "shares",
     "verdict",
 ]

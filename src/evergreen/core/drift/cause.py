@@ -16,6 +16,7 @@ class Cause(Enum):
     CORPORATE_ACTION = "corporate_action"
     LOSS_OF_SKILL = "loss_of_skill"
     COVARIATE_SHIFT = "covariate_shift"
+    OLD_AGE = "old_age"
     NONE = "none"
 
 
@@ -33,15 +34,17 @@ class Reaction(Enum):
 class Signs:
     """What is known at the time of a drift verdict, all about its current window.
 
-    `blocked` counts findings that blocked a delivery or quarantined rows, `missing` is the share of expected
-    rows that are absent, `unadjusted` names tickers whose price jumped like a split that no factor explains.
+    `refused` is the share of delivered rows that validation refused, `missing` the share of expected rows that
+    are absent, `unadjusted` names tickers whose price jumped like a split that no factor explains, `aged` says
+    that nothing has been trained for longer than a model is to go without.
     """
 
     drift: bool
     skill: Standing
-    blocked: int = 0
+    refused: float = 0.0
     missing: float = 0.0
     unadjusted: tuple[str, ...] = ()
+    aged: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Diagnosis:
     sentence: str
 
 
+REFUSED_LIMIT = 0.01  # a large universe has a bad row now and then; more of them is a sick vendor
 MISSING_LIMIT = 0.10
 
 RULES: tuple[Rule, ...] = (
@@ -75,7 +79,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         Cause.VENDOR_FAULT,
         Reaction.BLOCK,
-        lambda signs: signs.blocked > 0 or signs.missing > MISSING_LIMIT,
+        lambda signs: signs.refused > REFUSED_LIMIT or signs.missing > MISSING_LIMIT,
         "the delivery itself is at fault; block it and tell a person, never retrain on it",
     ),
     Rule(
@@ -89,6 +93,12 @@ RULES: tuple[Rule, ...] = (
         Reaction.RETRAIN,
         lambda signs: signs.drift and signs.skill == "unproven",
         "the features moved and the champion has not shown that its skill holds; retrain",
+    ),
+    Rule(
+        Cause.OLD_AGE,
+        Reaction.RETRAIN,
+        lambda signs: signs.aged,
+        "nothing was trained for longer than a model is to go without; retrain",
     ),
     Rule(
         Cause.COVARIATE_SHIFT,

@@ -42,10 +42,15 @@ def psi(reference: ArrayLike, current: ArrayLike) -> Floats:
         reference: counts [..., bins], the last bin counting values that are not finite.
         current: counts of the same shape.
     """
+    expected, observed = shares(reference, current)
+    return np.asarray(((observed - expected) * np.log(observed / expected)).sum(axis=-1))
+
+
+def shares(reference: ArrayLike, current: ArrayLike) -> tuple[Floats, Floats]:
+    """The shares [..., 11] that `psi` compares: of the reference and of the current window, by group."""
     reference_counts, current_counts = np.asarray(reference, float), np.asarray(current, float)
     groups = _deciles(reference_counts)
-    expected, observed = _shares(reference_counts, groups), _shares(current_counts, groups)
-    return np.asarray(((observed - expected) * np.log(observed / expected)).sum(axis=-1))
+    return _shares(reference_counts, groups), _shares(current_counts, groups)
 
 
 def sliding_psi(values: NDArray[np.int32], ends: NDArray[Any], windows: Windows) -> Floats:

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evergreen.core.canary.betting import (
+    BETS,
     WORST,
     history_difference,
     relative_difference,
     robust_scale,
-    wealth,
 )
 from evergreen.core.canary.quality import Session, session_key
 from evergreen.core.diebold_mariano import dm_test
@@ -62,7 +62,8 @@ class SkillTest:
     def _begin(self, scale: float, record: float, threshold: float) -> None:
         self.scale, self.record, self.threshold = scale, record, threshold
         self._skill: dict[str, float] = {}
-        self._look()
+        self._growth = np.zeros((2, BETS.size))
+        self._evidence: list[tuple[float, float]] = []
 
     def update(self, session: Session, champion_loss: float, baseline_loss: float) -> bool:
         """Add one session's mean losses and say whether skill is lost; a session seen before changes nothing.
@@ -75,20 +76,19 @@ class SkillTest:
         """
         key = session_key(session)
         if key not in self._skill and not self.lost:
-            self._skill[key] = _skill(key, champion_loss, baseline_loss)
-            self._look()
+            self._add(key, _skill(key, champion_loss, baseline_loss))
         return self.lost
 
     @property
     def path(self) -> list[SkillLook]:
         """The evidence after each session, for pictures."""
-        columns = zip(self._skill.items(), self._e_baseline, self._e_record, strict=True)
-        return [SkillLook(key, skill, float(one), float(two)) for (key, skill), one, two in columns]
+        columns = zip(self._skill.items(), self._evidence, strict=True)
+        return [SkillLook(key, skill, *evidence) for (key, skill), evidence in columns]
 
     @property
     def e_value(self) -> float:
         """The average of the two processes; 1 before the first session."""
-        return float((self._e_baseline[-1] + self._e_record[-1]) / 2) if self._skill else 1.0
+        return sum(self._evidence[-1]) / 2 if self._evidence else 1.0
 
     @property
     def lost(self) -> bool:
@@ -113,10 +113,12 @@ class SkillTest:
         held = len(self._skill) >= ENOUGH and self.mean_skill >= self.record
         return "held" if held else "unproven"
 
-    def _look(self) -> None:
-        skill = np.array(list(self._skill.values()))
-        self._e_baseline = wealth(-np.clip(skill / self.scale, -1, 1))
-        self._e_record = wealth(-np.clip((skill - self.record) / self.scale, -1, 1))
+    def _add(self, key: str, skill: float) -> None:
+        self._skill[key] = skill
+        x = np.clip((skill - np.array([0.0, self.record])) / self.scale, -1, 1)
+        self._growth += np.log1p(-x[:, None] * BETS)
+        baseline, record = np.exp(self._growth).mean(axis=1).tolist()
+        self._evidence.append((baseline, record))
 
     def to_json(self) -> str:
         """The whole state; `from_json` gives back a test that says the same."""
@@ -143,8 +145,8 @@ class SkillTest:
                 raise ValueError(f"format {fields['format']}")
             test = cls.__new__(cls)
             test._begin(float(fields["scale"]), float(fields["record"]), float(fields["threshold"]))
-            test._skill = {str(key): float(skill) for key, skill in fields["sessions"]}
-            test._look()
+            for key, skill in fields["sessions"]:
+                test._add(str(key), float(skill))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Broken(
                 f"the stored skill evidence cannot be read: {error}.",

@@ -8,7 +8,8 @@ import pytest
 from scipy.stats import spearmanr
 from sqlalchemy import Engine
 
-from evergreen.adapters.database import evidence, reading, writing
+from evergreen.adapters.database import evidence, predictions, reading, writing
+from evergreen.adapters.database.predictions import Prediction
 from evergreen.errors import BadInput
 
 SESSIONS = pd.to_datetime(["2008-09-15", "2008-09-16", "2008-09-17"]).astype("datetime64[us]")
@@ -123,3 +124,40 @@ def test_record_outcomes__restated_value_wins_and_a_stale_one_does_not(engine: E
 def test_record_forecasts__missing_columns_are_named(engine: Engine, now: datetime) -> None:
     with pytest.raises(BadInput, match="'forecast' lack feature_hash, made_at"), writing(engine) as conn:
         evidence.record_forecasts(conn, made("1", now, 1)[["session", "ticker", "version", "value"]])
+
+
+def test_settled__pairs_each_forecast_with_what_came_true(engine: Engine, now: datetime) -> None:
+    made_now, came = made("1", now, seed=1), settled(now)
+    recorded(engine, forecasts=[made_now, made("2", now, seed=2)], outcomes=[came[came["session"] < SESSIONS[2]]])
+    with reading(engine) as conn:
+        pairs = evidence.settled(conn, "1", 1)
+        one = evidence.settled(conn, "1", 1, "2008-09-16", "2008-09-16")
+        assert evidence.settled(conn, "1", 5).empty
+        assert len(evidence.forecasts(conn, "1", "2008-09-16")) == len(TICKERS)
+    assert len(pairs) == 2 * len(TICKERS)
+    expected = made_now.merge(came, on=["session", "ticker"]).sort_values(["session", "ticker"]).head(len(pairs))
+    assert pairs["forecast"].to_numpy() == pytest.approx(expected["value_x"].to_numpy())
+    assert pairs["outcome"].to_numpy() == pytest.approx(expected["value_y"].to_numpy())
+    assert one["session"].unique().tolist() == [SESSIONS[1]]
+
+
+def _answered(now: datetime, client: str, ticker: str) -> Prediction:
+    return Prediction(
+        id=f"{client}{ticker}", at=now, client=client, ticker=ticker, as_of="2008-09-15", arm="champion", version="1",
+        price=100.0, lower=90.0, upper=120.0, last_close=100.0, forecast=0.0, feature_hash="f", champion_version="1",
+        champion_raw=0.0, rollout_version=1,
+    )  # fmt: skip
+
+
+def test_answered_intervals__count_each_ticker_and_session_once(engine: Engine, now: datetime) -> None:
+    recorded(engine, forecasts=[], outcomes=[settled(now)])
+    asked = [_answered(now, client, ticker) for client in ("a", "b") for ticker in TICKERS[:3]]
+    predictions.insert_many(engine, asked)
+    with reading(engine) as conn:
+        found = evidence.answered_intervals(conn, "1", 1)
+        assert evidence.answered_intervals(conn, "2", 1).empty
+    assert found["ticker"].tolist() == TICKERS[:3]
+    assert found["lower"].to_numpy() == pytest.approx(np.log([0.9] * 3))
+    assert found["upper"].to_numpy() == pytest.approx(np.log([1.2] * 3))
+    came = settled(now).query("session == @SESSIONS[0]")["value"].to_numpy()[:3]
+    assert found["outcome"].to_numpy() == pytest.approx(came)

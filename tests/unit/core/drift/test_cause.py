@@ -16,9 +16,13 @@ from evergreen.core.drift import Cause, Reaction, Signs, cause
         (Signs(True, "unproven"), Cause.COVARIATE_SHIFT, Reaction.RETRAIN),
         (Signs(False, "lost"), Cause.LOSS_OF_SKILL, Reaction.RETRAIN),
         (Signs(True, "lost"), Cause.LOSS_OF_SKILL, Reaction.RETRAIN),
-        (Signs(True, "lost", blocked=1), Cause.VENDOR_FAULT, Reaction.BLOCK),
+        (Signs(True, "lost", refused=0.02), Cause.VENDOR_FAULT, Reaction.BLOCK),
+        (Signs(True, "lost", refused=0.01, missing=0.1), Cause.LOSS_OF_SKILL, Reaction.RETRAIN),
+        (Signs(False, "held", aged=True), Cause.OLD_AGE, Reaction.RETRAIN),
+        (Signs(True, "held", aged=True), Cause.OLD_AGE, Reaction.RETRAIN),
+        (Signs(False, "held", aged=True, missing=0.5), Cause.VENDOR_FAULT, Reaction.BLOCK),
         (Signs(True, "lost", missing=0.5), Cause.VENDOR_FAULT, Reaction.BLOCK),
-        (Signs(True, "lost", blocked=1, unadjusted=("AAPL",)), Cause.CORPORATE_ACTION, Reaction.REPAIR),
+        (Signs(True, "lost", refused=0.5, unadjusted=("AAPL",)), Cause.CORPORATE_ACTION, Reaction.REPAIR),
     ],
 )
 def test_cause__decides_the_reaction(signs: Signs, expected: Cause, reaction: Reaction) -> None:
@@ -29,5 +33,5 @@ def test_cause__decides_the_reaction(signs: Signs, expected: Cause, reaction: Re
 
 def test_cause__never_retrains_on_broken_data() -> None:
     for drift, skill in itertools.product((True, False), ("lost", "unproven", "held")):
-        for broken in (Signs(drift, skill, blocked=1), Signs(drift, skill, unadjusted=("IBM",))):  # type: ignore[arg-type]
+        for broken in (Signs(drift, skill, refused=0.02), Signs(drift, skill, unadjusted=("IBM",))):  # type: ignore[arg-type]
             assert cause(broken).reaction is not Reaction.RETRAIN

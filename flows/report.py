@@ -1,0 +1,25 @@
+"""What a finding looks like, in pictures: the drift notebook, executed, and the profiles beside each other."""
+
+from __future__ import annotations
+
+import pandas as pd
+from prefect import flow
+
+from evergreen.workspace import workspace
+from flows.clock import stand
+from tasks.report import run_drift_notebook, show_report, write_profile_page
+
+
+@flow(log_prints=True)
+def report(as_of: str | None = None, version: str | None = None) -> list[str]:
+    """Execute `notebooks/drift.ipynb` for a session and write its profile page; returns where they are.
+
+    Args:
+        as_of: the session (ISO date); the automation passes the one of the finding. By default the last one.
+        version: the model version that was judged; by default the champion.
+    """
+    session = pd.Timestamp(stand(as_of, workspace().settings))
+    pages = [run_drift_notebook(session, version or ""), write_profile_page(session, version or "")]
+    made = [str(page) for page in pages if page]
+    show_report(session, version or "", made)
+    return made

@@ -1,0 +1,52 @@
+"""What drift looks like when nothing drifts: computed when a model is trained, kept beside it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from evergreen.adapters.database import ledger, reading
+from evergreen.workspace import Workspace, workspace
+from tasks.decorators import effect
+from tasks.models import read_manifest
+from tasks.training import TrainingSet
+
+
+@effect
+def calibrate_drift(version: str, made: TrainingSet) -> str:
+    """Replay the drift statistic over the training history and keep it beside the model; says how it went.
+
+    With it go the last sessions' counts and one whylogs profile of the last reference window.
+    """
+    from evergreen.adapters.drift_store import CALIBRATION, COUNTS, REFERENCE
+    from evergreen.core.drift import TooLittleHistory, calibrate, make_grid, session_counts
+    from evergreen.core.features import LOOKBACK
+
+    at = workspace()
+    manifest = read_manifest(at, version)
+    history = pd.read_parquet(made.path).set_index(["ticker", "session"])[list(manifest.feature_names)]
+    counts = session_counts(history, make_grid(history))
+    calibration = calibrate(counts, memory=LOOKBACK)
+    if isinstance(calibration, TooLittleHistory):
+        return calibration.sentence
+    tail = counts.upto(counts.sessions[-1], calibration.windows.pair)
+    reference = history[history.index.get_level_values("session") >= counts.sessions[-calibration.windows.reference]]
+    files = {CALIBRATION: calibration.to_bytes(), COUNTS: tail.to_bytes(), REFERENCE: _profile(reference, made)}
+    _keep(at, version, files)
+    return f"{len(calibration.null)} windows ({calibration.method}) over {len(counts.sessions)} sessions"
+
+
+def _profile(reference: pd.DataFrame, made: TrainingSet) -> bytes:
+    from evergreen.adapters import whylogs
+
+    first = pd.Timestamp(reference.index.get_level_values("session").min())
+    return whylogs.to_bytes(whylogs.profile(reference, first, {"data_version": made.data_version}))
+
+
+def _keep(at: Workspace, version: str, files: dict[str, bytes]) -> None:
+    """Beside the model in MLflow and, for the daily check, at hand."""
+    from evergreen.adapters.drift_store import write_kept
+
+    kept = write_kept(at.settings.calibrations / version, files)
+    with reading(at.engine) as conn:
+        run_id = ledger.read_model_version(conn, at.settings.model_name, version).run_id
+    at.tracking.attach(run_id, kept, "drift")

@@ -1,0 +1,75 @@
+"""A person's view of a finding: an executed notebook and a page of profiles, kept with the model's run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from evergreen.adapters.database import ledger, reading, rollouts
+from evergreen.core.calendar import next_session, sessions
+from evergreen.workspace import REPOSITORY, Workspace, workspace
+from tasks.artifacts import show, table
+from tasks.decorators import effect
+
+NOTEBOOK = REPOSITORY / "notebooks" / "drift.ipynb"
+TIMEOUT = 300.0  # seconds
+
+
+@effect
+def run_drift_notebook(session: pd.Timestamp, version: str) -> Path:
+    """Execute the notebook on what is on record; returns it as one HTML page."""
+    from evergreen.adapters.papermill import run_notebook, to_html
+
+    output = _folder(workspace(), session) / "drift.ipynb"
+    return to_html(run_notebook(NOTEBOOK, {"as_of": f"{session:%Y-%m-%d}", "version": version}, output, TIMEOUT))
+
+
+@effect
+def write_profile_page(session: pd.Timestamp, version: str) -> Path | None:
+    """The last 20 sessions' profiles, merged, beside the reference the version was calibrated on.
+
+    None for a version without a calibration.
+    """
+    from evergreen.adapters import whylogs
+    from evergreen.adapters.drift_store import REFERENCE, read_counts, read_kept
+    from evergreen.core.drift import DriftCheck, check
+
+    at = workspace()
+    folder = at.settings.calibrations / _judged(at, version)
+    kept = read_kept(folder)
+    if kept is None:
+        return None
+    found = check(kept.calibration, read_counts(kept, at.settings.profiles, at.settings.calendar, session), session)
+    first = next_session(at.settings.calendar, session, 1 - kept.calibration.windows.current)
+    days = sessions(at.settings.calendar, max(first, _after(at, kept.history.sessions[-1])), session)
+    current = whylogs.merge(whylogs.read(whylogs.profile_path(at.settings.profiles, day)) for day in days)
+    page = _folder(at, session) / "profiles.html"
+    judged = found if isinstance(found, DriftCheck) else None
+    return whylogs.report(current, whylogs.read(folder / REFERENCE), page, judged)
+
+
+@effect
+def show_report(session: pd.Timestamp, version: str, pages: list[str]) -> None:
+    """Keep the pages with the version's MLflow run and say where they are."""
+    at = workspace()
+    judged = _judged(at, version)
+    with reading(at.engine) as conn:
+        run_id = ledger.read_model_version(conn, at.settings.model_name, judged).run_id
+    folder = f"drift/{session:%Y-%m-%d}"
+    at.tracking.attach(run_id, [Path(page) for page in pages], folder)
+    rows = [{"page": Path(page).name, "file": page, "in MLflow": f"runs:/{run_id}/{folder}"} for page in pages]
+    show("drift-report", f"Drift of version {judged}, session {session:%Y-%m-%d}", table(rows))
+
+
+def _after(at: Workspace, session: pd.Timestamp) -> pd.Timestamp:
+    return next_session(at.settings.calendar, session)
+
+
+def _judged(at: Workspace, version: str) -> str:
+    with reading(at.engine) as conn:
+        return version or rollouts.current(conn, at.settings.model_name).champion
+
+
+def _folder(at: Workspace, session: pd.Timestamp) -> Path:
+    return at.settings.home.resolve() / "reports" / f"{session:%Y-%m-%d}"

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+
+from evergreen.core.calendar import next_session
+from evergreen.service.expiry import expiry
+from evergreen.service.lane import Lane
+from evergreen.service.metrics import Metrics
+from evergreen.service.refresh import Keeper
+from evergreen.service.schemas import PredictionAnswer
+from evergreen.service.scoring import Question, Settler
+from evergreen.settings import Settings
+from tests.service.world import NOW, World, manifest_of, train
+
+LIMIT = 375
+
+
+def test_expiry__begins_so_many_sessions_after_training() -> None:
+    expired = expiry(Settings(model_expiry=LIMIT))
+    manifest = replace(manifest_of(train(1)), as_of="2008-06-30")
+    trained = pd.Timestamp("2008-06-30")
+    assert not expired(manifest, next_session("XNYS", trained, LIMIT - 1))
+    assert expired(manifest, next_session("XNYS", trained, LIMIT))
+
+
+def test_expiry__the_random_walk_learned_nothing_that_grows_old() -> None:
+    manifest = replace(manifest_of(train(1)), kind="random_walk", as_of="2000-03-01")
+    assert not expiry(Settings(model_expiry=LIMIT))(manifest, pd.Timestamp("2008-06-30"))
+
+
+def test_answer__of_a_model_past_its_expiry_says_so(world: World) -> None:
+    keeper = Keeper(world.store, Metrics())
+    keeper.look(NOW)
+    assert keeper.snapshot is not None
+    for days, said in ((0, True), (100_000, False)):
+        settler = Settler(world.store.write, Metrics(), 3, Lane(), expiry(Settings(model_expiry=days)))
+        (answers,) = settler.settle([Question(keeper.snapshot, "c", "champion", (0,))])
+        assert isinstance(answers, list)
+        answer = PredictionAnswer.model_validate(json.loads(answers[0]))
+        assert answer.expired is said
+        settler.close()
