@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
+from evergreen.core.backtest import long_short
+from evergreen.core.evaluation import quantiles
 from evergreen.core.metrics import rank_ic, relative_difference, session_losses
 
 INK, QUIET, GREEN, RUST, BLUE = "#1f2933", "#9aa5b1", "#2f7d4f", "#b4532a", "#2b6cb0"
@@ -104,6 +106,35 @@ def forecast_scatter(oos: pd.DataFrame, bins: int = 10) -> Figure:
         axes.axhline(0.0, color=QUIET, linewidth=0.8)
         axes.set_xlabel("forecast, % log return")
         axes.set_ylabel("realized, %")
+        _plain(axes)
+    return figure
+
+
+def earned(oos: pd.DataFrame, horizon: int) -> Figure:
+    """Mean excess outcome by place of the forecast, and the capital of the costed long-short portfolio.
+
+    Args:
+        oos: ticker, session, forecast, label.
+        horizon: sessions ahead of the label.
+    """
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.4])
+    grouped = quantiles(oos)
+    if grouped is not None:
+        table = 1e4 * grouped.table
+        error = [table["mean"] - table["lower90"], table["upper90"] - table["mean"]]
+        left.bar(table.index, table["mean"], color=[GREEN if mean > 0 else RUST for mean in table["mean"]], width=0.6)
+        left.errorbar(table.index, table["mean"], error, fmt="none", color=INK, capsize=3, linewidth=1)
+    left.set_xlabel("place of the forecast in its session, lowest first")
+    _title(left, "Outcome less the session's mean, basis points, 90 % intervals")
+    traded = long_short(oos, horizon)
+    right.plot((1.0 + traded.periods["gross"]).cumprod(), color=QUIET, linewidth=1.2, label="before costs")
+    right.plot(traded.equity, color=BLUE, linewidth=1.5, label="after costs")
+    right.legend(frameon=False, fontsize=9)
+    _title(right, f"Capital of {traded.k} long against {traded.k} short, traded a session late")
+    _dates(right)
+    for axes, level in ((left, 0.0), (right, 1.0)):
+        axes.axhline(level, color=QUIET, linewidth=0.8)
         _plain(axes)
     return figure
 

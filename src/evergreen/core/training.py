@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.core.booster import from_text, predict, sha256, to_text
-from evergreen.core.evaluation import evaluate
+from evergreen.core.evaluation import assess, evaluate
 from evergreen.core.fitting import (
     Fit,
     Fitter,
@@ -137,7 +137,7 @@ def _walk(
         kind=kind,
         booster_text=to_text(final.booster),
         oos=oos,
-        metrics=evaluate(oos) | {"rounds": float(final.rounds)},
+        metrics=assess(oos, config.horizon) | {"rounds": float(final.rounds)},
         folds=table.assign(fold=range(1, len(folds) + 1), rounds=[fit.rounds for fit in fits]),
         importance=_importance(final, panel),
         config=config,
