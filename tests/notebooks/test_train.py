@@ -19,7 +19,7 @@ from evergreen.core.training import TrainingConfig, train, training_frame
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "train.ipynb"
 SMALL = {"folds": 2, "test_size": 40, "min_train": 100, "rounds": 20, "learning_rate": 0.1}
-FIGURES = {"skill.png", "intervals.png", "forecasts.png", "importances.png"}
+FIGURES = {"skill.png", "intervals.png", "forecasts.png", "importances.png", "earned.png"}
 
 
 @pytest.fixture
