@@ -14,12 +14,14 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from evergreen.adapters.database import ledger, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.calendar import session_closes
+from evergreen.errors import Refused
 from evergreen.workspace import REPOSITORY, workspace
 from tasks.decorators import effect
 from tasks.models import read_manifest
 
 NOTEBOOK = REPOSITORY / "notebooks" / "train.ipynb"
 NOTEBOOK_TIMEOUT = 1200  # seconds
+LABEL_TOLERANCE = 1e-6  # log return
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,34 @@ def register_trained(asked: RetrainRequest, output: Path, now: datetime) -> str:
     executed = output.parent / "train.ipynb"
     at.tracking.attach(run_id, [executed, to_html(executed)])
     return keep_version(asked, run_id, now)
+
+
+@effect
+def register_challenger(asked: RetrainRequest, made: TrainingSet, run_id: str, now: datetime) -> str:
+    """Register the model of a research run, if its record holds against the bar store; returns the version.
+
+    Raises:
+        NotFound, Broken: no such run, or not one that the training notebook logged.
+        Refused: the outcomes it was judged by are not those of the bar store, or it stands after the request.
+    """
+    from evergreen.adapters.model_folder import read_model_folder
+
+    at = workspace()
+    folder = at.tracking.fetch_run(run_id, made.path.parent / "output")
+    model = read_model_folder(folder)
+    if problem := unlike(model.oos, pd.read_parquet(made.path, columns=["ticker", "session", "label"])):
+        raise Refused(f"Run {run_id} cannot challenge: {problem}.", "Train it on this installation's bars.")
+    return keep_version(asked, run_id, now)
+
+
+def unlike(record: pd.DataFrame, known: pd.DataFrame) -> str:
+    """Why a walk-forward record cannot be judged here; empty when its outcomes are those known here."""
+    rows = record[["ticker", "session", "label"]].merge(known, on=["ticker", "session"], how="left")
+    strange = rows["label_y"].isna()
+    if strange.any():
+        return f"{int(strange.sum())} of its {len(rows)} judged rows have no outcome here"
+    wrong = (rows["label_x"] - rows["label_y"]).abs() > LABEL_TOLERANCE
+    return f"{int(wrong.sum())} of its {len(rows)} outcomes are not those of the bar store" if wrong.any() else ""
 
 
 def keep_version(asked: RetrainRequest, run_id: str, now: datetime) -> str:
