@@ -34,6 +34,7 @@ def retrain(
     run_id: str | None = None,
     horizon: int = 1,
     seed: int = 7,
+    tuning_budget: int = 0,
 ) -> str:
     """Train, register and judge the challenger a request asks for; returns what became of it.
 
@@ -43,6 +44,7 @@ def retrain(
         run_id: a finished run of MLflow whose model is to be judged in place of one trained here.
         horizon: sessions ahead that the model forecasts.
         seed: of the training.
+        tuning_budget: configurations to search among before the folds; 0 takes the defaults. The gate counts each.
     """
     if request_id is None:
         return _request_by_hand(reason, run_id)
@@ -52,17 +54,17 @@ def retrain(
         return f"Nothing to do: {taken.what}"
     now = now_at(pd.Timestamp(asked.as_of), workspace().settings)
     with held(asked, now):
-        return _train_and_judge(asked, horizon, seed, now)
+        return _train_and_judge(asked, horizon, seed, tuning_budget, now)
 
 
-def _train_and_judge(asked: RetrainRequest, horizon: int, seed: int, now: datetime) -> str:
+def _train_and_judge(asked: RetrainRequest, horizon: int, seed: int, tuning_budget: int, now: datetime) -> str:
     made = make_training_set(asked, horizon, now)
     if read_rollout() is None:
         install_random_walk(asked, register_random_walk(asked, made, horizon, seed, now), now)
     if run_id := asked.evidence.get("run_id"):
         version = register_challenger(asked, made, run_id, now)
     else:
-        version = register_trained(asked, run_training_notebook(asked, made, horizon, seed), now)
+        version = register_trained(asked, run_training_notebook(asked, made, horizon, seed, tuning_budget), now)
     calibrate_drift(version, made)
     judged = judge_challenger(asked, version, now)
     write_dossier(asked, judged, now)

@@ -16,6 +16,7 @@ from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.calendar import session_closes
 from evergreen.errors import Refused
 from evergreen.workspace import REPOSITORY, workspace
+from tasks.artifacts import show
 from tasks.decorators import effect
 from tasks.models import read_manifest
 
@@ -58,9 +59,11 @@ def make_training_set(asked: RetrainRequest, horizon: int, now: datetime) -> Tra
 
 
 @effect
-def run_training_notebook(asked: RetrainRequest, made: TrainingSet, horizon: int, seed: int) -> Path:
+def run_training_notebook(
+    asked: RetrainRequest, made: TrainingSet, horizon: int, seed: int, tuning_budget: int = 0
+) -> Path:
     """Execute `notebooks/train.ipynb` on the training set; returns the folder of its output."""
-    from evergreen.adapters.papermill import run_notebook
+    from evergreen.adapters.papermill import NotebookFailed, run_notebook
 
     output = made.path.parent / "output"
     parameters = {
@@ -68,6 +71,7 @@ def run_training_notebook(asked: RetrainRequest, made: TrainingSet, horizon: int
         "as_of": asked.as_of,
         "horizon": horizon,
         "seed": seed,
+        "tuning_budget": tuning_budget,
         "output": str(output),
         "data_version": made.data_version,
         "commit": commit(),
@@ -76,13 +80,18 @@ def run_training_notebook(asked: RetrainRequest, made: TrainingSet, horizon: int
     }
     progress = create_progress_artifact(0.0, key="training", description="notebooks/train.ipynb, cells done")
     executed = output.parent / "train.ipynb"
-    run_notebook(
-        NOTEBOOK,
-        parameters,
-        executed,
-        timeout=NOTEBOOK_TIMEOUT,
-        on_progress=lambda done, cells: update_progress_artifact(progress, progress=100 * done / cells),
-    )
+    try:
+        run_notebook(
+            NOTEBOOK,
+            parameters,
+            executed,
+            timeout=NOTEBOOK_TIMEOUT,
+            on_progress=lambda done, cells: update_progress_artifact(progress, progress=100 * done / cells),
+        )
+    except NotebookFailed as failed:
+        code = (f"```python\n{failed.source}\n```", f"```\n{failed.traceback}\n```")
+        show("failed-cell", failed.what, *code, f"As far as it ran: `{failed.executed}`")
+        raise
     return output
 
 

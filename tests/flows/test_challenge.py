@@ -27,7 +27,7 @@ def rows(copied: Workspace) -> pd.DataFrame:
 
 
 def _logged(at: Workspace, rows: pd.DataFrame, folder: Path) -> str:
-    write_model_folder(train(rows, SMALL), folder, "2008-06-30", "research")
+    write_model_folder(train(rows, SMALL, chosen_from=4), folder, "2008-06-30", "research")
     return at.tracking.log_training(folder, SMALL.as_dict(), {}, "research")
 
 
@@ -45,7 +45,9 @@ def _artifacts(at: Workspace, run_id: str, folder: str) -> set[str]:
     return {each.path for each in MlflowClient(at.tracking.uri).list_artifacts(run_id, folder)}
 
 
-def test_challenge__a_research_run_is_judged_counted_and_documented(copied, rows, tmp_path) -> None:
+def test_challenge__a_research_run_is_judged_counted_with_what_it_was_chosen_from_and_documented(
+    copied, rows, tmp_path
+) -> None:
     from flows.retrain import retrain
 
     with reading(copied.engine) as conn:
@@ -54,7 +56,7 @@ def test_challenge__a_research_run_is_judged_counted_and_documented(copied, rows
     became = retrain(_ask(run_id, copied))
     with reading(copied.engine) as conn:
         (judged,) = [made for made in decisions.of(conn, "3") if made.kind == "gate"]
-        assert trials.tried(conn, MODEL, "2") == before + 1
+        assert trials.tried(conn, MODEL, "2") == before + 4
         assert ledger.read_model_version(conn, MODEL, "3").run_id == run_id
         finished = requests.recent(conn, MODEL)[0]
     assert "version 3" in became and "admitted" in judged.summary.lower()

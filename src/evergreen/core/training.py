@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -98,6 +98,7 @@ def train(
     training_set: pd.DataFrame,
     config: TrainingConfig = TrainingConfig(),
     progress: Progress = lambda share, what: None,
+    chosen_from: int = 1,
 ) -> Training:
     """Walk forward for the evidence, then fit the model on every labelled session.
 
@@ -105,11 +106,14 @@ def train(
         training_set: from `training_frame`, holding only what was known at its as-of session.
         config: choices of the run.
         progress: told the share done (0 to 1) and what was just finished.
+        chosen_from: configurations that `config` was chosen from, itself included; kept as a metric,
+            for the gate counts each.
 
     Raises:
         BadInput: an unusable training set, or too few sessions for the folds.
     """
-    return _walk(training_set, "lightgbm", fit_booster, config, progress)
+    made = _walk(training_set, "lightgbm", fit_booster, config, progress)
+    return replace(made, metrics=made.metrics | {"configurations": float(chosen_from)})
 
 
 def train_random_walk(training_set: pd.DataFrame, config: TrainingConfig = TrainingConfig()) -> Training:
