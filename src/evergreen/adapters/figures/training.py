@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evergreen.adapters.figures.style import BLUE, GREEN, INK, QUIET, RUST, cumulative, dates, plain, title
-from evergreen.core.backtest import long_short
+from evergreen.core.backtest import Backtest, long_short
 from evergreen.core.evaluation import quantiles
 from evergreen.core.metrics import rank_ic, relative_difference, session_losses
 
@@ -116,13 +117,17 @@ def earned(oos: pd.DataFrame, horizon: int) -> Figure:
         left.errorbar(table.index, table["mean"], error, fmt="none", color=INK, capsize=3, linewidth=1)
     left.set_xlabel("place of the forecast in its session, lowest first")
     title(left, "Outcome less the session's mean, basis points")
-    traded = long_short(oos, horizon)
-    right.plot((1.0 + traded.periods["gross"]).cumprod(), color=QUIET, linewidth=1.2, label="before costs")
-    right.plot(traded.equity, color=BLUE, linewidth=1.5, label="after costs")
-    right.legend(frameon=False, fontsize=9)
-    title(right, f"Capital of {traded.k} long against {traded.k} short, traded a session late")
-    dates(right)
+    if oos["ticker"].nunique() > 1:
+        _capital(right, long_short(oos, horizon))
     for axes, level in ((left, 0.0), (right, 1.0)):
         axes.axhline(level, color=QUIET, linewidth=0.8)
         plain(axes)
     return figure
+
+
+def _capital(axes: Axes, traded: Backtest) -> None:
+    axes.plot((1.0 + traded.periods["gross"]).cumprod(), color=QUIET, linewidth=1.2, label="before costs")
+    axes.plot(traded.equity, color=BLUE, linewidth=1.5, label="after costs")
+    axes.legend(frameon=False, fontsize=9)
+    title(axes, f"Capital of {traded.k} long against {traded.k} short, traded a session late")
+    dates(axes)
