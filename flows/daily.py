@@ -49,10 +49,10 @@ def process_session(
     require_accepted(delivery)
     data_version = snapshot_bars(delivery, now)
     update_features(session)
+    settle_outcomes(session, data_version, now)  # before the service hears of new features: intervals go with them
     materialize_features(session, now)
     served = read_served(tickers, session)
     score_universe(served, session, now)
-    settle_outcomes(session, data_version, now)
     profile_session(served, session, data_version)
     found = check_drift(session, delivery) if is_checked(session) else None
     request_id = react_to_drift(found, session, data_version, now) if found else None

@@ -12,44 +12,63 @@ from evergreen.errors import AlreadyClaimed
 from evergreen.workspace import workspace
 from flows.clock import now_at, stand
 from tasks.calibration import calibrate_drift
+from tasks.dossier import write_dossier
 from tasks.gate import judge_challenger
 from tasks.ledger import show_triggers
 from tasks.models import mirror_aliases
 from tasks.requests import claim_request, confirm_claim, finish_request, held, request_retrain
 from tasks.rollout import deliver, install_random_walk, read_rollout
 from tasks.sessions import latest_data_version
-from tasks.training import make_training_set, register_random_walk, register_trained, run_training_notebook
+from tasks.training import (
+    make_training_set,
+    register_challenger,
+    register_random_walk,
+    register_trained,
+    run_training_notebook,
+)
 
 
 @flow(log_prints=True)
-def retrain(request_id: str | None = None, reason: str = "asked for by hand", horizon: int = 1, seed: int = 7) -> str:
+def retrain(
+    request_id: str | None = None,
+    reason: str = "asked for by hand",
+    run_id: str | None = None,
+    horizon: int = 1,
+    seed: int = 7,
+    tuning_budget: int = 0,
+) -> str:
     """Train, register and judge the challenger a request asks for; returns what became of it.
 
     Args:
         request_id: the request on record; the automation passes it. Without one a request is made here.
         reason: why, when a person starts it.
+        run_id: a finished run of MLflow whose model is to be judged in place of one trained here.
         horizon: sessions ahead that the model forecasts.
         seed: of the training.
+        tuning_budget: configurations to search among before the folds; 0 takes the defaults. The gate counts each.
     """
     if request_id is None:
-        return _request_by_hand(reason)
+        return _request_by_hand(reason, run_id)
     try:
         asked = claim_request(request_id)
     except AlreadyClaimed as taken:
         return f"Nothing to do: {taken.what}"
     now = now_at(pd.Timestamp(asked.as_of), workspace().settings)
     with held(asked, now):
-        return _train_and_judge(asked, horizon, seed, now)
+        return _train_and_judge(asked, horizon, seed, tuning_budget, now)
 
 
-def _train_and_judge(asked: RetrainRequest, horizon: int, seed: int, now: datetime) -> str:
+def _train_and_judge(asked: RetrainRequest, horizon: int, seed: int, tuning_budget: int, now: datetime) -> str:
     made = make_training_set(asked, horizon, now)
     if read_rollout() is None:
         install_random_walk(asked, register_random_walk(asked, made, horizon, seed, now), now)
-    output = run_training_notebook(asked, made, horizon, seed)
-    version = register_trained(asked, output, now)
+    if run_id := asked.evidence.get("run_id"):
+        version = register_challenger(asked, made, run_id, now)
+    else:
+        version = register_trained(asked, run_training_notebook(asked, made, horizon, seed, tuning_budget), now)
     calibrate_drift(version, made)
     judged = judge_challenger(asked, version, now)
+    write_dossier(asked, judged, now)
     confirm_claim(asked)
     became = deliver(asked, judged, now)
     mirror_aliases()
@@ -58,12 +77,14 @@ def _train_and_judge(asked: RetrainRequest, horizon: int, seed: int, now: dateti
     return became
 
 
-def _request_by_hand(reason: str) -> str:
+def _request_by_hand(reason: str, run_id: str | None) -> str:
     settings = workspace().settings
     as_of = stand(None, settings)
-    evidence = {"reason": reason}
     now = now_at(as_of, settings)
-    asked = request_retrain(
-        f"by hand: {reason}", f"A challenger is wanted: {reason}.", as_of, latest_data_version().id, evidence, now
-    )
+    cause, why = f"by hand: {reason}", f"A challenger is wanted: {reason}."
+    evidence = {"reason": reason}
+    if run_id:
+        cause, why = f"challenge by run {run_id}", f"The model of run {run_id} challenges: {reason}."
+        evidence["run_id"] = run_id
+    asked = request_retrain(cause, why, as_of, latest_data_version().id, evidence, now)
     return f"request {asked} is on its way"

@@ -67,17 +67,24 @@ def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
 
 
 def _count_trial(at: Workspace, asked: RetrainRequest, rollout: Rollout, version: str, record: pd.DataFrame) -> int:
+    """Count the challenger, and each configuration that it was chosen from; returns how many were tried so far."""
+    others = round(read_manifest(at, version).metrics.get("configurations") or 1) - 1
+    names = [*(f"{version}, configuration {number}" for number in range(1, others + 1)), version]
     with writing(at.engine) as conn:
-        return trials.record(
-            conn,
-            model=rollout.model,
-            champion=rollout.champion,
-            challenger=version,
-            window_start=record["session"].min(),
-            window_end=record["session"].max(),
-            as_of=asked.as_of,
-            request_id=asked.id,
-        )
+        counted = [
+            trials.record(
+                conn,
+                model=rollout.model,
+                champion=rollout.champion,
+                challenger=name,
+                window_start=record["session"].min(),
+                window_end=record["session"].max(),
+                as_of=asked.as_of,
+                request_id=asked.id,
+            )
+            for name in names
+        ]
+    return counted[-1]
 
 
 def _write_down(at: Workspace, asked: RetrainRequest, version: str, verdict: Verdict, now: datetime) -> None:

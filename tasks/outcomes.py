@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 import pandas as pd
+from sqlalchemy import Connection
 
-from evergreen.adapters.database import evidence, reading, rollouts, writing
+from evergreen.adapters.database import evidence, intervals, reading, rollouts, writing
 from evergreen.core.calendar import next_session
-from evergreen.workspace import workspace
+from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
-from tasks.models import serving_manifest, universe_forecasts
+from tasks.models import read_manifest, serving_manifest, universe_forecasts
 
 
 @effect
@@ -30,17 +31,40 @@ def score_universe(served: pd.DataFrame, as_of: pd.Timestamp, now: datetime) -> 
 
 @effect
 def settle_outcomes(as_of: pd.Timestamp, data_version: str, now: datetime) -> int:
-    """Write down the returns whose horizon has passed by `as_of`; returns how many."""
+    """Write down the returns whose horizon has passed by `as_of`, and move the intervals; returns how many."""
+    from evergreen.core.intervals import SCALE_SESSIONS
     from evergreen.core.labels import forward_return
 
     at = workspace()
     manifest = serving_manifest(at)
     if manifest is None:
         return 0
-    start = next_session(at.settings.calendar, as_of, -2 * manifest.horizon - 5)
-    labels = forward_return(at.bars.as_of(start=start, end=as_of), manifest.horizon).dropna()
-    settled = labels.rename("value").reset_index()
+    reach, recent = (next_session(at.settings.calendar, as_of, -2 * manifest.horizon - n) for n in (SCALE_SESSIONS, 5))
+    labels = forward_return(at.bars.as_of(start=reach, end=as_of), manifest.horizon)
+    settled = labels[labels.index.get_level_values("session") >= recent].dropna().rename("value").reset_index()
     settled = settled.assign(horizon=manifest.horizon, known_at=now, data_version=data_version)
     with writing(at.engine) as conn:
         evidence.record_outcomes(conn, settled)
+        move_intervals(at, conn, labels, as_of, manifest.horizon)
     return len(settled)
+
+
+def move_intervals(at: Workspace, conn: Connection, labels: pd.Series, as_of: pd.Timestamp, horizon: int) -> None:
+    """Keep the scales and bands that stand once the outcomes known at `as_of` are counted."""
+    from evergreen.core.intervals import Standing, volatility
+
+    model = at.settings.model_name
+    rollout = rollouts.current(conn, model)
+    manifests = {version: read_manifest(at, version) for version in (rollout.champion, rollout.challenger) if version}
+    wide = labels.unstack("ticker")
+    scales = volatility(wide, horizon).iloc[-1].dropna().to_dict()
+    before = intervals.read(conn, model, next_session(at.settings.calendar, as_of, -1))
+    bands = {version: manifest.band for version, manifest in manifests.items()} | dict(before.bands if before else {})
+    standing = Standing(f"{as_of:%Y-%m-%d}", scales, bands)
+    stood = intervals.read(conn, model, wide.index[-1 - horizon])
+    if stood is not None and stood.session == f"{wide.index[-1 - horizon]:%Y-%m-%d}":
+        came_true = wide.iloc[-1 - horizon].to_dict()
+        made = {version: intervals.forecasts_at(conn, version, stood.session) for version in manifests}
+        residuals = {v: {t: came_true.get(t, float("nan")) - f for t, f in said.items()} for v, said in made.items()}
+        standing = standing.after(residuals, stood, {v: m.interval_level for v, m in manifests.items()})
+    intervals.record(conn, model, standing)

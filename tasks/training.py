@@ -15,12 +15,15 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from evergreen.adapters.database import ledger, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.calendar import session_closes, sessions
+from evergreen.errors import Refused
 from evergreen.workspace import REPOSITORY, workspace
+from tasks.artifacts import show
 from tasks.decorators import effect
 from tasks.models import read_manifest
 
 NOTEBOOK = REPOSITORY / "notebooks" / "train.ipynb"
 NOTEBOOK_TIMEOUT = 1200  # seconds
+LABEL_TOLERANCE = 1e-6  # log return
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,11 @@ def make_training_set(asked: RetrainRequest, horizon: int, now: datetime) -> Tra
 
 
 @effect
-def run_training_notebook(asked: RetrainRequest, made: TrainingSet, horizon: int, seed: int) -> Path:
+def run_training_notebook(
+    asked: RetrainRequest, made: TrainingSet, horizon: int, seed: int, tuning_budget: int = 0
+) -> Path:
     """Execute `notebooks/train.ipynb` on the training set; returns the folder of its output."""
-    from evergreen.adapters.papermill import run_notebook
+    from evergreen.adapters.papermill import NotebookFailed, run_notebook
 
     output = made.path.parent / "output"
     parameters = {
@@ -70,6 +75,7 @@ def run_training_notebook(asked: RetrainRequest, made: TrainingSet, horizon: int
         "as_of": asked.as_of,
         "horizon": horizon,
         "seed": seed,
+        "tuning_budget": tuning_budget,
         "output": str(output),
         "data_version": made.data_version,
         "commit": commit(),
@@ -78,13 +84,18 @@ def run_training_notebook(asked: RetrainRequest, made: TrainingSet, horizon: int
     }
     progress = create_progress_artifact(0.0, key="training", description="notebooks/train.ipynb, cells done")
     executed = output.parent / "train.ipynb"
-    run_notebook(
-        NOTEBOOK,
-        parameters,
-        executed,
-        timeout=NOTEBOOK_TIMEOUT,
-        on_progress=lambda done, cells: update_progress_artifact(progress, progress=100 * done / cells),
-    )
+    try:
+        run_notebook(
+            NOTEBOOK,
+            parameters,
+            executed,
+            timeout=NOTEBOOK_TIMEOUT,
+            on_progress=lambda done, cells: update_progress_artifact(progress, progress=100 * done / cells),
+        )
+    except NotebookFailed as failed:
+        code = (f"```python\n{failed.source}\n```", f"```\n{failed.traceback}\n```")
+        show("failed-cell", failed.what, *code, f"As far as it ran: `{failed.executed}`")
+        raise
     return output
 
 
@@ -114,6 +125,34 @@ def register_trained(asked: RetrainRequest, output: Path, now: datetime) -> str:
     executed = output.parent / "train.ipynb"
     at.tracking.attach(run_id, [executed, to_html(executed)])
     return keep_version(asked, run_id, now)
+
+
+@effect
+def register_challenger(asked: RetrainRequest, made: TrainingSet, run_id: str, now: datetime) -> str:
+    """Register the model of a research run, if its record holds against the bar store; returns the version.
+
+    Raises:
+        NotFound, Broken: no such run, or not one that the training notebook logged.
+        Refused: the outcomes it was judged by are not those of the bar store, or it stands after the request.
+    """
+    from evergreen.adapters.model_folder import read_model_folder
+
+    at = workspace()
+    folder = at.tracking.fetch_run(run_id, made.path.parent / "output")
+    model = read_model_folder(folder)
+    if problem := unlike(model.oos, pd.read_parquet(made.path, columns=["ticker", "session", "label"])):
+        raise Refused(f"Run {run_id} cannot challenge: {problem}.", "Train it on this installation's bars.")
+    return keep_version(asked, run_id, now)
+
+
+def unlike(record: pd.DataFrame, known: pd.DataFrame) -> str:
+    """Why a walk-forward record cannot be judged here; empty when its outcomes are those known here."""
+    rows = record[["ticker", "session", "label"]].merge(known, on=["ticker", "session"], how="left")
+    strange = rows["label_y"].isna()
+    if strange.any():
+        return f"{int(strange.sum())} of its {len(rows)} judged rows have no outcome here"
+    wrong = (rows["label_x"] - rows["label_y"]).abs() > LABEL_TOLERANCE
+    return f"{int(wrong.sum())} of its {len(rows)} outcomes are not those of the bar store" if wrong.any() else ""
 
 
 def keep_version(asked: RetrainRequest, run_id: str, now: datetime) -> str:

@@ -18,7 +18,7 @@ from evergreen.core.training import TrainingConfig, train, training_frame
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "train.ipynb"
 SMALL = {"folds": 2, "test_size": 40, "min_train": 100, "rounds": 20, "learning_rate": 0.1}
-FIGURES = {"skill.png", "intervals.png", "forecasts.png", "importances.png"}
+FIGURES = {"skill.png", "intervals.png", "forecasts.png", "importances.png", "earned.png"}
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_notebook__is_committed_without_outputs_and_defines_nothing():
 def test_notebook__defaults_are_those_of_the_training_config():
     parameters, defaults = read_parameters(NOTEBOOK), asdict(TrainingConfig())
     shared = parameters.keys() & defaults.keys()
-    assert len(shared) == 9
+    assert len(shared) == 10
     assert {name: parameters[name] for name in shared} == {name: defaults[name] for name in shared}
 
 

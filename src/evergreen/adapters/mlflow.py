@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from evergreen.adapters.mlflow_client import answering, connect, experiment_id
 from evergreen.adapters.mlflow_runs import HASH_TAG, aside, facts, fetch, log_run, matches, tracking_at
-from evergreen.adapters.model_folder import VERIFIED, read_model_folder, write_model_folder
+from evergreen.adapters.model_folder import METRICS, VERIFIED, read_model_folder, write_model_folder
 from evergreen.core.training import TrainingConfig, train_random_walk
 from evergreen.errors import BadInput, Broken, NotFound
 
@@ -184,6 +184,21 @@ class Tracking:
                     f"files of {name} version {version} in MLflow are not those registered.",
                     "Serve another version and look at who changed them.",
                 )
+        return target
+
+    def fetch_run(self, run_id: str, target: Path) -> Path:
+        """Bring the model folder of a finished run to `target`, without its pictures.
+
+        Raises:
+            NotFound: no such run.
+            Broken: it has not ended, or is not one that `log_training` wrote.
+        """
+        with answering(self.uri):
+            run = self._client.get_run(run_id)
+        if run.info.status != "FINISHED":
+            raise Broken(f"run {run_id} is {run.info.status.lower()}.", "Name a run that has ended.")
+        target.mkdir(parents=True, exist_ok=True)
+        fetch(self._client, self.uri, run_id, target, (*VERIFIED, METRICS))
         return target
 
     @cached_property

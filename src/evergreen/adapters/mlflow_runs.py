@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,13 +62,13 @@ def log_run(client: MlflowClient, uri: str, run: Run, model: ModelFolder, params
         )
 
 
-def fetch(client: MlflowClient, uri: str, run_id: str, target: Path) -> None:
-    """Download the verified files of a run into a folder.
+def fetch(client: MlflowClient, uri: str, run_id: str, target: Path, names: Sequence[str] = VERIFIED) -> None:
+    """Download files of a run, by default the verified ones, into a folder.
 
     Raises:
         Broken: one of them is gone.
     """
-    for name in VERIFIED:
+    for name in names:
         try:
             with answering(uri):
                 client.download_artifacts(run_id, name, str(target))

@@ -36,8 +36,6 @@ class TrainingConfig:
         lambda_l2: L2 penalty on leaf values, as a share of the rows fitted on.
         label_clip: labels to fit on are winsorized at this quantile and its mirror; 0 leaves them.
         interval: nominal coverage of the forecast intervals.
-        interval_sessions: most recent out-of-sample sessions whose residuals make the intervals; short,
-            because volatility moves: with 250 of them coverage fell out of its band in one quarter in five.
         seed: of row and feature sampling.
         num_threads: fixed, because it is part of what makes a run repeatable.
     """
@@ -58,7 +56,6 @@ class TrainingConfig:
     lambda_l2: float = 0.01
     label_clip: float = 0.005
     interval: float = 0.90
-    interval_sessions: int = 60
     seed: int = 7
     num_threads: int = 1
 
@@ -73,8 +70,8 @@ class TrainingConfig:
                 "leaf_share, feature_fraction, bagging_fraction, interval or label_clip is out of range.",
                 "Shares lie above 0 and at most at 1, label_clip is a quantile below 0.5.",
             )
-        if min(self.rounds, self.patience, self.num_threads, self.interval_sessions) < 1:
-            raise BadInput("rounds, patience, num_threads and interval_sessions count from 1.", "Raise them.")
+        if min(self.rounds, self.patience, self.num_threads) < 1:
+            raise BadInput("rounds, patience and num_threads count from 1.", "Raise them.")
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ __all__ = ["DieboldMariano", "Verdict", "compare", "dm_test", "require_audit", "
 
 MARGIN_IN_SCALES = 0.1
 RANDOM_WALK = "random walk"
+# A tenth of it would be a discovery (the best monthly models explain half a percent: Gu, Kelly & Xiu, RFS 2020).
+MOST_SKILL = 0.20
 
 
 def spent_alpha(alpha: float, tried: int) -> float:
@@ -41,7 +43,8 @@ def compare(
 
     Admitted when the lower 90 % bound of mean r (Diebold-Mariano with the equal-weighted-cosine
     variance) lies above -margin against the champion and against the random walk, and its
-    forecasts are finite, not constant, not the champion's own, with honest intervals. "Better" is
+    forecasts are finite, not constant, not the champion's own, not too good to be true, with honest
+    intervals. "Better" is
     claimed only at p < 6 alpha / (pi^2 k^2). Looked at once: calling again on other windows until
     one passes voids the error rates.
 
@@ -112,7 +115,8 @@ def _judge(
     contest = _contest(losses["champion"], losses["challenger"], margin)
     floor = _contest(losses["zero"], losses["challenger"], margin)
     covered = _coverage(pairs, coverage)
-    reasons = _refusals(pairs, contest, floor, covered, against_random_walk)
+    explained = skill(losses["challenger"], losses["zero"])
+    reasons = _refusals(pairs, contest, floor, covered, against_random_walk) + _too_good(explained)
     spent = spent_alpha(alpha, tried)
     champion_rank_ic, challenger_rank_ic = (_rank_ic(rows[name], rows["label"]) for name in ("champion", "challenger"))
     return Verdict(
@@ -132,7 +136,7 @@ def _judge(
         random_walk_margin=floor.margin,
         loss_champion=float(losses["champion"].mean()),
         loss_challenger=float(losses["challenger"].mean()),
-        skill=skill(losses["challenger"], losses["zero"]),
+        skill=explained,
         rank_ic_champion=champion_rank_ic,
         rank_ic_challenger=challenger_rank_ic,
         coverage=covered,
@@ -161,6 +165,15 @@ def _refusals(
     if covered is not None and not covered.held:
         reasons.append(covered.sentence)
     return reasons
+
+
+def _too_good(explained: float) -> list[str]:
+    if not explained > MOST_SKILL:
+        return []
+    return [
+        f"too good to be true: it explains {explained:.0%} of what no model explains {MOST_SKILL:.0%} of; "
+        "look for a feature that knows the future"
+    ]
 
 
 def _lost(contest: _Contest, opponent: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evergreen.core.intervals import Band
 from evergreen.errors import Broken
 
 
@@ -18,8 +19,9 @@ from evergreen.errors import Broken
 class Manifest:
     """Facts a server needs to load, check and explain one model.
 
-    Returns are log returns over `horizon` sessions. The 90 % interval of a forecast f is
-    [f + interval_low, f + interval_high]. Sessions are ISO dates. `golden_outputs` are the model's
+    Returns are log returns over `horizon` sessions. The interval of a forecast f of a ticker with scale s is
+    [f + interval_low s, f + interval_high s] until outcomes have moved it; `scales` holds s by ticker, as of
+    `as_of`. Sessions are ISO dates. `golden_outputs` are the model's
     answers to `golden_inputs`, to the bit; None in an input stands for NaN. `audit` is the look-ahead
     audit of the training set, as `core.audit.Audit.to_dict` gives it; None if there was none.
     """
@@ -42,6 +44,8 @@ class Manifest:
     golden_outputs: tuple[float, ...]
     metrics: dict[str, float | None] = field(default_factory=dict)
     audit: dict[str, Any] | None = None
+    interval_level: float = 0.90
+    scales: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, exact floats, no NaN."""
@@ -63,6 +67,11 @@ class Manifest:
             return cls(**_as_tuples(values))
         except (TypeError, ValueError) as error:
             raise Broken(f"the manifest cannot be read: {error}.", "Download the version again.") from None
+
+    @property
+    def band(self) -> Band:
+        """What intervals reach over until outcomes have moved them."""
+        return Band(self.interval_low, self.interval_high)
 
     def golden_matrix(self) -> NDArray[np.float32]:
         """The golden inputs as rows x features."""

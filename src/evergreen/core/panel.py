@@ -81,20 +81,29 @@ def labelled_panel(training_set: pd.DataFrame) -> Panel:
         BadInput: a missing column, no features, a repeated row, or no label at all.
     """
     names = _feature_names(training_set)
-    known = training_set[np.isfinite(training_set[LABEL])].sort_values(["session", "ticker"])
+    places = np.flatnonzero(np.isfinite(training_set[LABEL]))
+    known = training_set[[*KEYS, LABEL]].iloc[places].set_axis(places).sort_values(["session", "ticker"])
     if known.empty:
         raise BadInput("no row of the training set has a label.", "Bring sessions older than the horizon.")
     if known.duplicated(list(KEYS)).any():
         raise BadInput("the training set repeats a ticker and session.", "Join one state of features and labels.")
     sessions, first_row = np.unique(known["session"].to_numpy(), return_index=True)
     return Panel(
-        matrix=np.ascontiguousarray(known[list(names)].to_numpy(dtype=np.float32)),
+        matrix=_matrix(training_set, names, known.index.to_numpy()),
         label=known[LABEL].to_numpy(dtype=np.float64),
         tickers=known["ticker"].to_numpy(dtype=object),
         sessions=pd.DatetimeIndex(sessions, name="session"),
         first_row=np.append(first_row, len(known)),
         feature_names=names,
     )
+
+
+def _matrix(training_set: pd.DataFrame, names: tuple[str, ...], rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    """The features of these rows, column by column: a copy of the frame would cost as much again."""
+    matrix = np.empty((len(rows), len(names)), dtype=np.float32)
+    for place, name in enumerate(names):
+        matrix[:, place] = training_set[name].to_numpy()[rows]
+    return matrix
 
 
 def _feature_names(training_set: pd.DataFrame) -> tuple[str, ...]:

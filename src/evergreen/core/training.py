@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evergreen.core.audit import Audit, verdict_on
 from evergreen.core.booster import from_text, predict, sha256, to_text
-from evergreen.core.evaluation import evaluate
+from evergreen.core.evaluation import assess, evaluate
 from evergreen.core.fitting import (
     Fit,
     Fitter,
@@ -20,9 +20,10 @@ from evergreen.core.fitting import (
     fit_random_walk,
     forecast_sessions,
 )
+from evergreen.core.intervals import Band, panel_scales, track
 from evergreen.core.manifest import Manifest, nullable
 from evergreen.core.panel import Panel, labelled_panel, training_frame, training_set_sha256
-from evergreen.core.splits import walk_forward
+from evergreen.core.splits import Fold, walk_forward
 
 __all__ = [
     "Training",
@@ -44,14 +45,16 @@ class Training:
     Attributes:
         kind: "lightgbm" or "random_walk".
         booster_text: the model fitted on every labelled session, native text.
-        oos: ticker, session, forecast, label, lower, upper: walk-forward rows that the fold's model,
-            and the residuals behind its interval, had not seen. Log returns.
+        oos: ticker, session, forecast, label, lower, upper: walk-forward rows that the fold's model had
+            not seen, with the intervals that stood then. Log returns.
         metrics: over `oos`; None where undefined (a constant forecast has no RankIC).
         folds: one row per fold: its sessions, rounds and metrics.
         importance: total gain by feature of the final model, largest first.
         config: what it was trained with.
         training_set_sha256: identity of the training set.
         audit: the look-ahead audit that came with the training set; None if it never was audited.
+        band: what the next interval reaches over, in scales away from the forecast.
+        scales: of each ticker's next outcome, log return.
     """
 
     kind: str
@@ -63,12 +66,12 @@ class Training:
     config: TrainingConfig
     training_set_sha256: str
     audit: Audit | None
+    band: Band
+    scales: dict[str, float]
     _panel: Panel
 
     def manifest(self, as_of: str, data_version: str) -> Manifest:
         """The facts a server needs about the model, standing at session `as_of` (ISO date)."""
-        residuals = self._recent_residuals()
-        low, high = _interval(residuals, self.config.interval)
         golden = _golden_inputs(self._panel)
         outputs = predict(from_text(self.booster_text), golden)
         return Manifest(
@@ -76,9 +79,11 @@ class Training:
             model_sha256=sha256(self.booster_text),
             feature_names=self._panel.feature_names,
             horizon=self.config.horizon,
-            interval_low=low,
-            interval_high=high,
-            residual_sigma=float(residuals.std()),
+            interval_low=self.band.low,
+            interval_high=self.band.high,
+            interval_level=self.config.interval,
+            scales=self.scales,
+            residual_sigma=float((self.oos["label"] - self.oos["forecast"]).std()),
             target_low=float(self._panel.label.min()),
             target_high=float(self._panel.label.max()),
             trained_through=f"{self._panel.sessions[-1]:%Y-%m-%d}",
@@ -92,16 +97,12 @@ class Training:
             audit=None if self.audit is None else self.audit.to_dict(),
         )
 
-    def _recent_residuals(self) -> NDArray[np.float64]:
-        sessions = np.sort(self.oos["session"].unique())[-self.config.interval_sessions :]
-        recent = self.oos[self.oos["session"] >= sessions[0]]
-        return np.asarray(recent["label"] - recent["forecast"], dtype=np.float64)
-
 
 def train(
     training_set: pd.DataFrame,
     config: TrainingConfig = TrainingConfig(),
     progress: Progress = lambda share, what: None,
+    chosen_from: int = 1,
 ) -> Training:
     """Walk forward for the evidence, then fit the model on every labelled session.
 
@@ -109,11 +110,14 @@ def train(
         training_set: from `training_frame`, holding only what was known at its as-of session.
         config: choices of the run.
         progress: told the share done (0 to 1) and what was just finished.
+        chosen_from: configurations that `config` was chosen from, itself included; kept as a metric,
+            for the gate counts each.
 
     Raises:
         BadInput: an unusable training set, or too few sessions for the folds.
     """
-    return _walk(training_set, "lightgbm", fit_booster, config, progress)
+    made = _walk(training_set, "lightgbm", fit_booster, config, progress)
+    return replace(made, metrics=made.metrics | {"configurations": float(chosen_from)})
 
 
 def train_random_walk(training_set: pd.DataFrame, config: TrainingConfig = TrainingConfig()) -> Training:
@@ -128,51 +132,57 @@ def _walk(
     folds = walk_forward(
         panel.sessions, config.folds, config.test_size, config.horizon, config.embargo, config.min_train
     )
-    residuals = np.full(len(panel.label), np.nan)
-    frames, rounds = [], []
-    for number, fold in enumerate(folds):
-        fit = fitter(panel, len(fold.train), config)
-        frames.append(_judged(panel, fit, int(panel.sessions.searchsorted(fold.test[0])), residuals, config))
-        rounds.append(fit.rounds)
-        progress(round((number + 1) / (len(folds) + 1), 3), f"fold {number + 1} of {len(folds)}")
+    fits = []
+    for number, fold in enumerate(folds, start=1):
+        fits.append(fitter(panel, len(fold.train), config))
+        progress(round(number / (len(folds) + 1), 3), f"fold {number} of {len(folds)}")
     final = fitter(panel, len(panel.sessions), config)
     progress(1.0, "final model")
-    oos = pd.concat(frames, ignore_index=True)
+    oos, band, scales = _out_of_sample(panel, folds, fits, config)
+    frames = [oos[oos["session"].isin(fold.test)] for fold in folds]
     table = pd.DataFrame([_fold_row(fold.train, frame) for fold, frame in zip(folds, frames, strict=True)])
     return Training(
         kind=kind,
         booster_text=to_text(final.booster),
         oos=oos,
-        metrics=evaluate(oos) | {"rounds": float(final.rounds)},
-        folds=table.assign(fold=range(1, len(folds) + 1), rounds=rounds),
+        metrics=assess(oos, config.horizon) | {"rounds": float(final.rounds)},
+        folds=table.assign(fold=range(1, len(folds) + 1), rounds=[fit.rounds for fit in fits]),
         importance=_importance(final, panel),
         config=config,
         training_set_sha256=training_set_sha256(training_set),
         audit=verdict_on(training_set, folds, config.horizon),
+        band=band,
+        scales=scales,
         _panel=panel,
     )
 
 
-def _judged(panel: Panel, fit: Fit, start: int, residuals: NDArray[np.float64], config: TrainingConfig) -> pd.DataFrame:
-    """Forecasts of one test window; its residuals are added to `residuals` for the windows after it."""
-    stop = start + config.test_size
-    tail = panel.rows(fit.tail_start, fit.tail_start + config.validation_size)
-    history = residuals.copy()
-    unseen = np.isnan(history[tail])
-    history[tail][unseen] = fit.tail_residuals[unseen]
-    settled = history[panel.rows(max(0, start - config.interval_sessions), start - config.horizon)]
-    low, high = _interval(settled[np.isfinite(settled)], config.interval)
-    forecast = forecast_sessions(fit, panel, start, stop)
-    rows = panel.rows(start, stop)
-    residuals[rows] = panel.label[rows] - forecast
-    return panel.keys(start, stop).assign(
-        forecast=forecast, label=panel.label[rows], lower=forecast + low, upper=forecast + high
+def _out_of_sample(
+    panel: Panel, folds: list[Fold], fits: list[Fit], config: TrainingConfig
+) -> tuple[pd.DataFrame, Band, dict[str, float]]:
+    """Each fold's forecasts of its window with the intervals that stood then, and what stands at the end.
+
+    The first band comes from the validation tail of the first fold; from there on it learns from every
+    session that settles, across folds.
+    """
+    starts = [int(panel.sessions.searchsorted(fold.test[0])) for fold in folds]
+    made = [forecast_sessions(fit, panel, at, at + config.test_size) for fit, at in zip(fits, starts, strict=True)]
+    begin, end = starts[0], len(panel.sessions)
+    rows, forecast = panel.rows(begin, end), np.concatenate(made)
+    scales, last_scales = panel_scales(panel, config.horizon)
+    tail = panel.rows(fits[0].tail_start, fits[0].tail_start + config.validation_size)
+    first = Band.of(fits[0].tail_residuals / scales[tail], config.interval)
+    scores = np.split((panel.label[rows] - forecast) / scales[rows], panel.first_row[begin + 1 : end] - rows.start)
+    bands = track(scores, first, config.interval, config.horizon)
+    counts = np.diff(panel.first_row[begin : end + 1])
+    low, high = (np.repeat([getattr(band, side) for band in bands[:-1]], counts) for side in ("low", "high"))
+    oos = panel.keys(begin, end).assign(
+        forecast=forecast,
+        label=panel.label[rows],
+        lower=forecast + low * scales[rows],
+        upper=forecast + high * scales[rows],
     )
-
-
-def _interval(residuals: NDArray[np.float64], level: float) -> tuple[float, float]:
-    low, high = np.quantile(residuals, [0.5 - level / 2, 0.5 + level / 2])
-    return float(low), float(high)
+    return oos, bands[-1], last_scales
 
 
 def _fold_row(train_sessions: pd.DatetimeIndex, frame: pd.DataFrame) -> dict[str, object]:

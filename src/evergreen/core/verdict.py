@@ -74,8 +74,8 @@ class Verdict:
         if self.test is None or self.margin is None:
             return f"Not admitted: {self.reasons[0]}."
         if not self.admitted:
-            return f"Not admitted: {'; '.join(self.reasons)}. {self._measured(self.test)}"
-        parts = (self._measured(self.test), self._claim(self.test), self._meaning(self.margin))
+            return f"Not admitted: {'; '.join(self.reasons)}. {self._measured(self.test, self.margin)}"
+        parts = (self._measured(self.test, self.margin), self._claim(self.test), self._meaning(self.margin))
         return f"Admitted to canary. {' '.join(parts)}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,14 +83,12 @@ class Verdict:
         values = {name: _finite(value) for name, value in asdict(self).items()}
         return values | {"reasons": list(self.reasons), "sentence": self.sentence}
 
-    def _measured(self, test: DieboldMariano) -> str:
-        lower, upper = test.interval(0.90)
+    def _measured(self, test: DieboldMariano, margin: float) -> str:
         side = "below" if test.mean >= 0 else "above"
         return (
             f"Over {self.sessions} sessions ({self.first_session} to {self.last_session}) "
-            f"the challenger's loss of a session is on average {abs(test.mean):.2%} {side} "
-            f"the {self.opponent}'s "
-            f"(gain {lower:+.2%} to {upper:+.2%} with 90 % confidence)."
+            f"the challenger's loss of a session is on average {abs(test.mean):.2%} {side} the {self.opponent}'s: "
+            f"with 90 % confidence a gain of {test.lower90:+.2%} or more, {-margin:+.2%} is asked for."
         )
 
     def _claim(self, test: DieboldMariano) -> str:

@@ -158,7 +158,8 @@ def _row(question: Question, place: int, champion: float, challenger: float, now
     lineup, universe = question.snapshot.lineup, question.snapshot.universe
     answers = lineup.challenger if question.arm == "challenger" and math.isfinite(challenger) else None
     speaker, forecast = (lineup.champion, champion) if answers is None else (answers, challenger)
-    close, manifest = float(universe.last_close[place]), speaker.manifest
+    close = float(universe.last_close[place])
+    below, above = (float(side[place]) for side in question.snapshot.reaches[speaker.version])
     return Prediction(
         id=new_id(),
         at=now,
@@ -168,8 +169,8 @@ def _row(question: Question, place: int, champion: float, challenger: float, now
         arm=question.arm,
         version=speaker.version,
         price=_price(close, forecast),
-        lower=_price(close, forecast + manifest.interval_low),
-        upper=_price(close, forecast + manifest.interval_high),
+        lower=_price(close, forecast + below),
+        upper=_price(close, forecast + above),
         last_close=close,
         forecast=forecast,
         feature_hash=universe.hashes[place],

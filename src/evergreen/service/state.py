@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core import booster as boosters
 from evergreen.core.hashing import row_hashes
+from evergreen.core.intervals import Standing
 from evergreen.core.manifest import Manifest
 from evergreen.errors import ModelRefused, NotFound
 
 Matrix = NDArray[np.float32]
 Forecasts = NDArray[np.float64]
+Reach = tuple[Forecasts, Forecasts]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,12 @@ class ServedModel:
     def forecast(self, rows: Matrix) -> Forecasts:
         """Log return over the manifest's horizon for each row, columns in the manifest's order."""
         return boosters.predict(self.booster, rows)
+
+    def reach(self, universe: Universe) -> Reach:
+        """How far the interval of each ticker's forecast reaches to both sides, log return."""
+        manifest = self.manifest
+        standing = universe.standing or Standing(manifest.as_of, manifest.scales, {})
+        return standing.reach(universe.tickers, self.version, manifest.band)
 
     def columns(self, names: Sequence[str]) -> list[int]:
         """Where this model's features stand among `names`.
@@ -70,7 +78,8 @@ class Universe:
     """The newest features and closes of every ticker, in memory.
 
     `features` is float32 [tickers x features]; `last_close` is the raw close of each ticker's session,
-    `dates` are the sessions in ISO form, `hashes` those of the feature rows.
+    `dates` are the sessions in ISO form, `hashes` those of the feature rows. `standing` is what intervals are
+    made of; None before an outcome has settled.
     """
 
     tickers: tuple[str, ...]
@@ -80,13 +89,15 @@ class Universe:
     sessions: tuple[pd.Timestamp, ...]
     dates: tuple[str, ...]
     hashes: tuple[str, ...]
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """All that one answer depends on. Replaced whole, never changed.
 
-    `clock` is the last closed session and `ages` the sessions between each ticker's features and it.
+    `reaches` are the ends of the intervals around each ticker's forecast, by version; `clock` is the last closed
+    session and `ages` the sessions between each ticker's features and it.
     """
 
     lineup: Lineup
@@ -94,6 +105,7 @@ class Snapshot:
     places: Mapping[str, int]
     champion_rows: Matrix
     challenger_rows: Matrix | None
+    reaches: Mapping[str, Reach]
     clock: pd.Timestamp
     ages: tuple[int, ...]
     built_at: datetime
@@ -104,7 +116,12 @@ class Snapshot:
         return max(self.universe.sessions)
 
 
-def make_universe(features: pd.DataFrame, close: pd.Series[float], as_of: pd.Series[pd.Timestamp]) -> Universe:
+def make_universe(
+    features: pd.DataFrame,
+    close: pd.Series[float],
+    as_of: pd.Series[pd.Timestamp],
+    standing: Standing | None = None,
+) -> Universe:
     """Hold what the online store returned, indexed by ticker; `as_of` are sessions.
 
     A ticker without a positive close, a session or any finite feature is left out: it cannot be forecast.
@@ -122,6 +139,7 @@ def make_universe(features: pd.DataFrame, close: pd.Series[float], as_of: pd.Ser
         sessions=stamps,
         dates=tuple(stamp.date().isoformat() for stamp in stamps),
         hashes=tuple(row_hashes(matrix)),
+        standing=standing,
     )
 
 
@@ -147,6 +165,7 @@ def compose(lineup: Lineup, universe: Universe, clock: pd.Timestamp, ages: tuple
         places=MappingProxyType({ticker: place for place, ticker in enumerate(universe.tickers)}),
         champion_rows=rows,
         challenger_rows=challenger_rows,
+        reaches={model.version: model.reach(universe) for model in (fitted.champion, fitted.challenger) if model},
         clock=clock,
         ages=ages,
         built_at=now,

@@ -10,7 +10,7 @@ import pandas as pd
 from lightgbm.basic import LightGBMError
 from sqlalchemy import Connection, Engine
 
-from evergreen.adapters.database import ledger, predictions, reading, rollouts
+from evergreen.adapters.database import intervals, ledger, predictions, reading, rollouts
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.core.booster import load_verified
 from evergreen.core.calendar import last_session, sessions_between
@@ -78,7 +78,9 @@ class DiskStore:
             online = self._at.features.read_online(self._at.features.tickers())
         except (OSError, sqlite3.Error) as error:
             raise Unavailable(f"The online features cannot be read: {error}.", "It is tried again.") from None
-        return make_universe(online.features, online.close, online.as_of)
+        with reading(self.engine) as conn:
+            standing = intervals.read(conn, self._settings.model_name)
+        return make_universe(online.features, online.close, online.as_of, standing)
 
     def age(self, earlier: pd.Timestamp, later: pd.Timestamp) -> int:
         """Sessions from `earlier` to `later`, never negative."""

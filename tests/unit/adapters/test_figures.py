@@ -13,6 +13,7 @@ def drawn(small_training):
         "skill": figures.skill_over_time(small_training.oos, small_training.folds),
         "intervals": figures.interval_calibration(small_training.oos, 0.9),
         "importances": figures.importances(small_training.importance),
+        "earned": figures.earned(small_training.oos, 1),
         "scatter": figures.forecast_scatter(small_training.oos),
     }
 
@@ -28,3 +29,8 @@ def test_figures__a_constant_forecast_can_be_drawn(small_training):
     assert figures.skill_over_time(flat, small_training.folds).axes
     assert figures.forecast_scatter(flat).axes
     assert figures.importances(small_training.importance * 0).axes
+
+
+def test_figures__one_ticker_has_no_portfolio_to_draw(small_training):
+    one = small_training.oos[small_training.oos["ticker"] == small_training.oos["ticker"].iloc[0]]
+    assert [len(axes.lines) for axes in figures.earned(one, 1).axes] == [1, 1]

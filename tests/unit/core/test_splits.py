@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evergreen.core.labels import label_span_end
+from evergreen.core.labels import forward_return, label_span_end
 from evergreen.core.splits import purged_tail, walk_forward
 from evergreen.errors import BadInput
 
@@ -68,3 +69,20 @@ def test_purged_tail__leaves_horizon_and_embargo_between():
     sessions = pd.bdate_range("2001-01-01", periods=50)
     kept, tail = purged_tail(sessions, 10, horizon=3, embargo=2)
     assert (len(kept), list(tail)) == (35, list(sessions[-10:]))
+
+
+@given(st.integers(1, 5), st.integers(0, 4), st.integers(0, 10_000))
+def test_walk_forward__no_label_of_a_ticker_with_gaps_spans_into_a_test(horizon, embargo, seed):
+    """Labels are counted on the panel's sessions: a ticker's own gaps cannot stretch one over the border."""
+    sessions = pd.bdate_range("2001-01-01", periods=80)
+    rng = np.random.default_rng(seed)
+    index = pd.MultiIndex.from_product([["A", "B", "C"], sessions], names=["ticker", "session"])
+    bars = pd.DataFrame({"close": np.exp(rng.normal(size=len(index)))}, index=index)
+    bars = bars[rng.random(len(index)) > 0.3].reset_index()
+    known = pd.DatetimeIndex(np.sort(bars["session"].unique()))
+    before = forward_return(bars, horizon)
+    for fold in walk_forward(known, 2, 10, horizon, embargo, min_train=10):
+        jumped = bars.assign(close=bars["close"].where(bars["session"] < fold.test[0], 1e3 * bars["close"]))
+        after = forward_return(jumped, horizon)
+        trained = before.index.get_level_values("session").isin(fold.train)
+        pd.testing.assert_series_equal(before[trained], after[trained])

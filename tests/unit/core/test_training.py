@@ -123,7 +123,9 @@ def test_manifest__golden_batch_is_answered_to_the_bit(training):
     assert manifest.model_sha256 == sha256(training.booster_text)
     assert manifest.trained_through == f"{training.oos['session'].max():%Y-%m-%d}"
     assert manifest.interval_low < 0 < manifest.interval_high
-    assert manifest.target_low < manifest.interval_low
+    assert set(manifest.scales) == set(training.oos["ticker"])
+    assert all(0.01 < scale < 0.06 for scale in manifest.scales.values())
+    assert manifest.interval_level == 0.90
 
 
 def test_train_random_walk__has_the_same_rows_and_no_skill(training, training_set, small_config):

@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from evergreen.adapters.database.types import CanonicalJson, SessionDate, UtcTime
 
-HEAD = "0002_quarantine"  # the migration this code was written for
+HEAD = "0003_intervals"  # the migration this code was written for
 BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 STAGES = ("steady", "shadow", "canary_5", "canary_25", "canary_50")
 REQUEST_STATES = ("pending", "running", "done", "failed")
@@ -131,6 +131,15 @@ forecast = Table(
     Column("feature_hash", Text, nullable=False),
     Column("made_at", UtcTime, nullable=False),
     PrimaryKeyConstraint("version", "session", "ticker"),
+)
+
+interval = Table(
+    "interval",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("session", SessionDate, primary_key=True),
+    Column("scales", CanonicalJson, nullable=False),
+    Column("bands", CanonicalJson, nullable=False),
 )
 
 retrain_request = Table(

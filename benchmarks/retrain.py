@@ -1,0 +1,97 @@
+"""A whole retraining against Qlib's own workflow: same bars, factors, split and label, in one run.
+
+    python benchmarks/retrain.py --bars FILE.parquet [--qlib PYTHON] [--horizon 1 5]
+
+Train to 2016-06, validate (rounds) to 2016-12, test 2017-01 to 2018-02, one fit, nothing chosen on the test
+sessions. Ours: factors, notebook by papermill with its pictures, a second fit on everything, MLflow, registry and a
+verified copy back. Theirs: factors, fit, MLflow, forecasts and their analysis. Each a process of its own on two
+threads; wall time and the largest resident size of any of its processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evergreen.core.evaluation import evaluate
+from evergreen.core.labels import forward_return
+
+HERE = Path(__file__).parent
+VALIDATION, TEST = pd.Timestamp("2016-07-01"), pd.Timestamp("2017-01-01")
+
+
+def read_bars(path: Path) -> pd.DataFrame:
+    """One bar a ticker and session, with the typical price for vwap."""
+    bars = pd.read_parquet(path).rename(columns={"Name": "ticker", "date": "session"})
+    bars = bars.assign(session=pd.to_datetime(bars["session"])).drop_duplicates(["ticker", "session"])
+    return bars.assign(vwap=(bars["high"] + bars["low"] + bars["close"]) / 3)
+
+
+def measured(command: list[str], home: Path) -> dict[str, float]:
+    """The figures a side printed last."""
+    environment = os.environ | {"EVERGREEN_HOME": str(home / "home"), "MPLCONFIGDIR": str(home / "mpl")}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=HERE)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def ours(bars: Path, folder: Path, horizon: int, days: pd.DatetimeIndex) -> tuple[dict[str, float], pd.DataFrame]:
+    """Our cycle; the test window is what has a label from 2017 on."""
+    labelled = days[: len(days) - horizon]
+    sizes = [str(((labelled >= VALIDATION) & (labelled < TEST)).sum()), str((labelled >= TEST).sum())]
+    figures = measured([sys.executable, "retrain_cycle.py", str(bars), str(folder), str(horizon), *sizes], folder)
+    return figures, pd.read_parquet(folder / "run" / "oos.parquet")
+
+
+def theirs(python: str, bars: Path, folder: Path, horizon: int) -> tuple[dict[str, float], pd.DataFrame]:
+    """Qlib's workflow."""
+    found = folder / "forecasts.parquet"
+    figures = measured([python, "retrain_qlib.py", str(bars), str(found), str(folder), str(horizon)], folder)
+    return figures, pd.read_parquet(found)
+
+
+def line(name: str, horizon: int, figures: dict[str, float], forecasts: pd.DataFrame, labels: pd.Series) -> str:
+    """Cost and skill on the test sessions."""
+    rows = forecasts.assign(session=forecasts["session"].astype("datetime64[us]")).drop(
+        columns="label", errors="ignore"
+    )
+    judged = rows.merge(labels.reset_index(), on=["ticker", "session"]).dropna(subset=["forecast", "label"])
+    found = evaluate(judged.assign(lower=np.nan, upper=np.nan))
+    interval = f"{found['rank_ic_lower90']:+.4f} to {found['rank_ic_upper90']:+.4f}"
+    return (
+        f"{name:<10} h={horizon}  {figures['seconds']:6.1f} s  {figures['gigabytes']:.2f} GB  "
+        f"RankIC {found['rank_ic']:+.4f} (90 %: {interval})  RankICIR {found['rank_icir']:+.3f}  "
+        f"{found['sessions']:.0f} sessions"
+    )
+
+
+def main() -> None:
+    """Print both figures side by side for each horizon."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--bars", type=Path, required=True)
+    options.add_argument("--qlib")
+    options.add_argument("--horizon", type=int, nargs="+", default=[1, 5])
+    given = options.parse_args()
+    bars = read_bars(given.bars)
+    days = pd.DatetimeIndex(np.sort(bars["session"].unique()))
+    for horizon in given.horizon:
+        labels = forward_return(bars, horizon).dropna()
+        labels.index = labels.index.set_levels(labels.index.levels[1].astype("datetime64[us]"), level="session")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "bars.parquet")
+            bars.to_parquet(path)
+            print(line("evergreen", horizon, *ours(path, Path(folder), horizon, days), labels), flush=True)
+            if given.qlib:
+                peer = theirs(given.qlib, path, Path(folder), horizon)
+                print(line("qlib", horizon, *peer, labels), flush=True)
+
+
+if __name__ == "__main__":
+    main()

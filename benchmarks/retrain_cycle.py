@@ -1,0 +1,49 @@
+"""Our side of retrain.py, a process of its own: bars in, a registered model and its forecasts out."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "train.ipynb"
+
+
+def training_set(bars: Path, horizon: int, target: Path) -> None:
+    """Features and labels as the notebook takes them."""
+    from evergreen.core.features import alpha158
+    from evergreen.core.labels import forward_return
+    from evergreen.core.training import training_frame
+
+    rows = pd.read_parquet(bars)
+    training_frame(alpha158(rows), forward_return(rows, horizon)).to_parquet(target, index=False)
+
+
+def main() -> None:
+    """argv: bars, a folder to work in, the horizon, sessions of validation, sessions of test."""
+    given, folder, horizon, validation, test = sys.argv[1:]
+    start = time.perf_counter()
+    work = Path(folder)
+    training_set(Path(given), int(horizon), work / "set.parquet")
+
+    from evergreen.adapters.mlflow import Tracking
+    from evergreen.adapters.papermill import run_notebook, to_html
+
+    parameters = {"training_set": str(work / "set.parquet"), "as_of": "2018-02-07", "horizon": int(horizon)}
+    parameters |= {"folds": 1, "test_size": int(test), "validation_size": int(validation), "output": str(work / "run")}
+    executed = run_notebook(NOTEBOOK, parameters | {"num_threads": 2}, work / "train.ipynb", timeout=1500)
+    tracking = Tracking(f"sqlite:///{work / 'home' / 'mlflow.db'}")
+    run_id = json.loads((work / "run" / "run.json").read_text())["run_id"]
+    tracking.attach(run_id, [executed, to_html(executed)])
+    tracking.download("evergreen", tracking.register("evergreen", run_id, {}), work / "served")
+    seconds = time.perf_counter() - start
+    sizes = [resource.getrusage(who).ru_maxrss / 1e6 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(json.dumps({"seconds": seconds, "gigabytes": max(sizes)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The peer of retrain.py, run by an interpreter that has pyqlib: its own workflow on the same bars, split and label."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+from alpha158_qlib import store
+
+# Qlib's published parameters: examples/benchmarks/LightGBM/workflow_config_lightgbm_Alpha158.yaml
+MODEL = {
+    "loss": "mse",
+    "colsample_bytree": 0.8879,
+    "learning_rate": 0.2,
+    "subsample": 0.8789,
+    "lambda_l1": 205.6999,
+    "lambda_l2": 580.9768,
+    "max_depth": 8,
+    "num_leaves": 210,
+    "num_threads": 2,
+}
+SEGMENTS = {
+    "train": ("2013-02-08", "2016-06-30"),
+    "valid": ("2016-07-01", "2016-12-31"),
+    "test": ("2017-01-01", "2018-02-07"),
+}
+
+
+def handler(horizon: int) -> dict[str, object]:
+    """Alpha158 with the label of the benchmark and Qlib's usual processors."""
+    settings = {
+        "start_time": SEGMENTS["train"][0],
+        "end_time": SEGMENTS["test"][1],
+        "fit_start_time": SEGMENTS["train"][0],
+        "fit_end_time": SEGMENTS["train"][1],
+        "instruments": "all",
+        "label": [f"Ref($close, -{horizon}) / $close - 1"],
+    }
+    return {"class": "Alpha158", "module_path": "qlib.contrib.data.handler", "kwargs": settings}
+
+
+def main() -> None:
+    """argv: bars, where the forecasts go, a folder to work in, the horizon."""
+    given, found, folder, horizon = sys.argv[1:]
+    store(pd.read_parquet(given), Path(folder, "qlib"))
+    start = time.perf_counter()
+
+    import qlib
+    from qlib.utils import init_instance_by_config
+    from qlib.workflow import R
+    from qlib.workflow.record_temp import SigAnaRecord, SignalRecord
+
+    qlib.init(provider_uri=str(Path(folder, "qlib")), region="us", expression_cache=None, dataset_cache=None)
+    split = {"handler": handler(int(horizon)), "segments": SEGMENTS}
+    dataset = init_instance_by_config({"class": "DatasetH", "module_path": "qlib.data.dataset", "kwargs": split})
+    model = init_instance_by_config({"class": "LGBModel", "module_path": "qlib.contrib.model.gbdt", "kwargs": MODEL})
+    with R.start(experiment_name="retrain", uri=f"sqlite:///{Path(folder, 'mlflow.db')}"):
+        model.fit(dataset)
+        R.save_objects(**{"model.pkl": model})
+        SignalRecord(model, dataset, R.get_recorder()).generate()
+        SigAnaRecord(R.get_recorder()).generate()
+        forecasts = R.get_recorder().load_object("pred.pkl")
+    seconds = time.perf_counter() - start
+    forecasts.reset_index().set_axis(["session", "ticker", "forecast"], axis=1).to_parquet(found)
+    sizes = [resource.getrusage(who).ru_maxrss / 1e6 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(json.dumps({"seconds": seconds, "gigabytes": max(sizes)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""A research run before the gate of the automatic retrainings, and the papers each version carries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from evergreen.adapters.database import decisions, ledger, reading, requests, trials
+from evergreen.adapters.model_folder import write_model_folder
+from evergreen.core.training import TrainingConfig, train
+from evergreen.errors import Refused
+from evergreen.workspace import Workspace
+
+pytestmark = pytest.mark.xdist_group("lived")
+MODEL = "evergreen"
+SMALL = TrainingConfig(folds=3, test_size=63, rounds=10, learning_rate=0.1)
+
+
+@pytest.fixture
+def rows(copied: Workspace) -> pd.DataFrame:
+    """The training set of the version that serves."""
+    with reading(copied.engine) as conn:
+        asked = ledger.read_model_version(conn, MODEL, "2").request_id
+    return pd.read_parquet(copied.settings.runs / str(asked) / "training_set.parquet")
+
+
+def _logged(at: Workspace, rows: pd.DataFrame, folder: Path) -> str:
+    write_model_folder(train(rows, SMALL, chosen_from=4), folder, "2008-06-30", "research")
+    return at.tracking.log_training(folder, SMALL.as_dict(), {}, "research")
+
+
+def _ask(run_id: str, at: Workspace) -> str:
+    from flows.retrain import retrain
+
+    retrain(run_id=run_id, reason="a test")
+    with reading(at.engine) as conn:
+        return requests.recent(conn, MODEL)[0].id
+
+
+def _artifacts(at: Workspace, run_id: str, folder: str) -> set[str]:
+    from mlflow import MlflowClient
+
+    return {each.path for each in MlflowClient(at.tracking.uri).list_artifacts(run_id, folder)}
+
+
+def test_challenge__a_research_run_is_judged_counted_with_what_it_was_chosen_from_and_documented(
+    copied, rows, tmp_path
+) -> None:
+    from flows.retrain import retrain
+
+    with reading(copied.engine) as conn:
+        before = trials.tried(conn, MODEL, "2")
+    run_id = _logged(copied, rows, tmp_path / "mine")
+    became = retrain(_ask(run_id, copied))
+    with reading(copied.engine) as conn:
+        (judged,) = [made for made in decisions.of(conn, "3") if made.kind == "gate"]
+        assert trials.tried(conn, MODEL, "2") == before + 4
+        assert ledger.read_model_version(conn, MODEL, "3").run_id == run_id
+        finished = requests.recent(conn, MODEL)[0]
+    assert "version 3" in became and "admitted" in judged.summary.lower()
+    assert (finished.state, finished.cause) == ("done", f"challenge by run {run_id}")
+    assert "dossier/model_card.md" in _artifacts(copied, run_id, "dossier")
+
+
+def test_challenge__outcomes_of_another_market_are_refused(copied, rows, tmp_path) -> None:
+    from flows.retrain import retrain
+
+    run_id = _logged(copied, rows.assign(label=rows["label"] * 1.01), tmp_path / "mine")
+    asked = _ask(run_id, copied)
+    with pytest.raises(Refused, match="outcomes are not those of the bar store"):
+        retrain(asked)
+    with reading(copied.engine) as conn:
+        assert requests.read(conn, asked).state == "failed"
+        assert len(ledger.model_versions(conn, MODEL)) == 2
+
+
+def test_dossier__lies_with_the_model_and_its_notebook_in_mlflow(copied) -> None:
+    with reading(copied.engine) as conn:
+        run_id = ledger.read_model_version(conn, MODEL, "2").run_id
+    papers = {"dossier/model_card.md", "dossier/model_card.html", "dossier/sbom.cdx.json"}
+    assert _artifacts(copied, run_id, "dossier") == papers
+    assert _artifacts(copied, run_id, "notebook") == {"notebook/train.ipynb", "notebook/train.html"}
