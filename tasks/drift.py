@@ -10,8 +10,8 @@ import pandas as pd
 
 from evergreen.adapters.database import decisions, ledger, reading, rollouts, writing
 from evergreen.core.calendar import next_session, sessions_between
-from evergreen.workspace import Workspace, workspace
 from evergreen.delivery import Delivery
+from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.signs import read_signs
 

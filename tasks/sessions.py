@@ -7,10 +7,10 @@ from datetime import datetime
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, writing
+from evergreen.delivery import Delivery
 from evergreen.errors import NotFound
 from evergreen.workspace import workspace
 from tasks.artifacts import show, table
-from evergreen.delivery import Delivery
 from tasks.decorators import effect
 from tasks.drift import DriftFinding
 

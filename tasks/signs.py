@@ -8,8 +8,8 @@ import pandas as pd
 
 from evergreen.adapters.database import ledger, reading
 from evergreen.core.calendar import sessions_between
-from evergreen.workspace import Workspace
 from evergreen.delivery import Delivery
+from evergreen.workspace import Workspace
 
 if TYPE_CHECKING:
     from evergreen.core.drift import Counts, Signs, Standing

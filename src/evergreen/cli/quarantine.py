@@ -41,7 +41,7 @@ def show(case_id: str) -> None:
     """A case's findings, its bars among their neighbours, and a picture of the series around them."""
     from evergreen.adapters.database import quarantine, reading
     from evergreen.adapters.figures import save
-    from evergreen.adapters.held_figure import series_around
+    from evergreen.adapters.figures.held import series_around
     from evergreen.quarantine import among_neighbours
     from evergreen.workspace import Workspace
 

@@ -9,7 +9,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from evergreen.adapters.database.quarantine import Case
-from evergreen.adapters.figures import BLUE, INK, QUIET, RUST
+from evergreen.adapters.figures.style import BLUE, INK, QUIET, RUST
 
 
 def series_around(series: pd.DataFrame, case: Case) -> Figure:

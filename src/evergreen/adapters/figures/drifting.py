@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from evergreen.adapters.figures import BLUE, GREEN, INK, QUIET, RUST
+from evergreen.adapters.figures.style import BLUE, GREEN, INK, QUIET, RUST
 from evergreen.core.drift import Calibration, Counts, DriftCheck, SkillTest, shares
 
 PANELS = 8
