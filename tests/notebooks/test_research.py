@@ -15,16 +15,16 @@ TWO = {"tickers": ["AAPL", "IBM"]}
 SMALL = {
     "explore": TWO | {"as_of": "2001-12-31"},
     "compare": TWO | {"as_of": "2002-06-28", "folds": 2, "test_size": 40, "min_train": 200, "rounds": 10},
-    "drift": TWO | {"trained_through": "2002-06-28", "as_of": "2002-12-31"},
+    "drift_history": TWO | {"trained_through": "2002-06-28", "as_of": "2002-12-31"},
     "canary": {"sessions": 20},
 }
 SAYS = {
     "explore": ["findings in", "AAPL"],
     "compare": ["dmitted", "champion", "rank_ic"],
-    "drift": ["looks found drift", "culprit"],
+    "drift_history": ["looks found drift", "culprit"],
     "canary": ["sessions:", "To see a loss"],
 }
-PICTURES = {"explore": 2, "compare": 2, "drift": 2, "canary": 1}
+PICTURES = {"explore": 2, "compare": 2, "drift_history": 2, "canary": 1}
 
 
 @pytest.mark.slow
