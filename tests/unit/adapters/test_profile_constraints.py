@@ -24,6 +24,13 @@ def test_judge_profile__warns_of_a_session_unlike_those_before() -> None:
     assert ("unusual_profile", "range") in told({"high": 1.5})
 
 
+def test_judge_profile__warns_of_a_deviation_that_grew_while_the_mean_stayed() -> None:
+    odd = TODAY["ticker"] < "S30"
+    volume = TODAY["volume"].where(odd, TODAY["volume"] * 100).where(~odd, TODAY["volume"] / 100)
+    found = judge_profile(TODAY.assign(volume=volume), PAST)
+    assert [(finding.column, "stddev" in finding.message) for finding in found] == [("turnover", True)]
+
+
 def test_validate__hears_the_profile_where_there_are_names_enough() -> None:
     odd = TODAY.assign(volume=TODAY["volume"] * 100)
     days = pd.DatetimeIndex([LAST])

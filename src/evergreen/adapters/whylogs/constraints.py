@@ -57,14 +57,14 @@ def _outside(view: DatasetProfileView, before: list[DatasetProfileView], session
         for figure, constraint in _FACTORIES.items():
             held = [_figure(each, measure, figure) for each in before]
             width = max(held) - min(held)
-            builder.add_constraint(constraint(measure, lower=min(held) - width, upper=max(held) + width))
-    failed = [result.name for result in builder.build().generate_constraints_report() if not result.passed]
-    return [_finding(name, view, session) for name in failed]
+            bounded = constraint(measure, lower=min(held) - width, upper=max(held) + width)
+            bounded.name = f"{measure} {figure}"
+            builder.add_constraint(bounded)
+    report = builder.build().generate_constraints_report()
+    return [_finding(*told.name.split(), view, session) for told in report if not told.passed]
 
 
-def _finding(name: str, view: DatasetProfileView, session: pd.Timestamp) -> Finding:
-    measure = next(measure for measure in MEASURES if name.startswith(measure))
-    figure = next(figure for figure in _FACTORIES if figure in name)
+def _finding(measure: str, figure: str, view: DatasetProfileView, session: pd.Timestamp) -> Finding:
     value = _figure(view, measure, figure)
     message = f"{session:%Y-%m-%d}: over all tickers the {figure} of the {measure}, {value:.3g}, is far from usual"
     return Finding(RULE, "warn", "", session, measure, value, message)
