@@ -61,7 +61,8 @@ def _outside(view: DatasetProfileView, before: list[DatasetProfileView], session
             bounded.name = f"{measure} {figure}"
             builder.add_constraint(bounded)
     report = builder.build().generate_constraints_report()
-    return [_finding(*told.name.split(), view, session) for told in report if not told.passed]
+    failed = [told.name.split() for told in report if not told.passed]
+    return [_finding(measure, figure, view, session) for measure, figure in failed]
 
 
 def _finding(measure: str, figure: str, view: DatasetProfileView, session: pd.Timestamp) -> Finding:
