@@ -132,6 +132,7 @@ def revalidate(at: Workspace, accepted: pd.DataFrame, now: datetime) -> list[Cas
     A case is settled when bars that passed stand in the store for all its sessions, or when the findings that
     opened it come up again among the bars known then, and no longer among those known now. A finding that one
     ticker alone cannot bring up again (a day on which the whole vendor failed, a witness) waits for a person.
+    Oldest first, so that a bar let in counts for those after it.
     """
     with reading(at.engine) as conn:
         cases = quarantine.held(conn, list(accepted["ticker"].unique()))
@@ -142,7 +143,8 @@ def revalidate(at: Workspace, accepted: pd.DataFrame, now: datetime) -> list[Cas
             settled.append(_close(at, case, "restated", "A later delivery brought bars that passed.", bars, now))
         elif _has_moved(at, case, bars) and judge(at, case, bars, case.opened_at) and not judge(at, case, bars):
             why = "The bars around it were restated; among them it passes."
-            settled.append(_admit(at, case, bars, "restated", why, now))
+            at.bars.append(bars, pd.Timestamp(now), case.source)
+            settled.append(_close(at, case, "restated", why, bars, now))
     return settled
 
 
@@ -208,7 +210,9 @@ def _held(at: Workspace, case_id: str, reason: str) -> Case:
     if not reason.strip():
         raise BadInput("a reason is wanted.", "Say why with --reason: it goes into the decision log.")
     with reading(at.engine) as conn:
-        return quarantine.find(conn, case_id)
+        case = quarantine.find(conn, case_id)
+    quarantine.require_held(case)
+    return case
 
 
 def _admit(at: Workspace, case: Case, bars: pd.DataFrame, outcome: Outcome, reason: str, now: datetime) -> Case:

@@ -111,6 +111,11 @@ def test_discard__closes_the_case_and_keeps_the_bar_out(market: Market) -> None:
     )
     market.deliver(START, START)
     assert market.held() == [] and market.stored(START).empty
+    with reading(market.at.engine) as conn:
+        closed = cases.cases(conn)[0]
+    with pytest.raises(Conflict, match="was discarded before: no such trade"):
+        quarantine.release(market.at, closed.id, "after all", market.closed(START))
+    assert market.stored(START).empty
 
 
 def test_revalidate__a_delivery_of_better_bars_settles_the_case(market: Market) -> None:
@@ -138,19 +143,19 @@ def split(market: Market) -> None:
     late = (market.bars["ticker"] == "S0") & (market.bars["session"] >= DAYS[START])
     prices = {name: market.bars[name].mask(late, market.bars[name] / 4) for name in ("open", "high", "low", "close")}
     market.bars = market.bars.assign(**prices, volume=market.bars["volume"].mask(late, market.bars["volume"] * 4))
-    for session in (START, START + 1):
+    for session in (START, START + 1, START + 2):
         market.deliver(session, session)
-    assert [case.findings[0]["rule"] for case in market.held()] == ["unadjusted_split"] * 2
+    assert [case.findings[0]["rule"] for case in market.held()] == ["unadjusted_split"] * 3
 
 
 def test_revalidate__what_follows_a_released_bar_is_let_in_with_it(market: Market) -> None:
     split(market)
-    first, second = market.held()
-    now = market.closed(START + 1) + timedelta(minutes=1)
+    first, second, third = market.held()
+    now = market.closed(START + 2) + timedelta(minutes=1)
     quarantine.release(market.at, first.id, "four for one, the factor comes later", now)
-    assert market.held() == [] and len(market.stored(START + 1)) == 1
+    assert market.held() == [] and len(market.stored(START + 2)) == 1
     with reading(market.at.engine) as conn:
-        assert cases.find(conn, second.id).state == "restated"
+        assert {cases.find(conn, case.id).state for case in (second, third)} == {"restated"}
 
 
 def test_revalidate__a_forgotten_split_is_let_in_once_the_vendor_tells_it(market: Market) -> None:
@@ -158,7 +163,7 @@ def test_revalidate__a_forgotten_split_is_let_in_once_the_vendor_tells_it(market
     early = (market.bars["ticker"] == "S0") & (market.bars["session"] < DAYS[START])
     market.bars = market.bars.assign(factor=market.bars["factor"].mask(early, 0.25))
     before = market.at.bars.as_of(end=DAYS[START - 1])
-    assert market.deliver(0, START + 2, history=True).restated == 0
+    assert market.deliver(0, START + 3, history=True).restated == 0
     assert market.held() == []
     pd.testing.assert_frame_equal(market.at.bars.as_of(end=DAYS[START - 1]), before)
     assert market.stored(START)["factor"].item() == 4.0
@@ -189,7 +194,7 @@ def test_command_line__shows_a_case_with_its_picture_and_lets_it_go(market: Mark
     home = {"EVERGREEN_HOME": str(market.at.settings.home), "EVERGREEN_CLOCK": "replay"}
     assert run("quarantine", "list", cwd=tmp_path, **home).stdout.startswith(f"{case}  held      S0")
     shown = run("quarantine", "show", case, cwd=tmp_path, **home).stdout
-    assert "high_not_highest" in shown and shown.count("  held\n") == 1
+    assert "high_not_highest" in shown and shown.count("  refused\n") == 1
     picture = Path(shown.splitlines()[-1].removeprefix("picture: "))
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "--reason" in run("quarantine", "release", case, cwd=tmp_path, **home).stderr

@@ -17,10 +17,12 @@ from great_expectations.render.renderer.page_renderer import ValidationResultsPa
 from great_expectations.render.view import DefaultJinjaPageView
 
 from evergreen.adapters.bars.writing import writable
+from evergreen.core.bars import empty_bars
 from evergreen.core.quality import RULES, Finding, Rule, Screening, blocks, screen
 from evergreen.errors import Broken
 
 PAGE = "validation.html"
+FEWEST_NAMES = 30  # a profile over fewer tickers is each one's own news
 _ON_A_PAGE = {"result_format": "SUMMARY", "partial_unexpected_count": 20}
 _SEVERITY = {"block": "critical", "quarantine": "warning", "warn": "info"}
 ALL_RULES = Rule(
@@ -68,7 +70,7 @@ def validate(
         Broken: Great Expectations itself failed on a rule.
     """
     screening = screen(bars, sessions, as_of=as_of, history=history, universe=universe)
-    findings = screening.findings()
+    findings = screening.findings() + _on_profile(screening.bars, history)
     folder = report_dir if clean_page or findings else None
     rules = RULES if folder is not None or findings else (ALL_RULES,)
     detail = _ON_A_PAGE if folder is not None else "BOOLEAN_ONLY"
@@ -81,6 +83,15 @@ def validate(
         blocked=blocks(screening.bars, findings),
         page=_write_page(outcome, folder) if folder is not None else None,
     )
+
+
+def _on_profile(bars: pd.DataFrame, history: pd.DataFrame | None) -> list[Finding]:
+    """What the delivery's profile says, where there are names enough for one; whylogs is slow to import."""
+    if bars["ticker"].nunique() < FEWEST_NAMES:
+        return []
+    from evergreen.adapters.whylogs.constraints import judge_profile
+
+    return judge_profile(bars, empty_bars() if history is None else history)
 
 
 @lru_cache(maxsize=2)

@@ -69,6 +69,17 @@ def held(conn: Connection, tickers: Sequence[str] | None = None) -> list[Case]:
     return [case for case in found if tickers is None or case.ticker in set(tickers)]
 
 
+def require_held(case: Case) -> None:
+    """Nothing, for an open case.
+
+    Raises:
+        Conflict: it is closed already.
+    """
+    if case.state != "held":
+        hint = "Look at `evergreen quarantine list --all`."
+        raise Conflict(f"case {case.id} was {case.state} before: {case.reason}", hint)
+
+
 def close(conn: Connection, case: Case, outcome: Outcome, reason: str, made: Decision) -> None:
     """Close a case and log the decision, in the caller's transaction.
 
@@ -78,6 +89,5 @@ def close(conn: Connection, case: Case, outcome: Outcome, reason: str, made: Dec
     still_held = (quarantine.c.id == case.id) & (quarantine.c.state == "held")
     changed = conn.execute(update(quarantine).where(still_held).values(state=outcome, reason=reason, closed_at=made.at))
     if not changed.rowcount:
-        now = find(conn, case.id)
-        raise Conflict(f"case {case.id} was {now.state} before: {now.reason}", "Look at `evergreen quarantine list`.")
+        require_held(find(conn, case.id))
     decisions.append(conn, made)
