@@ -35,6 +35,9 @@ def store(bars: pd.DataFrame, root: Path) -> None:
 
 def main() -> None:
     """argv: bars, where the factors go, a folder to work in."""
+    if len(sys.argv) != 4:
+        print("nothing to do alone: alpha158.py runs this with --qlib")
+        return
     given, found, folder = sys.argv[1:]
     root = Path(folder, "qlib")
     store(pd.read_parquet(given), root)

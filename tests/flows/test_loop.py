@@ -39,6 +39,9 @@ def test_retrain__served_file_is_the_registered_one(copied: Workspace) -> None:
     manifest = json.loads((copied.model_folder("2") / "manifest.json").read_text())
     assert manifest["model_sha256"] == record.sha256
     assert manifest["data_version"] == record.data_version
+    audit = manifest["audit"]
+    assert (audit["features"], audit["folds"], audit["findings"]) == (158, 8, [])
+    assert audit["training_set_sha256"] == manifest["training_set_sha256"]
 
 
 @pytest.mark.slow
