@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from benchmarks.stationary import features, market
+from evergreen.adapters import drift_figures
+from evergreen.adapters.figures import save
+from evergreen.core.drift import Calibration, DriftCheck, SkillTest, calibrate, check, make_grid, session_counts
+
+
+def pictures() -> dict[str, Figure]:
+    frame = features(*market(1, 500, 4))
+    counts = session_counts(frame, make_grid(frame))
+    calibration = calibrate(counts)
+    assert isinstance(calibration, Calibration)
+    found = check(calibration, counts, counts.sessions[-1])
+    assert isinstance(found, DriftCheck)
+    generator = np.random.default_rng(2)
+    test = SkillTest(*generator.lognormal(0, 0.1, (2, 100)))
+    for day in pd.bdate_range("2008-09-01", periods=30):
+        test.update(day, *generator.lognormal(0, 0.1, 2))
+    return {
+        "null": drift_figures.against_null(found, calibration),
+        "shifts": drift_figures.shifts(found, counts, calibration),
+        "history": drift_figures.history(["2008-09-05", "2008-09-12"], [0.3, None], 0.02),
+        "skill": drift_figures.skill(test),
+    }
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, Figure]:
+    return pictures()
+
+
+def test_figures__each_is_a_picture_with_titles(made: dict[str, Figure], tmp_path: Path) -> None:
+    for name, figure in made.items():
+        assert Path(save(figure, tmp_path / f"{name}.png")).stat().st_size > 5_000
+        assert all(axes.get_title(loc="left") for axes in figure.axes)
+
+
+def test_shifts__bars_of_the_current_window_add_up_to_its_values(made: dict[str, Figure]) -> None:
+    heights = [[bar.get_height() for bar in axes.patches[:10]] for axes in made["shifts"].axes]
+    assert [len(bars) for bars in heights] == [10] * drift_figures.PANELS
+    assert all(0.9 < sum(bars) <= 1.01 for bars in heights)
