@@ -32,7 +32,10 @@ class Settings(BaseModel):
     dvc_remote: str = ""
     service_host: str = "127.0.0.1"
     service_port: int = 8780
+    service_auth: bool = False  # ask for an API key (`evergreen key add NAME`); needed off loopback
+    requests_per_second: float = 1_000  # of one client; 0 is no limit
     max_feature_age: int = 3  # sessions after which an answer says `stale`
+    stale_features: Literal["flag", "refuse"] = "flag"  # whether stale features are served, flagged, or refused
     refresh_seconds: float = 0.2  # how often the service looks for a changed rollout or features
 
     @property
@@ -70,6 +73,11 @@ class Settings(BaseModel):
     def models(self) -> Path:
         """Verified local copies of registered models, one folder per version."""
         return self.home.resolve() / "models"
+
+    @property
+    def keys(self) -> Path:
+        """Hashes of the API keys."""
+        return self.home.resolve() / "keys.json"
 
     @property
     def runs(self) -> Path:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from evergreen.cli import canary, data, records, runs, stack
+from evergreen.cli import canary, data, keys, records, runs, stack
 from evergreen.errors import EvergreenError
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ for topic in (stack.app, data.app, runs.app, records.app):
     app.add_typer(topic)
 app.add_typer(data.versions, name="data")
 app.add_typer(canary.app, name="canary")
+app.add_typer(keys.app, name="key")
 
 
 def main() -> None:
