@@ -36,6 +36,10 @@ class Settings(BaseModel):
     requests_per_second: float = 1_000  # of one client; 0 is no limit
     max_feature_age: int = 3  # sessions after which an answer says `stale`
     stale_features: Literal["flag", "refuse"] = "flag"  # whether stale features are served, flagged, or refused
+    guardrails: Literal["act", "tell"] = "act"  # whether the service rolls back by itself or only says so
+    newer_challenger: Literal["queue", "supersede"] = "queue"  # what one that arrives during a canary does
+    rollback_window: int = 5  # sessions after a promotion in which a guardrail brings the old champion back
+    promotion_approval: bool = False  # a promotion waits for `evergreen canary approve`
     refresh_seconds: float = 0.2  # how often the service looks for a changed rollout or features
 
     @property

@@ -28,6 +28,7 @@ from evergreen.service.refresh import Keeper
 from evergreen.service.routes import router
 from evergreen.service.scoring import Settler
 from evergreen.service.store import DiskStore
+from evergreen.service.watch import WATCH_SECONDS, Watch, keep_watch
 from evergreen.settings import Settings
 
 GRACE_SECONDS = 10
@@ -47,7 +48,8 @@ def create_app(
     keeper = Keeper(store, metrics, once_serving)
     settler = Settler(store.write, metrics, settings.max_feature_age)
     metrics.snapshot_age.set_function(lambda: keeper.unconfirmed_seconds(datetime.now(UTC)))
-    page = StatusPage(settings, store, keeper)
+    watch = Watch(settings, store)
+    page = StatusPage(settings, store, keeper, watch)
     door = Door(Keys(settings.keys) if settings.service_auth else None, Rate(settings.requests_per_second))
     service = Service(settings, keeper, GroupCommit(settler.settle), metrics, page.render, door)
 
@@ -56,9 +58,10 @@ def create_app(
         stop = asyncio.Event()
         service.desk.start()
         looking = asyncio.create_task(keeper.run(settings.refresh_seconds, stop))
+        watching = asyncio.create_task(keep_watch(watch, keeper, WATCH_SECONDS, stop))
         yield
         stop.set()
-        await looking
+        await asyncio.gather(looking, watching)
         await service.desk.close()
         settler.close()
         store.close()

@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from evergreen.adapters.database.types import CanonicalJson, SessionDate, UtcTime
 
-HEAD = "0001"  # the migration this code was written for
+HEAD = "0002"  # the migration this code was written for
 STAGES = ("steady", "shadow", "canary_5", "canary_25", "canary_50")
 REQUEST_STATES = ("pending", "running", "done", "failed")
 MODEL_KINDS = ("random_walk", "lightgbm")
@@ -103,6 +103,7 @@ prediction = Table(
     Column("challenger_version", Text),
     Column("challenger_raw", Float),
     Column("rollout_version", Integer, nullable=False),
+    Column("took_us", Integer),
     Index(None, "as_of"),
     Index(None, "at"),
 )
