@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 import pandas as pd
@@ -14,6 +16,7 @@ from tasks.decorators import effect
 
 PATIENCE = 30.0  # seconds for the service to follow a change
 PAUSE = 0.05
+AT_ONCE = 4  # questions under way
 
 
 @effect
@@ -28,14 +31,11 @@ def ask_clients(tickers: list[str], session: pd.Timestamp, clients: int) -> int:
     at = workspace()
     with reading(at.engine) as conn:
         asked = predictions.asked(conn, session)
-    count = 0
-    with httpx.Client(base_url=_service(at), timeout=10.0) as http:
+    names = [f"client-{number:03d}" for number in range(clients)]
+    wanted = {name: [ticker for ticker in tickers if (name, ticker) not in asked] for name in names}
+    with httpx.Client(base_url=_service(at), timeout=10.0) as http, ThreadPoolExecutor(AT_ONCE) as pool:
         await_service(http, at, session)
-        for name in (f"client-{number:03d}" for number in range(clients)):
-            wanted = [ticker for ticker in tickers if (name, ticker) not in asked]
-            if wanted:
-                count += _ask(http, name, wanted)
-    return count
+        return sum(pool.map(partial(_ask, http), names, wanted.values()))
 
 
 def await_service(http: httpx.Client, at: Workspace, session: pd.Timestamp) -> None:
@@ -58,6 +58,8 @@ def _follows(said: dict[str, object], version: int, session: pd.Timestamp) -> bo
 
 
 def _ask(http: httpx.Client, client: str, tickers: list[str]) -> int:
+    if not tickers:
+        return 0
     answer = http.post("/v1/predictions", json={"tickers": tickers}, headers={"X-Client-Id": client})
     if answer.status_code != httpx.codes.OK:
         raise Unavailable(f"The service answered {answer.status_code}: {answer.text[:200]}")

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+WITHOUT_PRIVILEGE = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]  # root then meets the rights of files too
 
-def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+
+def run(*arguments: str, cwd: Path, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line in a process of its own, in an empty folder."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("EVERGREEN_", "PREFECT_"))}
     return subprocess.run(
-        [sys.executable, "-m", "evergreen", *arguments],
+        [*before, sys.executable, "-m", "evergreen", *arguments],
         cwd=cwd,
         env=clean | environment,
         capture_output=True,
@@ -91,6 +95,15 @@ def test_demo__home_that_is_a_file_says_so(tmp_path: Path) -> None:
     assert "cannot be made" in one_sentence(run("demo", "--home", "taken", cwd=tmp_path))
 
 
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="nothing is forbidden to root")
+@pytest.mark.parametrize("command", ["demo", "up"])
+def test_stack__folder_without_write_permission_is_left_alone(tmp_path: Path, command: str) -> None:
+    tmp_path.chmod(0o500)
+    before = WITHOUT_PRIVILEGE if os.geteuid() == 0 else []
+    assert "cannot be made: Permission denied" in one_sentence(run(command, cwd=tmp_path, before=before))
+    assert not list(tmp_path.iterdir())
+
+
 def test_setting__unknown_name_is_refused(tmp_path: Path) -> None:
     said = one_sentence(run("status", cwd=tmp_path, EVERGREEN_HOMME="x"))
     assert "homme" in said and "known" in said
@@ -104,6 +117,15 @@ def test_status__before_anything_ran(tmp_path: Path) -> None:
     done = run("status", cwd=tmp_path)
     assert done.returncode == 0
     assert "evergreen up" in done.stdout
+
+
+def test_doctor__names_what_does_not_answer_and_what_to_type(tmp_path: Path) -> None:
+    done = run("doctor", cwd=tmp_path, EVERGREEN_MLFLOW_URI="http://127.0.0.1:9")
+    lines = {line.split()[1]: line for line in done.stdout.splitlines()}
+    assert (done.returncode, done.stderr) == (1, "")
+    assert lines["home"].startswith("ok") and lines["database"].startswith("ok")
+    assert lines["mlflow"].startswith("WRONG") and "evergreen up" in lines["mlflow"]
+    assert lines["prefect"].startswith("WRONG") and "PREFECT_API_URL" in lines["prefect"]
 
 
 def test_help__imports_nothing_heavy(tmp_path: Path) -> None:

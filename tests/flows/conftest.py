@@ -14,9 +14,9 @@ from evergreen.core.calendar import sessions
 from evergreen.workspace import Workspace
 from tests.conftest import enter
 
-TICKERS = ["AAPL", "IBM", "MSFT"]
-HISTORY = "2003-01-02"
-UNTIL = "2008-06-30"
+TICKERS = ["AAPL", "IBM", "MSFT", "GOOG"]
+HISTORY = "2000-03-01"
+UNTIL = "2008-06-30"  # with these, the flow stands where the notebook's defaults stand
 WALKED = 4
 
 

@@ -6,13 +6,16 @@ import json
 import math
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
+from nbclient import NotebookClient
 
 from evergreen.account import give_account
 from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts
+from evergreen.adapters.model_folder import read_model_folder
 from evergreen.core.calendar import next_session
-from evergreen.workspace import Workspace
+from evergreen.workspace import REPOSITORY, Workspace
 from tests.flows.conftest import TICKERS, UNTIL, WALKED
 
 pytestmark = pytest.mark.xdist_group("lived")
@@ -36,6 +39,21 @@ def test_retrain__served_file_is_the_registered_one(copied: Workspace) -> None:
     manifest = json.loads((copied.model_folder("2") / "manifest.json").read_text())
     assert manifest["model_sha256"] == record.sha256
     assert manifest["data_version"] == record.data_version
+
+
+@pytest.mark.slow
+def test_retrain__notebook_by_hand_with_its_defaults_gives_the_same_model(
+    copied: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVERGREEN_HOME", str(tmp_path / "by-hand"))
+    notebook = REPOSITORY / "notebooks" / "train.ipynb"
+    content = nbformat.read(notebook, as_version=4)
+    NotebookClient(content, timeout=280, resources={"metadata": {"path": str(notebook.parent)}}).execute()
+    (folder,) = (tmp_path / "by-hand" / "runs").iterdir()
+    by_hand, by_flow = read_model_folder(folder), read_model_folder(copied.model_folder("2"))
+    assert by_hand.manifest.model_sha256 == by_flow.manifest.model_sha256
+    assert by_hand.metrics["metrics"] == by_flow.metrics["metrics"]
+    assert by_flow.metrics["metrics"]["sessions"] == 504
 
 
 def test_retrain__finished_request_reports_the_duplicate_and_changes_nothing(copied: Workspace) -> None:

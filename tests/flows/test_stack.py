@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from evergreen import embedded
@@ -20,7 +21,7 @@ from evergreen.embedded import Ports
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(1300), pytest.mark.xdist_group("stack")]
 WALK: dict[str, Any] = {
     "source": "sample",
     "tickers": ["AAPL", "IBM", "MSFT"],
@@ -30,6 +31,7 @@ WALK: dict[str, Any] = {
     "clients": 3,
 }
 SESSIONS = 5
+PATIENCE = 600  # seconds; a busy machine walks slowly
 
 
 def walk(settings: Settings, interrupt_after: int | None = None) -> PrefectApi:
@@ -37,7 +39,7 @@ def walk(settings: Settings, interrupt_after: int | None = None) -> PrefectApi:
     told = embedded.start(settings, Ports(0, 0, 0), print)
     api = PrefectApi(told["PREFECT_API_URL"])
     run = api.start("replay/replay", WALK)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + PATIENCE
     while not (run := api.read(run.id)).finished and time.monotonic() < deadline:
         if interrupt_after is not None and _walked(settings) >= interrupt_after:
             kill(Stack(settings.home))
@@ -49,9 +51,11 @@ def walk(settings: Settings, interrupt_after: int | None = None) -> PrefectApi:
 
 def kill(stack: Stack) -> None:
     """kill -9 of everything the stack started, all at once."""
-    for member in stack.alive():
-        os.killpg(member.pid, signal.SIGKILL)
-    stack.stop()
+    leaders = [psutil.Process(member.pid) for member in stack.alive()]
+    tree = [process for leader in leaders for process in (leader, *leader.children(recursive=True))]
+    for process in tree:
+        process.kill()
+    psutil.wait_procs(tree, timeout=10)
 
 
 def _walked(settings: Settings) -> int:
@@ -67,18 +71,28 @@ def told(settings: Settings) -> dict[str, Any]:
     return account
 
 
+@dataclass(frozen=True)
+class Walked:
+    """A walk that came to its end, what it told then, and the server that still runs."""
+
+    settings: Settings
+    api: PrefectApi
+    account: dict[str, Any]
+
+
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A walk without incident, its stack still running."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walked]:
+    """A walk without incident."""
     settings = Settings(home=tmp_path_factory.mktemp("stack") / "home", clock="replay", refresh_seconds=0.05)
     try:
-        yield settings, walk(settings)
+        api = walk(settings)
+        yield Walked(settings, api, told(settings))
     finally:
         Stack(settings.home).stop()
 
 
-def test_stack__event_triggered_retraining_completes(undisturbed: tuple[Settings, PrefectApi]) -> None:
-    settings, api = undisturbed
+def test_stack__event_triggered_retraining_completes(undisturbed: Walked) -> None:
+    settings, api = undisturbed.settings, undisturbed.api
     with reading(Workspace(settings).engine) as conn:
         asked = requests.recent(conn, settings.model_name)
     assert [request.state for request in asked] == ["done"]
@@ -87,38 +101,34 @@ def test_stack__event_triggered_retraining_completes(undisturbed: tuple[Settings
     assert run["created_by"]["type"] == "AUTOMATION"
 
 
-def test_stack__every_session_was_walked_and_every_client_answered(undisturbed: tuple[Settings, PrefectApi]) -> None:
-    account = told(undisturbed[0])
+def test_stack__every_session_was_walked_and_every_client_answered(undisturbed: Walked) -> None:
+    account = undisturbed.account
     assert account["sessions"] == {"count": SESSIONS, "first": "2008-07-01", "last": "2008-07-08"}
     assert account["predictions"] == SESSIONS * WALK["clients"] * len(WALK["tickers"])
 
 
-def test_stack__service_answers_from_the_champion(undisturbed: tuple[Settings, PrefectApi]) -> None:
-    settings, _ = undisturbed
+def test_stack__service_answers_from_the_champion(undisturbed: Walked) -> None:
+    settings = undisturbed.settings
     service = next(member for member in Stack(settings.home).alive() if member.name == "service")
     answer = httpx.get(f"{service.url}/v1/predictions/AAPL", headers={"X-Client-Id": "me"}).json()
     assert answer["as_of"] == WALK["end"]
-    assert answer["model"] == told(settings)["champion"]["version"]
+    assert answer["model"] == undisturbed.account["champion"]["version"]
     assert answer["lower"] < answer["price"] < answer["upper"]
 
 
-def test_stack__flows_leave_artifacts(undisturbed: tuple[Settings, PrefectApi]) -> None:
-    _, api = undisturbed
-    kept = httpx.post(f"{api.url}/artifacts/latest/filter", json={}).json()
+def test_stack__flows_leave_artifacts(undisturbed: Walked) -> None:
+    kept = httpx.post(f"{undisturbed.api.url}/artifacts/latest/filter", json={}).json()
     assert {"session", "gate", "reconcile", "drift", "replay", "training"} <= {artifact["key"] for artifact in kept}
 
 
-def test_stack__killed_half_way_and_started_again_ends_in_the_same_state(
-    undisturbed: tuple[Settings, PrefectApi], tmp_path: Path
-) -> None:
-    expected = told(undisturbed[0])
-    Stack(undisturbed[0].home).stop()
+def test_stack__killed_half_way_and_started_again_ends_in_the_same_state(undisturbed: Walked, tmp_path: Path) -> None:
+    Stack(undisturbed.settings.home).stop()
     settings = Settings(home=tmp_path / "home", clock="replay", refresh_seconds=0.05)
     try:
         walk(settings, interrupt_after=2)
         assert not Stack(settings.home).alive()
         walk(settings)
-        assert told(settings) == expected
+        assert told(settings) == undisturbed.account
         with reading(Workspace(settings).engine) as conn:
             assert decisions.verify(conn) == []
     finally:

@@ -9,7 +9,6 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from nbclient import NotebookClient
 
 from evergreen.adapters.mlflow import Tracking
 from evergreen.adapters.model_folder import read_model_folder, sha256s
@@ -70,16 +69,3 @@ def test_notebook__through_papermill_gives_what_the_library_gives(home, tmp_path
     assert record["sha256s"] == sha256s(tmp_path / "run")
     assert Tracking(f"sqlite:///{home / 'mlflow.db'}").find_run("r1") == record["run_id"]
     assert "over the random walk" in executed.read_text()
-
-
-@pytest.mark.slow
-def test_notebook__opens_and_runs_with_its_defaults_and_no_prior_state(home):
-    sample = pytest.importorskip("evergreen.adapters.training_set")
-    content = nbformat.read(NOTEBOOK, as_version=4)
-    NotebookClient(content, timeout=280, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
-    (folder,) = (home / "runs").iterdir()
-    defaults = read_parameters(NOTEBOOK)
-    rows = sample.sample_training_set(pd.Timestamp(defaults["as_of"]), defaults["horizon"], defaults["tickers"])
-    model = read_model_folder(folder)
-    assert model.manifest == train(rows).manifest(str(defaults["as_of"]), "")
-    assert model.metrics["metrics"]["sessions"] == 504

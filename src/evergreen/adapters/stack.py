@@ -87,10 +87,11 @@ class Stack:
         return member
 
     def stop(self) -> list[str]:
-        """Stop every recorded member with its children, newest first; returns the names stopped."""
-        stopped = [member.name for member in reversed(self.alive()) if _end(member)]
+        """Stop every recorded member with its children, all at once; returns the names stopped, newest first."""
+        trees = {member.name: _tree(member) for member in reversed(self.alive())}
+        _end([process for tree in trees.values() for process in tree])
         self.record.unlink(missing_ok=True)
-        return stopped
+        return [name for name, tree in trees.items() if tree]
 
     def _write(self, members: list[Member]) -> None:
         aside = self.record.with_suffix(".tmp")
@@ -98,20 +99,22 @@ class Stack:
         aside.replace(self.record)
 
 
-def _end(member: Member, patience: float = 10.0) -> bool:
-    """Ask the process tree to stop, then kill what is left of it."""
+def _tree(member: Member) -> list[psutil.Process]:
     try:
         leader = psutil.Process(member.pid)
-        tree = [leader, *leader.children(recursive=True)]
+        return [leader, *leader.children(recursive=True)]
     except psutil.NoSuchProcess:
-        return False
-    for process in tree:
+        return []
+
+
+def _end(processes: list[psutil.Process], patience: float = 10.0) -> None:
+    """Ask the processes to stop, then kill what is left of them."""
+    for process in processes:
         _signal(process, signal.SIGTERM)
-    _, left = psutil.wait_procs(tree, timeout=patience)
+    _, left = psutil.wait_procs(processes, timeout=patience)
     for process in left:
         _signal(process, signal.SIGKILL)
     psutil.wait_procs(left, timeout=patience)
-    return True
 
 
 def _signal(process: psutil.Process, number: int) -> None:

@@ -46,8 +46,10 @@ def up(
     """Start the stack and leave it running: Prefect server, worker, MLflow, service."""
     from evergreen import embedded
     from evergreen.adapters.stack import Stack
+    from evergreen.workspace import require_writable
 
     settings = load_settings()
+    require_writable(settings.home)
     if running := Stack(settings.home).alive():
         raise BadInput(
             f"{len(running)} processes run already.", "See `evergreen status`; stop them with `evergreen down`."
@@ -72,6 +74,18 @@ def status() -> None:
 
     for line in lines(load_settings()):
         print(line)
+
+
+@app.command()
+def doctor() -> None:
+    """Look at every place the settings name. Exit 0 when all answer, 1 with what to type when one does not."""
+    from evergreen.doctor import examine
+
+    sound = True
+    for check in examine(load_settings()):
+        print(f"{'ok' if check.sound else 'WRONG':<6} {check.name:<10} {check.said}")
+        sound = sound and check.sound
+    raise typer.Exit(0 if sound else 1)
 
 
 @app.command()

@@ -11,11 +11,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from evergreen.adapters.database.faults import translate_errors
-from evergreen.adapters.database.schema import HEAD
+from evergreen.adapters.database.schema import BEGIN, HEAD
 from evergreen.errors import BadSetting
 
 BUSY_SECONDS = 60
-BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 
 
 def open_database(url: str) -> Engine:

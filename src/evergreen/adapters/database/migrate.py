@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, text
 
-from evergreen.adapters.database.engine import BEGIN
+from evergreen.adapters.database.schema import BEGIN
 from evergreen.errors import BadSetting, Unavailable
 
 _SCRIPTS = Path(__file__).parent / "migrations"

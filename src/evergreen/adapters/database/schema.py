@@ -19,6 +19,7 @@ from sqlalchemy import (
 from evergreen.adapters.database.types import CanonicalJson, SessionDate, UtcTime
 
 HEAD = "0002"  # the migration this code was written for
+BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 STAGES = ("steady", "shadow", "canary_5", "canary_25", "canary_50")
 REQUEST_STATES = ("pending", "running", "done", "failed")
 MODEL_KINDS = ("random_walk", "lightgbm")
