@@ -8,13 +8,20 @@ from evergreen.workspace import workspace
 from flows.clock import now_at, stand
 from tasks.canary import look_at_canary
 from tasks.models import mirror_aliases
+from tasks.rollout import start_queued
 
 
 @flow(log_prints=True)
-def canary(as_of: str | None = None) -> str:
-    """Weigh what has settled and move, promote or roll back; returns what was done and why."""
+def canary(as_of: str | None = None, dry_run: bool = False) -> str:
+    """Weigh what has settled and move, promote or roll back; returns what was done and why.
+
+    A dry run says what it would do and changes nothing.
+    """
     settings = workspace().settings
     session = stand(as_of, settings)
-    done = look_at_canary(session, now_at(session, settings))
-    mirror_aliases()
+    now = now_at(session, settings)
+    done = look_at_canary(session, now, dry_run)
+    if not dry_run:
+        done = start_queued(f"{session:%Y-%m-%d}", now) or done
+        mirror_aliases()
     return done

@@ -16,7 +16,7 @@ from flows.reconcile import reconcile
 from tasks.canary import look_at_canary
 from tasks.clients import ask_clients
 from tasks.models import mirror_aliases
-from tasks.rollout import read_rollout
+from tasks.rollout import read_rollout, start_queued
 from tasks.sessions import last_closed_session
 from tasks.waking import await_open_requests
 
@@ -72,6 +72,8 @@ def end_session(tickers: list[str], session: pd.Timestamp, clients: int) -> None
     """After the close: the running canary's look, then the clients' questions."""
     rollout = read_rollout()
     if rollout and rollout.challenger:
-        look_at_canary(session, now_at(session, workspace().settings))
+        now = now_at(session, workspace().settings)
+        look_at_canary(session, now)
+        start_queued(f"{session:%Y-%m-%d}", now)
         mirror_aliases()
     ask_clients(tickers, session, clients)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from evergreen.adapters.database import evidence, predictions, reading, rollouts
+from evergreen.adapters.database import decisions, evidence, predictions, reading, rollouts
+from evergreen.adapters.database.guard import RequestLog
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.calendar import sessions_between
 from evergreen.workspace import Workspace, workspace
@@ -20,14 +22,14 @@ from tasks.rollout import decision, promote, settle
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from evergreen.core.canary import Guardrails, QualityTest, Step
+    from evergreen.core.canary import Guardrails, QualityTest, Stage, Step
 
 
 @effect
-def look_at_canary(as_of: pd.Timestamp, now: datetime) -> str:
+def look_at_canary(as_of: pd.Timestamp, now: datetime, dry_run: bool = False) -> str:
     """Add the sessions that have settled to the evidence and take the step it allows; returns what was done.
 
-    A session looked at already is not looked at again.
+    A session looked at already is not looked at again. A dry run says what it would do and changes nothing.
     """
     at = workspace()
     session = f"{as_of:%Y-%m-%d}"
@@ -38,6 +40,10 @@ def look_at_canary(as_of: pd.Timestamp, now: datetime) -> str:
     if rollout.evidence["looked"] >= session:
         return f"looked at already in session {session}"
     test, step = weigh(at, rollout, as_of)
+    if step.stage == "champion":
+        step = _approved(at, rollout, step)
+    if dry_run:
+        return f"would go to {step.stage}: {step.reason}"
     _take(rollout, test, step, session, now)
     _show(test, step, session, moved=step.stage != rollout.stage)
     return step.reason
@@ -54,6 +60,18 @@ def weigh(at: Workspace, rollout: Rollout, as_of: pd.Timestamp) -> tuple[Quality
     clean = sessions_between(at.settings.calendar, pd.Timestamp(rollout.stage_session), as_of)
     guardrails = check_guardrails(at, rollout)
     return test, next_stage(rollout.stage, clean, test.decision, test.e_rollback, guardrails)
+
+
+def _approved(at: Workspace, rollout: Rollout, step: Step) -> Step:
+    """The promotion itself, or the stage as it is while a person's approval is asked for and not given."""
+    if not at.settings.promotion_approval:
+        return step
+    with reading(at.engine) as conn:
+        said = decisions.of(conn, str(rollout.challenger))
+    if any(each.kind == "approval" for each in said):
+        return step
+    reason = f"Held: {step.reason} Waiting for `evergreen canary approve`."
+    return replace(step, stage=cast("Stage", rollout.stage), weight=rollout.weight, reason=reason)
 
 
 def _settled_losses(at: Workspace, rollout: Rollout) -> list[tuple[str, float, float]]:
@@ -75,6 +93,8 @@ def _take(rollout: Rollout, test: QualityTest, step: Step, session: str, now: da
         "looked": session,
         "test": json.loads(test.to_json()),
     }
+    if step.stage != rollout.stage:
+        state["steps"] = [*state.get("steps", []), [rollout.version + 1, step.weight]]
     challenger = str(rollout.challenger)
     if step.stage == "champion":
         return promote(rollout, challenger, session, step.reason, state, now)
@@ -106,6 +126,11 @@ def check_guardrails(at: Workspace, rollout: Rollout) -> Guardrails:
     with reading(at.engine) as conn:
         silent = predictions.silent(conn, rollout.challenger)
         said = [evidence.forecasts(conn, version) for version in (rollout.champion, rollout.challenger)]
+        requests = RequestLog()
+        if timed := "started_at" in rollout.evidence:
+            requests.read(conn, rollout)
+    if timed and (told := requests.judge(rollout)) != Guardrails():
+        return told
     if silent:
         return Guardrails(broken=(f"{silent} requests got no finite output from version {rollout.challenger}.",))
     both = said[0].merge(said[1], on=["session", "ticker"], suffixes=("_champion", "_challenger"))

@@ -104,8 +104,8 @@ def _write_down(at: Workspace, asked: RetrainRequest, version: str, verdict: Ver
 
 def _frozen(at: Workspace, rollout: Rollout, version: str) -> dict[str, Any]:
     """The canary's test and its limits on outputs, fixed on sessions both models forecast out of sample."""
-    from evergreen.core.canary import QualityTest
-    from evergreen.core.guardrails import OutputLimits, rank_correlation_floor
+    from evergreen.core.canary import QualityTest, plan_power
+    from evergreen.core.guardrails import OutputLimits, dispersion_range, rank_correlation_floor
     from evergreen.core.metrics import session_losses
 
     champion, challenger = champion_record(at, rollout.champion), walk_forward_record(at, version)
@@ -120,5 +120,8 @@ def _frozen(at: Workspace, rollout: Rollout, version: str) -> dict[str, Any]:
         target_low=manifest.target_low,
         target_high=manifest.target_high,
         rank_correlation=rank_correlation_floor(pairs),
+        dispersion=dispersion_range(pairs),
     )
-    return {"test": QualityTest(*losses).to_json(), "limits": asdict(limits)}
+    plan = plan_power(*losses)
+    power = asdict(plan) | {"refusal": plan.refusal}
+    return {"test": QualityTest(*losses).to_json(), "limits": asdict(limits), "power": power}

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from evergreen.adapters.database import reading, rollouts
+from evergreen.adapters.database import decisions, reading, rollouts, writing
 from evergreen.adapters.database.decisions import Decision
+from evergreen.adapters.database.guard import frozen_limits
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.errors import BadInput, NotFound
 from evergreen.workspace import workspace
 from tasks.decorators import effect
 from tasks.gate import Judgement
+
+LEFT_THE_QUEUE = ("canary_start", "canary_refused", "canary_dropped", "promote")
 
 
 @effect
@@ -43,8 +46,9 @@ def install_random_walk(asked: RetrainRequest, version: str, now: datetime) -> R
 def deliver(asked: RetrainRequest, judged: Judgement, now: datetime) -> str:
     """Act on the gate's verdict; returns what became of the version in one sentence.
 
-    An admitted version becomes champion at once where only the random walk served, else it goes into shadow;
-    it waits for no running canary. Done already, it is only said again.
+    An admitted version becomes champion at once where only the random walk served, else it goes into shadow.
+    During a canary it waits in the queue, or takes the running one's place, as `newer_challenger` says. Done
+    already, it is only said again.
     """
     at = workspace()
     with reading(at.engine) as conn:
@@ -53,29 +57,75 @@ def deliver(asked: RetrainRequest, judged: Judgement, now: datetime) -> str:
         return f"version {judged.version} is {'champion' if judged.version == rollout.champion else 'in canary'}"
     if not judged.verdict.admitted:
         return f"version {judged.version} was not admitted: {judged.verdict.reasons[0]}"
-    if rollout.challenger:
-        return f"version {judged.version} was admitted, but {rollout.challenger} is in canary: challenge again after"
     if judged.frozen is None:
         promote(rollout, judged.version, asked.as_of, "no model served before it", {}, now)
         return f"version {judged.version} is champion"
-    _start_canary(rollout, judged, asked, now)
-    return f"version {judged.version} went into shadow"
+    if rollout.challenger is None:
+        return start_canary(rollout, judged.version, judged.frozen, asked.as_of, now)
+    if at.settings.newer_challenger == "queue":
+        return wait_in_line(rollout, judged.version, judged.frozen, asked.as_of, now)
+    why = f"Version {rollout.challenger} leaves the canary: version {judged.version} supersedes it."
+    freed = settle(rollout, "superseded", asked.as_of, rollout.challenger, why, {}, now, rollout.champion)
+    return start_canary(freed, judged.version, judged.frozen, asked.as_of, now)
 
 
-def _start_canary(rollout: Rollout, judged: Judgement, asked: RetrainRequest, now: datetime) -> None:
-    summary = f"Version {judged.version} goes into shadow beside {rollout.champion}."
-    evidence = {"started": asked.as_of, "looked": asked.as_of, **(judged.frozen or {})}
+def start_canary(rollout: Rollout, version: str, frozen: Mapping[str, Any], as_of: str, now: datetime) -> str:
+    """Put a version into shadow beside the champion, unless its canary could not decide anything.
+
+    All it will be judged by is frozen here, with what it can see; returns what became of it.
+    """
+    at, power = workspace(), frozen.get("power", {})
+    if refusal := power.get("refusal"):
+        summary = f"Version {version} gets no canary. {refusal}"
+        with writing(at.engine) as conn:
+            decisions.append(conn, decision(rollout, "canary_refused", as_of, version, summary, now, frozen))
+        return f"version {version} was admitted, but its canary would be hopeless: {refusal}"
+    with reading(at.engine) as conn:
+        evidence = {"started": as_of, "looked": as_of, **frozen, **frozen_limits(conn, rollout, now)}
+    summary = f"Version {version} goes into shadow beside {rollout.champion}. {power.get('sentence', '')}".strip()
     rollouts.change(
-        workspace().engine,
+        at.engine,
         rollout,
-        decision(rollout, "canary_start", asked.as_of, judged.version, summary, now, evidence),
-        challenger=judged.version,
+        decision(rollout, "canary_start", as_of, version, summary, now, evidence),
+        challenger=version,
         stage="shadow",
         weight=0,
-        salt=f"{rollout.model}/{judged.version}",
-        stage_session=asked.as_of,
+        salt=f"{rollout.model}/{version}",
+        stage_session=as_of,
         evidence=evidence,
     )
+    return f"version {version} went into shadow"
+
+
+def wait_in_line(rollout: Rollout, version: str, frozen: Mapping[str, Any], as_of: str, now: datetime) -> str:
+    """Write down that a version waits for the running canary to end; waiting already, it is only said again."""
+    summary = f"Version {version} waits for the canary of {rollout.challenger} to end."
+    evidence = {"champion": rollout.champion, "frozen": dict(frozen)}
+    with writing(workspace().engine) as conn:
+        if not any(known.kind == "canary_queued" for known in decisions.of(conn, version)):
+            decisions.append(conn, decision(rollout, "canary_queued", as_of, version, summary, now, evidence))
+    return f"version {version} was admitted and waits for {rollout.challenger}'s canary to end"
+
+
+@effect
+def start_queued(as_of: str, now: datetime) -> str | None:
+    """Start the canary of the version that has waited longest, if none runs; None if nobody waits.
+
+    One admitted against another champion than the present one is let go: its evidence is about the old one.
+    """
+    at = workspace()
+    with reading(at.engine) as conn:
+        rollout = rollouts.read(conn, at.settings.model_name)
+        queued = decisions.open_since(conn, at.settings.model_name, "canary_queued", LEFT_THE_QUEUE)
+    if rollout is None or rollout.challenger or not queued:
+        return None
+    version, about = queued[0].subject, queued[0].evidence
+    if about["champion"] == rollout.champion:
+        return start_canary(rollout, version, about["frozen"], as_of, now)
+    summary = f"Version {version} was admitted against {about['champion']}, no longer champion: challenge again."
+    with writing(at.engine) as conn:
+        decisions.append(conn, decision(rollout, "canary_dropped", as_of, version, summary, now))
+    return summary
 
 
 def promote(
@@ -97,19 +147,16 @@ def settle(
     champion: str,
 ) -> Rollout:
     """End whatever runs, with `champion` serving everybody."""
-    previous = rollout.champion if champion != rollout.champion else rollout.previous_champion
-    return rollouts.change(
-        workspace().engine,
-        rollout,
-        decision(rollout, kind, as_of, subject, summary, now, evidence),
-        champion=champion,
-        previous_champion=previous,
-        challenger=None,
-        stage="steady",
-        weight=0,
-        stage_session=as_of,
-        evidence=None,
-    )
+    made = decision(rollout, kind, as_of, subject, summary, now, evidence)
+    return rollouts.settle(workspace().engine, rollout, made, champion, _window(rollout, kind, as_of))
+
+
+def _window(rollout: Rollout, kind: str, as_of: str) -> dict[str, Any] | None:
+    """After a canary's promotion, what the service goes on watching the new champion by."""
+    limits, sessions = (rollout.evidence or {}).get("limits"), workspace().settings.rollback_window
+    if kind != "promote" or limits is None or not sessions:
+        return None
+    return {"window": {"since": as_of, "sessions": sessions, "limits": limits}}
 
 
 @effect

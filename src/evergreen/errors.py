@@ -7,7 +7,9 @@ EvergreenError                 one sentence: what, where, what to do next
 │   └── BadSetting
 ├── Refused                    a gate of ours said no, and says why
 │   ├── DeliveryBlocked
-│   └── ModelRefused
+│   ├── ModelRefused
+│   ├── KeyRefused
+│   └── NotPermitted
 ├── Conflict                   somebody else got there first; read again, then decide
 │   ├── RolloutConflict
 │   └── AlreadyClaimed
@@ -15,6 +17,7 @@ EvergreenError                 one sentence: what, where, what to do next
 ├── Broken                     a stored thing is not what its record says (hash, chain, manifest)
 └── Transient                  worth a retry
     ├── Unavailable            a server or database did not answer
+    ├── TooManyRequests
     └── PortInUse
 """
 
@@ -62,6 +65,14 @@ class ModelRefused(Refused):
     """A model file that may not be served."""
 
 
+class KeyRefused(Refused):
+    """No API key, or nobody's."""
+
+
+class NotPermitted(Refused):
+    """A known key that may not do this."""
+
+
 class Conflict(EvergreenError):
     """Somebody else changed the state first."""
 
@@ -88,6 +99,10 @@ class Transient(EvergreenError):
 
 class Unavailable(Transient):
     """A server or database did not answer."""
+
+
+class TooManyRequests(Transient):
+    """A client asks more often than it may."""
 
 
 class PortInUse(Transient):

@@ -32,11 +32,18 @@ class Settings(BaseModel):
     dvc_remote: str = ""
     service_host: str = "127.0.0.1"
     service_port: int = 8780
+    service_auth: bool = False  # ask for an API key (`evergreen key add NAME`); needed off loopback
+    requests_per_second: float = 1_000  # of one client; 0 is no limit
     max_feature_age: int = 3  # sessions after which an answer says `stale`
     lease_seconds: float = 300.0  # silence after which a retraining's worker is taken for dead
     retrain_after: int = 250  # sessions after which a model is retrained though nothing was found
     model_expiry: int = 375  # sessions after which an answer says `expired`
     notify: str = ""  # Prefect notification block told of findings, as type/name, such as slack-webhook/desk
+    stale_features: Literal["flag", "refuse"] = "flag"  # whether stale features are served, flagged, or refused
+    guardrails: Literal["act", "tell"] = "act"  # whether the service rolls back by itself or only says so
+    newer_challenger: Literal["queue", "supersede"] = "queue"  # what one that arrives during a canary does
+    rollback_window: int = 5  # sessions after a promotion in which a guardrail brings the old champion back
+    promotion_approval: bool = False  # a promotion waits for `evergreen canary approve`
     refresh_seconds: float = 0.2  # how often the service looks for a changed rollout or features
 
     @property
@@ -84,6 +91,11 @@ class Settings(BaseModel):
     def models(self) -> Path:
         """Verified local copies of registered models, one folder per version."""
         return self.home.resolve() / "models"
+
+    @property
+    def keys(self) -> Path:
+        """Hashes of the API keys."""
+        return self.home.resolve() / "keys.json"
 
     @property
     def runs(self) -> Path:

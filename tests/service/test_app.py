@@ -234,7 +234,7 @@ def test_metrics__count_answers_by_arm_and_version(world: World) -> None:
 def test_openapi__describes_the_answers_and_the_problems(world: World) -> None:
     schema = with_service(world, lambda client: client.get("/openapi.json")).json()
     call = schema["paths"]["/v1/predictions/{ticker}"]["get"]
-    assert set(call["responses"]) == {"200", "404", "422", "503"}
+    assert set(call["responses"]) == {"200", "401", "404", "422", "429", "503"}
     assert "HTTPValidationError" not in schema["components"]["schemas"]
 
 

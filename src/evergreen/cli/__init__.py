@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from evergreen.cli import canary, data, quarantine, records, research, runs, stack
+from evergreen.cli import canary, data, keys, quarantine, records, research, runs, stack
 from evergreen.errors import EvergreenError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ for topic in (stack.app, data.app, runs.app, research.app, records.app):
 app.add_typer(data.versions, name="data")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(canary.app, name="canary")
+app.add_typer(keys.app, name="key")
 
 
 def main() -> None:

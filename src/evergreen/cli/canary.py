@@ -22,9 +22,34 @@ def canary_status() -> None:
 
 
 @app.command("step")
-def canary_step() -> None:
+def canary_step(
+    dry_run: Annotated[bool, typer.Option(help="Say what would be done and change nothing.")] = False,
+) -> None:
     """Ask the server to look at the canary now."""
-    start("canary/canary", {})
+    start("canary/canary", {"dry_run": True if dry_run else None})
+
+
+@app.command("approve")
+def canary_approve(reason: Annotated[str, typer.Option()]) -> None:
+    """Allow the running challenger's promotion, where `promotion_approval` asks for it."""
+    from datetime import UTC, datetime
+
+    from evergreen.adapters.database import decisions, reading, rollouts, writing
+    from evergreen.errors import NotFound
+    from evergreen.workspace import Workspace
+
+    at = Workspace(load_settings())
+    with reading(at.engine) as conn:
+        row = rollouts.current(conn, at.settings.model_name)
+    if row.challenger is None:
+        raise NotFound("There is no canary.", "See `evergreen status`.")
+    made = decisions.Decision(
+        at=datetime.now(UTC), model=row.model, kind="approval", as_of=row.stage_session, subject=row.challenger,
+        summary=f"Version {row.challenger} may be promoted: {reason}", evidence={"by": "a person"},
+    )  # fmt: skip
+    with writing(at.engine) as conn:
+        decisions.append(conn, made)
+    print(made.summary)
 
 
 @app.command("promote")

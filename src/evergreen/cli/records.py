@@ -21,3 +21,27 @@ def audit() -> None:
     if breaks:
         raise Broken(f"The decision log is broken at {breaks[0]}.", "Restore it from a backup.")
     print("the decision log is whole")
+
+
+@app.command()
+def explain(prediction_id: str) -> None:
+    """From a served number back to model, run, data version, commit and every decision about it."""
+    from evergreen.reproduction import explain as told
+    from evergreen.workspace import Workspace
+
+    for what, value in told(Workspace(load_settings()), prediction_id):
+        print(f"{what:<15} {value}")
+
+
+@app.command()
+def reproduce(prediction_id: str) -> None:
+    """Compute a served number again from versioned data. Exit 0 equal to the bit, 1 says what differs."""
+    from evergreen.reproduction import reproduce as again
+    from evergreen.workspace import Workspace
+
+    compared = again(Workspace(load_settings()), prediction_id)
+    for each in compared:
+        print(f"{each.name:<15} {each.recorded}" + ("" if each.same else f"  recomputed as {each.found}"))
+    differing = [each.name for each in compared if not each.same]
+    print("reproduced to the bit" if not differing else f"differs, first in: {differing[0]}")
+    raise typer.Exit(1 if differing else 0)

@@ -62,6 +62,27 @@ def _period_ln_e(period: EventCounts, tolerated: float) -> float:
     return float(mixture - k * np.log(th) - (n - k) * np.log1p(-th))
 
 
+def ln_e_of_requests(requests: pd.DataFrame, tolerated: float = TOLERATED_EXCESS) -> float:
+    """`excess_ln_e` of a request log, one period per exposure.
+
+    One event counts per client and hour, and so does one request: the canary's share of a period is its share
+    of the client-hours seen in it, which holds with few clients too, where the planned share does not. A
+    period without clients on both arms says nothing.
+
+    Args:
+        requests: columns `client`, `at` (UTC), `arm`, `period` (any label), `event` (bool).
+    """
+    seen = one_per_client_hour(requests)
+    events = one_per_client_hour(requests[requests["event"]])
+    periods = []
+    for period, hours in seen.groupby("period"):
+        share = float((hours["arm"] == "challenger").mean())
+        mine = events[events["period"] == period]
+        if 0 < share < 1:
+            periods.append(EventCounts(share, len(mine), int((mine["arm"] == "challenger").sum())))
+    return excess_ln_e(periods, tolerated)
+
+
 def one_per_client_hour(events: pd.DataFrame) -> pd.DataFrame:
     """The first event of each client in each hour; columns `client` and `at` (UTC), others kept."""
     hours = events["at"].dt.floor("h")
@@ -73,8 +94,7 @@ def router_ln_e(clients: Mapping[str, int], weights: Mapping[str, float]) -> flo
     """ln E against "clients fall to the arms in these proportions" (Lindon & Malek, NeurIPS 2022).
 
     A Dirichlet prior around the stated proportions against the proportions themselves. Count distinct
-    clients,
-    not requests: a client stays with its arm, so its requests are one draw. When it trips (E >= 100), the
+    clients, not requests: a client stays with its arm, so its requests are one draw. When it trips (E >= 100), the
     split is not what it says, and nothing judged on it counts.
 
     Raises:
@@ -98,16 +118,20 @@ class OutputLimits:
     """What a sane challenger's raw outputs (log returns) look like, fixed before the start.
 
     `residual_sigma` and the target's range come from the champion's and the training set's record;
-    `rank_correlation` is the lowest of the gate's own sessions, None if it was never defined.
+    `rank_correlation` is the lowest of the gate's own sessions, None if it was never defined;
+    `dispersion` the lowest and highest ratio seen there of the challenger's spread over the tickers to the
+    champion's, `dispersion_slack` times which is still allowed.
     """
 
     residual_sigma: float
     target_low: float
     target_high: float
     rank_correlation: float | None = None
+    dispersion: tuple[float, float] | None = None
     far_sigmas: float = 4.0
     far_share: float = 0.01
     range_slack: float = 0.20
+    dispersion_slack: float = 2.0
 
 
 def check_outputs(champion_raw: ArrayLike, challenger_raw: ArrayLike, limits: OutputLimits) -> list[str]:
@@ -132,6 +156,7 @@ def check_outputs(champion_raw: ArrayLike, challenger_raw: ArrayLike, limits: Ou
         _far(champion, challenger, limits),
         _disagreeing(champion, challenger, limits),
         _out_of_range(challenger, limits),
+        _dispersed(champion, challenger, limits),
     ]
     return [sentence for sentence in broken if sentence]
 
@@ -147,6 +172,27 @@ def rank_correlation_floor(forecasts: pd.DataFrame) -> float | None:
     by_session = ranks.groupby(forecasts.loc[varied, "session"])
     correlations = [float(both["champion"].corr(both["challenger"])) for _, both in by_session]
     return min(correlations, default=None)
+
+
+def dispersion_range(forecasts: pd.DataFrame) -> tuple[float, float] | None:
+    """Lowest and highest ratio, over sessions, of the challenger's standard deviation to the champion's.
+
+    Columns as for `rank_correlation_floor`; None if the champion never varies.
+    """
+    spread = forecasts.groupby("session")[["champion", "challenger"]].std()
+    ratio = (spread["challenger"] / spread["champion"])[spread["champion"] > 0].dropna()
+    return None if ratio.empty else (float(ratio.min()), float(ratio.max()))
+
+
+def _dispersed(champion: NDArray[np.float64], challenger: NDArray[np.float64], limits: OutputLimits) -> str:
+    spread = float(champion.std())
+    if limits.dispersion is None or challenger.size < ENOUGH_OUTPUTS or spread == 0:
+        return ""
+    low, high, slack = *limits.dispersion, limits.dispersion_slack
+    ratio = float(challenger.std()) / spread
+    if low / slack <= ratio <= high * slack:
+        return ""
+    return f"Outputs spread {ratio:.3g} times as wide as the champion's, {low:.3g} to {high:.3g} in the gate."
 
 
 def _constant(challenger: NDArray[np.float64]) -> str:

@@ -17,7 +17,9 @@ from fastapi import FastAPI
 from evergreen import __version__
 from evergreen.errors import BadSetting, PortInUse
 from evergreen.service.deps import Service
+from evergreen.service.door import Door, Rate
 from evergreen.service.expiry import expiry
+from evergreen.service.keys import Keys
 from evergreen.service.log import GroupCommit
 from evergreen.service.metrics import Metrics
 from evergreen.service.middleware import BodyLimit, Timing
@@ -27,6 +29,7 @@ from evergreen.service.refresh import Keeper
 from evergreen.service.routes import router
 from evergreen.service.scoring import Settler
 from evergreen.service.store import DiskStore
+from evergreen.service.watch import WATCH_SECONDS, Watch, keep_watch
 from evergreen.settings import Settings
 
 GRACE_SECONDS = 10
@@ -46,17 +49,20 @@ def create_app(
     keeper = Keeper(store, metrics, once_serving)
     settler = Settler(store.write, metrics, settings.max_feature_age, expires=expiry(settings))
     metrics.snapshot_age.set_function(lambda: keeper.unconfirmed_seconds(datetime.now(UTC)))
-    page = StatusPage(settings, store, keeper)
-    service = Service(settings, keeper, GroupCommit(settler.settle), metrics, page.render)
+    watch = Watch(settings, store)
+    page = StatusPage(settings, store, keeper, watch)
+    door = Door(Keys(settings.keys) if settings.service_auth else None, Rate(settings.requests_per_second))
+    service = Service(settings, keeper, GroupCommit(settler.settle), metrics, page.render, door)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
         service.desk.start()
         looking = asyncio.create_task(keeper.run(settings.refresh_seconds, stop))
+        watching = asyncio.create_task(keep_watch(watch, keeper, WATCH_SECONDS, stop))
         yield
         stop.set()
-        await looking
+        await asyncio.gather(looking, watching)
         await service.desk.close()
         settler.close()
         store.close()
@@ -84,10 +90,11 @@ def serve(settings: Settings) -> None:
     objects takes hundreds of milliseconds, during which nobody would be answered.
 
     Raises:
-        BadSetting: an address that is not this machine's loopback, or that cannot be bound.
+        BadSetting: an address off this machine's loopback while nobody is asked for a key, or that cannot be
+            bound; keys are asked for and there is none.
         PortInUse: somebody else listens there.
     """
-    listener = bind(settings.service_host, settings.service_port)
+    listener = bind(settings.service_host, settings.service_port, guarded=_guarded(settings))
     config = uvicorn.Config(
         create_app(settings, once_serving=gc.freeze),
         access_log=False,
@@ -100,14 +107,20 @@ def serve(settings: Settings) -> None:
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket on a loopback address; port 0 takes a free one.
+def _guarded(settings: Settings) -> bool:
+    if settings.service_auth and not Keys(settings.keys).accounts():
+        raise BadSetting("service_auth is on and there is no key.", "Make one: `evergreen key add NAME`.")
+    return settings.service_auth
+
+
+def bind(host: str, port: int, guarded: bool = False) -> socket.socket:
+    """A listening socket on a loopback address, or on any when `guarded` by keys; port 0 takes a free one.
 
     Raises:
-        BadSetting: the address is not loopback, not known, or not permitted.
+        BadSetting: the address is not known, not permitted, or reachable from outside without keys.
         PortInUse: somebody else listens there.
     """
-    address = _loopback(host)
+    address = _address(host, guarded)
     listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -119,16 +132,16 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _loopback(host: str) -> str:
+def _address(host: str, guarded: bool) -> str:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise BadSetting(f"service_host {host!r} is not an address of this machine.", "Use 127.0.0.1.") from None
     addresses = [str(entry[4][0]) for entry in found]
-    if not host or not all(ipaddress.ip_address(address).is_loopback for address in addresses):
+    if not host or (not guarded and not all(ipaddress.ip_address(address).is_loopback for address in addresses)):
         raise BadSetting(
             f"service_host {host!r} is reachable from other machines, and nobody is asked for a key.",
-            "Use 127.0.0.1, and a proxy that authenticates in front of it.",
+            "Use 127.0.0.1, or set EVERGREEN_SERVICE_AUTH=true and make keys with `evergreen key add NAME`.",
         )
     return addresses[0]
 

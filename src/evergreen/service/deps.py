@@ -6,18 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Request
 
 from evergreen.core.assignment import arm
 from evergreen.errors import NotFound, Unavailable
+from evergreen.service.door import Door
 from evergreen.service.log import GroupCommit
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
 from evergreen.service.scoring import Question
 from evergreen.service.state import Snapshot
 from evergreen.settings import Settings
-
-ANONYMOUS = "anonymous"
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,7 @@ class Service:
     desk: GroupCommit[Question, list[str]]
     metrics: Metrics
     page: Callable[[], str]
+    door: Door
 
     @property
     def snapshot(self) -> Snapshot:
@@ -69,19 +69,31 @@ def _unknown(tickers: Sequence[str], snapshot: Snapshot) -> NotFound:
     return NotFound(f"No features are served for {', '.join(map(repr, tickers[:5]))}.", f"Served: {shown}.")
 
 
-async def get_service(request: Request) -> Service:
-    """The service this application runs."""
+def service_of(request: Request) -> Service:
+    """The service the request came to."""
     return cast(Service, request.app.state.service)
 
 
-async def get_client(
-    x_client_id: Annotated[
-        str, Header(max_length=128, description="Who asks; decides the arm. Missing: anonymous.")
-    ] = ANONYMOUS,
-) -> str:
+async def get_service(request: Request) -> Service:
+    """The service this application runs."""
+    return service_of(request)
+
+
+async def get_client(request: Request) -> str:
     """The client's name, on which its arm depends."""
-    return x_client_id.strip() or ANONYMOUS
+    return service_of(request).door.client(request)
+
+
+async def check_guest(request: Request) -> None:
+    """Refuse who has no key where one is needed."""
+    service_of(request).door.guest(request)
+
+
+async def check_viewer(request: Request) -> None:
+    """Refuse who may not see the pages."""
+    service_of(request).door.viewer(request)
 
 
 ServiceDep = Annotated[Service, Depends(get_service)]
 ClientDep = Annotated[str, Depends(get_client)]
+Guest, Viewer = Depends(check_guest), Depends(check_viewer)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-Forecasts = NDArray[np.float64]
+Scored = TypeVar("Scored")
 
 PATIENCE = 0.1
 
 
-class Lane:
+class Lane(Generic[Scored]):
     """One thread for calls that may raise, hang or answer nonsense.
 
     A call that is not back within `patience` seconds is left behind; until it returns, further calls are
@@ -24,9 +22,9 @@ class Lane:
     def __init__(self, patience: float = PATIENCE) -> None:
         self._patience = patience
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="challenger")
-        self._left_behind: Future[Forecasts] | None = None
+        self._left_behind: Future[Scored] | None = None
 
-    def start(self, call: Callable[[], Forecasts]) -> Callable[[], Forecasts | str]:
+    def start(self, call: Callable[[], Scored]) -> Callable[[], Scored | str]:
         """Begin `call`; the function returned waits for it and gives what it returned.
 
         Or one word for why there is nothing: `busy`, `slow` or `raised`.
@@ -37,7 +35,7 @@ class Lane:
             self._left_behind = None
         return partial(self._outcome, self._thread.submit(call))
 
-    def _outcome(self, future: Future[Forecasts]) -> Forecasts | str:
+    def _outcome(self, future: Future[Scored]) -> Scored | str:
         try:
             failure = future.exception(timeout=self._patience)
         except TimeoutError:

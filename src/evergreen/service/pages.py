@@ -15,6 +15,7 @@ from evergreen.service.charts import Chart, Level, Line
 from evergreen.service.refresh import Keeper
 from evergreen.service.store import DiskStore
 from evergreen.service.view import Skill, View, gather
+from evergreen.service.watch import Watch
 from evergreen.settings import Settings
 
 LADDER = {"shadow": "shadow", "canary_5": "5 %", "canary_25": "25 %", "canary_50": "50 %"}
@@ -31,10 +32,11 @@ _templates = Environment(
 class StatusPage:
     """Renders `/`: who serves what and why, and the evidence behind it."""
 
-    def __init__(self, settings: Settings, store: DiskStore, keeper: Keeper) -> None:
+    def __init__(self, settings: Settings, store: DiskStore, keeper: Keeper, watch: Watch) -> None:
         self._settings = settings
         self._store = store
         self._keeper = keeper
+        self._watch = watch
 
     def render(self) -> str:
         """The page as HTML; a database that does not answer is said on it."""
@@ -54,6 +56,7 @@ class StatusPage:
             snapshot=self._keeper.snapshot,
             max_age=self._settings.max_feature_age,
             alarms=alarms,
+            guardrails=self._watch.said,
             ladder=LADDER,
             evidence=evidence_chart(view.quality) if view and view.quality else None,
             skill=skill_chart(view.skills) if view and view.skills else None,

@@ -11,11 +11,28 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from evergreen.errors import BadInput, Conflict, EvergreenError, NotFound
+from evergreen.errors import (
+    BadInput,
+    Conflict,
+    EvergreenError,
+    KeyRefused,
+    NotFound,
+    NotPermitted,
+    TooManyRequests,
+)
 
 log = logging.getLogger("evergreen.service")
 
-_STATUS = ((BadInput, 422), (NotFound, 404), (Conflict, 409), (EvergreenError, 503))
+_STATUS = (
+    (BadInput, 422),
+    (NotFound, 404),
+    (Conflict, 409),
+    (KeyRefused, 401),
+    (NotPermitted, 403),
+    (TooManyRequests, 429),
+    (EvergreenError, 503),
+)
+_HEADERS = {401: {"WWW-Authenticate": 'Basic realm="Evergreen", charset="UTF-8"'}, 429: {"Retry-After": "1"}}
 _HINTS = {404: "See /docs for what there is.", 405: "See /docs for the methods of this path."}
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
@@ -23,7 +40,9 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 def problem(status: int, error: str, hint: str) -> Response:
     """A JSON problem; ASCII only, so that whatever a client sent can be repeated to it."""
-    return Response(json.dumps({"error": error, "hint": hint}), status_code=status, media_type="application/json")
+    return Response(
+        json.dumps({"error": error, "hint": hint}), status, _HEADERS.get(status), media_type="application/json"
+    )
 
 
 def add_problem_handlers(app: FastAPI) -> None:

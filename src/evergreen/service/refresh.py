@@ -116,7 +116,14 @@ class Keeper:
             return held
         wanted = {rollout.champion, rollout.challenger, rollout.previous_champion}
         self._models = {version: model for version, model in self._models.items() if version in wanted}
-        return Lineup(rollout, champion, challenger)
+        return Lineup(rollout, champion, challenger, previous=self._previous(rollout, now))
+
+    def _previous(self, rollout: Rollout, now: datetime) -> ServedModel | None:
+        """The champion before, while a fresh promotion may still be taken back."""
+        if rollout.previous_champion is None or "window" not in (rollout.evidence or {}):
+            self._attempts.clear("previous champion")
+            return None
+        return self._model("previous champion", rollout.previous_champion, now)
 
     def _model(self, role: str, version: str, now: datetime) -> ServedModel | None:
         if version not in self._models:

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 MAX_TICKERS = 1_000
+MAX_TICKER = 32
 
-Ticker = Annotated[str, StringConstraints(min_length=1, max_length=32)]
+Ticker = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TICKER)]
 
 
 class _Wire(BaseModel):

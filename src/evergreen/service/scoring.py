@@ -21,9 +21,17 @@ from evergreen.errors import EvergreenError, Unavailable
 from evergreen.service.expiry import Expires, never
 from evergreen.service.lane import Lane
 from evergreen.service.metrics import Metrics
-from evergreen.service.state import Forecasts, ServedModel, Snapshot
+from evergreen.service.state import Forecasts, Matrix, ServedModel, Snapshot
 
 Write = Callable[[Sequence[Prediction]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """One model's forecasts of a batch, NaN where there are none, and the microseconds it took; None: it failed."""
+
+    values: Forecasts
+    took_us: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +52,12 @@ class Settler:
     """
 
     def __init__(
-        self, write: Write, metrics: Metrics, max_age: int, lane: Lane | None = None, expires: Expires = never
+        self, write: Write, metrics: Metrics, max_age: int, lane: Lane[Scores] | None = None, expires: Expires = never
     ) -> None:
         self._write = write
         self._metrics = metrics
         self._max_age = max_age
-        self._lane = lane or Lane()
+        self._lane: Lane[Scores] = lane or Lane()
         self._is_expired = expires
 
     def settle(self, questions: Sequence[Question]) -> list[list[str] | EvergreenError]:
@@ -77,29 +85,30 @@ class Settler:
         snapshot = questions[0].snapshot
         places = [place for question in questions for place in question.places]
         outcome = self._start_challenger(snapshot, places)
-        champion = snapshot.lineup.champion.forecast(snapshot.champion_rows[places])
+        champion = _score(snapshot.lineup.champion, snapshot.champion_rows[places])
         challenger = self._finish_challenger(outcome(), len(places))
         now, scored, start = datetime.now(UTC), [], 0
         for question in questions:
             end = start + len(question.places)
-            scored.append(_rows(question, champion[start:end], challenger[start:end], now))
+            took = (champion if question.arm == "champion" else challenger).took_us
+            scored.append(_rows(question, champion.values[start:end], challenger.values[start:end], now, took))
             start = end
         return scored
 
-    def _start_challenger(self, snapshot: Snapshot, places: list[int]) -> Callable[[], Forecasts | str]:
+    def _start_challenger(self, snapshot: Snapshot, places: list[int]) -> Callable[[], Scores | str]:
         challenger, rows = snapshot.lineup.challenger, snapshot.challenger_rows
         if challenger is None or rows is None:
             return lambda: "absent" if snapshot.lineup.rollout.challenger else ""
-        return self._lane.start(partial(challenger.forecast, rows[places]))
+        return self._lane.start(partial(_score, challenger, rows[places]))
 
-    def _finish_challenger(self, outcome: Forecasts | str, rows: int) -> Forecasts:
+    def _finish_challenger(self, outcome: Scores | str, rows: int) -> Scores:
         """The challenger's forecasts, NaN where there is none; what is missing is counted by cause."""
-        if isinstance(outcome, str) or outcome.shape != (rows,):
+        if isinstance(outcome, str) or outcome.values.shape != (rows,):
             cause = outcome if isinstance(outcome, str) else "raised"
             if cause:
                 self._metrics.challenger_failures.labels(cause).inc(rows)
-            return np.full(rows, np.nan)
-        if not_finite := int(np.count_nonzero(~np.isfinite(outcome))):
+            return Scores(np.full(rows, np.nan), None)
+        if not_finite := int(np.count_nonzero(~np.isfinite(outcome.values))):
             self._metrics.challenger_failures.labels("not_finite").inc(not_finite)
         return outcome
 
@@ -136,16 +145,22 @@ def new_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(8).hex()}"
 
 
+def _score(model: ServedModel, rows: Matrix) -> Scores:
+    began = time.perf_counter_ns()
+    values = model.forecast(rows)
+    return Scores(values, (time.perf_counter_ns() - began) // 1_000)
+
+
 def _speaker(snapshot: Snapshot, version: str) -> ServedModel:
     challenger = snapshot.lineup.challenger
     return challenger if challenger is not None and challenger.version == version else snapshot.lineup.champion
 
 
 def _rows(
-    question: Question, champion: Forecasts, challenger: Forecasts, now: datetime
+    question: Question, champion: Forecasts, challenger: Forecasts, now: datetime, took_us: int | None
 ) -> list[Prediction] | EvergreenError:
     pairs = zip(question.places, champion.tolist(), challenger.tolist(), strict=True)
-    rows = [_row(question, place, first, second, now) for place, first, second in pairs]
+    rows = [_row(question, place, first, second, now, took_us) for place, first, second in pairs]
     if all(math.isfinite(row.price) for row in rows):
         return rows
     return Unavailable(
@@ -154,7 +169,9 @@ def _rows(
     )
 
 
-def _row(question: Question, place: int, champion: float, challenger: float, now: datetime) -> Prediction:
+def _row(
+    question: Question, place: int, champion: float, challenger: float, now: datetime, took_us: int | None
+) -> Prediction:
     lineup, universe = question.snapshot.lineup, question.snapshot.universe
     answers = lineup.challenger if question.arm == "challenger" and math.isfinite(challenger) else None
     speaker, forecast = (lineup.champion, champion) if answers is None else (answers, challenger)
@@ -179,6 +196,7 @@ def _row(question: Question, place: int, champion: float, challenger: float, now
         challenger_version=lineup.rollout.challenger,
         challenger_raw=challenger if math.isfinite(challenger) else None,
         rollout_version=lineup.rollout.version,
+        took_us=took_us,
     )
 
 

@@ -60,12 +60,16 @@ class ServedModel:
 
 @dataclass(frozen=True, eq=False)
 class Lineup:
-    """Who serves: a rollout row with its models. `refusal` says why a loaded challenger does not score."""
+    """Who serves: a rollout row with its models. `refusal` says why a loaded challenger does not score.
+
+    `previous` is the champion before a fresh promotion, kept warm so that it can come back at once.
+    """
 
     rollout: Rollout
     champion: ServedModel
     challenger: ServedModel | None = None
     refusal: str = ""
+    previous: ServedModel | None = None
 
     @property
     def complete(self) -> bool:
@@ -109,6 +113,10 @@ class Snapshot:
     clock: pd.Timestamp
     ages: tuple[int, ...]
     built_at: datetime
+
+    def rows_for(self, model: ServedModel) -> Matrix:
+        """Every ticker's features in the order of `model`."""
+        return _rows_for(model, self.universe)
 
     @property
     def as_of(self) -> pd.Timestamp:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -72,6 +72,18 @@ def recent(conn: Connection, model: str, limit: int = 20) -> list[RecordedDecisi
     """The last decisions about a model, newest first."""
     query = select(decision).where(decision.c.model == model).order_by(decision.c.seq.desc()).limit(limit)
     return every(conn, query, RecordedDecision)
+
+
+def open_since(conn: Connection, model: str, kind: str, closed_by: Sequence[str]) -> list[RecordedDecision]:
+    """Decisions of a kind whose subject has met none of the kinds in `closed_by` afterwards, oldest first."""
+    later = decision.alias("later")
+    closed = (
+        select(later.c.seq)
+        .where(later.c.subject == decision.c.subject, later.c.seq > decision.c.seq, later.c.kind.in_(closed_by))
+        .exists()
+    )
+    wanted = (decision.c.model == model, decision.c.kind == kind, ~closed)
+    return every(conn, select(decision).where(*wanted).order_by(decision.c.seq), RecordedDecision)
 
 
 def of(conn: Connection, subject: str) -> list[RecordedDecision]:

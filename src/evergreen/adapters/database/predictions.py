@@ -8,7 +8,7 @@ from datetime import datetime
 from math import isfinite
 from operator import attrgetter
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, Text, case, cast, func, select
 
 from evergreen.adapters.database.rows import every, first
 from evergreen.adapters.database.schema import prediction
@@ -21,6 +21,7 @@ class Prediction:
     """One served forecast: `price` with its interval, the return behind it, and what both models said.
 
     `forecast` and the raw outputs are log returns; `challenger_raw` is None when it gave no finite number.
+    `took_us`: microseconds the client's arm took to score the batch this was asked in, None when it failed.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Prediction:
     challenger_version: str | None = None
     challenger_raw: float | None = None
     rollout_version: int
+    took_us: int | None = None
 
 
 _CONVERTED = ("at", "as_of", "challenger_raw")
@@ -110,6 +112,34 @@ def silent(conn: Connection, challenger: str) -> int:
     scored = prediction.c.challenger_version == challenger
     query = select(func.count()).where(scored, prediction.c.challenger_raw.is_(None))
     return conn.execute(query).scalar_one()
+
+
+def usual_slowness(conn: Connection, version: str, last: int = 10_000) -> int | None:
+    """99th percentile of the microseconds a version took over its last answers; None with fewer than 100."""
+    timed = (prediction.c.version == version) & (prediction.c.arm == "champion") & prediction.c.took_us.is_not(None)
+    query = select(prediction.c.took_us).where(timed).order_by(prediction.c.id.desc()).limit(last)
+    took = sorted(conn.execute(query).scalars())
+    return int(took[int(0.99 * len(took))]) if len(took) >= 100 else None
+
+
+def guarded(
+    conn: Connection, challenger: str, since: datetime, slow_us: int
+) -> list[tuple[str, str, int, datetime, bool]]:
+    """Requests scored by both arms since a moment: (client, arm, rollout version, at, whether it is an event).
+
+    One row per client, arm, rollout version, and by whether it is an event: the first of its kind in each
+    hour. An event is an arm that gave no finite number, or took longer than `slow_us`.
+    """
+    failed = (prediction.c.arm == "challenger") & prediction.c.challenger_raw.is_(None)
+    event = case((failed | (prediction.c.took_us > slow_us), 1), else_=0)
+    hour = func.substr(cast(prediction.c.at, Text), 1, 13)
+    keys = (prediction.c.client, prediction.c.arm, prediction.c.rollout_version)
+    query = (
+        select(*keys, func.min(prediction.c.at), event)
+        .where(prediction.c.at >= since, prediction.c.challenger_version == challenger)
+        .group_by(*keys, hour, event)
+    )
+    return [(client, arm, version, at, bool(bad)) for client, arm, version, at, bad in conn.execute(query)]
 
 
 def by_arm(conn: Connection, since: datetime) -> dict[tuple[str, str], int]:

@@ -92,6 +92,28 @@ def change(engine: Engine, expected: Rollout, made: Decision, **changes: Any) ->
     return moved
 
 
+def settle(
+    engine: Engine, expected: Rollout, made: Decision, champion: str, evidence: Mapping[str, Any] | None = None
+) -> Rollout:
+    """End whatever runs, with `champion` serving everybody; a champion that leaves is remembered.
+
+    Raises:
+        RolloutConflict: somebody changed the rollout since; nothing was written.
+    """
+    return change(
+        engine,
+        expected,
+        made,
+        champion=champion,
+        previous_champion=expected.champion if champion != expected.champion else expected.previous_champion,
+        challenger=None,
+        stage="steady",
+        weight=0,
+        stage_session=made.as_of,
+        evidence=evidence,
+    )
+
+
 def _lost(conn: Connection, wanted: Rollout, expected: int) -> RolloutConflict:
     found = read(conn, wanted.model)
     return RolloutConflict(

@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from evergreen.adapters.database.types import CanonicalJson, SessionDate, UtcTime
 
-HEAD = "0003_intervals"  # the migration this code was written for
+HEAD = "0004_took"  # the migration this code was written for
 BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 STAGES = ("steady", "shadow", "canary_5", "canary_25", "canary_50")
 REQUEST_STATES = ("pending", "running", "done", "failed")
@@ -105,6 +105,7 @@ prediction = Table(
     Column("challenger_version", Text),
     Column("challenger_raw", Float),
     Column("rollout_version", Integer, nullable=False),
+    Column("took_us", Integer),
     Index(None, "as_of"),
     Index(None, "at"),
 )

@@ -13,6 +13,7 @@ from evergreen.core.canary.rules import Decision, Rules, default_margin, first_d
 
 GRID = (0.0, 0.02, 0.05, 0.10, 0.20, 0.50, 1.0)
 ENOUGH = 0.80
+HOPELESS = 0.20
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,14 @@ class PowerPlan:
     t_max: int
     table: tuple[Power, ...]
     sentence: str
+
+    @property
+    def refusal(self) -> str:
+        """Why such a canary is not worth starting; empty if it is."""
+        equal, seen = self.table[0], [each for each in self.table if each.rolled_back >= ENOUGH]
+        if equal.promoted < HOPELESS:
+            return f"An equal model would be promoted in only {equal.promoted:.0%} of the runs: {self.sentence}"
+        return "" if seen else f"It would not notice a loss twice as large: {self.sentence}"
 
 
 def plan_power(

@@ -1,0 +1,130 @@
+"""The guardrails, looked at every few seconds by the service itself: harm need not wait for a session's end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from evergreen.adapters.database import reading, rollouts
+from evergreen.adapters.database.decisions import Decision
+from evergreen.adapters.database.guard import RequestLog
+from evergreen.adapters.database.rollouts import Rollout
+from evergreen.core.calendar import sessions_between
+from evergreen.core.canary import Guardrails
+from evergreen.core.guardrails import OutputLimits, check_outputs
+from evergreen.errors import EvergreenError, RolloutConflict
+from evergreen.service.refresh import Keeper
+from evergreen.service.state import ServedModel, Snapshot
+from evergreen.service.store import DiskStore
+from evergreen.settings import Settings
+
+log = logging.getLogger("evergreen.service")
+
+WATCH_SECONDS = 2.0
+
+
+class Watch:
+    """Ends a canary, or takes back a fresh promotion, whose guardrail is broken.
+
+    Any number of watchers may look at one rollout: the change is a compare-and-set, so one of them wins and
+    one decision is written. `said` is what the last look found.
+    """
+
+    def __init__(self, settings: Settings, store: DiskStore) -> None:
+        self.said = Guardrails()
+        self._settings = settings
+        self._store = store
+        self._requests = RequestLog()
+        self._checked: tuple[int, str] | None = None
+        self._outputs: tuple[str, ...] = ()
+
+    def look(self, snapshot: Snapshot, now: datetime, refused: str = "") -> str | None:
+        """Judge what serves now; the sentence of what was ended, None if nothing was.
+
+        `refused` says why the rollout's champion cannot serve although its file is sound.
+        """
+        with reading(self._store.engine) as conn:
+            row = rollouts.read(conn, self._settings.model_name)
+            if row is None or row.evidence is None:
+                self.said = Guardrails()
+                return None
+            if row.challenger and "started_at" in row.evidence:
+                self._requests.read(conn, row)
+        self.said = self._judge(row, snapshot, refused)
+        if not self.said.broken or self._settings.guardrails == "tell":
+            return None
+        return self._end(row, snapshot, now)
+
+    def _judge(self, row: Rollout, snapshot: Snapshot, refused: str) -> Guardrails:
+        if row.evidence is None:
+            return Guardrails()
+        if snapshot.lineup.rollout.champion != row.champion:
+            fresh = bool(refused) and self._in_window(row, snapshot)
+            return Guardrails(broken=(refused,) if fresh else ())
+        if row.challenger is None:
+            return Guardrails(broken=self._after_promotion(row, snapshot))
+        told = self._requests.judge(row) if "started_at" in row.evidence else Guardrails()
+        challenger = snapshot.lineup.challenger
+        if challenger is None or challenger.version != row.challenger:
+            return Guardrails(told.broken, (*told.missing, f"Version {row.challenger} is not loaded."))
+        limits = row.evidence["limits"]
+        outputs = self._compared(snapshot, challenger, snapshot.lineup.champion, limits)
+        return Guardrails((*outputs, *told.broken), told.missing)
+
+    def _in_window(self, row: Rollout, snapshot: Snapshot) -> bool:
+        window = (row.evidence or {}).get("window")
+        if row.challenger or not window or row.previous_champion is None:
+            return False
+        since = pd.Timestamp(window["since"])
+        return sessions_between(self._settings.calendar, since, snapshot.clock) < int(window["sessions"])
+
+    def _after_promotion(self, row: Rollout, snapshot: Snapshot) -> tuple[str, ...]:
+        previous = snapshot.lineup.previous
+        if previous is None or previous.version != row.previous_champion or not self._in_window(row, snapshot):
+            return ()
+        return self._compared(snapshot, snapshot.lineup.champion, previous, (row.evidence or {})["window"]["limits"])
+
+    def _compared(
+        self, snapshot: Snapshot, judged: ServedModel, beside: ServedModel, limits: dict[str, Any]
+    ) -> tuple[str, ...]:
+        """Hard limits on the outputs for the whole universe, once for each set of features."""
+        mark = (id(snapshot.universe), judged.version)
+        if self._checked != mark:
+            usual, judged_outputs = (model.forecast(snapshot.rows_for(model)) for model in (beside, judged))
+            self._outputs = tuple(check_outputs(usual, judged_outputs, OutputLimits(**limits)))
+            self._checked = mark
+        return self._outputs
+
+    def _end(self, row: Rollout, snapshot: Snapshot, now: datetime) -> str | None:
+        why = " ".join(self.said.broken)
+        as_of = snapshot.clock.date().isoformat()
+        back = row.champion if row.challenger else str(row.previous_champion)
+        leaves = row.challenger or row.champion
+        summary = f"Version {leaves} is rolled back to {back}. Guardrail broken: {why}"
+        made = Decision(
+            at=now, model=row.model, kind="rollback", as_of=as_of, subject=leaves, summary=summary,
+            evidence={"by": "the service's watch", "broken": list(self.said.broken), **dict(row.evidence or {})},
+        )  # fmt: skip
+        try:
+            rollouts.settle(self._store.engine, row, made, champion=back)
+        except RolloutConflict:
+            return None  # somebody else moved it; the next look judges what stands then
+        log.error(summary)
+        return summary
+
+
+async def keep_watch(watch: Watch, keeper: Keeper, every: float, stop: asyncio.Event) -> None:
+    """Look every `every` seconds until `stop` is set, once something is served."""
+    while not stop.is_set():
+        if (held := keeper.snapshot) is not None:
+            try:
+                await asyncio.to_thread(watch.look, held, datetime.now(UTC), keeper.alarms.get("snapshot", ""))
+            except EvergreenError as error:
+                log.error("the guardrails could not be looked at: %s", error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), every)

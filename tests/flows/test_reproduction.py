@@ -1,0 +1,56 @@
+"""A served number goes back to its evidence, and comes out of the versioned data again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+
+from evergreen.adapters.database import predictions, reading, writing
+from evergreen.adapters.database.predictions import Prediction
+from evergreen.reproduction import explain, reproduce
+from evergreen.service.metrics import Metrics
+from evergreen.service.refresh import Keeper
+from evergreen.service.scoring import Question, Settler
+from evergreen.service.store import DiskStore
+from evergreen.workspace import Workspace
+
+pytestmark = pytest.mark.xdist_group("lived")
+
+
+def served(at: Workspace) -> Prediction:
+    """One forecast, answered by the service's own parts."""
+    store, metrics = DiskStore(at.settings), Metrics()
+    keeper = Keeper(store, metrics)
+    keeper.look(datetime.now(UTC))
+    assert keeper.snapshot is not None, keeper.alarms
+    settler = Settler(store.write, metrics, 3)
+    settler.settle([Question(keeper.snapshot, "somebody", "champion", (0,))])
+    settler.close()
+    with reading(at.engine) as conn:
+        return predictions.find(conn, str(conn.execute(text("select id from prediction")).scalar()))
+
+
+def test_reproduce__the_same_number_to_the_bit(copied: Workspace) -> None:
+    compared = reproduce(copied, served(copied).id)
+    assert [each.name for each in compared] == ["last close", "feature row", "forecast return", "price"]
+    assert [each for each in compared if not each.same] == []
+
+
+def test_reproduce__says_which_input_differs(copied: Workspace) -> None:
+    said = served(copied)
+    with writing(copied.engine) as conn:
+        conn.execute(text("update prediction set feature_hash = 'another'"))
+    assert [each.name for each in reproduce(copied, said.id) if not each.same] == ["feature row"]
+
+
+def test_explain__names_model_data_run_and_decisions(copied: Workspace) -> None:
+    said = served(copied)
+    told = dict(explain(copied, said.id))
+    with reading(copied.engine) as conn:
+        trained_on = conn.execute(
+            text("select data_version from model_version where version = :v"), {"v": said.version}
+        )
+        assert str(trained_on.scalar()) in told["trained"]
+    assert {"answer", "features", "model", "run", "gate"} <= set(told)

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from evergreen.errors import BadInput, BadSetting, KeyRefused, NotFound, TooManyRequests
+from evergreen.service.app import bind, serve
+from evergreen.service.door import CLIENTS, Rate
+from evergreen.service.keys import Keys
+from evergreen.settings import Settings
+from tests.service.running import Client, with_service
+from tests.service.world import World, ready_world
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> tuple[World, str, str]:
+    """A world that asks for keys, a client's key and an administrator's."""
+    world = ready_world(tmp_path)
+    world.use(service_auth=True)
+    keys = Keys(world.settings.keys)
+    return world, keys.add("desk"), keys.add("boss", admin=True)
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_keys__only_hashes_are_kept_and_others_may_not_read_them(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    key = Keys(file).add("desk")
+    assert key.partition(".")[2] not in file.read_text()
+    assert file.stat().st_mode & 0o077 == 0
+    assert Keys(file).verify(key).name == "desk"
+
+
+def test_keys__a_changed_file_counts_at_once(tmp_path: Path) -> None:
+    seen, other = Keys(tmp_path / "keys.json"), Keys(tmp_path / "keys.json")
+    key = other.add("desk")
+    assert seen.verify(key).name == "desk"
+    other.remove("desk")
+    with pytest.raises(KeyRefused):
+        seen.verify(key)
+    with pytest.raises(NotFound):
+        other.remove("desk")
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "ä", "x" * 65, "../keys"])
+def test_keys__odd_names_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadInput):
+        Keys(tmp_path / "keys.json").add(name)
+
+
+@pytest.mark.parametrize("path", ["/v1/predictions/AAPL", "/v1/rollout", "/", "/metrics"])
+@pytest.mark.parametrize("header", ["", "Bearer desk.wrong", "Bearer nobody.x", "Basic !!", "Basic eA==", "Digest x"])
+def test_service__without_a_right_key_nothing_is_told(guarded: tuple[World, str, str], path: str, header: str) -> None:
+    world, *_ = guarded
+    answer = with_service(world, lambda client: client.get(path, headers={"Authorization": header}))
+    assert answer.status_code == 401 and "WWW-Authenticate" in answer.headers
+
+
+def test_service__the_account_is_the_client_and_pages_are_for_administrators(guarded: tuple[World, str, str]) -> None:
+    world, key, boss = guarded
+    basic = {"Authorization": "Basic " + base64.b64encode(f"me:{boss}".encode()).decode()}
+
+    async def act(client: Client) -> list[int]:
+        answers = [
+            await client.get("/v1/predictions/AAPL", headers=bearer(key) | {"X-Client-Id": "somebody else"}),
+            await client.get("/v1/rollout", headers=bearer(key)),
+            await client.get("/metrics", headers=bearer(key)),
+            await client.get("/metrics", headers=bearer(boss)),
+            await client.get("/", headers=basic),
+            await client.get("/healthz"),
+        ]
+        return [answer.status_code for answer in answers]
+
+    assert with_service(world, act) == [200, 200, 403, 200, 200, 200]
+    with world.engine.connect() as conn:
+        assert conn.exec_driver_sql("select client from prediction").scalar() == "desk"
+
+
+def test_serve__another_address_needs_keys(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="there is no key"):
+        serve(Settings(home=tmp_path, service_auth=True, service_host="0.0.0.0", service_port=0))
+    with bind("0.0.0.0", 0, guarded=True) as listener:
+        assert listener.getsockname()[1] > 0
+
+
+def test_rate__a_client_that_asks_too_often_waits_and_others_do_not() -> None:
+    now = [0.0]
+    rate = Rate(2, clock=lambda: now[0])
+    for _ in range(2):
+        rate.take("greedy")
+    with pytest.raises(TooManyRequests):
+        rate.take("greedy")
+    rate.take("modest")
+    now[0] = 0.5
+    rate.take("greedy")
+
+
+def test_rate__many_names_do_not_fill_the_memory() -> None:
+    rate = Rate(2, clock=lambda: 0.0)
+    for number in range(CLIENTS + 10):
+        rate.take(str(number))
+    assert len(rate._left) <= CLIENTS
+
+
+def test_service__over_the_rate_is_429(tmp_path: Path) -> None:
+    world = ready_world(tmp_path)
+    world.use(requests_per_second=1)
+
+    async def act(client: Client) -> list[int]:
+        return [(await client.get("/v1/predictions/AAPL")).status_code for _ in range(3)]
+
+    assert with_service(world, act).count(429) >= 1

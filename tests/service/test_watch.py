@@ -1,0 +1,113 @@
+"""What the service's own watch ends, and what it leaves alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evergreen.adapters.database import decisions, predictions, reading
+from evergreen.adapters.database.predictions import Prediction
+from evergreen.core.assignment import arm
+from evergreen.core.guardrails import OutputLimits
+from evergreen.service.metrics import Metrics
+from evergreen.service.refresh import Keeper
+from evergreen.service.scoring import new_id
+from evergreen.service.watch import Watch
+from tests.service.world import NOW, TICKERS, World, ready_world
+
+SANE = OutputLimits(residual_sigma=1.0, target_low=-1.0, target_high=1.0)
+
+
+def guarded_world(home: Path, limits: OutputLimits = SANE, **changes: Any) -> World:
+    """A canary at half of the clients, watched since NOW."""
+    world = ready_world(home, **changes)
+    frozen = {"limits": asdict(limits), "slow_us": 10_000, "started_at": NOW.isoformat(), "steps": [[1, 5_000]]}
+    world.change_rollout(evidence=frozen)
+    return world
+
+
+def log_requests(world: World, broken: set[str], clients: int = 300, hours: int = 4, flip: bool = False) -> None:
+    """Every client asks once an hour; the arms in `broken` fail for every second client."""
+    rows = []
+    for number in range(clients):
+        name = f"client {number}"
+        where = "challenger" if flip else arm("salt", name, 5_000)
+        fails = where in broken and number % 2 == 0
+        for hour in range(hours):
+            rows.append(
+                Prediction(
+                    id=new_id(), at=NOW + timedelta(hours=hour), client=name, ticker=TICKERS[0], as_of="2008-09-12",
+                    arm=where, version="1", price=1.0, lower=1.0, upper=1.0, last_close=1.0, forecast=0.0,
+                    feature_hash="-", champion_version="1", champion_raw=0.0, challenger_version="2",
+                    challenger_raw=0.0, rollout_version=2, took_us=50_000 if fails else 300,
+                )
+            )  # fmt: skip
+    predictions.insert_many(world.engine, rows)
+
+
+def looked(world: World) -> tuple[Watch, str | None]:
+    keeper, watch = Keeper(world.store, Metrics()), Watch(world.settings, world.store)
+    keeper.look(NOW)
+    assert keeper.snapshot is not None
+    return watch, watch.look(keeper.snapshot, NOW)
+
+
+def test_watch__a_sane_canary_goes_on(tmp_path: Path) -> None:
+    world = guarded_world(tmp_path)
+    log_requests(world, broken=set())
+    watch, done = looked(world)
+    assert done is None and not watch.said.broken and not watch.said.missing
+    assert world.rollout().challenger == "2"
+
+
+def test_watch__slow_answers_on_the_canary_alone_end_it_with_a_decision(tmp_path: Path) -> None:
+    world = guarded_world(tmp_path)
+    log_requests(world, broken={"challenger"})
+    _, done = looked(world)
+    row = world.rollout()
+    assert done and (row.champion, row.challenger, row.weight) == ("1", None, 0)
+    with reading(world.engine) as conn:
+        last = decisions.recent(conn, "evergreen", 1)[0]
+        assert decisions.verify(conn) == []
+    assert last.kind == "rollback" and "Failed or slow" in last.summary
+
+
+def test_watch__slow_answers_on_both_arms_are_nobodys_fault(tmp_path: Path) -> None:
+    world = guarded_world(tmp_path)
+    log_requests(world, broken={"challenger", "champion"})
+    assert looked(world)[1] is None
+
+
+def test_watch__a_split_that_is_not_what_it_says_stops_the_judging(tmp_path: Path) -> None:
+    world = guarded_world(tmp_path)
+    log_requests(world, broken={"challenger"}, flip=True)
+    watch, done = looked(world)
+    assert done is None and "split" in watch.said.missing[0]
+
+
+def test_watch__outputs_out_of_range_end_it_at_the_first_look(tmp_path: Path) -> None:
+    world = guarded_world(tmp_path, OutputLimits(residual_sigma=1.0, target_low=-1e-9, target_high=1e-9))
+    _, done = looked(world)
+    assert done and "outside the training target's range" in done
+
+
+def test_watch__told_only_to_tell_it_changes_nothing(tmp_path: Path) -> None:
+    world = guarded_world(tmp_path, OutputLimits(residual_sigma=1.0, target_low=-1e-9, target_high=1e-9))
+    world.use(guardrails="tell")
+    watch, done = looked(world)
+    assert done is None and watch.said.broken and world.rollout().challenger == "2"
+
+
+@pytest.mark.parametrize(("sessions", "champion"), [(5, "1"), (0, "2")])
+def test_watch__a_fresh_promotion_is_taken_back_within_its_window(tmp_path: Path, sessions: int, champion: str) -> None:
+    world = ready_world(tmp_path)
+    limits = asdict(OutputLimits(residual_sigma=1.0, target_low=-1e-9, target_high=1e-9))
+    window = {"window": {"since": "2008-09-12", "sessions": sessions, "limits": limits}}
+    promoted = {"champion": "2", "previous_champion": "1", "challenger": None, "stage": "steady", "weight": 0}
+    world.change_rollout(**promoted, evidence=window)
+    looked(world)
+    assert world.rollout().champion == champion
