@@ -2,46 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from evergreen.core.bars import NUMBERS, PRICES
-
-Severity = Literal["block", "quarantine", "warn"]
-Scope = Literal["delivery", "session", "ticker", "bar", "nothing"]
-Cost = tuple[Severity, Scope]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A promise that bars keep, and what breaking it costs.
-
-    `refuses` is what goes when it is broken: the `delivery`, all of the `session`, all the delivery's bars of the
-    `ticker`, the `bar`, or `nothing`. `per` is what one finding is about. `fault` says what is wrong, `why` why
-    it costs that.
-    """
-
-    name: str
-    severity: Severity
-    refuses: Scope
-    per: Literal["bar", "ticker", "session"]
-    columns: tuple[str, ...]
-    promise: str
-    fault: str
-    why: str
-
-
-def _rule(
-    name: str,
-    cost: Cost,
-    columns: str | tuple[str, ...],
-    promise: str,
-    fault: str,
-    why: str,
-    per: Literal["bar", "ticker", "session"] = "bar",
-) -> Rule:
-    return Rule(name, *cost, per, (columns,) if isinstance(columns, str) else columns, promise, fault, why)
-
+from evergreen.core.quality.rule import Cost, rule
 
 _DELIVERY: Cost = ("block", "delivery")
 _SESSION: Cost = ("block", "session")
@@ -52,7 +14,7 @@ _ONE_WRONG = "the bar is wrong in itself, its neighbours are not"
 _SCALE = "on one side of it every price is on another scale, and the data do not say which side"
 
 RULES = (
-    _rule(
+    rule(
         "shifted_dates",
         _DELIVERY,
         "session",
@@ -61,7 +23,7 @@ RULES = (
         "dates moved by a day give a model tomorrow's prices",
         per="ticker",
     ),
-    _rule(
+    rule(
         "faulty_session",
         _SESSION,
         "close",
@@ -70,7 +32,7 @@ RULES = (
         "what half of a file gets wrong, the other half cannot be trusted with",
         per="session",
     ),
-    _rule(
+    rule(
         "low_coverage",
         _SESSION,
         "session",
@@ -79,9 +41,9 @@ RULES = (
         "a cross-section of what happened to arrive is not the market",
         per="session",
     ),
-    _rule("ticker_missing", _BAR, "ticker", "every bar has a ticker", "has no ticker", "nobody knows whose bar it is"),
-    _rule("session_missing", _BAR, "session", "every bar has a date", "has no date", "nobody knows when it traded"),
-    _rule(
+    rule("ticker_missing", _BAR, "ticker", "every bar has a ticker", "has no ticker", "nobody knows whose bar it is"),
+    rule("session_missing", _BAR, "session", "every bar has a date", "has no date", "nobody knows when it traded"),
+    rule(
         "future_session",
         _BAR,
         "session",
@@ -89,7 +51,7 @@ RULES = (
         "lies after the last closed session",
         "vendors ship the running session's bar before it is final",
     ),
-    _rule(
+    rule(
         "not_a_session",
         _BAR,
         "session",
@@ -97,10 +59,10 @@ RULES = (
         "the exchange did not trade that day",
         "a filled-in holiday repeats prices nobody paid",
     ),
-    _rule("not_finite", _BAR, NUMBERS, "every value is a number", "is not a number", _ONE_WRONG),
-    _rule("not_positive", _BAR, (*PRICES, "factor"), "prices are above zero", "is not above zero", _ONE_WRONG),
-    _rule("negative_volume", _BAR, "volume", "volume is not below zero", "is below zero", _ONE_WRONG),
-    _rule(
+    rule("not_finite", _BAR, NUMBERS, "every value is a number", "is not a number", _ONE_WRONG),
+    rule("not_positive", _BAR, (*PRICES, "factor"), "prices are above zero", "is not above zero", _ONE_WRONG),
+    rule("negative_volume", _BAR, "volume", "volume is not below zero", "is below zero", _ONE_WRONG),
+    rule(
         "high_not_highest",
         _BAR,
         "high",
@@ -108,7 +70,7 @@ RULES = (
         "is below another price of its bar",
         _ONE_WRONG,
     ),
-    _rule(
+    rule(
         "low_not_lowest",
         _BAR,
         "low",
@@ -116,7 +78,7 @@ RULES = (
         "is above another price of its bar",
         _ONE_WRONG,
     ),
-    _rule(
+    rule(
         "conflicting_bars",
         _BAR,
         "close",
@@ -124,7 +86,7 @@ RULES = (
         "is of one of several bars that disagree",
         "one of them is right, and nothing says which",
     ),
-    _rule(
+    rule(
         "spike",
         _BAR,
         "close",
@@ -132,7 +94,7 @@ RULES = (
         "stands clear of the bars on both sides, which meet again",
         "a lost digit, another currency or another company's bar; the series goes on without it",
     ),
-    _rule(
+    rule(
         "lost_digit",
         _BAR,
         "close",
@@ -140,7 +102,7 @@ RULES = (
         "is a power of ten away from the bars before, with shares as usual",
         "a digit too few or too many in the newest bars; the next ones are on the old scale",
     ),
-    _rule(
+    rule(
         "wick",
         _BAR,
         "close",
@@ -148,7 +110,7 @@ RULES = (
         "is of a bar whose high or low was never near",
         "a wrong digit or a trade that was cancelled: ranges are features, and one such bar rules sixty",
     ),
-    _rule(
+    rule(
         "wrong_company",
         _BAR,
         "close",
@@ -156,7 +118,7 @@ RULES = (
         "is of a bar that another ticker has too, and that is out of place here",
         "the vendor swapped companies for some sessions; the series goes on without them",
     ),
-    _rule(
+    rule(
         "stale_bar",
         _BAR,
         "close",
@@ -164,7 +126,7 @@ RULES = (
         "is of the bar before, repeated",
         "a zero return that never was",
     ),
-    _rule(
+    rule(
         "flat_line",
         _BAR,
         "close",
@@ -172,7 +134,7 @@ RULES = (
         "is one of five or more at one single price, though shares traded",
         "filled in by the vendor: zero returns that never were",
     ),
-    _rule(
+    rule(
         "unadjusted_split",
         _TICKER,
         "close",
@@ -180,7 +142,7 @@ RULES = (
         "moves like a split, which the factor does not tell",
         _SCALE,
     ),
-    _rule(
+    rule(
         "unexplained_jump",
         _TICKER,
         "close",
@@ -188,7 +150,7 @@ RULES = (
         "jumps from the close before, and money traded as usual",
         "a spin-off or special dividend that the factor does not tell, or another company from here on",
     ),
-    _rule(
+    rule(
         "recycled_symbol",
         _TICKER,
         "close",
@@ -196,7 +158,7 @@ RULES = (
         "follows a quarter without bars, on another level",
         "symbols are given to new companies; two histories under one name are none",
     ),
-    _rule(
+    rule(
         "same_series",
         _TICKER,
         "close",
@@ -205,7 +167,7 @@ RULES = (
         "one of the names is wrong, and as two votes in a cross-section it counts double",
         per="ticker",
     ),
-    _rule(
+    rule(
         "special_session",
         ("warn", "session"),
         "session",
@@ -214,7 +176,7 @@ RULES = (
         "exchanges hold special sessions; features and horizons count the calendar's, so the bar is left out",
         per="session",
     ),
-    _rule(
+    rule(
         "vendor_fault",
         _WARN,
         "close",
@@ -223,7 +185,7 @@ RULES = (
         "one cause for many findings: look at the vendor, not at the tickers",
         per="session",
     ),
-    _rule(
+    rule(
         "thin_coverage",
         _WARN,
         "session",
@@ -232,7 +194,7 @@ RULES = (
         "names that are late today come tomorrow",
         per="session",
     ),
-    _rule(
+    rule(
         "missing_sessions",
         _WARN,
         "session",
@@ -240,7 +202,7 @@ RULES = (
         "follows sessions without a bar",
         "halts are real, and nothing that is there is wrong",
     ),
-    _rule(
+    rule(
         "halted",
         _WARN,
         "volume",
@@ -248,8 +210,8 @@ RULES = (
         "is one of five or more without trade",
         "a halt is real",
     ),
-    _rule("zero_volume", _WARN, "volume", "something was traded", "says nothing was traded", "a halt is real"),
-    _rule(
+    rule("zero_volume", _WARN, "volume", "something was traded", "says nothing was traded", "a halt is real"),
+    rule(
         "repeated_bar",
         _WARN,
         "close",
@@ -264,5 +226,5 @@ RULES = (
 def policy_table() -> str:
     """The policy as a Markdown table, as `docs/validation.md` shows it."""
     head = "| rule | severity | costs | promise | why |\n|---|---|---|---|---|"
-    lines = [f"| `{rule.name}` | {rule.severity} | {rule.refuses} | {rule.promise} | {rule.why} |" for rule in RULES]
+    lines = [f"| `{each.name}` | {each.severity} | {each.refuses} | {each.promise} | {each.why} |" for each in RULES]
     return "\n".join([head, *lines])

@@ -12,8 +12,9 @@ from evergreen.core.quality.days import day_masks
 from evergreen.core.quality.line import Mask
 from evergreen.core.quality.names import name_masks
 from evergreen.core.quality.panel import Panel
-from evergreen.core.quality.policy import RULES, Rule, Severity
+from evergreen.core.quality.policy import RULES
 from evergreen.core.quality.rows import nameless, row_masks
+from evergreen.core.quality.rule import Rule, Severity
 from evergreen.core.quality.series import series_masks
 
 
