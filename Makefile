@@ -1,6 +1,6 @@
 # Every target sets itself up: a machine needs Python 3.11 or 3.12, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check bench docs notebook deploy lock clean
+.PHONY: help demo up down test faults check bench docs notebook deploy lock clean
 
 # What one process of a stack compiles, the next need not compile again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -28,8 +28,11 @@ up: $(ready) ## start Prefect server, worker, MLflow and service, and leave them
 down: $(ready) ## stop exactly what `make up` started
 	@$(bin)/evergreen down
 
-test: $(ready) ## the whole test suite
-	@$(bin)/python -m pytest -n 2 --dist loadgroup
+test: $(ready) ## the test suite
+	@$(bin)/python -m pytest -n 2 --dist loadgroup -m "not faults"
+
+faults: $(ready) ## kill it at each step, for some minutes
+	@$(bin)/python -m pytest -n 2 --dist loadgroup -m faults
 
 check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 	@$(bin)/ruff format --no-cache --check .

@@ -23,6 +23,7 @@ def write(folder: Path, bars: pd.DataFrame) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.timeout(900)
 def test_ingestion__killed_before_any_of_its_steps_ends_alike_when_run_again(tmp_path: Path) -> None:
     """The second delivery adds a session, restates both years, settles one held case and opens another."""

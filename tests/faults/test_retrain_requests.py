@@ -24,7 +24,13 @@ from evergreen.errors import NotFound
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_group("requests")]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.server,
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+    pytest.mark.xdist_group("requests"),
+]
 HISTORY: dict[str, Any] = {"source": "sample", "tickers": ["AAPL", "IBM"], "start": "2004-01-02"}
 SESSIONS = ("2008-06-30", "2008-07-01", "2008-07-02")
 PATIENCE = 900.0
