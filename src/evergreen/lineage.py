@@ -139,7 +139,7 @@ def _feature_versions(
     """When each version of a feature row became known, by its ticker and hash."""
     closes = session_closes(at.settings.calendar, pd.DatetimeIndex([first, last]))
     try:
-        rows = files.read(at.settings.features / "alpha158", list(FEATURE_NAMES), *closes).to_pandas()
+        rows = files.read(at.settings.features / "alpha158", [*files.KEYS, *FEATURE_NAMES], *closes).to_pandas()
     except NotFound:  # no features on disk any more: the times of the answers must do
         return {}
     rows = rows[rows["ticker"].isin(tickers)]

@@ -56,6 +56,7 @@ def test_log_training__a_request_has_one_run(tracking, model_folder):
 
 
 def test_log_training__a_run_left_unfinished_is_replaced(tracking, model_folder):
+    tracking.log_training(model_folder, {}, {})
     experiment = client(tracking).get_experiment_by_name("evergreen") or pytest.fail("no experiment")
     dead = client(tracking).create_run(experiment.experiment_id, tags={"request_id": "died"})
     fresh = tracking.log_training(model_folder, {}, {"request_id": "died"})

@@ -14,7 +14,7 @@ from evergreen.core.quality.names import name_masks
 from evergreen.core.quality.panel import Panel
 from evergreen.core.quality.policy import RULES
 from evergreen.core.quality.rows import nameless, row_masks
-from evergreen.core.quality.rule import Rule, Severity
+from evergreen.core.quality.rule import Rule, Scope, Severity
 from evergreen.core.quality.series import series_masks
 
 
@@ -153,9 +153,14 @@ def blocks(bars: pd.DataFrame, findings: list[Finding]) -> bool:
     return bool(refused) and set(bars["session"].unique()) <= refused
 
 
+# what a finding takes whose rule is not in the table, such as a witness's
+_BESIDE: dict[Severity, Scope] = {"block": "delivery", "quarantine": "bar", "warn": "nothing"}
+
+
 def _refused(delivery: pd.DataFrame, findings: list[Finding]) -> Mask:
     scopes = {rule.name: rule.refuses for rule in RULES}
-    of = {scope: [f for f in findings if scopes.get(f.rule) == scope] for scope in set(scopes.values())}
+    told = [(finding, scopes.get(finding.rule, _BESIDE[finding.severity])) for finding in findings]
+    of = {scope: [finding for finding, takes in told if takes == scope] for scope in set(scopes.values())}
     if of["delivery"]:
         return np.ones(len(delivery), dtype=bool)
     names = delivery["ticker"].where(~nameless(delivery["ticker"]), "")
