@@ -39,7 +39,6 @@ class Settings(BaseModel):
     retrain_after: int = 250  # sessions after which a model is retrained though nothing was found
     model_expiry: int = 375  # sessions after which an answer says `expired`
     notify: str = ""  # Prefect notification block told of findings, as type/name, such as slack-webhook/desk
-    stale_features: Literal["flag", "refuse"] = "flag"  # whether stale features are served, flagged, or refused
     guardrails: Literal["act", "tell"] = "act"  # whether the service rolls back by itself or only says so
     newer_challenger: Literal["queue", "supersede"] = "queue"  # what one that arrives during a canary does
     rollback_window: int = 5  # sessions after a promotion in which a guardrail brings the old champion back

@@ -13,6 +13,7 @@ from evergreen.core.audit import audit, require_passed, stamp
 from evergreen.core.calendar import session_closes, sessions
 from evergreen.core.features import LOOKBACK, DeclaredFactor, alpha158
 from evergreen.core.labels import forward_return
+from evergreen.core.quality import check, split
 from evergreen.core.training import training_frame
 
 REPO = Path(__file__).resolve().parents[3] / "feature_repo"
@@ -21,8 +22,10 @@ ASSUMED_DELAY = pd.Timedelta(minutes=30)
 
 
 def sample_bars(as_of: pd.Timestamp, tickers: Sequence[str]) -> pd.DataFrame:
-    """The packaged sample's bars up to and including session `as_of`."""
-    return SampleSource().fetch(list(tickers), FIRST_SESSION, as_of)
+    """The packaged sample's bars up to and including session `as_of`, less those a backfill refuses."""
+    source = SampleSource()
+    delivery = source.fetch(list(tickers), FIRST_SESSION, as_of)
+    return split(delivery, check(delivery, sessions(source.calendar, FIRST_SESSION, as_of)))[0]
 
 
 def sample_training_set(as_of: pd.Timestamp, horizon: int, tickers: Sequence[str]) -> pd.DataFrame:
