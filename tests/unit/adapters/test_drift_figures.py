@@ -8,8 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from benchmarks.stationary import features, market
-from evergreen.adapters import drift_figures
-from evergreen.adapters.figures import save
+from evergreen.adapters.figures import drifting, save
 from evergreen.core.drift import Calibration, DriftCheck, SkillTest, calibrate, check, make_grid, session_counts
 
 
@@ -25,10 +24,10 @@ def pictures() -> dict[str, Figure]:
     for day in pd.bdate_range("2008-09-01", periods=30):
         test.update(day, *generator.lognormal(0, 0.1, 2))
     return {
-        "null": drift_figures.against_null(found, calibration),
-        "shifts": drift_figures.shifts(found, counts, calibration),
-        "history": drift_figures.history(["2008-09-05", "2008-09-12"], [0.3, None], 0.02),
-        "skill": drift_figures.skill(test),
+        "null": drifting.against_null(found, calibration),
+        "shifts": drifting.shifts(found, counts, calibration),
+        "history": drifting.history(["2008-09-05", "2008-09-12"], [0.3, None], 0.02),
+        "skill": drifting.skill(test),
     }
 
 
@@ -45,5 +44,5 @@ def test_figures__each_is_a_picture_with_titles(made: dict[str, Figure], tmp_pat
 
 def test_shifts__bars_of_the_current_window_add_up_to_its_values(made: dict[str, Figure]) -> None:
     heights = [[bar.get_height() for bar in axes.patches[:10]] for axes in made["shifts"].axes]
-    assert [len(bars) for bars in heights] == [10] * drift_figures.PANELS
+    assert [len(bars) for bars in heights] == [10] * drifting.PANELS
     assert all(0.9 < sum(bars) <= 1.01 for bars in heights)
