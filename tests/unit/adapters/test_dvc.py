@@ -132,6 +132,7 @@ for holder, step in ((dvc.Snapshots, "_configure"), (Repo, "add"), (Repo, "push"
 """
 
 
+@pytest.mark.faults
 def test_commit__killed_at_any_step_ends_alike_when_run_again(tmp_path: Path) -> None:
     calm = Place(tmp_path / "calm").snapshots.commit()
     places = [Place(tmp_path / step) for step in ("_configure", "add", "push", "replace")]

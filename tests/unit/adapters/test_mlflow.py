@@ -164,6 +164,7 @@ def test_connect__a_dead_a_hanging_and_a_failing_server_are_unavailable(monkeypa
             Tracking(f"http://127.0.0.1:{failing.getsockname()[1]}").versions(NAME)
 
 
+@pytest.mark.faults
 def test_connect__first_start_by_several_processes_at_once(tmp_path):
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     code = f"from evergreen.adapters.mlflow import Tracking; print(Tracking({uri!r}).find_run('none'))"

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import math
 
 import numpy as np
 import pandas as pd
@@ -139,13 +138,6 @@ def test_compare__unusable_arguments_are_refused(wrong):
         compare(made_oos(1), made_oos(5), **wrong)
     with pytest.raises(BadInput, match="lacks label"):
         compare(None, made_oos(5).drop(columns="label"))
-
-
-def test_compare__equal_models_are_called_better_no_more_often_than_alpha():
-    runs, alpha = 120, 0.05
-    called = [compare(made_oos(2 * i), made_oos(2 * i + 1), alpha=alpha).better for i in range(runs)]
-    level = spent_alpha(alpha, 1)
-    assert np.mean(called) <= level + 3 * math.sqrt(level * (1 - level) / runs)
 
 
 def test_compare__a_challenger_worse_by_the_margin_is_rarely_admitted():

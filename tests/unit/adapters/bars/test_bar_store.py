@@ -178,6 +178,7 @@ for step in range(4):
 """
 
 
+@pytest.mark.faults
 def test_append__killed_at_any_write_ends_alike_when_run_again(tmp_path: Path) -> None:
     calm = BarStore(tmp_path / "calm")
     calm.append(BARS, at(0), "test")

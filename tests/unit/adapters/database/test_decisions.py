@@ -141,6 +141,7 @@ def test_append__threads_do_not_fork_the_chain(engine: Engine, decided: Callable
         assert len(decisions.recent(conn, "m", limit=100)) == 40
 
 
+@pytest.mark.faults
 def test_append__processes_do_not_fork_the_chain(url: str) -> None:
     engine = open_database(url)
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, url]) for _ in range(4)]

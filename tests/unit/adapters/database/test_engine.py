@@ -44,6 +44,7 @@ def test_open_database__at_head_does_not_load_alembic(url: str) -> None:
     subprocess.run([sys.executable, "-c", code, url], check=True)
 
 
+@pytest.mark.faults
 def test_open_database__six_processes_at_once_on_nothing_all_succeed(url: str) -> None:
     code = "import sys; from evergreen.adapters.database import *; print(check(open_database(sys.argv[1])))"
     starts = [subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True) for _ in range(6)]
