@@ -70,6 +70,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
             provider="local",
             registry=str(root / f"{name}.db"),
             offline_store=kind,
+            online_store={"type": "sqlite", "path": str(root / f"{name}-online.db")},
             entity_key_serialization_version=3,
         )
         stores[name] = FeatureStore(config=config)
