@@ -20,6 +20,7 @@ from mlflow.exceptions import MlflowException
 from requests import RequestException
 from sqlalchemy.exc import DBAPIError
 
+from evergreen.adapters.import_feast import import_feast
 from evergreen.errors import BadInput, NotFound, Unavailable
 
 SQLITE = "sqlite:///"
@@ -61,6 +62,8 @@ def connect(uri: str) -> MlflowClient:
     Raises:
         Unavailable: the server or database does not answer.
     """
+    if not uri.startswith(SQLITE):
+        import_feast()  # a request over HTTP would
     with answering(uri), _alone(uri):
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 import yaml  # type: ignore[import-untyped]
 
+from evergreen.adapters.import_feast import import_feast
 from evergreen.core.features import DeclaredFactor
 from evergreen.errors import UnreadableFile
 
@@ -44,6 +45,7 @@ def store_config(repo: Path, root: Path, known_at: pd.Timestamp | None = None) -
     Raises:
         UnreadableFile: `repo` has no usable feature_store.yaml.
     """
+    import_feast()
     from feast.repo_config import RepoConfig
 
     file = repo / "feature_store.yaml"
@@ -65,6 +67,7 @@ def declared(repo: Path) -> list[Any]:
     They import each other by bare name, as Feast's own commands expect; they are loaded the same way here,
     then forgotten, so that another repository can be loaded after them.
     """
+    import_feast()
     from feast import Entity, FeatureService, FeatureView
 
     before = {name: sys.modules.pop(name) for name in _MODULES if name in sys.modules}
