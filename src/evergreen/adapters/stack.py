@@ -87,9 +87,14 @@ class Stack:
         return member
 
     def stop(self) -> list[str]:
-        """Stop every recorded member with its children, all at once; returns the names stopped, newest first."""
+        """Stop every recorded member with its children; returns the names stopped, newest first.
+
+        The newest goes first: a worker whose server is gone would wait for it. The others go at once.
+        """
         trees = {member.name: _tree(member) for member in reversed(self.alive())}
-        _end([process for tree in trees.values() for process in tree])
+        newest, *others = [*trees.values(), []]
+        _end(newest)
+        _end([process for tree in others for process in tree])
         self.record.unlink(missing_ok=True)
         return [name for name, tree in trees.items() if tree]
 
