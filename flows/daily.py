@@ -47,9 +47,8 @@ def process_session(
     """The steps of one session, in order; returns the retrain request it led to, if any."""
     delivery = ingest_bars(source, tickers, session, session, now, history=False, witness=witness)
     require_accepted(delivery)
-    snapshot = snapshot_bars.submit(delivery, now)  # the features need not wait for it
+    data_version = snapshot_bars(delivery, now)
     update_features(session)
-    data_version = snapshot.result()
     settle_outcomes(session, data_version, now)  # before the service hears of new features: intervals go with them
     materialize_features(session, now)
     served = read_served(tickers, session)
