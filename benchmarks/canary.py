@@ -18,8 +18,8 @@ from evergreen.core.canary import (
     QualityTest,
     first_decisions,
     plan_power,
-    relative_difference,
 )
+from evergreen.core.losses import relative_difference
 
 HISTORY, SESSIONS, FIRST_LOOK = 120, 60, 8
 OWN_ERROR = 0.6

@@ -15,7 +15,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from evergreen.adapters.database import ledger, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.calendar import session_closes, sessions
-from evergreen.errors import Refused
+from evergreen.errors import NotebookFailed, Refused
 from evergreen.workspace import REPOSITORY, workspace
 from tasks.artifacts import show
 from tasks.decorators import effect
@@ -67,7 +67,7 @@ def run_training_notebook(
     asked: RetrainRequest, made: TrainingSet, horizon: int, seed: int, tuning_budget: int = 0
 ) -> Path:
     """Execute `notebooks/train.ipynb` on the training set; returns the folder of its output."""
-    from evergreen.adapters.papermill import NotebookFailed, run_notebook
+    from evergreen.adapters.papermill import run_notebook
 
     output = made.path.parent / "output"
     parameters = {

@@ -14,6 +14,7 @@ EvergreenError                 one sentence: what, where, what to do next
 │   ├── RolloutConflict
 │   └── AlreadyClaimed
 ├── NotFound                   a version, run, request or prediction that is not on record
+├── NotebookFailed             a cell raised, ran out of time or lost its kernel
 ├── Broken                     a stored thing is not what its record says (hash, chain, manifest)
 └── Transient                  worth a retry
     ├── Unavailable            a server or database did not answer
@@ -22,6 +23,10 @@ EvergreenError                 one sentence: what, where, what to do next
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 
 class EvergreenError(Exception):
@@ -91,6 +96,27 @@ class NotFound(EvergreenError):
 
 class Broken(EvergreenError):
     """A stored thing is not what its record says."""
+
+
+class NotebookFailed(EvergreenError):
+    """A cell raised, ran out of time or lost its kernel.
+
+    Attributes:
+        cell: its number as Jupyter shows it, In [cell]; 0 when no cell had started.
+        source: its code.
+        ename: the exception's class name.
+        traceback: as the kernel printed it, without colours.
+        executed: the notebook as far as it ran.
+    """
+
+    def __init__(self, notebook: Path, executed: Path, report: Mapping[str, Any]) -> None:
+        self.cell = int(report["cell"])
+        self.source = str(report["source"])
+        self.ename = str(report["ename"])
+        self.traceback = str(report["traceback"])
+        self.executed = executed
+        where = f"cell In [{self.cell}] of {notebook.name}" if self.cell else notebook.name
+        super().__init__(f"{where} failed: {self.ename}: {report['evalue']}", f"Open {executed}.")
 
 
 class Transient(EvergreenError):

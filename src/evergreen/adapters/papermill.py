@@ -18,33 +18,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from evergreen.adapters.notebook_parameters import check_parameters
-from evergreen.errors import EvergreenError, Unavailable
+from evergreen.errors import EvergreenError, NotebookFailed, Unavailable
 
 GRACE_SECONDS = 5.0
 START_SECONDS = 60.0
 
 Progress = Callable[[int, int], None]
-
-
-class NotebookFailed(EvergreenError):
-    """A cell raised, ran out of time or lost its kernel.
-
-    Attributes:
-        cell: its number as Jupyter shows it, In [cell]; 0 when no cell had started.
-        source: its code.
-        ename: the exception's class name.
-        traceback: as the kernel printed it, without colours.
-        executed: the notebook as far as it ran.
-    """
-
-    def __init__(self, notebook: Path, executed: Path, report: Mapping[str, Any]) -> None:
-        self.cell = int(report["cell"])
-        self.source = str(report["source"])
-        self.ename = str(report["ename"])
-        self.traceback = str(report["traceback"])
-        self.executed = executed
-        where = f"cell In [{self.cell}] of {notebook.name}" if self.cell else notebook.name
-        super().__init__(f"{where} failed: {self.ename}: {report['evalue']}", f"Open {executed}.")
 
 
 def run_notebook(

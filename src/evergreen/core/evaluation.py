@@ -11,13 +11,13 @@ import pandas as pd
 
 from evergreen.core.backtest import long_short
 from evergreen.core.diebold_mariano import dm_test
-from evergreen.core.metrics import ic, icir, rank_ic, relative_difference, session_losses, skill
+from evergreen.core.metrics import ic, icir, loss_difference, rank_ic, session_losses, skill
 
 
 def evaluate(oos: pd.DataFrame) -> dict[str, float | None]:
     """Metrics of out-of-sample rows (ticker, session, forecast, label, lower, upper); None where undefined.
 
-    `gain` is mean r against the random walk (see `relative_difference`) with one-sided 90 % bounds,
+    `gain` is mean r against the random walk (see `loss_difference`) with one-sided 90 % bounds,
     `p_better` the one-sided p of that gain, `ic`, `rank_ic`, `icir` and `rank_icir` come with two-sided 90 % intervals
     that allow for autocorrelation, price errors are as in `price_error`, `coverage` is the share of labels inside
     their interval.
@@ -25,7 +25,7 @@ def evaluate(oos: pd.DataFrame) -> dict[str, float | None]:
     rows = oos.set_index(["ticker", "session"])
     forecast, label = rows["forecast"], rows["label"]
     losses, zero = session_losses(forecast, label), session_losses(forecast * 0.0, label)
-    gain = dm_test(relative_difference(zero, losses))
+    gain = dm_test(loss_difference(zero, losses))
     pearson, spearman = ic(forecast, label), rank_ic(forecast, label)
     values = {
         "loss": float(losses.mean()),

@@ -12,7 +12,7 @@ from scipy import stats
 from evergreen.core.audit import Audit
 from evergreen.core.diebold_mariano import DieboldMariano, dm_test, scale
 from evergreen.core.manifest import Manifest
-from evergreen.core.metrics import rank_ic, relative_difference, session_losses, skill
+from evergreen.core.metrics import loss_difference, rank_ic, session_losses, skill
 from evergreen.core.verdict import Coverage, RankIC, Verdict
 from evergreen.errors import BadInput
 
@@ -186,7 +186,7 @@ def _lost(contest: _Contest, opponent: str) -> str:
 
 
 def _contest(opponent: pd.Series, challenger: pd.Series, margin: float | None) -> _Contest:
-    r = relative_difference(opponent, challenger).to_numpy()
+    r = loss_difference(opponent, challenger).to_numpy()
     s = scale(r)
     return _Contest(dm_test(r), s, MARGIN_IN_SCALES * s if margin is None else margin)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.core.losses import relative_difference
 from evergreen.errors import BadInput
 
 Array = NDArray[np.float64]
@@ -54,11 +55,8 @@ def session_losses(forecast: pd.Series, label: pd.Series) -> pd.Series:
     return losses.rename("loss")
 
 
-def relative_difference(loss_a: pd.Series, loss_b: pd.Series) -> pd.Series:
-    """r_t = (A - B) / ((A + B) / 2) by session, in [-2, 2]; positive when B's loss is the smaller.
-
-    Aligned on the sessions both know. Equal losses (also both zero or both infinite) give 0, one
-    infinite loss gives the bound.
+def loss_difference(loss_a: pd.Series, loss_b: pd.Series) -> pd.Series:
+    """r_t of two models by session (see `relative_difference`), aligned on the sessions both know.
 
     Raises:
         BadInput: a negative or missing loss.
@@ -66,11 +64,7 @@ def relative_difference(loss_a: pd.Series, loss_b: pd.Series) -> pd.Series:
     a, b = loss_a.align(loss_b, join="inner")
     if not ((a >= 0).all() and (b >= 0).all()):
         raise BadInput("a loss is negative or missing.", "Give mean squared errors, one per session.")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        difference = np.asarray(2.0 * (a - b) / (a + b))
-    only_a, only_b = np.isinf(a) & ~np.isinf(b), np.isinf(b) & ~np.isinf(a)
-    difference = np.select([a == b, only_a, only_b], [0.0, 2.0, -2.0], difference)
-    return pd.Series(difference, index=a.index, name="r")
+    return pd.Series(relative_difference(a, b), index=a.index, name="r")
 
 
 def skill(losses: pd.Series, baseline_losses: pd.Series) -> float:

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 
 from evergreen.adapters.notebook_parameters import check_parameters, read_parameters
-from evergreen.adapters.papermill import NotebookFailed, run_notebook, to_html
-from evergreen.errors import BadInput, NotFound, Unavailable, UnreadableFile
+from evergreen.adapters.papermill import run_notebook, to_html
+from evergreen.errors import BadInput, NotebookFailed, NotFound, Unavailable, UnreadableFile
 
 PARAMETERS = """
 path: str = ""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from evergreen.core.metrics import ic, icir, rank_ic, relative_difference, session_losses, skill
+from evergreen.core.metrics import ic, icir, loss_difference, rank_ic, session_losses, skill
 from evergreen.errors import BadInput
 
 SESSIONS = pd.bdate_range("2020-01-01", periods=30)
@@ -69,24 +69,24 @@ def test_session_losses__a_missing_forecast_is_an_infinite_loss_not_a_smaller_me
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e9), st.floats(0, 1e9)), min_size=1, max_size=20))
-def test_relative_difference__is_bounded_and_antisymmetric(pairs):
+def test_loss_difference__is_bounded_and_antisymmetric(pairs):
     a, b = (pd.Series(side, dtype=float) for side in zip(*pairs, strict=True))
-    r = relative_difference(a, b)
+    r = loss_difference(a, b)
     assert r.between(-2, 2).all()
-    assert np.array_equal(r, -relative_difference(b, a))
+    assert np.array_equal(r, -loss_difference(b, a))
     assert ((r > 0) <= (a > b)).all()
 
 
-def test_relative_difference__edges():
+def test_loss_difference__edges():
     inf = np.inf
-    r = relative_difference(pd.Series([0.0, inf, 1.0, inf, 3.0]), pd.Series([0.0, inf, inf, 1.0, 1.0]))
+    r = loss_difference(pd.Series([0.0, inf, 1.0, inf, 3.0]), pd.Series([0.0, inf, inf, 1.0, 1.0]))
     assert r.to_list() == [0.0, 0.0, -2.0, 2.0, 1.0]
 
 
-def test_relative_difference__a_missing_or_negative_loss_is_refused():
+def test_loss_difference__a_missing_or_negative_loss_is_refused():
     for wrong in (np.nan, -1.0):
         with pytest.raises(BadInput, match="negative or missing"):
-            relative_difference(pd.Series([wrong]), pd.Series([1.0]))
+            loss_difference(pd.Series([wrong]), pd.Series([1.0]))
 
 
 def test_skill__is_zero_for_the_baseline_itself():

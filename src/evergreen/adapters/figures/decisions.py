@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from evergreen.adapters.figures.style import BLUE, GREEN, INK, QUIET, RUST, cumulative, dates, plain, title
 from evergreen.core.canary import QualityTest
 from evergreen.core.drift import Counts, DriftCheck
-from evergreen.core.metrics import rank_ic, relative_difference, session_losses
+from evergreen.core.metrics import loss_difference, rank_ic, session_losses
 
 
 def duel(champion: pd.DataFrame, challenger: pd.DataFrame) -> Figure:
@@ -24,7 +24,7 @@ def duel(champion: pd.DataFrame, challenger: pd.DataFrame) -> Figure:
     losses = [session_losses(rows[name], rows["label"]) for name in ("forecast_champion", "forecast")]
     figure = Figure(figsize=(10, 5.2), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
-    cumulative(upper, relative_difference(*losses), GREEN)
+    cumulative(upper, loss_difference(*losses), GREEN)
     title(upper, "Cumulative gain r of the challenger over the champion: rises where its loss was the smaller")
     for name, label, colour in (("forecast_champion", "champion", QUIET), ("forecast", "challenger", BLUE)):
         lower.plot(rank_ic(rows[name], rows["label"]).fillna(0.0).cumsum(), color=colour, linewidth=1.5, label=label)

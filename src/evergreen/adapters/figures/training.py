@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from evergreen.adapters.figures.style import BLUE, GREEN, INK, QUIET, RUST, cumulative, dates, plain, title
 from evergreen.core.backtest import Backtest, long_short
 from evergreen.core.evaluation import quantiles
-from evergreen.core.metrics import rank_ic, relative_difference, session_losses
+from evergreen.core.metrics import loss_difference, rank_ic, session_losses
 
 ROLLING = 60
 
@@ -24,7 +24,7 @@ def skill_over_time(oos: pd.DataFrame, folds: pd.DataFrame) -> Figure:
     """
     rows = oos.set_index(["ticker", "session"])
     losses = session_losses(rows["forecast"], rows["label"])
-    gain = relative_difference(session_losses(rows["forecast"] * 0.0, rows["label"]), losses)
+    gain = loss_difference(session_losses(rows["forecast"] * 0.0, rows["label"]), losses)
     figure = Figure(figsize=(10, 5.2), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
     cumulative(upper, rank_ic(rows["forecast"], rows["label"]).fillna(0.0), GREEN)

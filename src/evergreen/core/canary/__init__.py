@@ -1,6 +1,6 @@
 """The canary: is the challenger good enough to keep? Looked at every session, stopped any time."""
 
-from evergreen.core.canary.betting import relative_difference, robust_scale
+from evergreen.core.canary.betting import robust_scale
 from evergreen.core.canary.power import Power, PowerPlan, plan_power
 from evergreen.core.canary.quality import Look, QualityTest
 from evergreen.core.canary.rules import Decision, Rules, first_decisions
@@ -21,6 +21,5 @@ __all__ = [
     "first_decisions",
     "next_stage",
     "plan_power",
-    "relative_difference",
     "robust_scale",
 ]

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from evergreen.core.diebold_mariano import scale
+from evergreen.core.losses import relative_difference
 from evergreen.errors import BadInput
 
 BETS: NDArray[np.float64] = np.arange(1, 10) / 10
@@ -27,19 +28,6 @@ WORST = -2.0
 SCALE_FLOOR = 1e-4
 
 Floats = NDArray[np.float64]
-
-
-def relative_difference(champion_loss: ArrayLike, challenger_loss: ArrayLike) -> Floats:
-    """r_t = (A - B) / ((A + B) / 2) in [-2, 2]; positive says the challenger's loss B is the smaller one.
-
-    Two losses of zero are equal (r = 0). Inputs are finite and not negative; shapes broadcast.
-    """
-    champion, challenger = np.broadcast_arrays(np.asarray(champion_loss, float), np.asarray(challenger_loss, float))
-    largest = np.maximum(champion, challenger)
-    unit = np.where(largest > 0, largest, 1.0)
-    a, b = champion / unit, challenger / unit
-    half_sum = np.where(largest > 0, (a + b) / 2, 1.0)
-    return np.asarray((a - b) / half_sum)
 
 
 def history_difference(champion_history: ArrayLike, challenger_history: ArrayLike) -> Floats:

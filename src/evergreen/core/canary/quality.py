@@ -11,8 +11,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evergreen.core.canary.betting import WORST, history_difference, relative_difference, robust_scale
+from evergreen.core.canary.betting import WORST, history_difference, robust_scale
 from evergreen.core.canary.rules import Decision, Looks, Rules, default_margin, look
+from evergreen.core.losses import relative_difference
 from evergreen.errors import BadInput, Broken
 
 FORMAT = 1

@@ -14,11 +14,11 @@ from evergreen.core.canary.betting import (
     BETS,
     WORST,
     history_difference,
-    relative_difference,
     robust_scale,
 )
 from evergreen.core.canary.quality import Session, session_key
 from evergreen.core.diebold_mariano import dm_test
+from evergreen.core.losses import relative_difference
 from evergreen.errors import BadInput, Broken
 
 FORMAT = 1

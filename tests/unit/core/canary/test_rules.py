@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evergreen.core.canary import Decision, QualityTest, first_decisions, plan_power, relative_difference
+from evergreen.core.canary import Decision, QualityTest, first_decisions, plan_power
 from evergreen.core.canary.rules import Rules
+from evergreen.core.losses import relative_difference
 
 HISTORY, SESSIONS = 120, 60
 

@@ -1,0 +1,58 @@
+"""The tables of the operational database. Times are UTC, sessions ISO dates, JSON canonical text."""
+
+from __future__ import annotations
+
+from evergreen.adapters.database.schema.base import metadata
+from evergreen.adapters.database.schema.data import (
+    QUARANTINE_STATES,
+    data_version,
+    materialization,
+    quarantine,
+    session_log,
+)
+from evergreen.adapters.database.schema.learning import (
+    MODEL_KINDS,
+    REQUEST_STATES,
+    drift_check,
+    model_version,
+    retrain_request,
+    trial,
+)
+from evergreen.adapters.database.schema.serving import (
+    STAGES,
+    decision,
+    decision_head,
+    forecast,
+    interval,
+    outcome,
+    prediction,
+    rollout,
+)
+
+HEAD = "0004_took"  # the migration this code was written for
+BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
+
+__all__ = [
+    "BEGIN",
+    "HEAD",
+    "MODEL_KINDS",
+    "QUARANTINE_STATES",
+    "REQUEST_STATES",
+    "STAGES",
+    "data_version",
+    "decision",
+    "decision_head",
+    "drift_check",
+    "forecast",
+    "interval",
+    "materialization",
+    "metadata",
+    "model_version",
+    "outcome",
+    "prediction",
+    "quarantine",
+    "retrain_request",
+    "rollout",
+    "session_log",
+    "trial",
+]
