@@ -111,3 +111,10 @@ def test_watch__a_fresh_promotion_is_taken_back_within_its_window(tmp_path: Path
     world.change_rollout(**promoted, evidence=window)
     looked(world)
     assert world.rollout().champion == champion
+
+
+def test_watch__a_canary_without_limits_on_its_outputs_misses_a_guardrail(tmp_path: Path) -> None:
+    world = ready_world(tmp_path)
+    world.change_rollout(evidence={"test": {}})
+    watch, done = looked(world)
+    assert done is None and watch.said.missing == ("No limits on outputs were fixed when it began.",)

@@ -89,12 +89,13 @@ class Stack:
     def stop(self) -> list[str]:
         """Stop every recorded member with its children; returns the names stopped, newest first.
 
-        The newest goes first: a worker whose server is gone would wait for it. The others go at once.
+        The newest, the worker, goes before the others, and the runs under it before itself: it waits for its
+        runs, and for its server.
         """
         trees = {member.name: _tree(member) for member in reversed(self.alive())}
-        newest, *others = [*trees.values(), []]
-        _end(newest)
-        _end([process for tree in others for process in tree])
+        stopping = list(trees.values())
+        for part in (_children(stopping[:1]), _leaders(stopping[:1]), _leaders(stopping) + _children(stopping)):
+            _end(part)
         self.record.unlink(missing_ok=True)
         return [name for name, tree in trees.items() if tree]
 
@@ -110,6 +111,14 @@ def _tree(member: Member) -> list[psutil.Process]:
         return [leader, *leader.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+def _leaders(trees: list[list[psutil.Process]]) -> list[psutil.Process]:
+    return [tree[0] for tree in trees if tree]
+
+
+def _children(trees: list[list[psutil.Process]]) -> list[psutil.Process]:
+    return [process for tree in trees for process in tree[1:]]
 
 
 def _end(processes: list[psutil.Process], patience: float = 10.0) -> None:

@@ -72,8 +72,9 @@ class Watch:
         challenger = snapshot.lineup.challenger
         if challenger is None or challenger.version != row.challenger:
             return Guardrails(told.broken, (*told.missing, f"Version {row.challenger} is not loaded."))
-        limits = row.evidence["limits"]
-        outputs = self._compared(snapshot, challenger, snapshot.lineup.champion, limits)
+        if "limits" not in row.evidence:
+            return Guardrails(told.broken, (*told.missing, "No limits on outputs were fixed when it began."))
+        outputs = self._compared(snapshot, challenger, snapshot.lineup.champion, row.evidence["limits"])
         return Guardrails((*outputs, *told.broken), told.missing)
 
     def _in_window(self, row: Rollout, snapshot: Snapshot) -> bool:
