@@ -53,16 +53,17 @@ def same_bits(left: pd.DataFrame, right: pd.DataFrame) -> bool:
     return left.index.equals(right.index) and left.to_numpy().tobytes() == right.to_numpy().tobytes()
 
 
-def near_gap(bars: pd.DataFrame, window: int) -> pd.Series:
-    """Rows whose window of sessions holds a missing one after the ticker's first bar."""
+def opens_in_gap(bars: pd.DataFrame, window: int) -> pd.Series:
+    """Rows whose window begins with a missing session, after the ticker's first bar."""
     order = pd.Series(range(len(days(bars))), index=days(bars))
     place = bars.set_index(["ticker", "session"]).index.get_level_values("session").map(order)
     at = pd.Series(place, index=pd.MultiIndex.from_frame(bars[["ticker", "session"]]))
     first = at.groupby("ticker").transform("min")
-    seen = at.groupby("ticker", group_keys=False).apply(
-        lambda x: pd.Series([((x > i - window) & (x <= i)).sum() for i in x], index=x.index)
+    opening = at - window + 1
+    held = at.groupby("ticker", group_keys=False).apply(
+        lambda x: pd.Series(opening[x.index].isin(set(x)), index=x.index)
     )
-    return seen < np.minimum(window, at - first + 1)
+    return (opening > first) & ~held
 
 
 def test_alpha158__equals_qlib(recorded: pd.DataFrame) -> None:
@@ -72,7 +73,7 @@ def test_alpha158__equals_qlib(recorded: pd.DataFrame) -> None:
     for factor in FACTORS:
         a, b = ours[factor.name].astype("float64"), theirs[factor.name].astype("float64")
         if factor.name.startswith(LISTED_FROM_GAP):
-            clear = ~near_gap(recorded, int("".join(filter(str.isdigit, factor.name)))).reindex(a.index)
+            clear = ~opens_in_gap(recorded, int("".join(filter(str.isdigit, factor.name)))).reindex(a.index)
             a, b = a[clear], b[clear]
         assert (a.isna() == b.isna()).all(), factor.name
         off += [abs(x - y) for x, y in zip(a, b, strict=True) if abs(x - y) > 1e-6 + 1e-4 * abs(y)]
@@ -106,8 +107,8 @@ class Formula:
 
         return {
             "rank": lambda x, d: x.rolling(d, 1).rank(pct=True),
-            "idxmax": place(np.nanargmax),
-            "idxmin": place(np.nanargmin),
+            "idxmax": place(np.argmax),
+            "idxmin": place(np.argmin),
         }
 
     def ref(self, x, d):

@@ -54,9 +54,9 @@ def alpha158(
             session.
 
     Source: Yang, Liu, Zhou, Bian & Liu, "Qlib: An AI-oriented Quantitative Investment Platform", arXiv
-    2009.11189, and the factor list of its Alpha158 handler. Values equal Qlib's but for one thing: a missing
-    session is skipped, and a window that opens in a gap starts at its first bar. There, Qlib's IMAX, IMIN and
-    IMXD take the gap for the extreme itself, and its CNT* depend on when the ticker was first listed.
+    2009.11189, and the factor list of its Alpha158 handler. Values equal Qlib's, gaps within a window
+    included, but where a window opens in a gap: it starts at its first bar here, so that a row depends on the
+    bars it reads and not on when the ticker was first listed.
     """
     from evergreen.core.features.alpha import compute  # compiled code: only when factors are wanted
 
