@@ -143,16 +143,15 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
-    print(
-        f"{arguments.pairs} pairs of models, 50 stocks, {HISTORY} sessions of history, daily looks; ± three standard errors"
-    )
+    told = f"{HISTORY} sessions of history, daily looks; ± three standard errors"
+    print(f"{arguments.pairs} pairs of models, 50 stocks, {told}")
     print(error_rates(arguments.pairs, arguments.seed).to_string())
     worse = worse_by_margin(arguments.pairs, arguments.seed)
     print(f"worse by exactly the margin: promoted {worse}")
     print("bounds: promoted 5 % when worse by the margin or more, rolled back 10 % when equal")
     print("\nequal models called better at a nominal 5 % by")
-    for name, share in daily_tests(panel(arguments.seed, arguments.pairs)).items():
-        print(f"  {name:38s} {share:.1%}")
+    for name, called in daily_tests(panel(arguments.seed, arguments.pairs)).items():
+        print(f"  {name:38s} {called:.1%}")
     champion, challenger = panel(arguments.seed, 1).sessions
     print("\n" + plan_power(champion[0, :HISTORY], challenger[0, :HISTORY]).sentence)
 
