@@ -44,6 +44,7 @@ class Settings(BaseModel):
     rollback_window: int = 5  # sessions after a promotion in which a guardrail brings the old champion back
     promotion_approval: bool = False  # a promotion waits for `evergreen canary approve`
     refresh_seconds: float = 0.2  # how often the service looks for a changed rollout or features
+    bad_inputs: Literal["tell", "refuse"] = "tell"  # whether a stale, incomplete or unusual input gets no answer
 
     @property
     def database(self) -> str:
