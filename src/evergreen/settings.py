@@ -45,6 +45,7 @@ class Settings(BaseModel):
     promotion_approval: bool = False  # a promotion waits for `evergreen canary approve`
     refresh_seconds: float = 0.2  # how often the service looks for a changed rollout or features
     bad_inputs: Literal["tell", "refuse"] = "tell"  # whether a stale, incomplete or unusual input gets no answer
+    promotion_webhook: str = ""  # URL that is sent the evidence before a promotion; 2xx lets it go on, else it waits
 
     @property
     def database(self) -> str:
