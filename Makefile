@@ -42,7 +42,7 @@ check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 	@$(bin)/nbstripout --verify notebooks/*.ipynb
 
 benchmarks := alpha158 canary drift drift_history drift_speed faults gate intervals market point_in_time_join \
-	retrain service validation
+	retrain scale service validation
 
 bench: $(ready) ## each benchmark beside its peer; takes hours (one alone: .venv/bin/python -m benchmarks.market)
 	@for name in $(benchmarks); do echo "== $$name"; $(bin)/python -m benchmarks.$$name || exit 1; done

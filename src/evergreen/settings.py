@@ -30,6 +30,7 @@ class Settings(BaseModel):
     database_url: str = ""
     mlflow_uri: str = ""
     dvc_remote: str = ""
+    dask_address: str = ""  # scheduler that computes factors and fits models; empty: this machine does
     service_host: str = "127.0.0.1"
     service_port: int = 8780
     service_auth: bool = False  # ask for an API key (`evergreen key add NAME`); needed off loopback

@@ -54,7 +54,12 @@ class Workspace:
         """The feature store, offline and online."""
         from evergreen.adapters.feast import Features
 
-        return Features(self.settings.features, REPOSITORY / "feature_repo")
+        repo, address = REPOSITORY / "feature_repo", self.settings.dask_address
+        if not address:
+            return Features(self.settings.features, repo)
+        from evergreen.adapters.cluster import alpha158_on
+
+        return Features(self.settings.features, repo, alpha=alpha158_on(address))
 
     @cached_property
     def tracking(self) -> Tracking:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from evergreen.adapters.feast import files, online
 from evergreen.adapters.feast.repo import declared, declared_factors, fingerprint, quiet, store_config, view_of
-from evergreen.core.features import FEATURE_NAMES, DeclaredFactor, compute_features, lookback_of
+from evergreen.core.features import FEATURE_NAMES, Alpha, DeclaredFactor, alpha158, compute_features, lookback_of
 from evergreen.errors import BadInput, Broken, NotFound, Unavailable
 
 
@@ -28,10 +28,13 @@ class Features:
             that declaring one leaves what is stored alone.
     """
 
-    def __init__(self, root: Path, repo: Path, factors: Sequence[DeclaredFactor] | None = None) -> None:
+    def __init__(
+        self, root: Path, repo: Path, factors: Sequence[DeclaredFactor] | None = None, alpha: Alpha = alpha158
+    ) -> None:
         self.root = root.resolve()
         self.repo = repo.resolve()
         self.factors = declared_factors(self.repo) if factors is None else tuple(factors)
+        self._alpha = alpha
         self._registry = self.root / "registry.db"
         self._online = self.root / "online.db"
 
@@ -49,7 +52,7 @@ class Features:
         self, bars: pd.DataFrame, calendar: pd.DatetimeIndex, since: pd.Timestamp | None = None
     ) -> pd.DataFrame:
         """The features of `bars` as this store holds them; see `core.features.compute_features`."""
-        return compute_features(bars, self.factors, calendar, since)
+        return compute_features(bars, self.factors, calendar, since, self._alpha)
 
     def write(
         self,
