@@ -131,7 +131,7 @@ def main() -> None:
         work = prepare(given.tickers, given.years, given.fit_tickers, Path(folder))
         size = work.panel.matrix.nbytes / 2**30
         print(
-            f"{work.rows:,} bars in {len(work.bars)} partitions; the fit has {len(work.panel.label):,} rows, {size:.2f} GiB"
+            f"{work.rows:,} bars in {len(work.bars)} partitions; a fit: {len(work.panel.label):,} rows, {size:.2f} GiB"
         )
         print(f"{'':24} {'factors':>9} {'bars/s':>9} {'fit':>8} {'RankIC':>8} {'peak':>9}")
         for number in [0, *given.workers]:
