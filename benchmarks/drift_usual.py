@@ -61,7 +61,8 @@ def find_evidently(python: str | None) -> str:
         return python
     home = Path(tempfile.mkdtemp(prefix="evidently-"))
     made = home / "bin" / "python"
-    for command in (["venv", "--quiet", "--python", sys.executable, str(home)], ["pip", "install", "--quiet", "--python", str(made), *PINNED]):
+    venv = ["venv", "--quiet", "--python", sys.executable, str(home)]
+    for command in (venv, ["pip", "install", "--quiet", "--python", str(made), *PINNED]):
         try:
             subprocess.run([sys.executable, "-m", "uv", *command], check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
