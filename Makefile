@@ -1,6 +1,6 @@
 # Every target sets itself up: a machine needs Python 3.11 or 3.12, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test faults check bench docs notebook deploy lock clean
+.PHONY: help demo up down test faults test-services check bench docs notebook deploy lock clean
 
 # What one process of a stack compiles, the next need not compile again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -9,7 +9,7 @@ bin := .venv/bin
 ready := .venv/.ready
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
 
 $(ready): requirements.lock requirements-setup.lock pyproject.toml
 	@python=$$(PYTHON="$(PYTHON)" .ci/find-python) && $$python -m venv --clear .venv
@@ -29,10 +29,13 @@ down: $(ready) ## stop exactly what `make up` started
 	@$(bin)/evergreen down
 
 test: $(ready) ## the test suite
-	@$(bin)/python -m pytest -n 2 --dist loadgroup -m "not faults"
+	@$(bin)/python -m pytest -n 2 --dist loadgroup -m "not faults and not services"
 
 faults: $(ready) ## kill it at each step, for some minutes
-	@$(bin)/python -m pytest -n 2 --dist loadgroup -m faults
+	@$(bin)/python -m pytest -n 2 --dist loadgroup -m "faults and not services"
+
+test-services: $(ready) ## the loop against real PostgreSQL and Redis servers (Debian: postgresql, redis-server)
+	@$(bin)/python -m pytest -m services -rs
 
 check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 	@$(bin)/ruff format --no-cache --check .

@@ -52,9 +52,10 @@ class Workspace:
     @cached_property
     def features(self) -> Features:
         """The feature store, offline and online."""
-        from evergreen.adapters.feast import Features
+        from evergreen.adapters.feast import Features, Servers
 
-        return Features(self.settings.features, REPOSITORY / "feature_repo")
+        servers = Servers(self.settings.feature_registry, self.settings.online_store)
+        return Features(self.settings.features, REPOSITORY / "feature_repo", servers=servers)
 
     @cached_property
     def tracking(self) -> Tracking:
