@@ -89,7 +89,7 @@ def restore(settings: Settings, source: Path) -> Manifest:
         home.rmdir()
     with _whole(home) as partial:
         beside = settings.model_copy(update={"home": partial})
-        _copy(source / "home", partial)
+        shutil.copytree(source / "home", partial, dirs_exist_ok=True)
         _copy(source / "dvc-remote", Path(beside.remote))
         _copy(source / "mlflow-artifacts", Path(_artifacts(beside)))
         for name, url in _databases(beside, source).items():
