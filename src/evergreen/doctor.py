@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from evergreen.adapters.prefect_api import account
 from evergreen.adapters.servers import look_at_postgresql, look_at_redis
 from evergreen.adapters.urls import is_postgresql, without_password
 from evergreen.errors import BadSetting, EvergreenError, NotFound, Unavailable
@@ -131,14 +132,14 @@ def _service(settings: Settings) -> str:
 
 def _get(url: str, remedy: str) -> httpx.Response:
     try:
-        return httpx.get(url, timeout=PATIENCE)
+        return httpx.get(url, timeout=PATIENCE, auth=account())
     except httpx.HTTPError as error:
         raise Unavailable(f"{url} did not answer: {error}.", f"Type `{remedy}`.") from None
 
 
 def _post(url: str) -> Any:
     try:
-        return httpx.post(url, json={}, timeout=PATIENCE).raise_for_status().json()
+        return httpx.post(url, json={}, timeout=PATIENCE, auth=account()).raise_for_status().json()
     except httpx.HTTPError as error:
         raise Unavailable(f"{url} did not answer: {error}.", "Type `evergreen up`.") from None
 

@@ -118,15 +118,15 @@ def _prepare(settings: Settings, told: dict[str, str]) -> None:
     deploy(told, settings.home / "logs" / "deploy.log")
 
 
-def deploy(told: dict[str, str], log: Path) -> None:
-    """Register every deployment of `prefect.yaml` on the server named in `told`, which has the work pool.
+def deploy(told: dict[str, str], log: Path, declared: Path = REPOSITORY / "prefect.yaml") -> None:
+    """Register every deployment of `declared` on the server named in `told`, which has the work pool.
 
     Raises:
         Unavailable: Prefect refused, with the place of its log.
     """
     with log.open("ab") as stream:
         done = subprocess.run(
-            [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+            [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(declared)],
             cwd=REPOSITORY,
             env=os.environ | told,
             stdout=stream,
