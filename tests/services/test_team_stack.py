@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pandas as pd
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from evergreen.adapters.database import decisions, ledger, reading, requests
 from evergreen.adapters.stack import Stack
+from evergreen.backup import back_up, restore
+from evergreen.core.calendar import sessions
+from evergreen.errors import Conflict
+from evergreen.reproduction import reproduce
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
-from tests.flows.test_stack import SESSIONS, WALK, told, walk
+from tests.flows.test_stack import WALK, told, walk
 from tests.services.servers import Postgresql
 
+ACCOUNT = ("team", "a-word-of-its-own")
+SHORT = WALK | {"clients": 2}
+INTO_THE_BREAK = {
+    "source": "sample",
+    "tickers": ["AAPL", "IBM", "MSFT", "GOOG"],
+    "start": "2008-09-02",
+    "end": "2008-11-04",
+    "history": "2000-03-01",
+    "clients": 2,
+}
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(1300)]
 
 
@@ -26,14 +44,20 @@ class Team:
 
     settings: Settings
     prefect: str
+    market: dict[str, Any]
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(self.settings)
 
 
 @pytest.fixture(scope="module", params=["postgresql", "redis"])
 def team(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgresql: Postgresql
 ) -> Iterator[Team]:
-    """A stack that has walked; only its online store differs."""
+    """A stack that has walked, behind authentication: into the drift of 2008, or with Redis a few sessions."""
     redis: str = request.getfixturevalue("redis")
+    market = INTO_THE_BREAK if request.param == "postgresql" else SHORT
     settings = Settings(
         home=tmp_path_factory.mktemp("team") / "home",
         clock="replay",
@@ -43,12 +67,15 @@ def team(
         online_store=postgresql.database() if request.param == "postgresql" else redis,
         prefect_database=postgresql.database(),
         mlflow_database=postgresql.database(),
-        retrain_after=3,
+        retrain_after=250 if request.param == "postgresql" else 3,
     )
-    try:
-        yield Team(settings, walk(settings).url)
-    finally:
-        Stack(settings.home).stop()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"):
+            patch.setenv(name, ":".join(ACCOUNT))
+        try:
+            yield Team(settings, walk(settings, market=market).url, market)
+        finally:
+            Stack(settings.home).stop()
 
 
 def rows(url: str, table: str) -> int:
@@ -58,20 +85,25 @@ def rows(url: str, table: str) -> int:
 
 
 def test_team__a_finding_started_a_retraining_by_automation(team: Team) -> None:
-    at = Workspace(team.settings)
-    with reading(at.engine) as conn:
+    with reading(team.workspace.engine) as conn:
         asked = requests.recent(conn, team.settings.model_name)
         assert decisions.verify(conn) == []
-    assert {request.cause for request in asked} >= {"bootstrap", "old_age"}
+    found = "covariate_shift" if team.market is INTO_THE_BREAK else "old_age"
+    assert {request.cause for request in asked} == {"bootstrap", found}
     for request in asked:
-        run = httpx.get(f"{team.prefect}/flow_runs/{request.claimed_by}").json()
+        run = httpx.get(f"{team.prefect}/flow_runs/{request.claimed_by}", auth=ACCOUNT).json()
         assert (request.state, run["created_by"]["type"]) == ("done", "AUTOMATION")
 
 
+def test_team__prefect_answers_nobody_without_the_account(team: Team) -> None:
+    assert httpx.get(f"{team.prefect}/admin/version").status_code == httpx.codes.UNAUTHORIZED
+
+
 def test_team__every_session_was_walked_and_every_client_answered(team: Team) -> None:
-    account = told(team.settings)
-    assert account["sessions"] == {"count": SESSIONS, "first": "2008-07-01", "last": "2008-07-08"}
-    assert account["predictions"] == SESSIONS * WALK["clients"] * len(WALK["tickers"])
+    account, market = told(team.settings), team.market
+    walked = sessions("XNYS", pd.Timestamp(market["start"]), pd.Timestamp(market["end"]))
+    assert account["sessions"] == {"count": len(walked), "first": market["start"], "last": market["end"]}
+    assert account["predictions"] == len(walked) * market["clients"] * len(market["tickers"])
 
 
 def test_team__each_database_holds_what_is_its_own_and_no_file_does(team: Team) -> None:
@@ -98,5 +130,23 @@ def test_team__doctor_finds_every_place_sound(team: Team, monkeypatch: pytest.Mo
 def test_team__another_process_on_the_same_servers_sees_the_same(team: Team, tmp_path: Path) -> None:
     elsewhere = team.settings.model_copy(update={"home": tmp_path / "elsewhere"})
     with reading(Workspace(elsewhere).engine) as conn:
-        assert ledger.clock(conn, elsewhere.model_name) == WALK["end"]
+        assert ledger.clock(conn, elsewhere.model_name) == team.market["end"]
     assert told(elsewhere) == told(team.settings)
+
+
+def test_team__restored_into_empty_databases_a_served_prediction_is_reproduced_to_the_bit(
+    team: Team, tmp_path: Path, postgresql: Postgresql
+) -> None:
+    back_up(team.settings, tmp_path / "kept", datetime.now(UTC))
+    elsewhere = Settings(
+        home=tmp_path / "elsewhere", database_url=postgresql.database(), mlflow_database=postgresql.database()
+    )
+    restore(elsewhere, tmp_path / "kept")
+    again = Workspace(elsewhere)
+    with reading(again.engine) as conn:
+        served = conn.execute(text("select id from prediction where version <> '1' order by id limit 1")).scalar_one()
+    assert [each for each in reproduce(again, str(served)) if not each.same] == []
+    assert told(elsewhere) == told(team.settings)
+    assert rows(elsewhere.mlflow_database, "model_versions") == rows(team.settings.mlflow_database, "model_versions")
+    with pytest.raises(Conflict, match="Restore into an empty database"):
+        restore(elsewhere.model_copy(update={"home": tmp_path / "third"}), tmp_path / "kept")
