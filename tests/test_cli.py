@@ -145,3 +145,9 @@ def test_find_python__names_the_versions_it_needs(tmp_path: Path) -> None:
     done = subprocess.run(["/bin/sh", script], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("Evergreen needs Python 3.11 or 3.12 (found: Python 3.13.1)")
+
+
+def test_predictions_export__says_when_there_is_nothing_and_forgets_only_by_date(tmp_path: Path) -> None:
+    done = run("predictions", "export", "out", cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout == "there are no such predictions\n"
+    assert "--before DATE" in one_sentence(run("predictions", "export", "out", "--forget", cwd=tmp_path))
