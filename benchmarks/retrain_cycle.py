@@ -42,8 +42,9 @@ def main() -> None:
     tracking.attach(run_id, [executed, to_html(executed)])
     tracking.download("evergreen", tracking.register("evergreen", run_id, {}), work / "served")
     seconds = time.perf_counter() - start
-    sizes = [resource.getrusage(who).ru_maxrss / 1e6 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(json.dumps({"seconds": seconds, "gigabytes": max(sizes)}))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    figures = {"seconds": seconds, "gigabytes": max(each.ru_maxrss for each in used) / 1e6}
+    print(json.dumps(figures | {"cpu": sum(each.ru_utime + each.ru_stime for each in used)}))
 
 
 if __name__ == "__main__":

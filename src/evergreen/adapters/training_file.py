@@ -44,4 +44,5 @@ class TrainingFile:
         """As a frame would answer; an index that was written is left out."""
         asked = [name] if isinstance(name, str) else name
         frame = self._file.read(columns=asked).to_pandas(ignore_metadata=True)
+        pa.default_memory_pool().release_unused()
         return frame[name]

@@ -185,7 +185,8 @@ def _parameters(config: TrainingConfig, rows: slice) -> dict[str, object]:
         "max_bin": config.max_bin,
         "seed": config.seed,
         "deterministic": True,
-        "force_row_wise": True,
+        # by row takes a second copy of all bins, which few rows do not show
+        "force_col_wise" if config.ranked else "force_row_wise": True,
         "num_threads": config.num_threads,
         "verbose": -1,
     }
