@@ -68,7 +68,8 @@ def line(name: str, horizon: int, figures: dict[str, float], forecasts: pd.DataF
     found = evaluate(judged.assign(lower=np.nan, upper=np.nan))
     interval = f"{found['rank_ic_lower90']:+.4f} to {found['rank_ic_upper90']:+.4f}"
     return (
-        f"{name:<10} h={horizon}  {figures['seconds']:6.1f} s  {figures['cpu']:6.1f} s of processor  {figures['gigabytes']:.2f} GB  "
+        f"{name:<10} h={horizon}  {figures['seconds']:6.1f} s  {figures['cpu']:6.1f} s of processor  "
+        f"{figures['gigabytes']:.2f} GB  "
         f"RankIC {found['rank_ic']:+.4f} (90 %: {interval})  RankICIR {found['rank_icir']:+.3f}  "
         f"{found['sessions']:.0f} sessions"
     )
