@@ -35,6 +35,7 @@ class Settings(BaseModel):
     prefect_database: str = ""  # PostgreSQL behind the Prefect server that `evergreen up` starts
     mlflow_database: str = ""  # PostgreSQL behind the MLflow server that `evergreen up` starts
     mlflow_artifacts: str = ""  # folder or URL that MLflow server keeps artifacts in
+    dask_address: str = ""  # scheduler that computes factors and fits models; empty: this machine does
     service_host: str = "127.0.0.1"
     service_port: int = 8780
     service_auth: bool = False  # ask for an API key (`evergreen key add NAME`); needed off loopback

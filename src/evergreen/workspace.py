@@ -54,8 +54,13 @@ class Workspace:
         """The feature store, offline and online."""
         from evergreen.adapters.feast import Features, Servers
 
+        repo, address = REPOSITORY / "feature_repo", self.settings.dask_address
         servers = Servers(self.settings.feature_registry, self.settings.online_store)
-        return Features(self.settings.features, REPOSITORY / "feature_repo", servers=servers)
+        if not address:
+            return Features(self.settings.features, repo, servers=servers)
+        from evergreen.adapters.cluster import alpha158_on
+
+        return Features(self.settings.features, repo, alpha=alpha158_on(address), servers=servers)
 
     @cached_property
     def tracking(self) -> Tracking:

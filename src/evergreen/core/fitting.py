@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import lightgbm as lgb
@@ -100,7 +100,7 @@ def fit_booster(panel: Panel, stop: int, config: TrainingConfig) -> Fit:
     forecast = np.asarray(trial.predict(panel.matrix[tail_rows], num_threads=config.num_threads))
     rounds = max(1, trial.best_iteration)
     rows = panel.rows(0, stop)
-    booster = lgb.train(_parameters(config, rows), _dataset(panel, rows, config), num_boost_round=rounds)
+    booster = lgb.train(parameters(config, rows), _dataset(panel, rows, config), num_boost_round=rounds)
     return Fit(from_text(to_text(booster)), rounds, tail_start, panel.label[tail_rows] - forecast)
 
 
@@ -120,17 +120,34 @@ def _early_stopped(panel: Panel, fit_rows: slice, tail_rows: slice, config: Trai
     dataset = _dataset(panel, fit_rows, config)
     tail = lgb.Dataset(panel.matrix[tail_rows], panel.label[tail_rows], reference=dataset)
     stop_early = lgb.early_stopping(config.patience, verbose=False)
-    return lgb.train(_parameters(config, fit_rows), dataset, config.rounds, valid_sets=[tail], callbacks=[stop_early])
+    return lgb.train(parameters(config, fit_rows), dataset, config.rounds, valid_sets=[tail], callbacks=[stop_early])
 
 
 def _dataset(panel: Panel, rows: slice, config: TrainingConfig) -> lgb.Dataset:
-    label = panel.label[rows]
-    if config.label_clip > 0:
-        label = np.clip(label, *np.quantile(label, [config.label_clip, 1 - config.label_clip]))
+    label = clipped(panel.label[rows], config)
     return lgb.Dataset(panel.matrix[rows], label, feature_name=list(panel.feature_names))
 
 
-def _parameters(config: TrainingConfig, rows: slice) -> dict[str, object]:
+def clipped(label: NDArray[np.float64], config: TrainingConfig) -> NDArray[np.float64]:
+    """The labels to fit on, winsorized at `label_clip`."""
+    if config.label_clip == 0:
+        return label
+    return np.clip(label, *np.quantile(label, [config.label_clip, 1 - config.label_clip]))
+
+
+def best_rounds(losses: Sequence[float], patience: int) -> int:
+    """Where early stopping would have ended: the best of the rounds before `patience` brought nothing better."""
+    best = 0
+    for number, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = number
+        elif number - best >= patience:
+            break
+    return best + 1
+
+
+def parameters(config: TrainingConfig, rows: slice) -> dict[str, object]:
+    """LightGBM's parameters for a fit on these rows."""
     count = rows.stop - rows.start
     return {
         "objective": "regression",

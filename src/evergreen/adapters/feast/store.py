@@ -15,7 +15,7 @@ import pandas as pd
 from evergreen.adapters.feast import files, online
 from evergreen.adapters.feast.repo import declared, declared_factors, fingerprint, quiet, store_config, view_of
 from evergreen.adapters.feast.servers import Servers, answering
-from evergreen.core.features import FEATURE_NAMES, DeclaredFactor, compute_features, lookback_of
+from evergreen.core.features import FEATURE_NAMES, Alpha, DeclaredFactor, alpha158, compute_features, lookback_of
 from evergreen.errors import BadInput, Broken, NotFound, Unavailable
 
 
@@ -35,12 +35,14 @@ class Features:
         root: Path,
         repo: Path,
         factors: Sequence[DeclaredFactor] | None = None,
+        alpha: Alpha = alpha158,
         servers: Servers = Servers(),
     ) -> None:
         self.root = root.resolve()
         self.repo = repo.resolve()
         self.factors = declared_factors(self.repo) if factors is None else tuple(factors)
         self.servers = servers
+        self._alpha = alpha
         self._registry = self.root / "registry.db"
         self._online = self.root / "online.db"
 
@@ -58,7 +60,7 @@ class Features:
         self, bars: pd.DataFrame, calendar: pd.DatetimeIndex, since: pd.Timestamp | None = None
     ) -> pd.DataFrame:
         """The features of `bars` as this store holds them; see `core.features.compute_features`."""
-        return compute_features(bars, self.factors, calendar, since)
+        return compute_features(bars, self.factors, calendar, since, self._alpha)
 
     def write(
         self,
