@@ -42,7 +42,7 @@ def test_registry_away_at_a_promotion__the_row_stands_and_reconcile_mirrors_it_l
     monkeypatch.setenv("EVERGREEN_MLFLOW_URI", "http://127.0.0.1:9")
     away = enter(copied.settings.home, monkeypatch)
     promote(away, other)
-    with pytest.raises(Unavailable, match="MLflow at http://127.0.0.1:9 did not answer"):
+    with pytest.raises(Unavailable, match=r"MLflow at http://127\.0\.0\.1:9 did not answer"):
         mirror_aliases.fn()
     with reading(away.engine) as conn:
         assert rollouts.current(conn, MODEL).champion == other
