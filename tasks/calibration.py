@@ -19,13 +19,12 @@ def calibrate_drift(version: str, made: TrainingSet) -> str:
     """
     from evergreen.adapters.drift_store import CALIBRATION, COUNTS, REFERENCE
     from evergreen.core.drift import TooLittleHistory, calibrate, make_grid, session_counts
-    from evergreen.core.features import LOOKBACK
 
     at = workspace()
     manifest = read_manifest(at, version)
     history = pd.read_parquet(made.path).set_index(["ticker", "session"])[list(manifest.feature_names)]
     counts = session_counts(history, make_grid(history))
-    calibration = calibrate(counts, memory=LOOKBACK)
+    calibration = calibrate(counts, memory=at.features.lookback)
     if isinstance(calibration, TooLittleHistory):
         return calibration.sentence
     tail = counts.upto(counts.sessions[-1], calibration.windows.pair)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from evergreen.workspace import Workspace, _open, workspace
+
+if TYPE_CHECKING:
+    from tests.services.servers import Postgresql
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +29,24 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     with prefect_test_harness(server_startup_timeout=400):
         yield
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """A real PostgreSQL server; the test is skipped where none is installed."""
+    from tests.services.servers import running_postgresql
+
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[str]:
+    """The URL of a real Redis server; the test is skipped where none is installed."""
+    from tests.services.servers import running_redis
+
+    with running_redis() as url:
+        yield url
 
 
 def enter(home: Path, patch: pytest.MonkeyPatch) -> Workspace:

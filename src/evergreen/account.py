@@ -21,7 +21,7 @@ def give_account(engine: Engine, model: str, horizon: int = 1) -> dict[str, Any]
     gate (one verdict for each judged version), canary, champion, predictions, skill.
     """
     with reading(engine) as conn:
-        made = list(reversed(decisions.recent(conn, model, EVERYTHING)))
+        made = list(reversed(decisions.turns(conn, model, EVERYTHING)))
         data = ledger.data_versions(conn, EVERYTHING)
         return {
             "sessions": _sessions(conn, model),
@@ -30,16 +30,11 @@ def give_account(engine: Engine, model: str, horizon: int = 1) -> dict[str, Any]
             "drift_events": _drift_events(made),
             "retrains": _retrains(conn, model),
             "gate": [_gate(decision) for decision in made if decision.kind == "gate"],
-            "canary": [_step(decision) for decision in made if is_turn(decision) and decision.kind in STEPS],
+            "canary": [_step(decision) for decision in made if decision.kind in STEPS],
             "champion": _champion(conn, model),
             "predictions": predictions.count(conn),
             "skill": _skill(conn, model, horizon),
         }
-
-
-def is_turn(decision: RecordedDecision) -> bool:
-    """Whether a decision changed something: all do but a canary's look that left it where it was."""
-    return decision.kind != "canary" or bool(decision.evidence["moved"])
 
 
 def _sessions(conn: Connection, model: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from evergreen import embedded
-from evergreen.account import EVERYTHING, give_account, is_turn
+from evergreen.account import EVERYTHING, give_account
 from evergreen.adapters.database import decisions, ledger, reading
 from evergreen.adapters.prefect_api import FlowRun, PrefectApi
 from evergreen.adapters.stack import Stack
@@ -112,8 +112,8 @@ def _where(at: Workspace, done: pd.Timestamp | None) -> str:
 def _show_new(at: Workspace, seen: int, progress: Progress) -> int:
     """Print the decisions made since the last look; returns how many there are."""
     with reading(at.engine) as conn:
-        made = list(reversed(decisions.recent(conn, at.settings.model_name, EVERYTHING)))
-    for decision in filter(is_turn, made[seen:]):
+        made = list(reversed(decisions.turns(conn, at.settings.model_name, EVERYTHING)))
+    for decision in made[seen:]:
         progress.console.print(f"[dim]{decision.as_of}[/] [bold]{decision.kind:<12}[/] {decision.summary}")
     return len(made)
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import httpx
 
-from evergreen.errors import EvergreenError, NotFound, Unavailable
+from evergreen.adapters.prefect_api import account
+from evergreen.adapters.servers import look_at_postgresql, look_at_redis
+from evergreen.adapters.urls import is_postgresql, without_password
+from evergreen.errors import BadSetting, EvergreenError, NotFound, Unavailable
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace, require_writable
 
 PATIENCE = 5.0  # seconds for a server to answer
+PLUGINS = {"s3": "dvc_s3", "gs": "dvc_gs", "azure": "dvc_azure", "ssh": "dvc_ssh"}  # DVC's own, by kind of remote
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,8 @@ def examine(settings: Settings) -> Iterator[Check]:
     places: dict[str, Callable[[Settings], str]] = {
         "home": _home,
         "database": _database,
+        "registry": _feature_registry,
+        "online": _online_store,
         "mlflow": _mlflow,
         "snapshots": _snapshots,
         "prefect": _prefect,
@@ -50,33 +59,67 @@ def _database(settings: Settings) -> str:
     from evergreen.adapters.database.schema import HEAD
 
     engine = Workspace(settings).engine
-    return f"{engine.url.render_as_string()} has schema {HEAD}"
+    server = "" if engine.dialect.name == "sqlite" else f"{look_at_postgresql(settings.database)}, "
+    return f"{server or engine.url.render_as_string()} has schema {HEAD}"
+
+
+def _feature_registry(settings: Settings) -> str:
+    return _server(settings.feature_registry) or f"definitions are in {settings.features / 'registry.db'}"
+
+
+def _online_store(settings: Settings) -> str:
+    return _server(settings.online_store) or f"features are served from {settings.features / 'online.db'}"
+
+
+def _server(url: str) -> str:
+    if not url:
+        return ""
+    return look_at_postgresql(url) if is_postgresql(url) else look_at_redis(url)
 
 
 def _mlflow(settings: Settings) -> str:
     if not settings.mlflow.startswith("http"):
-        return settings.mlflow
-    return f"{settings.mlflow} runs MLflow {_get(f'{settings.mlflow}/version', 'evergreen up').text.strip()}"
+        return without_password(settings.mlflow)
+    runs = _get(f"{settings.mlflow}/version", "evergreen up").text.strip()
+    _require_same("MLflow", settings.mlflow, runs)
+    return f"{settings.mlflow} runs MLflow {runs}"
+
+
+def _require_same(tool: str, where: str, runs: str) -> None:
+    """A server and its clients are of one version, to the second number."""
+    ours = version(tool.lower())
+    if runs.split(".")[:2] != ours.split(".")[:2]:
+        raise BadSetting(
+            f"{where} runs {tool} {runs}, this process {ours}.", f"Type `pip install {tool.lower()}=={ours}` there."
+        )
 
 
 def _snapshots(settings: Settings) -> str:
     remote = settings.remote
-    if "://" in remote:
-        return f"versions go to {remote}"
-    if not Path(remote).exists():
+    kind, scheme, _ = remote.partition("://")
+    if scheme and kind in PLUGINS and find_spec(PLUGINS[kind]) is None:
+        name = PLUGINS[kind].replace("_", "-")
+        raise BadSetting(f"DVC cannot reach {remote} without {name}.", f"Type `pip install {name}`.")
+    if not scheme and not Path(remote).exists():
         raise NotFound(f"{remote} holds no data version yet.", "Type `evergreen backfill`.")
     return f"versions go to {remote}"
 
 
 def _prefect(settings: Settings) -> str:
-    from evergreen.embedded import api_url
+    from evergreen.embedded import WORK_POOL, api_url
 
     api = api_url(settings)
-    version = _get(f"{api}/admin/version", "evergreen up").json()
-    deployed = _count(f"{api}/deployments/count")
+    runs = _get(f"{api}/admin/version", "evergreen up").json()
+    _require_same("Prefect", api, runs)
+    deployed = _post(f"{api}/deployments/count")
     if not deployed:
         raise NotFound(f"{api} knows no deployment.", "Type `make deploy`.")
-    return f"{api} runs Prefect {version}, {deployed} deployments"
+    pools = [pool["name"] for pool in _post(f"{api}/work_pools/filter")]
+    workers = {pool: _online(_post(f"{api}/work_pools/{pool}/workers/filter")) for pool in pools}
+    if not sum(workers.values()):
+        raise NotFound(f"No worker is at work for {api}.", f"Type `prefect worker start --pool {WORK_POOL}`.")
+    at_work = ", ".join(f"{count} at work for {pool}" for pool, count in workers.items() if count)
+    return f"{api} runs Prefect {runs}, {deployed} deployments; workers: {at_work}"
 
 
 def _service(settings: Settings) -> str:
@@ -89,13 +132,17 @@ def _service(settings: Settings) -> str:
 
 def _get(url: str, remedy: str) -> httpx.Response:
     try:
-        return httpx.get(url, timeout=PATIENCE)
+        return httpx.get(url, timeout=PATIENCE, auth=account())
     except httpx.HTTPError as error:
         raise Unavailable(f"{url} did not answer: {error}.", f"Type `{remedy}`.") from None
 
 
-def _count(url: str) -> int:
+def _post(url: str) -> Any:
     try:
-        return int(httpx.post(url, json={}, timeout=PATIENCE).raise_for_status().text)
+        return httpx.post(url, json={}, timeout=PATIENCE, auth=account()).raise_for_status().json()
     except httpx.HTTPError as error:
         raise Unavailable(f"{url} did not answer: {error}.", "Type `evergreen up`.") from None
+
+
+def _online(workers: list[dict[str, Any]]) -> int:
+    return sum(worker["status"] == "ONLINE" for worker in workers)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from evergreen.adapters.prefect_api import PrefectApi
 from evergreen.adapters.stack import LOOPBACK, Command, Member, Stack, choose_port, wait_until_ready
+from evergreen.adapters.urls import with_driver
 from evergreen.errors import BadSetting, Unavailable
 from evergreen.settings import Settings
 from evergreen.workspace import REPOSITORY
@@ -34,10 +35,11 @@ class Ports:
 def environment(settings: Settings, ports: Ports) -> dict[str, str]:
     """What every process of the stack, and whoever talks to it, is told."""
     home = settings.home.resolve()
-    return {
+    told = {f"EVERGREEN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    if settings.prefect_database:
+        told["PREFECT_API_DATABASE_CONNECTION_URL"] = with_driver(settings.prefect_database, "asyncpg")
+    return told | {
         "EVERGREEN_HOME": str(home),
-        "EVERGREEN_CLOCK": settings.clock,
-        "EVERGREEN_REFRESH_SECONDS": str(settings.refresh_seconds),
         "EVERGREEN_MLFLOW_URI": f"http://{LOOPBACK}:{ports.mlflow}",
         "EVERGREEN_SERVICE_PORT": str(ports.service),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -53,10 +55,11 @@ def commands(settings: Settings, ports: Ports) -> list[tuple[Command, str]]:
     home = settings.home.resolve()
     prefect, mlflow, service = (f"http://{LOOPBACK}:{port}" for port in (ports.prefect, ports.mlflow, ports.service))
     server = ("-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(ports.prefect))
+    backend = with_driver(settings.mlflow_database, "psycopg") or f"sqlite:///{home / 'mlflow.db'}"
     registry = (
         *("-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(ports.mlflow), "--workers", "1"),
-        *("--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"),
-        *("--artifacts-destination", str(home / "mlflow-artifacts")),
+        *("--backend-store-uri", backend),
+        *("--artifacts-destination", settings.mlflow_artifacts or str(home / "mlflow-artifacts")),
     )
     return [
         (Command("prefect", server, prefect), f"{prefect}/api/health"),
@@ -115,15 +118,15 @@ def _prepare(settings: Settings, told: dict[str, str]) -> None:
     deploy(told, settings.home / "logs" / "deploy.log")
 
 
-def deploy(told: dict[str, str], log: Path) -> None:
-    """Register every deployment of `prefect.yaml` on the server named in `told`, which has the work pool.
+def deploy(told: dict[str, str], log: Path, declared: Path = REPOSITORY / "prefect.yaml") -> None:
+    """Register every deployment of `declared` on the server named in `told`, which has the work pool.
 
     Raises:
         Unavailable: Prefect refused, with the place of its log.
     """
     with log.open("ab") as stream:
         done = subprocess.run(
-            [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+            [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(declared)],
             cwd=REPOSITORY,
             env=os.environ | told,
             stdout=stream,

@@ -18,7 +18,7 @@ from evergreen.adapters.database.ledger import ModelVersion
 from evergreen.adapters.database.predictions import Served
 from evergreen.adapters.feast import files
 from evergreen.core.calendar import next_session, session_closes
-from evergreen.core.features import FEATURE_NAMES, LOOKBACK
+from evergreen.core.features import FEATURE_NAMES
 from evergreen.core.hashing import row_hashes
 from evergreen.core.restatement import Difference, RestatedBar, compare
 from evergreen.errors import NotFound
@@ -83,7 +83,7 @@ def affected(at: Workspace, difference: Difference) -> list[Affected]:
 
     A model used the bar if its training set was joined (at `created_at`) while the earlier value was known,
     and stands at the bar's session or later. A forecast used it if its features, found again by their hash,
-    were computed while the earlier value was known, and their window of `LOOKBACK` sessions holds the bar.
+    were computed while the earlier value was known, and the sessions that features read hold the bar.
     Bars loaded as history count as known at their own close.
     """
     bars = difference.bars()
@@ -121,7 +121,7 @@ def _learnt(model: ModelVersion, bar: RestatedBar) -> bool:
 
 def _horizon(at: Workspace, session: pd.Timestamp) -> pd.Timestamp:
     """The last session whose features look back as far as `session`."""
-    return next_session(at.settings.calendar, session, LOOKBACK - 1)
+    return next_session(at.settings.calendar, session, at.features.lookback - 1)
 
 
 def _computed(at: Workspace, served: Sequence[Served]) -> dict[Served, pd.Timestamp]:

@@ -86,31 +86,36 @@ def reproduce(at: Workspace, prediction_id: str) -> list[Input]:
     manifest = Manifest.from_json((at.model_folder(said.version) / "manifest.json").read_text())
     booster = load_verified(at.model_folder(said.version) / "model.txt", model.sha256)
     forecast = float(predict(booster, row[list(manifest.feature_names)].to_numpy(np.float32))[0])
-    return [*_compared(said, row, close), *_numbers(said, forecast, close)]
+    compared = [
+        Input("last close", repr(said.last_close), repr(close)),
+        Input("feature row", said.feature_hash, _row_hash(row, said.feature_hash)),
+    ]
+    return [*compared, *_numbers(said, forecast, close)]
 
 
 def _features(at: Workspace, data_version: str, said: Prediction, folder: Path) -> tuple[pd.DataFrame, float]:
-    """The feature row (1 x 158) and the raw close of the prediction's session, from its data version alone."""
+    """All features and the raw close of the prediction's session, from its data version alone."""
     from evergreen.adapters.bars import BarStore
     from evergreen.core.calendar import next_session, sessions
-    from evergreen.core.features import LOOKBACK, alpha158
 
     day, calendar = pd.Timestamp(said.as_of), at.settings.calendar
-    reach = next_session(calendar, day, -LOOKBACK)
+    reach = next_session(calendar, day, -at.features.lookback)
     store = BarStore(at.snapshots.checkout(data_version, folder), calendar)
     bars = store.as_of(tickers=[said.ticker], start=reach, end=day)
     if bars.empty or bars["session"].max() != day:
         raise NotFound(f"Data version {data_version} has no bar of {said.ticker} in {said.as_of}.", "See `data log`.")
-    row = alpha158(bars, calendar=sessions(calendar, reach, day), since=day)
+    row = at.features.compute(bars, sessions(calendar, reach, day), since=day)
     return row.astype(np.float32), float(bars.loc[bars["session"] == day, "close"].iloc[0])
 
 
-def _compared(said: Prediction, row: pd.DataFrame, close: float) -> list[Input]:
+def _row_hash(row: pd.DataFrame, recorded: str) -> str:
+    """The hash of a row; one answered from before the last factors were declared was made without them."""
     from evergreen.core.features import FEATURE_NAMES
     from evergreen.core.hashing import row_hashes
 
-    found = row_hashes(row[list(FEATURE_NAMES)].to_numpy(np.float32))[0]
-    return [Input("last close", repr(said.last_close), repr(close)), Input("feature row", said.feature_hash, found)]
+    widths = range(len(row.columns), len(FEATURE_NAMES) - 1, -1)
+    hashes = [str(row_hashes(row.iloc[:, :width].to_numpy(np.float32))[0]) for width in widths]
+    return recorded if recorded in hashes else hashes[0]
 
 
 def _numbers(said: Prediction, forecast: float, close: float) -> list[Input]:

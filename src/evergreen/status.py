@@ -17,7 +17,7 @@ def lines(settings: Settings) -> Iterator[str]:
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, settings.model_name)
         clock = ledger.clock(conn, settings.model_name)
-        made = decisions.recent(conn, settings.model_name, 5)
+        made = decisions.turns(conn, settings.model_name, 5)
     if clock is None:
         yield "no data yet: type `evergreen backfill`"
         return

@@ -13,7 +13,9 @@ import yaml
 
 from evergreen.adapters.prefect_api import PrefectApi
 from evergreen.adapters.stack import Stack, wait_until_ready
+from evergreen.deployment import HOME_IN_IMAGE, IN_IMAGE, adapted, deploy_to, pool_name
 from evergreen.embedded import WORK_POOL, Ports, commands, deploy, environment
+from evergreen.errors import BadSetting
 from evergreen.settings import Settings
 from evergreen.workspace import REPOSITORY
 
@@ -89,3 +91,46 @@ def test_schedules__keep_the_clock_of_the_exchange() -> None:
 def test_repository__names_every_flow_file_in_prefect_yaml() -> None:
     files = {path.stem for path in Path(REPOSITORY / "flows").glob("*.py")} - {"__init__", "clock"}
     assert files == {declared["name"] for declared in DECLARED}
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("kind", ["docker", "kubernetes"])
+def test_deploy_to__server_accepts_each_kind_of_work_pool(server: str, tmp_path: Path, kind: str) -> None:
+    pool = deploy_to(kind, server, {"IMAGE": "evergreen:1", "MEMORY": "6Gi", "CPU": "3"}, tmp_path / "log")
+    try:
+        deployed = httpx.post(f"{server}/deployments/filter", json={}).json()
+        assert {each["work_pool_name"] for each in deployed} == {pool}
+        assert {each["name"] for each in deployed} == {declared["name"] for declared in DECLARED}
+        retrain = next(each for each in deployed if each["name"] == "retrain")
+        assert retrain["job_variables"]["image"] == "evergreen:1"
+        assert retrain["job_variables"]["env"]["EVERGREEN_HOME"] == HOME_IN_IMAGE
+        assert retrain["pull_steps"] == [{"prefect.deployments.steps.set_working_directory": {"directory": IN_IMAGE}}]
+        assert retrain["concurrency_limit"] == 1 or retrain["global_concurrency_limit"]["limit"] == 1
+    finally:
+        deploy_to("process", server, {}, tmp_path / "log")
+
+
+@pytest.mark.server
+def test_deploy_to__kubernetes_jobs_have_limits_and_the_shared_home(server: str, tmp_path: Path) -> None:
+    deploy_to("kubernetes", server, {"IMAGE": "evergreen:1"}, tmp_path / "log")
+    deploy_to("process", server, {}, tmp_path / "log")
+    template = httpx.get(f"{server}/work_pools/{pool_name('kubernetes')}").json()["base_job_template"]
+    pod = template["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
+    assert pod["containers"][0]["volumeMounts"] == [{"name": "home", "mountPath": HOME_IN_IMAGE}]
+    assert pod["containers"][0]["resources"]["limits"]["memory"] == "{{ memory_limit }}"
+    assert {"cpu_limit", "memory_limit", "namespace"} <= set(template["variables"]["properties"])
+
+
+def test_adapted__code_comes_from_git_where_it_is_asked_for() -> None:
+    declared = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())
+    told = {"IMAGE": "evergreen:1", "GIT_URL": "https://example.org/evergreen.git", "GIT_REVISION": "v1"}
+    clone, install = adapted(declared, "docker", told)["pull"]
+    assert clone["prefect.deployments.steps.git_clone"]["branch"] == "v1"
+    assert "--no-deps" in install["prefect.deployments.steps.run_shell_script"]["script"]
+    assert adapted(declared, "process", told) == declared
+
+
+@pytest.mark.parametrize(("kind", "told"), [("docker", "IMAGE names none"), ("slurm", "no work pool of kind 'slurm'")])
+def test_adapted__what_cannot_be_deployed_is_said(kind: str, told: str) -> None:
+    with pytest.raises(BadSetting, match=told):
+        adapted({"deployments": []}, kind, {})

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from evergreen.adapters.database import predictions, reading, writing
 from evergreen.adapters.database.predictions import Prediction
+from evergreen.core.features import factor
 from evergreen.reproduction import explain, reproduce
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
@@ -36,6 +37,17 @@ def test_reproduce__the_same_number_to_the_bit(copied: Workspace) -> None:
     compared = reproduce(copied, served(copied).id)
     assert [each.name for each in compared] == ["last close", "feature row", "forecast return", "price"]
     assert [each for each in compared if not each.same] == []
+
+
+def test_reproduce__a_factor_declared_since_then_changes_nothing(copied: Workspace) -> None:
+    @factor(lookback=90)
+    def MOM89(bars):
+        """close / ref(close, 89) - 1"""
+        return bars.close / bars.close.shift(89) - 1
+
+    said = served(copied)
+    copied.features.factors = (MOM89,)
+    assert [each for each in reproduce(copied, said.id) if not each.same] == []
 
 
 def test_reproduce__says_which_input_differs(copied: Workspace) -> None:

@@ -34,11 +34,11 @@ SESSIONS = 5
 PATIENCE = 600  # seconds; a busy machine walks slowly
 
 
-def walk(settings: Settings, interrupt_after: int | None = None) -> PrefectApi:
+def walk(settings: Settings, interrupt_after: int | None = None, market: dict[str, Any] = WALK) -> PrefectApi:
     """Start a stack and let it walk; the stack is left running, or killed after so many sessions."""
     told = embedded.start(settings, Ports(0, 0, 0), print)
     api = PrefectApi(told["PREFECT_API_URL"])
-    run = api.start("replay/replay", WALK)
+    run = api.start("replay/replay", market)
     deadline = time.monotonic() + PATIENCE
     while not (run := api.read(run.id)).finished and time.monotonic() < deadline:
         if interrupt_after is not None and _walked(settings) >= interrupt_after:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +11,7 @@ import httpx
 
 from evergreen.errors import NotFound, Unavailable
 
+AdaptTemplate = Callable[[dict[str, Any]], dict[str, Any]]
 UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
 
 
@@ -27,17 +30,38 @@ class FlowRun:
         return self.state in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
+def account() -> tuple[str, str] | None:
+    """User and password of a server that asks for them, from PREFECT_API_AUTH_STRING as Prefect's own client."""
+    user, _, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
+    return (user, password) if user else None
+
+
 class PrefectApi:
     """A thin client; `url` is what Prefect calls `PREFECT_API_URL`."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._client = httpx.Client(base_url=self.url, timeout=30.0)
+        self._client = httpx.Client(base_url=self.url, timeout=30.0, auth=account())
 
-    def create_work_pool(self, name: str) -> None:
-        """Make a process work pool unless it is there; its first worker fills in the job template."""
+    def create_work_pool(self, name: str, kind: str = "process", adapt: AdaptTemplate | None = None) -> None:
+        """Make a work pool unless it is there; without `adapt` its first worker fills in the job template.
+
+        Args:
+            name: of the pool.
+            kind: process, docker or kubernetes.
+            adapt: changes the server's job template for that kind.
+        """
         if self._ask("GET", f"/work_pools/{name}") is None:
-            self._ask("POST", "/work_pools/", {"name": name, "type": "process"})
+            template = {"base_job_template": adapt(self._template(kind))} if adapt else {}
+            self._ask("POST", "/work_pools/", {"name": name, "type": kind} | template)
+
+    def _template(self, kind: str) -> dict[str, Any]:
+        """The job template that the server knows for a kind of work pool."""
+        known = self._ask("GET", "/collections/views/aggregate-worker-metadata") or {}
+        found = [kinds[kind] for kinds in known.values() if kind in kinds]
+        if not found:
+            raise NotFound(f"The Prefect server at {self.url} knows no {kind} work pool.", "Update it.")
+        return dict(found[0]["default_base_job_configuration"])
 
     def start(self, deployment: str, parameters: dict[str, Any]) -> FlowRun:
         """Ask for a run of `flow/deployment`.

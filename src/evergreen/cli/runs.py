@@ -35,3 +35,18 @@ def retrain(reason: Annotated[str, typer.Option(help="Why; it goes into the deci
 def reconcile() -> None:
     """Ask the server to finish or undo what a crash left half-done."""
     start("reconcile/reconcile", {})
+
+
+@app.command()
+def deploy(
+    pool: Annotated[str, typer.Option(help="process, docker or kubernetes.")] = "process",
+) -> None:
+    """Register every flow on the Prefect server, with its work pool; IMAGE names what containers run."""
+    from evergreen.deployment import deploy_to, from_environment
+    from evergreen.embedded import api_url
+    from evergreen.settings import load_settings
+
+    settings = load_settings()
+    url = api_url(settings)
+    name = deploy_to(pool, url, from_environment(), settings.home / "logs" / "deploy.log")
+    print(f"deployed to {name} on {url}: type `prefect worker start --pool {name} --type {pool}`")

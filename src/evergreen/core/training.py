@@ -103,6 +103,7 @@ def train(
     config: TrainingConfig = TrainingConfig(),
     progress: Progress = lambda share, what: None,
     chosen_from: int = 1,
+    fitter: Fitter = fit_booster,
 ) -> Training:
     """Walk forward for the evidence, then fit the model on every labelled session.
 
@@ -112,11 +113,12 @@ def train(
         progress: told the share done (0 to 1) and what was just finished.
         chosen_from: configurations that `config` was chosen from, itself included; kept as a metric,
             for the gate counts each.
+        fitter: fits each model, here or elsewhere.
 
     Raises:
         BadInput: an unusable training set, or too few sessions for the folds.
     """
-    made = _walk(training_set, "lightgbm", fit_booster, config, progress)
+    made = _walk(training_set, "lightgbm", fitter, config, progress)
     return replace(made, metrics=made.metrics | {"configurations": float(chosen_from)})
 
 

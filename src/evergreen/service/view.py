@@ -72,7 +72,7 @@ class View:
 def gather(conn: Connection, model: str, snapshot: Snapshot | None, now: datetime) -> View:
     """Read the page's contents at `now`."""
     row = rollouts.read(conn, model)
-    recent = decisions.recent(conn, model, DECISIONS)
+    recent = decisions.turns(conn, model, DECISIONS)
     checks = ledger.drift_checks(conn, model, limit=1)
     data = ledger.data_versions(conn, limit=1)
     return View(

@@ -5,6 +5,6 @@
 `reading(engine)`.
 """
 
-from evergreen.adapters.database.engine import check, open_database, reading, writing
+from evergreen.adapters.database.engine import check, migrate_database, open_database, reading, writing
 
-__all__ = ["check", "open_database", "reading", "writing"]
+__all__ = ["check", "migrate_database", "open_database", "reading", "writing"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, select, true, update
@@ -40,6 +41,11 @@ class RecordedDecision(Decision):
     prev_hash: str
     hash: str
 
+    @property
+    def turned(self) -> bool:
+        """Whether it changed something: all do but a canary's look that left it where it was."""
+        return self.kind != "canary" or bool(self.evidence.get("moved", True))
+
 
 def append(conn: Connection, made: Decision) -> int:
     """Append a decision in the caller's transaction; returns its number in the chain.
@@ -72,6 +78,13 @@ def recent(conn: Connection, model: str, limit: int = 20) -> list[RecordedDecisi
     """The last decisions about a model, newest first."""
     query = select(decision).where(decision.c.model == model).order_by(decision.c.seq.desc()).limit(limit)
     return every(conn, query, RecordedDecision)
+
+
+def turns(conn: Connection, model: str, limit: int = 20) -> list[RecordedDecision]:
+    """The last decisions about a model that changed something, newest first."""
+    query = select(decision).where(decision.c.model == model).order_by(decision.c.seq.desc())
+    made = (RecordedDecision(**row) for row in conn.execute(query).mappings())
+    return list(islice((one for one in made if one.turned), limit))
 
 
 def open_since(conn: Connection, model: str, kind: str, closed_by: Sequence[str]) -> list[RecordedDecision]:

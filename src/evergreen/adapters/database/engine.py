@@ -44,6 +44,23 @@ def open_database(url: str) -> Engine:
     return engine
 
 
+def migrate_database(url: str, revision: str = "head") -> str:
+    """Bring the database at `url` to a schema revision, up or down; returns the one it has then.
+
+    Raises:
+        BadSetting: as `open_database`, or an unknown revision.
+        Unavailable: the server does not answer, or another process migrates.
+    """
+    from evergreen.adapters.database.migrate import migrate
+
+    engine = _engine(_checked(url))
+    try:
+        migrate(engine, revision)
+        return _revision(engine) or "none"
+    finally:
+        engine.dispose()
+
+
 def check(engine: Engine) -> str:
     """The schema revision of a database that answers and fits this code.
 

@@ -21,11 +21,13 @@ _LOCK_SECONDS = 120
 _ADVISORY_LOCK = 0x45564552475245  # the same number in every Evergreen process
 
 
-def migrate(engine: Engine) -> None:
-    """Upgrade to the newest revision in one transaction; a kill half-way leaves the database as it was.
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Upgrade or downgrade to a revision in one transaction; a kill half-way leaves the database as it was.
+
+    A downgrade drops what the older schema has no place for.
 
     Raises:
-        BadSetting: a schema newer than this code, or a place without write permission.
+        BadSetting: a schema newer than this code, an unknown revision, or a place without write permission.
         Unavailable: another process holds the migration lock for two minutes.
     """
     with _one_at_a_time(engine):
@@ -34,7 +36,7 @@ def migrate(engine: Engine) -> None:
         with engine.begin() as conn:
             if engine.dialect.name == "postgresql":
                 conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-            _upgrade(conn)
+            _move(conn, revision)
 
 
 def configuration() -> Config:
@@ -44,17 +46,20 @@ def configuration() -> Config:
     return config
 
 
-def _upgrade(conn: Connection) -> None:
+def _move(conn: Connection, revision: str) -> None:
     config = configuration()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    revision = MigrationContext.configure(conn).get_current_revision()
-    if revision is not None and revision not in known:
+    newest_first = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    stands = MigrationContext.configure(conn).get_current_revision()
+    if stands is not None and stands not in newest_first:
         raise BadSetting(
-            f"the database {conn.engine.url.render_as_string()} has schema {revision}, newer than this code.",
+            f"the database {conn.engine.url.render_as_string()} has schema {stands}, newer than this code.",
             "Install the newer Evergreen, or choose another database.",
         )
+    if revision not in (*newest_first, "head"):
+        raise BadSetting(f"there is no schema {revision!r}.", f"Known, newest first: {', '.join(newest_first)}.")
     config.attributes["connection"] = conn
-    command.upgrade(config, "head")
+    older = stands in newest_first and revision in newest_first[newest_first.index(stands) + 1 :]
+    (command.downgrade if older else command.upgrade)(config, revision)
 
 
 def _turn_on_wal(engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evergreen.adapters.feast.online import OnlineFeatures, Watermark
+from evergreen.adapters.feast.servers import Servers
 from evergreen.adapters.feast.store import Features
 
-__all__ = ["Features", "OnlineFeatures", "Watermark"]
+__all__ = ["Features", "OnlineFeatures", "Servers", "Watermark"]

@@ -1,6 +1,7 @@
-"""Feast's SQLite online store, in which an older value never replaces a newer one.
+"""Feast's online stores, in which an older value never replaces a newer one.
 
-Feast's own overwrites: materializing an old window again, by hand or by a retry, takes what is served back in time.
+Feast's own SQLite and PostgreSQL stores overwrite: materializing an old window again, by hand or by a retry, takes
+what is served back in time. Its Redis store refuses the older event, but a correction of the newest one as well.
 
     online_store:
       type: evergreen.adapters.feast.newest.NewestSqliteOnlineStore
@@ -9,7 +10,7 @@ Feast's own overwrites: materializing an old window again, by hand or by a retry
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import Any, Literal
@@ -22,6 +23,23 @@ from feast.utils import to_naive_utc
 
 _NEVER = (-(2**63), 0)
 Row = tuple[Any, dict[str, Any], datetime, datetime | None]  # entity key, values, event, created
+Instants = dict[bytes, tuple[int, int]]  # by entity key: event and created
+
+
+def entity_keys(config: Any, data: Sequence[Row]) -> list[bytes]:
+    """The stored form of each row's entity key."""
+    return [serialize_entity_key(row[0], config.entity_key_serialization_version) for row in data]
+
+
+def not_older(data: Sequence[Row], keys: Sequence[bytes], stored: Instants) -> list[Row]:
+    """The rows whose event, or of the same event whose version, is not older than what is stored under their key."""
+    return [row for key, row in zip(keys, data, strict=True) if instants(row[2], row[3]) >= stored.get(key, _NEVER)]
+
+
+def instants(event: datetime, created: datetime | None) -> tuple[int, int]:
+    """In whole seconds, as Feast's SQLite store writes them: a zoneless UTC time read as local time."""
+    first, second = (0 if moment is None else int(to_naive_utc(moment).timestamp()) for moment in (event, created))
+    return first, second
 
 
 class NewestSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):  # type: ignore[misc]
@@ -36,21 +54,13 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
     def online_write_batch(
         self, config: Any, table: FeatureView, data: list[Row], progress: Callable[[int], Any] | None
     ) -> None:
-        """See the class; instants are compared in whole seconds, as the store keeps them."""
-        keys = [serialize_entity_key(row[0], config.entity_key_serialization_version) for row in data]
-        stored = self._stored(config, table, keys)
-        newer = [row for key, row in zip(keys, data, strict=True) if _instants(row) >= stored.get(key, _NEVER)]
-        super().online_write_batch(config, table, newer, progress)
+        """See the class."""
+        keys = entity_keys(config, data)
+        super().online_write_batch(config, table, not_older(data, keys, self._stored(config, table, keys)), progress)
 
-    def _stored(self, config: Any, table: FeatureView, keys: list[bytes]) -> dict[bytes, tuple[int, int]]:
+    def _stored(self, config: Any, table: FeatureView, keys: list[bytes]) -> Instants:
         name = compute_table_id(config.project, table, config.registry.enable_online_feature_view_versioning)
         query = f'select max(event_ts), max(created_ts) from "{name}" where entity_key = ?'
         with closing(self._get_conn(config).cursor()) as cursor:
             found = {key: cursor.execute(query, (key,)).fetchone() for key in set(keys)}
         return {key: (event, created or 0) for key, (event, created) in found.items() if event is not None}
-
-
-def _instants(row: Row) -> tuple[int, int]:
-    """As the store writes them: the number of a zoneless UTC time read as local time."""
-    event, created = (0 if moment is None else int(to_naive_utc(moment).timestamp()) for moment in row[2:])
-    return event, created

@@ -168,8 +168,10 @@ def _read_view(feast: Any, view: str, tickers: list[str]) -> pd.DataFrame:
 
     definition = _definition(feast, view)
     keys = [EntityKey(join_keys=["ticker"], entity_values=[Value(string_val=ticker)]) for ticker in tickers]
-    answers = feast._get_provider().online_read(feast.config, definition, keys)
-    known = {t: answer for t, answer in zip(tickers, answers, strict=True) if answer[1]}
+    names = [feature.name for feature in definition.features]  # Feast's PostgreSQL store fails without
+    answers = feast._get_provider().online_read(feast.config, definition, keys, names)
+    # Feast's Redis store answers for a key it does not hold with no values as of 1970.
+    known = {t: answer for t, answer in zip(tickers, answers, strict=True) if answer[1] and answer[0].timestamp()}
     index = pd.Index(list(known), name="ticker", dtype=object)
     columns = {
         feature.name: [_python(values[feature.name]) for _, values in known.values()] for feature in definition.features

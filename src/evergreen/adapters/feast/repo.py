@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 import yaml  # type: ignore[import-untyped]
 
+from evergreen.adapters.feast.servers import Servers
 from evergreen.adapters.import_feast import import_feast
 from evergreen.core.features import DeclaredFactor
 from evergreen.errors import UnreadableFile
@@ -39,8 +40,8 @@ def quiet() -> Iterator[None]:
         logging.getLogger("feast").setLevel(level)
 
 
-def store_config(repo: Path, root: Path, known_at: pd.Timestamp | None = None) -> Any:
-    """Feast's RepoConfig from `repo`, with its places below `root` and nothing known after `known_at`.
+def store_config(repo: Path, root: Path, known_at: pd.Timestamp | None = None, servers: Servers = Servers()) -> Any:
+    """Feast's RepoConfig from `repo`, with its places below `root` or on `servers`, nothing known after `known_at`.
 
     Raises:
         UnreadableFile: `repo` has no usable feature_store.yaml.
@@ -51,7 +52,7 @@ def store_config(repo: Path, root: Path, known_at: pd.Timestamp | None = None) -
     file = repo / "feature_store.yaml"
     text = _read(file).replace(_PLACE, str(root))
     try:
-        raw = yaml.safe_load(text)
+        raw = servers.configured(yaml.safe_load(text))
         if known_at is not None:
             raw["offline_store"]["known_at"] = known_at.to_pydatetime()
         config = RepoConfig(**raw)
@@ -116,7 +117,7 @@ def view_of(factor: DeclaredFactor, like: Any, ticker: Any) -> Any:
     )
 
 
-def fingerprint(repo: Path, root: Path, factors: Sequence[DeclaredFactor] = ()) -> str:
+def fingerprint(repo: Path, root: Path, factors: Sequence[DeclaredFactor] = (), servers: Servers = Servers()) -> str:
     """A hash that moves when the definitions, the factors behind them or the place do.
 
     Raises:
@@ -124,7 +125,7 @@ def fingerprint(repo: Path, root: Path, factors: Sequence[DeclaredFactor] = ()) 
     """
     from evergreen.core.features import FACTORS
 
-    digest = hashlib.sha256(f"{root}{FACTORS}{[each.view for each in factors]}".encode())
+    digest = hashlib.sha256(f"{root}{servers}{FACTORS}{[each.view for each in factors]}".encode())
     for name in ("feature_store.yaml", *(f"{module}.py" for module in _MODULES)):
         digest.update(_read(repo / name).encode())
     return digest.hexdigest()

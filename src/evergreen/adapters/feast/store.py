@@ -14,24 +14,35 @@ import pandas as pd
 
 from evergreen.adapters.feast import files, online
 from evergreen.adapters.feast.repo import declared, declared_factors, fingerprint, quiet, store_config, view_of
-from evergreen.core.features import FEATURE_NAMES, DeclaredFactor, compute_features, lookback_of
+from evergreen.adapters.feast.servers import Servers, answering
+from evergreen.core.features import FEATURE_NAMES, Alpha, DeclaredFactor, alpha158, compute_features, lookback_of
 from evergreen.errors import BadInput, Broken, NotFound, Unavailable
 
 
 class Features:
     """The feature store below `root`, with the definitions in the folder `repo`.
 
-    One process writes at a time (a file lock, released by a kill too); any number read.
+    One process writes at a time (a file lock, released by a kill too); any number read. With `servers` the
+    registry and the online store are there instead; the offline rows and the lock stay below `root`.
 
     Attributes:
         factors: declared beside the 158; by default those in `repo`/factors.py. Each is a view of its own, so
             that declaring one leaves what is stored alone.
     """
 
-    def __init__(self, root: Path, repo: Path, factors: Sequence[DeclaredFactor] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        repo: Path,
+        factors: Sequence[DeclaredFactor] | None = None,
+        servers: Servers = Servers(),
+        alpha: Alpha = alpha158,
+    ) -> None:
         self.root = root.resolve()
         self.repo = repo.resolve()
         self.factors = declared_factors(self.repo) if factors is None else tuple(factors)
+        self._alpha = alpha
+        self.servers = servers
         self._registry = self.root / "registry.db"
         self._online = self.root / "online.db"
 
@@ -49,7 +60,7 @@ class Features:
         self, bars: pd.DataFrame, calendar: pd.DatetimeIndex, since: pd.Timestamp | None = None
     ) -> pd.DataFrame:
         """The features of `bars` as this store holds them; see `core.features.compute_features`."""
-        return compute_features(bars, self.factors, calendar, since)
+        return compute_features(bars, self.factors, calendar, since, self._alpha)
 
     def write(
         self,
@@ -86,7 +97,7 @@ class Features:
         values = features.reset_index(drop=True)
         known = keys.drop(columns="session")
         wide = pd.concat([known, values[list(FEATURE_NAMES)]], axis=1)
-        with self._writing():
+        with self.writing():
             added = files.append(self.root / online.PRICE, price) + files.append(self.root / online.FACTORS, wide)
             # Library code sums from another start when it is given other bars: the last bit may differ.
             own = (
@@ -103,17 +114,18 @@ class Features:
         """
         if self._registry.exists() and not self._registry.stat().st_size:
             raise Broken(f"{self._registry} is empty.", "Delete it and apply again: it holds definitions only.")
-        mark, record = fingerprint(self.repo, self.root, self.factors), self.root / "applied"
-        with self._writing():
-            if not self._online.exists():
-                self._progress.unlink(missing_ok=True)
-            elif self._registry.exists() and record.exists() and record.read_text() == mark:
+        mark, record = fingerprint(self.repo, self.root, self.factors, self.servers), self.root / "applied"
+        with self.writing():
+            if self._stands and record.exists() and record.read_text() == mark:
                 return False
+            if not self._has_online:
+                self._progress.unlink(missing_ok=True)
             self.__dict__.pop("_feast", None)
-            with quiet():
+            with quiet(), answering(self.servers):
                 self._feast.apply(self._definitions())
-            with contextlib.closing(sqlite3.connect(self._online)) as connection:
-                connection.execute("pragma journal_mode=wal")  # readers read on while a session is written
+            if not self.servers.online:
+                with contextlib.closing(sqlite3.connect(self._online)) as connection:
+                    connection.execute("pragma journal_mode=wal")  # readers read on while a session is written
             record.write_text(mark)
         return True
 
@@ -140,7 +152,7 @@ class Features:
         store = self._feast if as_known_at is None else self._store(as_known_at)
         moments = entity["event_timestamp"].astype("datetime64[us, UTC]")
         seen_at = moments if known_within is None else moments + known_within
-        with quiet():
+        with quiet(), answering(self.servers):
             joined: pd.DataFrame = store.get_historical_features(
                 entity_df=entity.assign(event_timestamp=seen_at).reset_index(drop=True),
                 features=[
@@ -164,7 +176,7 @@ class Features:
             NotFound: no features were ever written.
         """
         self.apply()
-        with self._writing(), quiet():
+        with self.writing(), quiet(), answering(self.servers):
             return online.materialize(self._feast, self.root, online.Progress(self._progress), until, self._views)
 
     def watermark(self) -> online.Watermark:
@@ -183,11 +195,11 @@ class Features:
             Unavailable: a materialization stands between the views, or found online values that are not the
                 offline ones.
         """
-        if not self._online.exists():
+        if not self._has_online:
             raise NotFound(f"no online features in {self.root}.", "Run `evergreen daily` once.")
         if (unequal := self.root / online.UNEQUAL).exists():
             raise Unavailable(f"online values are not the offline ones: {unequal.read_text()}.", "Materialize again.")
-        with quiet():
+        with quiet(), answering(self.servers):
             return online.read(self._feast, tickers, self._views, self.names)
 
     def _definitions(self) -> list[Any]:
@@ -202,7 +214,16 @@ class Features:
 
     @property
     def _progress(self) -> Path:
-        return self.root / "materialized.json"
+        """What each ticker has online: of one online store, so that another begins with nothing."""
+        return self.root / f"materialized{self.servers.mark and '-' + self.servers.mark}.json"
+
+    @property
+    def _has_online(self) -> bool:
+        return (self.root / "applied").exists() if self.servers.online else self._online.exists()
+
+    @property
+    def _stands(self) -> bool:
+        return self._has_online and (bool(self.servers.registry) or self._registry.exists())
 
     @cached_property
     def _feast(self) -> Any:
@@ -211,10 +232,11 @@ class Features:
     def _store(self, known_at: pd.Timestamp | None) -> Any:
         from feast import FeatureStore
 
-        return FeatureStore(config=store_config(self.repo, self.root, known_at))
+        return FeatureStore(config=store_config(self.repo, self.root, known_at, self.servers))
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
+        """Keep every other writer out, of this process and of others."""
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

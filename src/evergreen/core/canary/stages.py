@@ -96,7 +96,7 @@ def _ramp(stage: Stage, clean_sessions: int, e_rollback: float, policy: StagePol
     if following == "canary_50" and e_rollback >= policy.e_rollback_limit:
         limit = policy.e_rollback_limit
         return _step(stage, f"Held: E_rollback {e_rollback:.3g} has reached {limit:g}.")
-    return _step(following, f"{clean_sessions} clean sessions in {stage}.")
+    return _step(following, f"{clean_sessions} clean {'session' if clean_sessions == 1 else 'sessions'} in {stage}.")
 
 
 def _step(stage: Stage, reason: str) -> Step:

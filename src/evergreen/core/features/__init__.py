@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -19,6 +19,7 @@ __all__ = [
     "LOOKBACK",
     "WINDOWS",
     "AdjustedBars",
+    "Alpha",
     "DeclaredFactor",
     "Factor",
     "alpha158",
@@ -63,15 +64,21 @@ def alpha158(
     return compute(bars, calendar, since)
 
 
+Alpha = Callable[[pd.DataFrame, pd.DatetimeIndex | None, pd.Timestamp | None], pd.DataFrame]
+
+
 def compute_features(
     bars: pd.DataFrame,
     factors: Sequence[DeclaredFactor] = (),
     calendar: pd.DatetimeIndex | None = None,
     since: pd.Timestamp | None = None,
+    alpha: Alpha = alpha158,
 ) -> pd.DataFrame:
     """The 158 factors and those declared, as `alpha158` gives them; `lookback_of(factors)` sessions are read.
+
+    `alpha` computes the 158, here or on other machines; a declared factor may look at the whole market.
 
     Raises:
         BadInput: as `alpha158` does, or a declared factor answers with something else than a frame.
     """
-    return with_declared(alpha158(bars, calendar, since), bars, factors, calendar)
+    return with_declared(alpha(bars, calendar, since), bars, factors, calendar)

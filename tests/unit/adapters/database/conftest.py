@@ -1,19 +1,16 @@
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import Engine
 
 from evergreen.adapters.database import open_database
 from evergreen.adapters.database.decisions import Decision
 
-SERVER = os.environ.get("EVERGREEN_TEST_POSTGRESQL", "")  # a scratch database; without it only SQLite is tested
 NOW = datetime(2008, 9, 15, 20, 0, tzinfo=UTC)
 
 
@@ -38,22 +35,12 @@ def decided() -> Callable[..., Decision]:
     return make
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/state/evergreen.db"
-        return
-    if not SERVER:
-        pytest.skip("EVERGREEN_TEST_POSTGRESQL names no scratch database")
-    schema = f"t{uuid.uuid4().hex}"
-    admin = create_engine(make_url(SERVER).set(drivername="postgresql+psycopg"))
-    with admin.begin() as conn:
-        conn.exec_driver_sql(f"CREATE SCHEMA {schema}")
-    place = make_url(SERVER).update_query_dict({"options": f"-csearch_path={schema}"})
-    yield place.render_as_string(hide_password=False)
-    with admin.begin() as conn:
-        conn.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
-    admin.dispose()
+        return f"sqlite:///{tmp_path}/state/evergreen.db"
+    place: str = request.getfixturevalue("postgresql").database()
+    return place
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,13 @@ def test_append__each_row_hashes_the_one_before_it(engine: Engine, decided: Call
         newest, middle, oldest = decisions.recent(conn, "m")
     assert [newest.seq, middle.seq, oldest.seq] == [3, 2, 1]
     assert (oldest.prev_hash, middle.prev_hash, newest.prev_hash) == (GENESIS, oldest.hash, middle.hash)
+
+
+def test_turns__leave_out_a_canarys_looks_that_moved_nothing(engine: Engine, decided: Callable[..., Decision]) -> None:
+    looks = [replace(decided("2", moved=moved), kind="canary") for moved in (False, True, False)]
+    written(engine, [decided("1"), *looks])
+    with reading(engine) as conn:
+        assert [one.seq for one in decisions.turns(conn, "m")] == [3, 1]
 
 
 def test_append__evidence_with_what_statistics_produce_is_kept_and_verifies(

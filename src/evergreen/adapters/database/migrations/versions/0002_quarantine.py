@@ -34,3 +34,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_quarantine"),
     )
     op.create_index("ix_quarantine_state_ticker", "quarantine", ["state", "ticker"])
+
+
+def downgrade() -> None:
+    op.drop_table("quarantine")

@@ -15,3 +15,7 @@ down_revision = "0003_intervals"
 
 def upgrade() -> None:
     op.add_column("prediction", sa.Column("took_us", sa.Integer))
+
+
+def downgrade() -> None:
+    op.drop_column("prediction", "took_us")

@@ -1,0 +1,27 @@
+"""Database URLs: one spelling in the settings, whatever driver a tool wants."""
+
+from __future__ import annotations
+
+import re
+
+_SCHEME = re.compile(r"^(postgres|postgresql)(\+\w+)?://")
+
+
+def is_postgresql(url: str) -> bool:
+    """Whether the URL names a PostgreSQL database."""
+    return bool(_SCHEME.match(url))
+
+
+def with_driver(url: str, driver: str) -> str:
+    """The same URL for SQLAlchemy with `driver`; one that names no PostgreSQL database is left as it is."""
+    return _SCHEME.sub(f"postgresql+{driver}://", url)
+
+
+def plain(url: str) -> str:
+    """The same URL without a driver, as PostgreSQL's own programs take it."""
+    return _SCHEME.sub("postgresql://", url)
+
+
+def without_password(url: str) -> str:
+    """The same URL as it may be shown."""
+    return re.sub(r"(://[^:@/]*):[^@/]*@", r"\1:***@", url)

@@ -1,0 +1,142 @@
+"""Two workers on two work pools share the retrainings; one is killed at its work, and nothing is lost or done twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+import yaml
+
+from evergreen import embedded
+from evergreen.adapters.database import decisions, ledger, reading, requests, rollouts
+from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.adapters.prefect_api import PrefectApi
+from evergreen.adapters.stack import Command, Stack
+from evergreen.embedded import WORK_POOL, Ports
+from evergreen.settings import Settings
+from evergreen.workspace import REPOSITORY, Workspace
+
+pytestmark = [pytest.mark.faults, pytest.mark.server, pytest.mark.timeout(1300), pytest.mark.xdist_group("stack")]
+SECOND = "second"
+POOLS = {WORK_POOL: "worker", SECOND: "worker-second"}
+MARKET = {"source": "sample", "tickers": ["AAPL", "IBM", "MSFT"], "start": "2003-01-02", "as_of": "2008-06-30"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A stack with two workers; every flow is deployed to both pools."""
+
+    settings: Settings
+    api: PrefectApi
+    told: dict[str, str]
+
+    def request(self) -> RetrainRequest | None:
+        at = Workspace(self.settings)
+        with reading(at.engine) as conn:
+            return next(iter(requests.recent(conn, self.settings.model_name)), None)
+
+    def runs(self, flow: str) -> list[dict[str, Any]]:
+        query = {"flows": {"name": {"any_": [flow]}}}
+        answered: list[dict[str, Any]] = httpx.post(f"{self.api.url}/flow_runs/filter", json=query).json()
+        return answered
+
+    def kill(self, worker: str) -> None:
+        """kill -9 of a worker and everything below it."""
+        (member,) = [each for each in Stack(self.settings.home).alive() if each.name == worker]
+        leader = psutil.Process(member.pid)
+        tree = [leader, *leader.children(recursive=True)]
+        for process in tree:
+            process.kill()
+        psutil.wait_procs(tree, timeout=10)
+
+
+def until(condition: Callable[[], Any], patience: float = 300.0) -> Any:
+    """What `condition` gives once it is true."""
+    deadline = time.monotonic() + patience
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.3)
+    return found
+
+
+def deploy_to_second(told: dict[str, str], folder: Path) -> None:
+    declared = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())
+    for deployment in declared["deployments"]:
+        deployment |= {"name": f"{deployment['name']}-{SECOND}", "work_pool": {"name": SECOND}}
+    (folder / "second.yaml").write_text(yaml.safe_dump(declared))
+    embedded.deploy(told, folder / "deploy.log", folder / "second.yaml")
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    settings = Settings(home=tmp_path / "home", clock="replay", lease_seconds=6.0)
+    try:
+        told = embedded.start(settings, Ports(0, 0, 0), print)
+        api = PrefectApi(told["PREFECT_API_URL"])
+        api.create_work_pool(SECOND)
+        deploy_to_second(told, tmp_path)
+        start_worker(settings, told, SECOND)
+        yield Pair(settings, api, told)
+    finally:
+        Stack(settings.home).stop()
+
+
+def start_worker(settings: Settings, told: dict[str, str], pool: str) -> None:
+    arguments = ("-m", "prefect", "worker", "start", "--pool", pool, "--type", "process")
+    Stack(settings.home).start(Command(POOLS[pool], arguments), told)
+
+
+def test_workers__one_killed_at_its_work_the_other_finishes_it_once(pair: Pair) -> None:
+    pair.api.start("backfill/backfill", MARKET)
+    asked = until(lambda: (one := pair.request()) and one.state == "running" and one)
+    both = until(lambda: len(runs := pair.runs("retrain")) == 2 and all(run["start_time"] for run in runs) and runs)
+    assert {run["work_pool_name"] for run in both} == set(POOLS)
+    claimed = next(run for run in both if run["id"] == asked.claimed_by)
+    killed = claimed["work_pool_name"]
+    (survivor,) = set(POOLS) - {killed}
+    pair.kill(POOLS[killed])
+
+    suffix = "" if survivor == WORK_POOL else f"-{SECOND}"
+    until(lambda: pair.api.start(f"reconcile/reconcile{suffix}", {}) and _settled(pair, 30.0))
+    finished = pair.request()
+    assert finished is not None
+    assert (finished.state, finished.fence, len(pair.runs("backfill"))) == ("done", 2, 1)
+    before = whole_record(pair)
+
+    start_worker(pair.settings, pair.told, killed)
+    until(lambda: all(run["state_type"] not in ("SCHEDULED", "PENDING", "RUNNING") for run in pair.runs("retrain")))
+    assert whole_record(pair) == before
+
+
+def _settled(pair: Pair, patience: float) -> bool:
+    """Whether the request is done within some seconds."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        asked = pair.request()
+        if asked is not None and asked.state == "done":
+            return True
+        time.sleep(0.3)
+    return False
+
+
+def whole_record(pair: Pair) -> tuple[Any, ...]:
+    """What there must be once: two versions (random walk, model), one verdict, one champion, mirrored."""
+    at, model = (
+        Workspace(pair.settings.model_copy(update={"mlflow_uri": pair.told["EVERGREEN_MLFLOW_URI"]})),
+        "evergreen",
+    )
+    with reading(at.engine) as conn:
+        versions = [version.version for version in ledger.model_versions(conn, model)]
+        made = [decision.kind for decision in decisions.recent(conn, model, 100)]
+        rollout = rollouts.current(conn, model)
+        assert decisions.verify(conn) == []
+    assert sorted(versions) == ["1", "2"]
+    assert made.count("gate") == made.count("retrain_requested") == 1
+    assert at.tracking.aliases(model)["champion"] == rollout.champion
+    return versions, made, rollout, at.tracking.aliases(model)

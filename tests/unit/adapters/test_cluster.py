@@ -1,0 +1,91 @@
+"""On a real Dask cluster of two worker processes: the same factors to the bit, the same skill within a tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evergreen.adapters.cluster import alpha158_on, fitter_for
+from evergreen.adapters.cluster.factors import partitions
+from evergreen.core.features import alpha158
+from evergreen.core.fitting import best_rounds, fit_booster
+from evergreen.core.market import simulate
+from evergreen.core.training import TrainingConfig, train, training_frame
+from evergreen.errors import Unavailable
+
+pytestmark = pytest.mark.xdist_group("cluster")
+
+TOLERANCE = 0.02  # of RankIC, whose standard error over these 100 sessions of 40 tickers is about 0.016
+FEATURES = 12
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, memory_limit="2GiB", dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        yield str(cluster.scheduler_address)
+
+
+@pytest.fixture(scope="module")
+def bars() -> pd.DataFrame:
+    return simulate(40, 504, seed=11)
+
+
+def learnable() -> pd.DataFrame:
+    """A training set of 40 tickers and 500 sessions whose label follows its first feature."""
+    rng = np.random.default_rng(5)
+    sessions = pd.bdate_range("2015-01-05", periods=500).as_unit("us")
+    index = pd.MultiIndex.from_product([[f"T{i:02d}" for i in range(40)], sessions], names=["ticker", "session"])
+    values = rng.standard_normal((len(index), FEATURES)).astype(np.float32)
+    features = pd.DataFrame(values, index=index, columns=[f"F{i}" for i in range(FEATURES)])
+    noise = rng.standard_normal(len(index))
+    return training_frame(features, pd.Series(0.01 * (0.2 * features["F0"] + noise), index=index))
+
+
+def test_alpha158_on__equals_alpha158_to_the_bit(address: str, bars: pd.DataFrame) -> None:
+    here, there = alpha158(bars), alpha158_on(address, partition_bars=5_000)(bars)
+    pd.testing.assert_index_equal(there.index, here.index)
+    assert there.to_numpy().tobytes() == here.to_numpy().tobytes()
+
+
+def test_partitions__keep_tickers_whole_and_in_order(bars: pd.DataFrame) -> None:
+    parts = partitions(bars.sample(frac=1.0, random_state=1), 2_000)
+    held = [sorted(part["ticker"].unique()) for part in parts]
+    assert len(parts) > 5 and [name for part in held for name in part] == sorted(bars["ticker"].unique())
+
+
+@pytest.mark.parametrize("ranked", [False, True])
+def test_fitter_for__learns_on_two_workers_what_one_process_learns(address: str, ranked: bool) -> None:
+    rows = learnable()
+    sizes = {"folds": 2, "test_size": 50, "min_train": 250, "validation_size": 60}
+    config = TrainingConfig(**sizes, rounds=60, patience=20, ranked=ranked)
+    here, there = train(rows, config), train(rows, config, fitter=fitter_for(address))
+    assert here.metrics["rank_ic"] > 0.1
+    assert there.metrics["rank_ic"] == pytest.approx(here.metrics["rank_ic"], abs=TOLERANCE)
+    assert there.metrics["loss"] == pytest.approx(here.metrics["loss"], rel=0.01)
+    assert there.booster_text != here.booster_text  # it was not this process that fitted
+
+
+def test_fitter_for__without_an_address_is_this_machine() -> None:
+    assert fitter_for("") is fit_booster
+
+
+def test_cluster__a_scheduler_that_does_not_answer_is_one_sentence(
+    bars: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evergreen.adapters.cluster.client.PATIENCE", 1.0)
+    with pytest.raises(Unavailable, match="did not answer"):
+        alpha158_on("tcp://127.0.0.1:9")(bars)
+
+
+def test_best_rounds__stops_where_early_stopping_would() -> None:
+    losses = [5.0, 4.0, 3.0, 3.5, 3.6, 3.7, 1.0]
+    assert best_rounds(losses, patience=3) == 3
+    assert best_rounds(losses, patience=4) == 7
+    assert best_rounds([2.0], patience=1) == 1
