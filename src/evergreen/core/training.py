@@ -23,7 +23,7 @@ from evergreen.core.fitting import (
 from evergreen.core.inputs import training_range
 from evergreen.core.intervals import Band, panel_scales, track
 from evergreen.core.manifest import Manifest, nullable
-from evergreen.core.panel import Panel, labelled_panel, training_frame, training_set_sha256
+from evergreen.core.panel import Columns, Panel, labelled_panel, training_frame, training_set_sha256
 from evergreen.core.splits import Fold, walk_forward
 
 __all__ = [
@@ -103,7 +103,7 @@ class Training:
 
 
 def train(
-    training_set: pd.DataFrame,
+    training_set: Columns,
     config: TrainingConfig = TrainingConfig(),
     progress: Progress = lambda share, what: None,
     chosen_from: int = 1,
@@ -126,14 +126,12 @@ def train(
     return replace(made, metrics=made.metrics | {"configurations": float(chosen_from)})
 
 
-def train_random_walk(training_set: pd.DataFrame, config: TrainingConfig = TrainingConfig()) -> Training:
+def train_random_walk(training_set: Columns, config: TrainingConfig = TrainingConfig()) -> Training:
     """The random walk (forecast 0) put through the same folds, so that it has the same evidence."""
     return _walk(training_set, "random_walk", fit_random_walk, config, lambda share, what: None)
 
 
-def _walk(
-    training_set: pd.DataFrame, kind: str, fitter: Fitter, config: TrainingConfig, progress: Progress
-) -> Training:
+def _walk(training_set: Columns, kind: str, fitter: Fitter, config: TrainingConfig, progress: Progress) -> Training:
     panel = labelled_panel(training_set)
     folds = walk_forward(
         panel.sessions, config.folds, config.test_size, config.horizon, config.embargo, config.min_train
