@@ -23,6 +23,7 @@ from evergreen.workspace import Workspace
 WORKERS = 4
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.faults
 def test_workers__all_follow_each_change_and_a_killed_one_is_replaced(tmp_path: Path) -> None:
     served.build(tmp_path)
