@@ -45,8 +45,8 @@ check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 	@$(bin)/lint-imports
 	@$(bin)/nbstripout --verify notebooks/*.ipynb
 
-benchmarks := alpha158 canary drift drift_history drift_speed faults gate intervals market point_in_time_join \
-	retrain scale service validation
+benchmarks := alpha158 canary drift drift_history drift_speed faults foretold gate guardrails intervals market point_in_time_join \
+	retrain rollout_changes scale service validation
 nightly := gate market service
 
 bench-nightly: $(ready) ## the benchmarks that take minutes, kept with date and commit in .evergreen/benchmarks
