@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -60,9 +61,10 @@ def find_evidently(python: str | None) -> str:
         return python
     home = Path(tempfile.mkdtemp(prefix="evidently-"))
     made = home / "bin" / "python"
-    for command in (["venv", "--quiet", str(home)], ["pip", "install", "--quiet", "--python", str(made), *PINNED]):
+    venv = ["venv", "--quiet", "--python", sys.executable, str(home)]
+    for command in (venv, ["pip", "install", "--quiet", "--python", str(made), *PINNED]):
         try:
-            subprocess.run(["uv", *command], check=True, capture_output=True, text=True)
+            subprocess.run([sys.executable, "-m", "uv", *command], check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             return f"Evidently was not measured: {error}."
     return str(made)

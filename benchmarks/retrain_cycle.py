@@ -15,12 +15,12 @@ NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "train.ipynb"
 
 def training_set(bars: Path, horizon: int, target: Path) -> None:
     """Features and labels as the notebook takes them."""
+    from evergreen.adapters.training_file import write_training_set
     from evergreen.core.features import alpha158
     from evergreen.core.labels import forward_return
-    from evergreen.core.training import training_frame
 
     rows = pd.read_parquet(bars)
-    training_frame(alpha158(rows), forward_return(rows, horizon)).to_parquet(target, index=False)
+    write_training_set(alpha158(rows), forward_return(rows, horizon), target)
 
 
 def main() -> None:
@@ -32,17 +32,19 @@ def main() -> None:
 
     from evergreen.adapters.mlflow import Tracking
     from evergreen.adapters.papermill import run_notebook, to_html
+    from evergreen.core.breadth import BROAD
 
     parameters = {"training_set": str(work / "set.parquet"), "as_of": "2018-02-07", "horizon": int(horizon)}
     parameters |= {"folds": 1, "test_size": int(test), "validation_size": int(validation), "output": str(work / "run")}
-    executed = run_notebook(NOTEBOOK, parameters | {"num_threads": 2}, work / "train.ipynb", timeout=1500)
+    executed = run_notebook(NOTEBOOK, parameters | BROAD | {"num_threads": 2}, work / "train.ipynb", timeout=1500)
     tracking = Tracking(f"sqlite:///{work / 'home' / 'mlflow.db'}")
     run_id = json.loads((work / "run" / "run.json").read_text())["run_id"]
     tracking.attach(run_id, [executed, to_html(executed)])
     tracking.download("evergreen", tracking.register("evergreen", run_id, {}), work / "served")
     seconds = time.perf_counter() - start
-    sizes = [resource.getrusage(who).ru_maxrss / 1e6 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(json.dumps({"seconds": seconds, "gigabytes": max(sizes)}))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    figures = {"seconds": seconds, "gigabytes": max(each.ru_maxrss for each in used) / 1e6}
+    print(json.dumps(figures | {"cpu": sum(each.ru_utime + each.ru_stime for each in used)}))
 
 
 if __name__ == "__main__":

@@ -66,8 +66,9 @@ def main() -> None:
         forecasts = R.get_recorder().load_object("pred.pkl")
     seconds = time.perf_counter() - start
     forecasts.reset_index().set_axis(["session", "ticker", "forecast"], axis=1).to_parquet(found)
-    sizes = [resource.getrusage(who).ru_maxrss / 1e6 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(json.dumps({"seconds": seconds, "gigabytes": max(sizes)}))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    figures = {"seconds": seconds, "gigabytes": max(each.ru_maxrss for each in used) / 1e6}
+    print(json.dumps(figures | {"cpu": sum(each.ru_utime + each.ru_stime for each in used)}))
 
 
 if __name__ == "__main__":

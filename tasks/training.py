@@ -68,7 +68,9 @@ def run_training_notebook(
 ) -> Path:
     """Execute `notebooks/train.ipynb` on the training set; returns the folder of its output."""
     from evergreen.adapters.papermill import run_notebook
+    from evergreen.core.breadth import suited
 
+    tickers = pd.read_parquet(made.path, columns=["ticker"])["ticker"].nunique()
     output = made.path.parent / "output"
     parameters = {
         "training_set": str(made.path),
@@ -81,7 +83,7 @@ def run_training_notebook(
         "commit": commit(),
         "request_id": asked.id,
         "run_name": f"{asked.cause} {asked.as_of}",
-    }
+    } | suited(tickers)
     progress = create_progress_artifact(0.0, key="training", description="notebooks/train.ipynb, cells done")
     executed = output.parent / "train.ipynb"
     try:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evergreen.adapters.dvc import Snapshots
     from evergreen.adapters.feast import Features
     from evergreen.adapters.mlflow import Tracking
+    from evergreen.core.features import Alpha
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -54,13 +55,16 @@ class Workspace:
         """The feature store, offline and online."""
         from evergreen.adapters.feast import Features, Servers
 
-        repo, address = REPOSITORY / "feature_repo", self.settings.dask_address
         servers = Servers(self.settings.feature_registry, self.settings.online_store)
-        if not address:
-            return Features(self.settings.features, repo, servers=servers)
-        from evergreen.adapters.cluster import alpha158_on
+        return Features(self.settings.features, REPOSITORY / "feature_repo", servers=servers, alpha=self._alpha158)
 
-        return Features(self.settings.features, repo, alpha=alpha158_on(address), servers=servers)
+    @property
+    def _alpha158(self) -> Alpha:
+        """What computes the 158 factors: this machine, or a cluster."""
+        from evergreen.adapters.cluster import alpha158_on
+        from evergreen.core.features import alpha158
+
+        return alpha158_on(self.settings.dask_address) if self.settings.dask_address else alpha158
 
     @cached_property
     def tracking(self) -> Tracking:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.core.labels import forward_return, label_span_end
-from evergreen.core.panel import training_set_sha256
+from evergreen.core.panel import Columns, training_set_sha256
 from evergreen.core.splits import Fold
 from evergreen.errors import BadInput, Refused
 
@@ -132,7 +132,7 @@ def stamp(training_set: pd.DataFrame, verdict: Audit) -> pd.DataFrame:
     return stamped
 
 
-def verdict_on(training_set: pd.DataFrame, folds: Sequence[Fold], horizon: int) -> Audit | None:
+def verdict_on(training_set: Columns, folds: Sequence[Fold], horizon: int) -> Audit | None:
     """The verdict that came with a training set, completed by its folds; None when it never was audited."""
     if ATTRIBUTE not in training_set.attrs:
         return None

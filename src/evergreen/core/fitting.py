@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from evergreen.core.booster import from_text, predict, to_text, zero_booster
 from evergreen.core.panel import Panel
 from evergreen.core.splits import purged_tail
+from evergreen.core.targets import normal_ranks, return_per_score, winsorized
 from evergreen.errors import BadInput
 
 
@@ -35,6 +36,9 @@ class TrainingConfig:
         bagging_fraction: share of rows a tree is fitted on.
         lambda_l2: L2 penalty on leaf values, as a share of the rows fitted on.
         label_clip: labels to fit on are winsorized at this quantile and its mirror; 0 leaves them.
+        ranked: fit the order of the labels within each session (normal scores, times the return that a score is
+            worth in the sessions fitted on) instead of the labels; for many tickers a session.
+        max_bin: most bins a feature is cut into.
         interval: nominal coverage of the forecast intervals.
         seed: of row and feature sampling.
         num_threads: fixed, because it is part of what makes a run repeatable.
@@ -55,6 +59,8 @@ class TrainingConfig:
     bagging_fraction: float = 0.7
     lambda_l2: float = 0.01
     label_clip: float = 0.005
+    ranked: bool = False
+    max_bin: int = 255
     interval: float = 0.90
     seed: int = 7
     num_threads: int = 1
@@ -70,8 +76,8 @@ class TrainingConfig:
                 "leaf_share, feature_fraction, bagging_fraction, interval or label_clip is out of range.",
                 "Shares lie above 0 and at most at 1, label_clip is a quantile below 0.5.",
             )
-        if min(self.rounds, self.patience, self.num_threads) < 1:
-            raise BadInput("rounds, patience and num_threads count from 1.", "Raise them.")
+        if min(self.rounds, self.patience, self.num_threads, self.max_bin - 1) < 1:
+            raise BadInput("rounds, patience and num_threads count from 1, max_bin from 2.", "Raise them.")
 
 
 @dataclass(frozen=True)
@@ -95,12 +101,14 @@ def fit_booster(panel: Panel, stop: int, config: TrainingConfig) -> Fit:
     """
     kept, _ = purged_tail(panel.sessions[:stop], config.validation_size, config.horizon, config.embargo)
     tail_start = stop - config.validation_size
-    fit_rows, tail_rows = panel.rows(0, len(kept)), panel.rows(tail_start, stop)
-    trial = _early_stopped(panel, fit_rows, tail_rows, config)
+    fit_rows, tail_rows, rows = panel.rows(0, len(kept)), panel.rows(tail_start, stop), panel.rows(0, stop)
+    fit_set, tail_set, whole_set = (_ranked_sets if config.ranked else _plain_sets)(
+        panel, fit_rows, tail_rows, rows, config
+    )
+    trial = _early_stopped(fit_set, tail_set, fit_rows, config)
     forecast = np.asarray(trial.predict(panel.matrix[tail_rows], num_threads=config.num_threads))
     rounds = max(1, trial.best_iteration)
-    rows = panel.rows(0, stop)
-    booster = lgb.train(parameters(config, rows), _dataset(panel, rows, config), num_boost_round=rounds)
+    booster = lgb.train(parameters(config, rows), whole_set, num_boost_round=rounds)
     return Fit(from_text(to_text(booster)), rounds, tail_start, panel.label[tail_rows] - forecast)
 
 
@@ -116,23 +124,60 @@ def forecast_sessions(fit: Fit, panel: Panel, start: int, stop: int) -> NDArray[
     return predict(fit.booster, panel.matrix[panel.rows(start, stop)])
 
 
-def _early_stopped(panel: Panel, fit_rows: slice, tail_rows: slice, config: TrainingConfig) -> lgb.Booster:
-    dataset = _dataset(panel, fit_rows, config)
-    tail = lgb.Dataset(panel.matrix[tail_rows], panel.label[tail_rows], reference=dataset)
+def _early_stopped(dataset: lgb.Dataset, tail: lgb.Dataset, rows: slice, config: TrainingConfig) -> lgb.Booster:
     stop_early = lgb.early_stopping(config.patience, verbose=False)
-    return lgb.train(parameters(config, fit_rows), dataset, config.rounds, valid_sets=[tail], callbacks=[stop_early])
+    return lgb.train(parameters(config, rows), dataset, config.rounds, valid_sets=[tail], callbacks=[stop_early])
 
 
-def _dataset(panel: Panel, rows: slice, config: TrainingConfig) -> lgb.Dataset:
-    label = clipped(panel.label[rows], config)
-    return lgb.Dataset(panel.matrix[rows], label, feature_name=list(panel.feature_names))
+def _plain_sets(
+    panel: Panel, fit_rows: slice, tail_rows: slice, rows: slice, config: TrainingConfig
+) -> tuple[lgb.Dataset, lgb.Dataset, lgb.Dataset]:
+    """To fit on, to stop by, and all: each of the two fits finds its own bins."""
+    names = list(panel.feature_names)
+    fit_set, whole = (
+        lgb.Dataset(panel.matrix[part], winsorized(panel.label[part], config.label_clip), feature_name=names)
+        for part in (fit_rows, rows)
+    )
+    return fit_set, lgb.Dataset(panel.matrix[tail_rows], panel.label[tail_rows], reference=fit_set), whole
 
 
-def clipped(label: NDArray[np.float64], config: TrainingConfig) -> NDArray[np.float64]:
-    """The labels to fit on, winsorized at `label_clip`."""
-    if config.label_clip == 0:
+def _ranked_sets(
+    panel: Panel, fit_rows: slice, tail_rows: slice, rows: slice, config: TrainingConfig
+) -> tuple[lgb.Dataset, lgb.Dataset, lgb.Dataset]:
+    """As `_plain_sets`, on ranks; binned once, for that is half the time of a fit on a broad panel."""
+    scores, label = normal_ranks(panel), winsorized(panel.label[rows], config.label_clip)
+    worth = {part.stop: return_per_score(scores[part], label[part]) for part in (fit_rows, rows)}
+    whole = lgb.Dataset(
+        panel.matrix[rows],
+        scores[rows] * worth[rows.stop],
+        feature_name=list(panel.feature_names),
+        params=_binning(config),
+    ).construct()
+    parts = [whole.subset(range(part.start, part.stop)).construct() for part in (fit_rows, tail_rows)]
+    for part, made in zip((fit_rows, tail_rows), parts, strict=True):
+        made.set_label(scores[part] * worth[fit_rows.stop])
+    return parts[0], parts[1], whole
+
+
+def _binning(config: TrainingConfig) -> dict[str, object]:
+    """Bins from a sample of the rows, for which LightGBM takes 8 bytes a value."""
+    return {
+        "max_bin": config.max_bin,
+        "bin_construct_sample_cnt": 50_000,
+        "feature_pre_filter": False,
+        "data_random_seed": config.seed,
+        "num_threads": config.num_threads,
+        "verbose": -1,
+    }
+
+
+def target(panel: Panel, rows: slice, config: TrainingConfig) -> NDArray[np.float64]:
+    """What a model of these rows is fitted to: winsorized labels, or ranks within each session in return units."""
+    label = winsorized(panel.label[rows], config.label_clip)
+    if not config.ranked:
         return label
-    return np.clip(label, *np.quantile(label, [config.label_clip, 1 - config.label_clip]))
+    scores = normal_ranks(panel)[rows]
+    return np.asarray(scores * return_per_score(scores, label))
 
 
 def best_rounds(losses: Sequence[float], patience: int) -> int:
@@ -158,9 +203,11 @@ def parameters(config: TrainingConfig, rows: slice) -> dict[str, object]:
         "feature_fraction": config.feature_fraction,
         "bagging_fraction": config.bagging_fraction,
         "bagging_freq": 1,
+        "max_bin": config.max_bin,
         "seed": config.seed,
         "deterministic": True,
-        "force_row_wise": True,
+        # by row takes a second copy of all bins, which few rows do not show
+        "force_col_wise" if config.ranked else "force_row_wise": True,
         "num_threads": config.num_threads,
         "verbose": -1,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,21 @@ from evergreen.errors import BadInput
 
 KEYS = ("ticker", "session")
 LABEL = "label"
+
+
+class Columns(Protocol):
+    """A training set that is read by column: a frame, or a file too large to be one (`adapters.training_file`)."""
+
+    @property
+    def columns(self) -> Any:
+        """Names, in order."""
+
+    @property
+    def attrs(self) -> Any:
+        """What stays with it: the look-ahead audit."""
+
+    def __getitem__(self, name: Any, /) -> Any:
+        """The column of a name, a series; the frame of a list of names."""
 
 
 def training_frame(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
@@ -35,11 +51,11 @@ def training_frame(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
         }
     )
     order = np.lexsort((keys["ticker"].to_numpy(dtype=str), keys["session"].to_numpy()))
-    body = features.astype(np.float32).reset_index(drop=True).assign(**{LABEL: aligned.to_numpy()})
-    return pd.concat([keys, body], axis=1).iloc[order].reset_index(drop=True)
+    body = features.astype(np.float32, copy=False).set_axis(keys.index).assign(**{LABEL: aligned.to_numpy()})
+    return pd.concat([keys, body], axis=1, copy=False).iloc[order].reset_index(drop=True)
 
 
-def training_set_sha256(training_set: pd.DataFrame) -> str:
+def training_set_sha256(training_set: Columns) -> str:
     """SHA-256 over column names and values; the same for a frame and its copy read back from Parquet."""
     digest = hashlib.sha256()
     for name in training_set.columns:
@@ -74,7 +90,7 @@ class Panel:
         )
 
 
-def labelled_panel(training_set: pd.DataFrame) -> Panel:
+def labelled_panel(training_set: Columns) -> Panel:
     """Arrays of the rows whose label is known.
 
     Raises:
@@ -82,7 +98,8 @@ def labelled_panel(training_set: pd.DataFrame) -> Panel:
     """
     names = _feature_names(training_set)
     places = np.flatnonzero(np.isfinite(training_set[LABEL]))
-    known = training_set[[*KEYS, LABEL]].iloc[places].set_axis(places).sort_values(["session", "ticker"])
+    rows: pd.DataFrame = training_set[[*KEYS, LABEL]].iloc[places]
+    known = rows.set_axis(places).sort_values(["session", "ticker"])
     if known.empty:
         raise BadInput("no row of the training set has a label.", "Bring sessions older than the horizon.")
     if known.duplicated(list(KEYS)).any():
@@ -98,7 +115,7 @@ def labelled_panel(training_set: pd.DataFrame) -> Panel:
     )
 
 
-def _matrix(training_set: pd.DataFrame, names: tuple[str, ...], rows: NDArray[np.intp]) -> NDArray[np.float32]:
+def _matrix(training_set: Columns, names: tuple[str, ...], rows: NDArray[np.intp]) -> NDArray[np.float32]:
     """The features of these rows, column by column: a copy of the frame would cost as much again."""
     matrix = np.empty((len(rows), len(names)), dtype=np.float32)
     for place, name in enumerate(names):
@@ -106,7 +123,7 @@ def _matrix(training_set: pd.DataFrame, names: tuple[str, ...], rows: NDArray[np
     return matrix
 
 
-def _feature_names(training_set: pd.DataFrame) -> tuple[str, ...]:
+def _feature_names(training_set: Columns) -> tuple[str, ...]:
     missing = {*KEYS, LABEL} - set(training_set.columns)
     names = tuple(str(name) for name in training_set.columns if name not in {*KEYS, LABEL})
     if missing or not names:

@@ -20,9 +20,10 @@ from evergreen.core.fitting import (
     fit_random_walk,
     forecast_sessions,
 )
+from evergreen.core.inputs import training_range
 from evergreen.core.intervals import Band, panel_scales, track
 from evergreen.core.manifest import Manifest, nullable
-from evergreen.core.panel import Panel, labelled_panel, training_frame, training_set_sha256
+from evergreen.core.panel import Columns, Panel, labelled_panel, training_frame, training_set_sha256
 from evergreen.core.splits import Fold, walk_forward
 
 __all__ = [
@@ -74,6 +75,7 @@ class Training:
         """The facts a server needs about the model, standing at session `as_of` (ISO date)."""
         golden = _golden_inputs(self._panel)
         outputs = predict(from_text(self.booster_text), golden)
+        low, high = training_range(self._panel.matrix)
         return Manifest(
             kind=self.kind,
             model_sha256=sha256(self.booster_text),
@@ -95,11 +97,13 @@ class Training:
             golden_outputs=tuple(float(each) for each in outputs),
             metrics=self.metrics,
             audit=None if self.audit is None else self.audit.to_dict(),
+            feature_low=low,
+            feature_high=high,
         )
 
 
 def train(
-    training_set: pd.DataFrame,
+    training_set: Columns,
     config: TrainingConfig = TrainingConfig(),
     progress: Progress = lambda share, what: None,
     chosen_from: int = 1,
@@ -122,14 +126,12 @@ def train(
     return replace(made, metrics=made.metrics | {"configurations": float(chosen_from)})
 
 
-def train_random_walk(training_set: pd.DataFrame, config: TrainingConfig = TrainingConfig()) -> Training:
+def train_random_walk(training_set: Columns, config: TrainingConfig = TrainingConfig()) -> Training:
     """The random walk (forecast 0) put through the same folds, so that it has the same evidence."""
     return _walk(training_set, "random_walk", fit_random_walk, config, lambda share, what: None)
 
 
-def _walk(
-    training_set: pd.DataFrame, kind: str, fitter: Fitter, config: TrainingConfig, progress: Progress
-) -> Training:
+def _walk(training_set: Columns, kind: str, fitter: Fitter, config: TrainingConfig, progress: Progress) -> Training:
     panel = labelled_panel(training_set)
     folds = walk_forward(
         panel.sessions, config.folds, config.test_size, config.horizon, config.embargo, config.min_train

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evergreen.adapters.cluster.client import connected
 from evergreen.core.booster import from_text, to_text
-from evergreen.core.fitting import Fit, Fitter, TrainingConfig, best_rounds, clipped, fit_booster, parameters
+from evergreen.core.fitting import Fit, Fitter, TrainingConfig, best_rounds, fit_booster, parameters, target
 from evergreen.core.panel import Panel
 from evergreen.core.splits import purged_tail
 
@@ -47,7 +47,7 @@ def _fit(address: str, panel: Panel, stop: int, config: TrainingConfig) -> Fit:
 def _fit_rows(client: Client, panel: Panel, rows: slice, config: TrainingConfig, rounds: int) -> lgb.Booster:
     from lightgbm.dask import DaskLGBMRegressor
 
-    features, label = _spread(client, panel.matrix[rows]), _spread(client, clipped(panel.label[rows], config))
+    features, label = _spread(client, panel.matrix[rows]), _spread(client, target(panel, rows, config))
     settings = {name: value for name, value in parameters(config, rows).items() if name != "num_threads"}
     model = DaskLGBMRegressor(client=client, tree_learner="data", n_estimators=rounds, **settings)
     model.fit(features, label, feature_name=list(panel.feature_names))

@@ -1,0 +1,12 @@
+"""What suits a panel of many tickers."""
+
+from __future__ import annotations
+
+# Chosen on walk-forward windows of 2015 and 2016 of 505 stocks: docs/decisions/0013
+BROAD = {"ranked": True, "rounds": 150, "learning_rate": 0.05, "num_leaves": 16, "max_bin": 63}
+BROAD_FROM = 50  # tickers: with fewer, a session's ranks say little and its common move is worth learning
+
+
+def suited(tickers: int) -> dict[str, bool | int | float]:
+    """Choices of `core.fitting.TrainingConfig` for so many tickers; none for a few, whom its defaults suit."""
+    return dict(BROAD) if tickers >= BROAD_FROM else {}

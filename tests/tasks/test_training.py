@@ -1,0 +1,62 @@
+"""What is left of a training whose notebook failed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+
+from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.errors import NotebookFailed
+from tasks.training import TrainingSet, run_training_notebook
+from tests.conftest import enter
+
+pytestmark = pytest.mark.slow
+
+
+def unlabelled(path: Path) -> TrainingSet:
+    """A training set that no model can be fitted on: not one label is known yet."""
+    sessions = pd.bdate_range("2008-01-02", periods=5).as_unit("us")
+    frame = pd.DataFrame({"ticker": "A", "session": sessions, "F1": np.float32(0.0), "label": np.nan})
+    frame.to_parquet(path, index=False)
+    return TrainingSet(path, "d1", "2008-01-08", len(frame), "0" * 64)
+
+
+def failed_cells() -> list[Any]:
+    with get_client(sync_client=True) as client:
+        return [each for each in client.read_artifacts() if each.key == "failed-cell"]
+
+
+def test_run_training_notebook__a_failing_cell_is_shown_with_source_and_traceback(
+    prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(tmp_path / "home", monkeypatch)
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "mpl"))
+    asked = RetrainRequest(
+        id="r1",
+        key="k",
+        model="evergreen",
+        cause="test",
+        as_of="2008-01-08",
+        data_version="d1",
+        created_at=datetime(2008, 1, 9, tzinfo=UTC),
+    )
+    made = unlabelled(tmp_path / "set.parquet")
+
+    @flow
+    def failing() -> None:
+        run_training_notebook(asked, made, horizon=1, seed=7)
+
+    before = {each.id for each in failed_cells()}
+    with pytest.raises(NotebookFailed, match="no row of the training set has a label") as caught:
+        failing()
+    (shown,) = [each.data for each in failed_cells() if each.id not in before]
+    assert "train.ipynb failed: BadInput" in shown
+    assert "training = train(rows, config" in shown and "Traceback" in shown
+    assert str(caught.value.executed) in shown and caught.value.executed.is_file()

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evergreen.adapters import training_file
+from evergreen.adapters.training_file import TrainingFile, write_training_set
+from evergreen.core.audit import ATTRIBUTE
+from evergreen.core.panel import training_set_sha256
+from evergreen.core.training import TrainingConfig, train, training_frame
+
+
+@pytest.fixture
+def made():
+    rng = np.random.default_rng(5)
+    index = pd.MultiIndex.from_product(
+        [["C", "A", "B"], pd.bdate_range("2005-01-03", periods=300).as_unit("us")], names=["ticker", "session"]
+    )
+    features = pd.DataFrame(rng.normal(size=(900, 3)).astype(np.float32), index=index, columns=["F1", "F2", "F3"])
+    features.iloc[::7, 1] = np.nan
+    labels = pd.Series(rng.normal(0.0, 0.02, 900), index=index)
+    labels[index.get_level_values("session") == index.levels[1][-1]] = np.nan
+    return features, labels
+
+
+def test_write_training_set__in_slabs_is_the_frame_in_one(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_file, "SLAB", 128)
+    assert write_training_set(*made, tmp_path / "set.parquet") == 900
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "set.parquet"), training_frame(*made))
+
+
+def test_training_file__trains_the_model_of_the_frame(made, tmp_path):
+    frame = training_frame(*made)
+    frame.attrs = {ATTRIBUTE: {"features": 3, "sessions": ["2005-03-01"], "findings": []}}
+    frame.to_parquet(tmp_path / "set.parquet", index=False)
+    file = TrainingFile(tmp_path / "set.parquet")
+    config = TrainingConfig(folds=2, test_size=30, min_train=100, validation_size=30, rounds=10)
+    from_file, from_frame = train(file, config), train(frame, config)
+    assert training_set_sha256(file) == training_set_sha256(frame)
+    assert from_file.audit is not None
+    assert from_file.manifest("2006-02-24", "d") == from_frame.manifest("2006-02-24", "d")
+    pd.testing.assert_frame_equal(from_file.oos, from_frame.oos)
