@@ -13,7 +13,7 @@ from evergreen.workspace import REPOSITORY
 from tests.service.running import Client, ask, with_service
 from tests.service.world import World
 
-DASHBOARD = json.loads((REPOSITORY / "docs" / "grafana.json").read_text())
+DASHBOARD = json.loads((REPOSITORY / "deploy" / "observability" / "grafana.json").read_text())
 
 
 def queries(panel: dict[str, Any]) -> Iterator[str]:

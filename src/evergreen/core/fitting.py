@@ -102,10 +102,12 @@ def fit_booster(panel: Panel, stop: int, config: TrainingConfig) -> Fit:
     kept, _ = purged_tail(panel.sessions[:stop], config.validation_size, config.horizon, config.embargo)
     tail_start = stop - config.validation_size
     fit_rows, tail_rows, rows = panel.rows(0, len(kept)), panel.rows(tail_start, stop), panel.rows(0, stop)
-    fit_set, tail_set, whole_set = (_ranked_sets if config.ranked else _plain_sets)(
-        panel, fit_rows, tail_rows, rows, config
+    prepare = _ranked_sets if config.ranked else _plain_sets
+    fit_set, tail_set, whole_set = prepare(panel, fit_rows, tail_rows, rows, config)
+    stop_early = lgb.early_stopping(config.patience, verbose=False)
+    trial = lgb.train(
+        parameters(config, fit_rows), fit_set, config.rounds, valid_sets=[tail_set], callbacks=[stop_early]
     )
-    trial = _early_stopped(fit_set, tail_set, fit_rows, config)
     forecast = np.asarray(trial.predict(panel.matrix[tail_rows], num_threads=config.num_threads))
     rounds = max(1, trial.best_iteration)
     booster = lgb.train(parameters(config, rows), whole_set, num_boost_round=rounds)
@@ -124,9 +126,30 @@ def forecast_sessions(fit: Fit, panel: Panel, start: int, stop: int) -> NDArray[
     return predict(fit.booster, panel.matrix[panel.rows(start, stop)])
 
 
-def _early_stopped(dataset: lgb.Dataset, tail: lgb.Dataset, rows: slice, config: TrainingConfig) -> lgb.Booster:
-    stop_early = lgb.early_stopping(config.patience, verbose=False)
-    return lgb.train(parameters(config, rows), dataset, config.rounds, valid_sets=[tail], callbacks=[stop_early])
+def labels_to_fit(panel: Panel, rows: slice, config: TrainingConfig) -> NDArray[np.float64]:
+    """What a fit on these rows learns: their labels, winsorized, or their ranks in units of return."""
+    if config.ranked:
+        return labels_to_stop_by(panel, rows, rows, config)
+    return winsorized(panel.label[rows], config.label_clip)
+
+
+def labels_to_stop_by(panel: Panel, tail: slice, fitted: slice, config: TrainingConfig) -> NDArray[np.float64]:
+    """What forecasts of the rows `tail`, by a fit on the rows `fitted`, are compared with to choose the rounds."""
+    if not config.ranked:
+        return panel.label[tail]
+    scores = normal_ranks(panel)
+    return scores[tail] * return_per_score(scores[fitted], winsorized(panel.label[fitted], config.label_clip))
+
+
+def best_rounds(losses: Sequence[float], patience: int) -> int:
+    """Where early stopping would have ended: the best of the rounds before `patience` brought nothing better."""
+    best = 0
+    for number, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = number
+        elif number - best >= patience:
+            break
+    return best + 1
 
 
 def _plain_sets(
@@ -135,28 +158,23 @@ def _plain_sets(
     """To fit on, to stop by, and all: each of the two fits finds its own bins."""
     names = list(panel.feature_names)
     fit_set, whole = (
-        lgb.Dataset(panel.matrix[part], winsorized(panel.label[part], config.label_clip), feature_name=names)
+        lgb.Dataset(panel.matrix[part], labels_to_fit(panel, part, config), feature_name=names)
         for part in (fit_rows, rows)
     )
-    return fit_set, lgb.Dataset(panel.matrix[tail_rows], panel.label[tail_rows], reference=fit_set), whole
+    to_stop_by = labels_to_stop_by(panel, tail_rows, fit_rows, config)
+    return fit_set, lgb.Dataset(panel.matrix[tail_rows], to_stop_by, reference=fit_set), whole
 
 
 def _ranked_sets(
     panel: Panel, fit_rows: slice, tail_rows: slice, rows: slice, config: TrainingConfig
 ) -> tuple[lgb.Dataset, lgb.Dataset, lgb.Dataset]:
-    """As `_plain_sets`, on ranks; binned once, for that is half the time of a fit on a broad panel."""
-    scores, label = normal_ranks(panel), winsorized(panel.label[rows], config.label_clip)
-    worth = {part.stop: return_per_score(scores[part], label[part]) for part in (fit_rows, rows)}
-    whole = lgb.Dataset(
-        panel.matrix[rows],
-        scores[rows] * worth[rows.stop],
-        feature_name=list(panel.feature_names),
-        params=_binning(config),
-    ).construct()
-    parts = [whole.subset(range(part.start, part.stop)).construct() for part in (fit_rows, tail_rows)]
-    for part, made in zip((fit_rows, tail_rows), parts, strict=True):
-        made.set_label(scores[part] * worth[fit_rows.stop])
-    return parts[0], parts[1], whole
+    """As `_plain_sets`, binned once, for that is half the time of a fit on a broad panel."""
+    names, target = list(panel.feature_names), labels_to_fit(panel, rows, config)
+    whole = lgb.Dataset(panel.matrix[rows], target, feature_name=names, params=_binning(config)).construct()
+    fit_set, tail = (whole.subset(range(part.start, part.stop)).construct() for part in (fit_rows, tail_rows))
+    fit_set.set_label(labels_to_fit(panel, fit_rows, config))
+    tail.set_label(labels_to_stop_by(panel, tail_rows, fit_rows, config))
+    return fit_set, tail, whole
 
 
 def _binning(config: TrainingConfig) -> dict[str, object]:
@@ -169,26 +187,6 @@ def _binning(config: TrainingConfig) -> dict[str, object]:
         "num_threads": config.num_threads,
         "verbose": -1,
     }
-
-
-def target(panel: Panel, rows: slice, config: TrainingConfig) -> NDArray[np.float64]:
-    """What a model of these rows is fitted to: winsorized labels, or ranks within each session in return units."""
-    label = winsorized(panel.label[rows], config.label_clip)
-    if not config.ranked:
-        return label
-    scores = normal_ranks(panel)[rows]
-    return np.asarray(scores * return_per_score(scores, label))
-
-
-def best_rounds(losses: Sequence[float], patience: int) -> int:
-    """Where early stopping would have ended: the best of the rounds before `patience` brought nothing better."""
-    best = 0
-    for number, loss in enumerate(losses):
-        if loss < losses[best]:
-            best = number
-        elif number - best >= patience:
-            break
-    return best + 1
 
 
 def parameters(config: TrainingConfig, rows: slice) -> dict[str, object]:

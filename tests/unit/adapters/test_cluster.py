@@ -60,9 +60,11 @@ def test_partitions__keep_tickers_whole_and_in_order(bars: pd.DataFrame) -> None
     assert len(parts) > 5 and [name for part in held for name in part] == sorted(bars["ticker"].unique())
 
 
-def test_fitter_for__learns_on_two_workers_what_one_process_learns(address: str) -> None:
+@pytest.mark.parametrize("ranked", [False, True])
+def test_fitter_for__learns_on_two_workers_what_one_process_learns(address: str, ranked: bool) -> None:
     rows = learnable()
-    config = TrainingConfig(folds=2, test_size=50, min_train=250, validation_size=60, rounds=60, patience=20)
+    sizes = {"folds": 2, "test_size": 50, "min_train": 250, "validation_size": 60}
+    config = TrainingConfig(**sizes, rounds=60, patience=20, ranked=ranked)
     here, there = train(rows, config), train(rows, config, fitter=fitter_for(address))
     assert here.metrics["rank_ic"] > 0.1
     assert there.metrics["rank_ic"] == pytest.approx(here.metrics["rank_ic"], abs=TOLERANCE)

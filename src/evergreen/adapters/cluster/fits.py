@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from evergreen.adapters.cluster.client import connected
 from evergreen.core.booster import from_text, to_text
-from evergreen.core.fitting import Fit, Fitter, TrainingConfig, best_rounds, fit_booster, parameters, target
+from evergreen.core.fitting import (
+    Fit,
+    Fitter,
+    TrainingConfig,
+    best_rounds,
+    fit_booster,
+    labels_to_fit,
+    labels_to_stop_by,
+    parameters,
+)
 from evergreen.core.panel import Panel
 from evergreen.core.splits import purged_tail
 
@@ -38,7 +47,8 @@ def _fit(address: str, panel: Panel, stop: int, config: TrainingConfig) -> Fit:
     with connected(address) as client:
         trial = _fit_rows(client, panel, panel.rows(0, len(kept)), config, config.rounds)
         said = _said_after_each_round(trial, panel.matrix[tail])
-        losses = [float(np.mean((panel.label[tail] - forecast) ** 2)) for forecast in said]
+        target = labels_to_stop_by(panel, tail, panel.rows(0, len(kept)), config)
+        losses = [float(np.mean((target - forecast) ** 2)) for forecast in said]
         rounds = best_rounds(losses, config.patience)
         booster = _fit_rows(client, panel, panel.rows(0, stop), config, rounds)
     return Fit(booster, rounds, tail_start, panel.label[tail] - said[rounds - 1])
@@ -47,7 +57,7 @@ def _fit(address: str, panel: Panel, stop: int, config: TrainingConfig) -> Fit:
 def _fit_rows(client: Client, panel: Panel, rows: slice, config: TrainingConfig, rounds: int) -> lgb.Booster:
     from lightgbm.dask import DaskLGBMRegressor
 
-    features, label = _spread(client, panel.matrix[rows]), _spread(client, target(panel, rows, config))
+    features, label = _spread(client, panel.matrix[rows]), _spread(client, labels_to_fit(panel, rows, config))
     settings = {name: value for name, value in parameters(config, rows).items() if name != "num_threads"}
     model = DaskLGBMRegressor(client=client, tree_learner="data", n_estimators=rounds, **settings)
     model.fit(features, label, feature_name=list(panel.feature_names))
