@@ -37,10 +37,10 @@ class Pair:
     settings: Settings
     api: PrefectApi
     told: dict[str, str]
+    at: Workspace
 
     def request(self) -> RetrainRequest | None:
-        at = Workspace(self.settings)
-        with reading(at.engine) as conn:
+        with reading(self.at.engine) as conn:
             return next(iter(requests.recent(conn, self.settings.model_name)), None)
 
     def held_until(self) -> datetime:
@@ -97,7 +97,9 @@ def pair(tmp_path: Path, postgresql: Postgresql) -> Iterator[Pair]:
         api.create_work_pool(SECOND)
         deploy_to_second(told, tmp_path)
         start_worker(settings, told, SECOND)
-        yield Pair(settings, api, told)
+        yield Pair(
+            settings, api, told, Workspace(settings.model_copy(update={"mlflow_uri": told["EVERGREEN_MLFLOW_URI"]}))
+        )
     finally:
         Stack(settings.home).stop()
 
@@ -144,10 +146,7 @@ def _taken_over(pair: Pair, patience: float) -> bool:
 
 def whole_record(pair: Pair) -> tuple[Any, ...]:
     """What there must be once: two versions (random walk, model), one verdict, one champion, mirrored."""
-    at, model = (
-        Workspace(pair.settings.model_copy(update={"mlflow_uri": pair.told["EVERGREEN_MLFLOW_URI"]})),
-        "evergreen",
-    )
+    at, model = pair.at, pair.settings.model_name
     with reading(at.engine) as conn:
         versions = [version.version for version in ledger.model_versions(conn, model)]
         made = [decision.kind for decision in decisions.recent(conn, model, 100)]
