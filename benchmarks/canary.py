@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from benchmarks.foretold import share
 from evergreen.core.canary import (
     Decision,
     QualityTest,
@@ -112,18 +113,19 @@ def error_rates(pairs: int, seed: int) -> pd.DataFrame:
         ("twice the loss", 1.0, 0.0, None),
     ):
         fates = canary(panel(seed, pairs, excess=excess, memory=memory), margin)
-        rolled_back = fates["decision"] == Decision.ROLLBACK.value
+        ended = {each: fates["decision"] == each.value for each in Decision}
+        rolled_back = ended[Decision.ROLLBACK]
         rows[name] = {
-            "promoted": (fates["decision"] == Decision.PROMOTE.value).mean(),
-            "rolled back": rolled_back.mean(),
-            "by session 15": (rolled_back & (fates["session"] <= 15)).mean(),
-            "inconclusive": (fates["decision"] == Decision.INCONCLUSIVE.value).mean(),
+            "promoted": share(ended[Decision.PROMOTE].sum(), pairs),
+            "rolled back": share(rolled_back.sum(), pairs),
+            "by session 15": share((rolled_back & (fates["session"] <= 15)).sum(), pairs),
+            "inconclusive": share(ended[Decision.INCONCLUSIVE].sum(), pairs),
             "median session": fates.loc[rolled_back, "session"].median(),
         }
     return pd.DataFrame(rows).T
 
 
-def worse_by_margin(pairs: int, seed: int) -> float:
+def worse_by_margin(pairs: int, seed: int) -> str:
     """Share promoted of challengers that are worse by exactly the margin: what alpha_promote bounds."""
     champion, challenger = panel(seed, pairs).sessions
     promoted = []
@@ -132,7 +134,7 @@ def worse_by_margin(pairs: int, seed: int) -> float:
         r = relative_difference(a, b)[HISTORY:]
         decision, _ = first_decisions((r - rules.margin)[None], rules)
         promoted.append(decision[0] == Decision.PROMOTE.value)
-    return float(np.mean(promoted))
+    return share(sum(promoted), pairs)
 
 
 def main() -> None:
@@ -141,14 +143,15 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
-    print(f"{arguments.pairs} pairs of models, 50 stocks, {HISTORY} sessions of history, daily looks")
-    print(error_rates(arguments.pairs, arguments.seed).round(3).to_string())
+    told = f"{HISTORY} sessions of history, daily looks; ± three standard errors"
+    print(f"{arguments.pairs} pairs of models, 50 stocks, {told}")
+    print(error_rates(arguments.pairs, arguments.seed).to_string())
     worse = worse_by_margin(arguments.pairs, arguments.seed)
-    print(f"worse by exactly the margin: promoted {worse:.1%}")
+    print(f"worse by exactly the margin: promoted {worse}")
     print("bounds: promoted 5 % when worse by the margin or more, rolled back 10 % when equal")
     print("\nequal models called better at a nominal 5 % by")
-    for name, share in daily_tests(panel(arguments.seed, arguments.pairs)).items():
-        print(f"  {name:38s} {share:.1%}")
+    for name, called in daily_tests(panel(arguments.seed, arguments.pairs)).items():
+        print(f"  {name:38s} {called:.1%}")
     champion, challenger = panel(arguments.seed, 1).sessions
     print("\n" + plan_power(champion[0, :HISTORY], challenger[0, :HISTORY]).sentence)
 

@@ -40,8 +40,9 @@ def look_at_canary(as_of: pd.Timestamp, now: datetime, dry_run: bool = False) ->
     if rollout.evidence["looked"] >= session:
         return f"looked at already in session {session}"
     test, step = weigh(at, rollout, as_of)
-    if step.stage == "champion":
-        step = _approved(at, rollout, step)
+    if step.stage == "champion" and (waits_for := _hindrance(at, rollout, test, step, dry_run)):
+        held = f"Held: {step.reason} {waits_for}"
+        step = replace(step, stage=cast("Stage", rollout.stage), weight=rollout.weight, reason=held)
     if dry_run:
         return f"would go to {step.stage}: {step.reason}"
     _take(rollout, test, step, session, now)
@@ -62,16 +63,40 @@ def weigh(at: Workspace, rollout: Rollout, as_of: pd.Timestamp) -> tuple[Quality
     return test, next_stage(rollout.stage, clean, test.decision, test.e_rollback, guardrails)
 
 
-def _approved(at: Workspace, rollout: Rollout, step: Step) -> Step:
-    """The promotion itself, or the stage as it is while a person's approval is asked for and not given."""
-    if not at.settings.promotion_approval:
-        return step
+def _hindrance(at: Workspace, rollout: Rollout, test: QualityTest, step: Step, dry_run: bool) -> str:
+    """What a promotion still waits for: a person's approval, another system's yes; empty if for nothing.
+
+    The other system is asked last, anew in each session, and not by a dry run.
+    """
+    if at.settings.promotion_approval and not _approved(at, rollout):
+        return "Waiting for `evergreen canary approve`."
+    if not at.settings.promotion_webhook or dry_run:
+        return ""
+    from evergreen.adapters.webhook import objection
+
+    return objection(at.settings.promotion_webhook, _case(rollout, test, step))
+
+
+def _approved(at: Workspace, rollout: Rollout) -> bool:
     with reading(at.engine) as conn:
-        said = decisions.of(conn, str(rollout.challenger))
-    if any(each.kind == "approval" for each in said):
-        return step
-    reason = f"Held: {step.reason} Waiting for `evergreen canary approve`."
-    return replace(step, stage=cast("Stage", rollout.stage), weight=rollout.weight, reason=reason)
+        return any(each.kind == "approval" for each in decisions.of(conn, str(rollout.challenger)))
+
+
+def _case(rollout: Rollout, test: QualityTest, step: Step) -> dict[str, Any]:
+    """What a webhook is told of the promotion it is asked about."""
+    return {
+        "model": rollout.model,
+        "champion": rollout.champion,
+        "challenger": rollout.challenger,
+        "rollout_version": rollout.version,
+        "stage": rollout.stage,
+        "reason": step.reason,
+        "sessions": len(test.sessions),
+        "mean_r": test.mean_r,
+        "margin": test.margin,
+        "e_promote": test.e_promote,
+        "e_rollback": test.e_rollback,
+    }
 
 
 def _settled_losses(at: Workspace, rollout: Rollout) -> list[tuple[str, float, float]]:

@@ -102,7 +102,8 @@ def wait_in_line(rollout: Rollout, version: str, frozen: Mapping[str, Any], as_o
     summary = f"Version {version} waits for the canary of {rollout.challenger} to end."
     evidence = {"champion": rollout.champion, "frozen": dict(frozen)}
     with writing(workspace().engine) as conn:
-        if not any(known.kind == "canary_queued" for known in decisions.of(conn, version)):
+        waiting = decisions.open_since(conn, rollout.model, "canary_queued", LEFT_THE_QUEUE)
+        if all(known.subject != version for known in waiting):
             decisions.append(conn, decision(rollout, "canary_queued", as_of, version, summary, now, evidence))
     return f"version {version} was admitted and waits for {rollout.challenger}'s canary to end"
 

@@ -30,12 +30,12 @@ class Settings(BaseModel):
     database_url: str = ""
     mlflow_uri: str = ""
     dvc_remote: str = ""
-    dask_address: str = ""  # scheduler that computes factors and fits models; empty: this machine does
     feature_registry: str = ""  # PostgreSQL that Feast keeps its definitions in
     online_store: str = ""  # PostgreSQL or Redis that Feast serves features from
     prefect_database: str = ""  # PostgreSQL behind the Prefect server that `evergreen up` starts
     mlflow_database: str = ""  # PostgreSQL behind the MLflow server that `evergreen up` starts
     mlflow_artifacts: str = ""  # folder or URL that MLflow server keeps artifacts in
+    dask_address: str = ""  # scheduler that computes factors and fits models; empty: this machine does
     service_host: str = "127.0.0.1"
     service_port: int = 8780
     service_auth: bool = False  # ask for an API key (`evergreen key add NAME`); needed off loopback
@@ -50,6 +50,8 @@ class Settings(BaseModel):
     rollback_window: int = 5  # sessions after a promotion in which a guardrail brings the old champion back
     promotion_approval: bool = False  # a promotion waits for `evergreen canary approve`
     refresh_seconds: float = 0.2  # how often the service looks for a changed rollout or features
+    bad_inputs: Literal["tell", "refuse"] = "tell"  # whether a stale, incomplete or unusual input gets no answer
+    promotion_webhook: str = ""  # URL that is sent the evidence before a promotion; 2xx lets it go on, else it waits
 
     @property
     def database(self) -> str:

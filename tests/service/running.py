@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
+import uvicorn
 
-from evergreen.service.app import create_app
+from evergreen.service.app import bind, create_app
 from tests.service.world import World
 
 Client = httpx.AsyncClient
@@ -27,6 +30,23 @@ async def running(world: World, wait: bool = True) -> AsyncIterator[Client]:
         if wait:
             await until(client, "/readyz", lambda answer: answer.status_code == 200)
         yield client
+
+
+@contextmanager
+def listening(world: World) -> Iterator[str]:
+    """A ready service on loopback, in a thread; its address."""
+    with bind("127.0.0.1", 0) as listener:
+        server = uvicorn.Server(uvicorn.Config(create_app(world.settings, world.store), log_level="warning"))
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        while httpx.get(f"{base}/readyz", timeout=60).status_code != 200:
+            time.sleep(0.02)
+        try:
+            yield base
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 async def until(client: Client, path: str, fine: Callable[[httpx.Response], bool]) -> httpx.Response:

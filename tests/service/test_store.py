@@ -68,7 +68,7 @@ def change_manifest(world: World, **changes: object) -> None:
     ("changes", "why"),
     [
         ({"model_sha256": "0" * 64}, "another model"),
-        ({"feature_names": ("F0", "F1")}, "other features"),
+        ({"feature_names": ("F0", "F1")}, "a model of 5 features"),
         ({"golden_outputs": (0.0, 0.0, 0.0, 0.0)}, "golden"),
     ],
 )

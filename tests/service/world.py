@@ -58,6 +58,8 @@ def manifest_of(booster: lgb.Booster, names: tuple[str, ...] = NAMES, horizon: i
         seed=7,
         golden_inputs=tuple(tuple(map(float, row)) for row in golden),
         golden_outputs=tuple(boosters.predict(booster, golden).tolist()),
+        feature_low=(-5.0,) * len(names),
+        feature_high=(5.0,) * len(names),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import httpx
 from evergreen.errors import NotFound, Unavailable
 
 AdaptTemplate = Callable[[dict[str, Any]], dict[str, Any]]
+BUSY_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds
 UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
 
 
@@ -101,7 +103,7 @@ class PrefectApi:
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:
-            answer = self._client.request(method, path, json=body)
+            answer = self._patiently(method, path, body)
             if answer.status_code == httpx.codes.NOT_FOUND:
                 return None
             return answer.raise_for_status().json()
@@ -109,6 +111,15 @@ class PrefectApi:
             raise Unavailable(
                 f"The Prefect server at {self.url} did not answer: {error}.", "Type `evergreen status`."
             ) from None
+
+    def _patiently(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        """Asked again while the server says that it is busy, as it does when its SQLite file is locked."""
+        for pause in BUSY_PAUSES:
+            answer = self._client.request(method, path, json=body)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return answer
+            time.sleep(pause)
+        return self._client.request(method, path, json=body)
 
 
 def _flow_run(answer: dict[str, Any]) -> FlowRun:

@@ -18,6 +18,7 @@ app.add_typer(data.versions, name="data")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(canary.app, name="canary")
 app.add_typer(keys.app, name="key")
+app.add_typer(records.served, name="predictions")
 
 
 def main() -> None:

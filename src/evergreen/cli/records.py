@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from evergreen.settings import load_settings
 
 app = typer.Typer()
+served = typer.Typer(help="The log of what was served.", no_args_is_help=True)
 
 
 @app.command()
@@ -45,3 +49,27 @@ def reproduce(prediction_id: str) -> None:
     differing = [each.name for each in compared if not each.same]
     print("reproduced to the bit" if not differing else f"differs, first in: {differing[0]}")
     raise typer.Exit(1 if differing else 0)
+
+
+@served.command("export")
+def export_predictions(
+    folder: Annotated[Path, typer.Argument(help="Where the Parquet file goes.")],
+    before: Annotated[str | None, typer.Option(help="Only sessions before this date (YYYY-MM-DD).")] = None,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Then delete them from the database: `explain` no longer finds them.")
+    ] = False,
+) -> None:
+    """Write the prediction log to one Parquet file."""
+    from evergreen.adapters.database import archive
+    from evergreen.workspace import Workspace
+
+    at = Workspace(load_settings())
+    if forget:
+        archive.require_forgettable(at.engine, at.settings.model_name, before)
+    written = archive.export(at.engine, folder, before)
+    if written is None:
+        print("there are no such predictions")
+        return
+    print(f"{written.rows} predictions of sessions {written.first} to {written.last} in {written.path}")
+    if forget:
+        print(f"{archive.forget(at.engine, written)} deleted from the database")

@@ -89,8 +89,8 @@ def doctor() -> None:
 
 
 @app.command()
-def serve() -> None:
+def serve(workers: Annotated[int, typer.Option(help="Processes that share the address.")] = 1) -> None:
     """Run the prediction service in the foreground."""
     from evergreen.service.app import serve as run
 
-    run(load_settings())
+    run(load_settings(), workers)

@@ -38,6 +38,16 @@ def load_verified(path: Path, sha256: str) -> lgb.Booster:
         NotFound: there is no such file.
         ModelRefused: its bytes are not the registered model's.
     """
+    return from_text(read_verified(path, sha256))
+
+
+def read_verified(path: Path, sha256: str) -> str:
+    """The text of a model file whose bytes are the registered ones, not parsed.
+
+    Raises:
+        NotFound: there is no such file.
+        ModelRefused: its bytes are not the registered model's.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -48,7 +58,7 @@ def load_verified(path: Path, sha256: str) -> lgb.Booster:
             f"{path} is not the registered model: SHA-256 {found[:12]}... instead of {sha256[:12]}...",
             "Delete the file and download the version again from the registry.",
         )
-    return from_text(content.decode())
+    return content.decode()
 
 
 def zero_booster(feature_names: Sequence[str]) -> lgb.Booster:

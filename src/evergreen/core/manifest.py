@@ -23,7 +23,8 @@ class Manifest:
     [f + interval_low s, f + interval_high s] until outcomes have moved it; `scales` holds s by ticker, as of
     `as_of`. Sessions are ISO dates. `golden_outputs` are the model's
     answers to `golden_inputs`, to the bit; None in an input stands for NaN. `audit` is the look-ahead
-    audit of the training set, as `core.audit.Audit.to_dict` gives it; None if there was none.
+    audit of the training set, as `core.audit.Audit.to_dict` gives it; None if there was none. `feature_low` and
+    `feature_high` are the ends of `core.inputs.training_range`; empty in a manifest from before they were kept.
     """
 
     kind: str  # "lightgbm" or "random_walk"
@@ -46,6 +47,8 @@ class Manifest:
     audit: dict[str, Any] | None = None
     interval_level: float = 0.90
     scales: dict[str, float] = field(default_factory=dict)
+    feature_low: tuple[float | None, ...] = ()
+    feature_high: tuple[float | None, ...] = ()
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, exact floats, no NaN."""
@@ -56,9 +59,9 @@ class Manifest:
         """Read back what `to_json` wrote.
 
         Raises:
-            Broken: not JSON, or its fields are not exactly a manifest's.
+            Broken: not JSON, or its fields are not a manifest's; the ends of features may be missing.
         """
-        values = _object(text)
+        values = {"feature_low": (), "feature_high": ()} | _object(text)
         known = {each.name for each in fields(cls)}
         if values.keys() != known:
             odd = ", ".join(sorted(values.keys() ^ known))
@@ -98,4 +101,6 @@ def _as_tuples(values: dict[str, Any]) -> dict[str, Any]:
         "feature_names": tuple(values["feature_names"]),
         "golden_inputs": tuple(tuple(row) for row in values["golden_inputs"]),
         "golden_outputs": tuple(values["golden_outputs"]),
+        "feature_low": tuple(values["feature_low"]),
+        "feature_high": tuple(values["feature_high"]),
     }

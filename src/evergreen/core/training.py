@@ -20,6 +20,7 @@ from evergreen.core.fitting import (
     fit_random_walk,
     forecast_sessions,
 )
+from evergreen.core.inputs import training_range
 from evergreen.core.intervals import Band, panel_scales, track
 from evergreen.core.manifest import Manifest, nullable
 from evergreen.core.panel import Columns, Panel, labelled_panel, training_frame, training_set_sha256
@@ -74,6 +75,7 @@ class Training:
         """The facts a server needs about the model, standing at session `as_of` (ISO date)."""
         golden = _golden_inputs(self._panel)
         outputs = predict(from_text(self.booster_text), golden)
+        low, high = training_range(self._panel.matrix)
         return Manifest(
             kind=self.kind,
             model_sha256=sha256(self.booster_text),
@@ -95,6 +97,8 @@ class Training:
             golden_outputs=tuple(float(each) for each in outputs),
             metrics=self.metrics,
             audit=None if self.audit is None else self.audit.to_dict(),
+            feature_low=low,
+            feature_high=high,
         )
 
 

@@ -10,9 +10,11 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.supervisors.multiprocess import Multiprocess
 
 from evergreen import __version__
 from evergreen.errors import BadSetting, PortInUse
@@ -30,9 +32,10 @@ from evergreen.service.routes import router
 from evergreen.service.scoring import Settler
 from evergreen.service.store import DiskStore
 from evergreen.service.watch import WATCH_SECONDS, Watch, keep_watch
-from evergreen.settings import Settings
+from evergreen.settings import Settings, load_settings
 
 GRACE_SECONDS = 10
+HUNG_SECONDS = 60
 
 
 def create_app(
@@ -83,28 +86,47 @@ def create_app(
     return app
 
 
-def serve(settings: Settings) -> None:
+def from_environment() -> FastAPI:
+    """The service of one worker process, which reads the settings for itself."""
+    return create_app(load_settings(), once_serving=gc.freeze)
+
+
+def serve(settings: Settings, workers: int = 1) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are answered first.
+
+    Several workers share the address and the database; each follows the rollout by itself, is replaced when it
+    dies, and counts rates and metrics of its own.
 
     What is loaded by the first forecast is kept out of later garbage collections: walking the libraries'
     objects takes hundreds of milliseconds, during which nobody would be answered.
 
     Raises:
-        BadSetting: an address off this machine's loopback while nobody is asked for a key, or that cannot be
-            bound; keys are asked for and there is none.
+        BadSetting: no workers; an address off this machine's loopback while nobody is asked for a key, or that
+            cannot be bound; keys are asked for and there is none.
         PortInUse: somebody else listens there.
     """
+    if workers < 1:
+        raise BadSetting(f"{workers} workers cannot serve.", "Say --workers 1 or more.")
     listener = bind(settings.service_host, settings.service_port, guarded=_guarded(settings))
-    config = uvicorn.Config(
-        create_app(settings, once_serving=gc.freeze),
+    with listener:
+        if workers > 1:
+            config = _config("evergreen.service.app:from_environment", factory=True, workers=workers)
+            Multiprocess(config, [listener]).run()
+        else:
+            uvicorn.Server(_config(create_app(settings, once_serving=gc.freeze))).run(sockets=[listener])
+
+
+def _config(app: FastAPI | str, **changes: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
         access_log=False,
         loop="uvloop",
         http="httptools",
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=HUNG_SECONDS,
         server_header=False,
+        **changes,
     )
-    with listener:
-        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _guarded(settings: Settings) -> bool:

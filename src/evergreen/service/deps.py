@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from evergreen.core.assignment import arm
 from evergreen.errors import NotFound, Unavailable
 from evergreen.service.door import Door
+from evergreen.service.inputs import require_good_inputs
 from evergreen.service.log import GroupCommit
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
@@ -50,7 +51,9 @@ class Service:
 
         Raises:
             NotFound: a ticker without features.
-            Unavailable: nothing to serve yet, too many waiting, or the log could not be written.
+            Unavailable: nothing to serve yet, too many waiting, or the log could not be written; stale
+                features where `bad_inputs` refuses them.
+            BadInput: incomplete or unusual features where `bad_inputs` refuses them.
         """
         snapshot = self.snapshot
         places = snapshot.places
@@ -60,6 +63,8 @@ class Service:
         rollout = snapshot.lineup.rollout
         assigned = arm(rollout.salt, client, rollout.weight)
         asked = tuple(places[ticker] for ticker in tickers)
+        if self.settings.bad_inputs == "refuse":
+            require_good_inputs(snapshot, snapshot.speaker(assigned), asked, self.settings.max_feature_age)
         return await self.desk.ask(Question(snapshot, client, assigned, asked))
 
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from evergreen.errors import BadInput
@@ -33,7 +33,10 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     503: {"model": Problem, "description": "Nothing to serve yet, overloaded, or the log cannot be written"},
 }
 
-_TOO_LARGE: dict[int | str, dict[str, Any]] = {413: {"model": Problem, "description": "Body over 64 KB"}}
+_BODY: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "A body that is no text"},
+    413: {"model": Problem, "description": "Body over 64 KB"},
+}
 
 router = APIRouter()
 
@@ -49,6 +52,7 @@ _TICKER = {
     "name": "ticker",
     "in": "path",
     "required": True,
+    "example": "AAPL",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_TICKER},
 }
 
@@ -73,7 +77,7 @@ async def predict_one(request: Request) -> Response:
 @router.post(
     "/v1/predictions",
     response_model=PredictionAnswers,
-    responses=_PROBLEMS | _TOO_LARGE,
+    responses=_PROBLEMS | _BODY,
     tags=["predictions"],
     openapi_extra={"parameters": [_CLIENT]},
 )
@@ -125,7 +129,7 @@ async def ready(service: ServiceDep) -> Ready:
     )
 
 
-@router.get("/metrics", dependencies=[Viewer], tags=["operations"])
+@router.get("/metrics", dependencies=[Viewer], response_class=PlainTextResponse, tags=["operations"])
 async def metrics(service: ServiceDep) -> Response:
     """Prometheus metrics of this process."""
     return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)

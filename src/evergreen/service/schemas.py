@@ -41,6 +41,12 @@ class PredictionAnswer(_Wire):
     ]
     feature_age: Annotated[int, Field(description="Closed sessions since as_of.")]
     stale: Annotated[bool, Field(description="Whether the features are older than the service allows.")]
+    missing: Annotated[float, Field(description="Share of the model's features that have no value, 0 to 1.")]
+    incomplete: Annotated[bool, Field(description="Whether more than a fifth of the features are missing.")]
+    outside: Annotated[float, Field(description="Share of the features beyond what the model was trained on, 0 to 1.")]
+    out_of_distribution: Annotated[
+        bool, Field(description="Whether more than a twentieth of the features are outside.")
+    ]
     expired: Annotated[bool, Field(description="Whether the model is older than the service allows.")]
     rollout_version: int
 

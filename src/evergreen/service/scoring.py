@@ -118,7 +118,8 @@ class Settler:
             self._metrics.predictions.labels(arm, version).inc(number)
 
     def _answer(self, snapshot: Snapshot, row: Prediction) -> str:
-        age = snapshot.ages[snapshot.places[row.ticker]]
+        place = snapshot.places[row.ticker]
+        age, inputs = snapshot.ages[place], snapshot.inputs[row.version]
         return json.dumps(
             {
                 "id": row.id,
@@ -134,6 +135,10 @@ class Settler:
                 "arm": row.arm,
                 "feature_age": age,
                 "stale": age > self._max_age,
+                "missing": float(inputs.missing[place]),
+                "incomplete": inputs.is_incomplete(place),
+                "outside": float(inputs.outside[place]),
+                "out_of_distribution": inputs.is_out_of_distribution(place),
                 "expired": self._is_expired(_speaker(snapshot, row.version).manifest, snapshot.clock),
                 "rollout_version": row.rollout_version,
             }

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core import booster as boosters
+from evergreen.core.assignment import Arm
 from evergreen.core.hashing import row_hashes
+from evergreen.core.inputs import Inputs, examine
 from evergreen.core.intervals import Standing
 from evergreen.core.manifest import Manifest
 from evergreen.errors import ModelRefused, NotFound
@@ -41,6 +43,10 @@ class ServedModel:
         manifest = self.manifest
         standing = universe.standing or Standing(manifest.as_of, manifest.scales, {})
         return standing.reach(universe.tickers, self.version, manifest.band)
+
+    def examine(self, rows: Matrix) -> Inputs:
+        """How much of each row this model misses or never met."""
+        return examine(rows, self.manifest.feature_low, self.manifest.feature_high)
 
     def columns(self, names: Sequence[str]) -> list[int]:
         """Where this model's features stand among `names`.
@@ -100,7 +106,8 @@ class Universe:
 class Snapshot:
     """All that one answer depends on. Replaced whole, never changed.
 
-    `reaches` are the ends of the intervals around each ticker's forecast, by version; `clock` is the last closed
+    `reaches` are the ends of the intervals around each ticker's forecast, by version, and `inputs` how much of each
+    ticker's features that version misses or never met; `clock` is the last closed
     session and `ages` the sessions between each ticker's features and it.
     """
 
@@ -110,6 +117,7 @@ class Snapshot:
     champion_rows: Matrix
     challenger_rows: Matrix | None
     reaches: Mapping[str, Reach]
+    inputs: Mapping[str, Inputs]
     clock: pd.Timestamp
     ages: tuple[int, ...]
     built_at: datetime
@@ -117,6 +125,10 @@ class Snapshot:
     def rows_for(self, model: ServedModel) -> Matrix:
         """Every ticker's features in the order of `model`."""
         return _rows_for(model, self.universe)
+
+    def speaker(self, arm: Arm) -> ServedModel:
+        """The model that answers an arm's clients."""
+        return self.lineup.challenger if arm == "challenger" and self.lineup.challenger else self.lineup.champion
 
     @property
     def as_of(self) -> pd.Timestamp:
@@ -167,13 +179,17 @@ def compose(lineup: Lineup, universe: Universe, clock: pd.Timestamp, ages: tuple
             "Roll back with `evergreen canary rollback`.",
         )
     fitted, challenger_rows = _fit_challenger(lineup, universe)
+    scoring = [(fitted.champion, rows)]
+    if fitted.challenger is not None and challenger_rows is not None:
+        scoring.append((fitted.challenger, challenger_rows))
     return Snapshot(
         lineup=fitted,
         universe=universe,
         places=MappingProxyType({ticker: place for place, ticker in enumerate(universe.tickers)}),
         champion_rows=rows,
         challenger_rows=challenger_rows,
-        reaches={model.version: model.reach(universe) for model in (fitted.champion, fitted.challenger) if model},
+        reaches={model.version: model.reach(universe) for model, _ in scoring},
+        inputs={model.version: model.examine(seen) for model, seen in scoring},
         clock=clock,
         ages=ages,
         built_at=now,

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
-from lightgbm.basic import LightGBMError
 from sqlalchemy import Connection, Engine
 
 from evergreen.adapters.database import intervals, ledger, predictions, reading, rollouts
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.core.booster import load_verified
+from evergreen.core.booster import from_text, read_verified
 from evergreen.core.calendar import last_session, sessions_between
 from evergreen.core.manifest import Manifest
 from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
+from evergreen.service.proving import prove
 from evergreen.service.refresh import Sighting
 from evergreen.service.state import ServedModel, Universe, make_universe, rehearse
 from evergreen.settings import Settings
@@ -50,6 +50,8 @@ class DiskStore:
     def model(self, version: str) -> ServedModel:
         """The local copy of a version, verified against its record, having repeated its golden forecasts.
 
+        It is parsed here only after a process of its own has done so and answered.
+
         Raises:
             ModelRefused: a file is missing, altered or does not belong to its record.
         """
@@ -58,14 +60,13 @@ class DiskStore:
             record = ledger.read_model_version(conn, self._settings.model_name, version)
         try:
             manifest = Manifest.from_json((folder / "manifest.json").read_text())
-            booster = load_verified(folder / "model.txt", record.sha256)
-        except (OSError, UnicodeDecodeError, LightGBMError, Broken, NotFound) as error:
+            text = read_verified(folder / "model.txt", record.sha256)
+        except (OSError, UnicodeDecodeError, Broken, NotFound) as error:
             raise _refused(version, str(error)) from None
         if manifest.model_sha256 != record.sha256:
             raise _refused(version, "its manifest describes another model")
-        if booster.num_feature() != len(manifest.feature_names):
-            raise _refused(version, "its manifest lists other features than the model has")
-        return rehearse(ServedModel(version, booster, manifest))
+        prove(version, text, manifest)
+        return rehearse(ServedModel(version, from_text(text), manifest))
 
     def universe(self) -> Universe:
         """All tickers of the online store.

@@ -25,6 +25,8 @@ MANIFEST = Manifest(
     seed=7,
     golden_inputs=((1.5, None), (0.0, 1.0)),
     golden_outputs=(0.001, -0.002),
+    feature_low=(-1.0, None),
+    feature_high=(1.0, None),
     metrics={"rank_ic": 0.03, "icir": None},
 )
 
@@ -46,6 +48,12 @@ def test_manifest__unknown_and_missing_fields_are_refused():
     values.pop("seed")
     with pytest.raises(Broken, match="seed"):
         Manifest.from_json(json.dumps(values))
+
+
+def test_manifest__from_before_the_ranges_of_features_were_kept_is_read():
+    values = json.loads(MANIFEST.to_json())
+    del values["feature_low"], values["feature_high"]
+    assert Manifest.from_json(json.dumps(values)) == replace(MANIFEST, feature_low=(), feature_high=())
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3"])

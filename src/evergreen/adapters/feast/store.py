@@ -35,14 +35,14 @@ class Features:
         root: Path,
         repo: Path,
         factors: Sequence[DeclaredFactor] | None = None,
-        servers: Servers = Servers(),
         alpha: Alpha = alpha158,
+        servers: Servers = Servers(),
     ) -> None:
         self.root = root.resolve()
         self.repo = repo.resolve()
         self.factors = declared_factors(self.repo) if factors is None else tuple(factors)
-        self._alpha = alpha
         self.servers = servers
+        self._alpha = alpha
         self._registry = self.root / "registry.db"
         self._online = self.root / "online.db"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evergreen.core.canary.betting import Floats, history_difference, robust_scale
-from evergreen.core.canary.rules import Decision, Rules, default_margin, first_decisions
+from evergreen.core.canary.betting import Floats, history_difference
+from evergreen.core.canary.rules import Decision, Rules, first_decisions, rules_from
 
 GRID = (0.0, 0.02, 0.05, 0.10, 0.20, 0.50, 1.0)
 ENOUGH = 0.80
@@ -71,12 +71,10 @@ def plan_power(
         BadInput: as `QualityTest`.
     """
     r = history_difference(champion_history, challenger_history)
-    scale = robust_scale(r)
-    margin = default_margin(scale) if margin is None else margin
-    rules = Rules(scale, margin, alpha_promote, alpha_rollback, t_min, t_max)
+    rules = rules_from(r, margin, (alpha_promote, alpha_rollback), t_min, t_max)
     ratios = _bootstrap(_centred_log_ratio(r), simulations, t_max, np.random.default_rng(seed))
     table = tuple(_power(ratios, float(excess), rules) for excess in sorted({0.0, *excesses}))
-    return PowerPlan(scale, rules.margin, t_max, table, _sentence(table, rules))
+    return PowerPlan(rules.scale, rules.margin, t_max, table, _sentence(table, rules))
 
 
 def _centred_log_ratio(r: Floats) -> Floats:

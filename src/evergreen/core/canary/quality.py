@@ -11,8 +11,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evergreen.core.canary.betting import WORST, history_difference, robust_scale
-from evergreen.core.canary.rules import Decision, Looks, Rules, default_margin, look
+from evergreen.core.canary.betting import WORST, history_difference
+from evergreen.core.canary.rules import Decision, Looks, Rules, look, rules_from
 from evergreen.core.losses import relative_difference
 from evergreen.errors import BadInput, Broken
 
@@ -35,7 +35,9 @@ class QualityTest:
     """A sequential test that can be looked at after every session without inflating its error rates.
 
     The chance that a challenger worse than the champion by more than `margin` is ever promoted is at most
-    `alpha_promote`, that one no worse than the champion is ever rolled back at most `alpha_rollback`. It
+    `alpha_promote`, that one no worse than the champion is ever rolled back at most `alpha_rollback`: for any
+    differences whose conditional means average to that null, and, by simulation (docs/decisions/0016), for ones that
+    foretell the next session's as their history shows. It
     shows "not worse than the margin" and catches broken models; it cannot prove a gain of a percent or two in
     weeks.
 
@@ -65,9 +67,8 @@ class QualityTest:
         t_min: int = 8,
         t_max: int = 60,
     ) -> None:
-        scale = robust_scale(history_difference(champion_history, challenger_history))
-        margin = default_margin(scale) if margin is None else float(margin)
-        self._begin(Rules(scale, margin, alpha_promote, alpha_rollback, t_min, t_max))
+        r = history_difference(champion_history, challenger_history)
+        self._begin(rules_from(r, margin, (alpha_promote, alpha_rollback), t_min, t_max))
 
     def _begin(self, rules: Rules) -> None:
         self.rules = rules
@@ -80,8 +81,7 @@ class QualityTest:
         """Add one session's mean losses over the same tickers and say what now holds.
 
         A session already seen changes nothing, nor does anything after a final decision. Sessions count in
-        the order
-        they arrive: a late one is appended, and what was decided before it stands. A challenger loss that is
+        the order they arrive: a late one is appended, and what was decided before it stands. A challenger loss that is
         not finite counts as the worst there is (r = -2).
 
         Raises:

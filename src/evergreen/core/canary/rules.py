@@ -8,7 +8,14 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from evergreen.core.canary.betting import Floats, wealth
+from evergreen.core.canary.betting import (
+    MAX_AUTOCORRELATION,
+    Floats,
+    innovations,
+    robust_scale,
+    shown_autocorrelation,
+    wealth,
+)
 from evergreen.errors import BadInput
 
 MAX_DEFAULT_MARGIN = 0.10
@@ -28,6 +35,8 @@ class Decision(Enum):
 class Rules:
     """All that is fixed before the first session; `scale` and `margin` in units of r.
 
+    `autocorrelation`: how far one session's r foretells the next, as the history showed it.
+
     Raises:
         BadInput: a value outside its range.
     """
@@ -38,6 +47,7 @@ class Rules:
     alpha_rollback: float = 0.10
     t_min: int = 8
     t_max: int = 60
+    autocorrelation: float = 0.0
 
     def __post_init__(self) -> None:
         usable = {
@@ -47,13 +57,23 @@ class Rules:
             "alpha_rollback": 0 < self.alpha_rollback < 1,
             "t_min": self.t_min >= 1,
             "t_max": self.t_max >= self.t_min,
+            "autocorrelation": 0 <= self.autocorrelation <= MAX_AUTOCORRELATION,
         }
         for name, fine in usable.items():
             if not fine:
                 raise BadInput(
                     f"canary rule {name} = {getattr(self, name)} cannot be used.",
-                    "Alphas lie within (0, 1), the margin within [0, 2), and 1 <= t_min <= t_max.",
+                    "Alphas lie within (0, 1), the margin within [0, 2), the autocorrelation within [0, 0.9], and "
+                    "1 <= t_min <= t_max.",
                 )
+
+
+def rules_from(r: Floats, margin: float | None, alphas: tuple[float, float], t_min: int, t_max: int) -> Rules:
+    """The rules of a canary whose history of differences is `r` [sessions]; `alphas` of promotion and rollback."""
+    scale = robust_scale(r)
+    margin = default_margin(scale) if margin is None else float(margin)
+    rho = shown_autocorrelation(np.clip(r / scale, -1, 1))
+    return Rules(scale, margin, *alphas, t_min, t_max, rho)
 
 
 def default_margin(scale: float) -> float:
@@ -77,8 +97,8 @@ def look(r: Floats, rules: Rules, explained: NDArray[np.bool_] | None = None) ->
     Promote needs E_promote >= 1/alpha_promote, t_min sessions, a raw mean of r above -margin, and no session
     with r < -3 scale except those in `explained`. Rollback needs E_rollback >= 1/alpha_rollback.
     """
-    e_promote = wealth(np.clip((r + rules.margin) / rules.scale, -1, 1))
-    e_rollback = wealth(-np.clip(r / rules.scale, -1, 1))
+    e_promote = wealth(innovations(np.clip((r + rules.margin) / rules.scale, -1, 1), rules.autocorrelation))
+    e_rollback = wealth(-innovations(np.clip(r / rules.scale, -1, 1), rules.autocorrelation))
     count = np.arange(1, r.shape[-1] + 1)
     wild = r < -WILD * rules.scale
     if explained is not None:

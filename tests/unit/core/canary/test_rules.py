@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from evergreen.core.canary import Decision, QualityTest, first_decisions, plan_power
-from evergreen.core.canary.rules import Rules
 from evergreen.core.losses import relative_difference
 
 HISTORY, SESSIONS = 120, 60
@@ -48,20 +49,34 @@ def test_first_decisions__equals_one_quality_test_per_row() -> None:
             assert (test.decision.value, len(test.sessions)) == (fast[0][row], fast[1][row])
 
 
-@pytest.mark.parametrize("persistence", [0.0, 0.1])
+@pytest.mark.parametrize("persistence", [0.0, 0.1, 0.2, 0.5, 0.8])
 def test_canary__equal_models_are_seldom_rolled_back(persistence: float) -> None:
     decisions, _ = decided(*pairs(11, 1_000, persistence=persistence))
     assert (decisions == Decision.ROLLBACK.value).mean() <= bound(0.10, 1_000)
 
 
-def test_canary__models_worse_by_the_margin_are_seldom_promoted() -> None:
-    champion, challenger = pairs(12, 1_000)
-    r = relative_difference(champion, challenger)
+@pytest.mark.parametrize("persistence", [0.0, 0.2, 0.5])
+def test_canary__models_worse_by_the_margin_are_seldom_promoted(persistence: float) -> None:
+    champion, challenger = pairs(12, 1_000, persistence=persistence)
     promoted = 0
-    for row in r:
-        rules = Rules(scale=2 * 1.4826 * float(np.median(np.abs(row[:HISTORY]))), margin=0.03)
+    for a, b, row in zip(champion, challenger, relative_difference(champion, challenger), strict=True):
+        rules = QualityTest(a[:HISTORY], b[:HISTORY]).rules
         promoted += first_decisions(row[None, HISTORY:] - rules.margin, rules)[0][0] == Decision.PROMOTE.value
     assert promoted / 1_000 <= bound(0.05, 1_000)
+
+
+def test_canary__differences_that_foretell_themselves_are_frozen_as_such() -> None:
+    for persistence, expected in ((0.0, 0.0), (0.5, 0.5)):
+        champion, challenger = pairs(16, 50, persistence=persistence)
+        found = [QualityTest(a, b).rules.autocorrelation for a, b in zip(champion, challenger, strict=True)]
+        assert np.median(found) == pytest.approx(expected, abs=0.05)
+
+
+def test_canary__a_walk_begun_before_autocorrelation_was_frozen_goes_on_without() -> None:
+    champion, challenger = pairs(17, 1, persistence=0.5)
+    state = json.loads(QualityTest(champion[0], challenger[0]).to_json())
+    assert state["rules"].pop("autocorrelation") > 0
+    assert QualityTest.from_json(state).rules.autocorrelation == 0
 
 
 def test_canary__twice_the_loss_is_rolled_back_by_session_15() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from evergreen.adapters.stack import Command, Stack
 from evergreen.embedded import WORK_POOL, Ports
 from evergreen.settings import Settings
 from evergreen.workspace import REPOSITORY, Workspace
+from tests.services.servers import Postgresql
 
-pytestmark = [pytest.mark.faults, pytest.mark.server, pytest.mark.timeout(1300), pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(1300)]
 SECOND = "second"
 POOLS = {WORK_POOL: "worker", SECOND: "worker-second"}
 MARKET = {"source": "sample", "tickers": ["AAPL", "IBM", "MSFT"], "start": "2003-01-02", "as_of": "2008-06-30"}
@@ -40,6 +42,12 @@ class Pair:
         at = Workspace(self.settings)
         with reading(at.engine) as conn:
             return next(iter(requests.recent(conn, self.settings.model_name)), None)
+
+    def held_until(self) -> datetime:
+        """The end of the running claim's lease."""
+        asked = self.request()
+        assert asked is not None and asked.lease_until is not None
+        return asked.lease_until
 
     def runs(self, flow: str) -> list[dict[str, Any]]:
         query = {"flows": {"name": {"any_": [flow]}}}
@@ -74,8 +82,15 @@ def deploy_to_second(told: dict[str, str], folder: Path) -> None:
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
-    settings = Settings(home=tmp_path / "home", clock="replay", lease_seconds=6.0)
+def pair(tmp_path: Path, postgresql: Postgresql) -> Iterator[Pair]:
+    settings = Settings(
+        home=tmp_path / "home",
+        clock="replay",
+        lease_seconds=20.0,
+        database_url=postgresql.database(),
+        prefect_database=postgresql.database(),
+        mlflow_database=postgresql.database(),
+    )
     try:
         told = embedded.start(settings, Ports(0, 0, 0), print)
         api = PrefectApi(told["PREFECT_API_URL"])
@@ -103,7 +118,9 @@ def test_workers__one_killed_at_its_work_the_other_finishes_it_once(pair: Pair) 
     pair.kill(POOLS[killed])
 
     suffix = "" if survivor == WORK_POOL else f"-{SECOND}"
-    until(lambda: pair.api.start(f"reconcile/reconcile{suffix}", {}) and _settled(pair, 30.0))
+    until(lambda: pair.held_until() < datetime.now(UTC))
+    until(lambda: pair.api.start(f"reconcile/reconcile{suffix}", {}) and _taken_over(pair, 30.0))
+    until(lambda: (one := pair.request()) and one.state == "done")
     finished = pair.request()
     assert finished is not None
     assert (finished.state, finished.fence, len(pair.runs("backfill"))) == ("done", 2, 1)
@@ -114,12 +131,12 @@ def test_workers__one_killed_at_its_work_the_other_finishes_it_once(pair: Pair) 
     assert whole_record(pair) == before
 
 
-def _settled(pair: Pair, patience: float) -> bool:
-    """Whether the request is done within some seconds."""
+def _taken_over(pair: Pair, patience: float) -> bool:
+    """Whether another run claims the request within some seconds."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         asked = pair.request()
-        if asked is not None and asked.state == "done":
+        if asked is not None and asked.fence == 2:
             return True
         time.sleep(0.3)
     return False

@@ -1,0 +1,23 @@
+"""A say for another system: it is sent the evidence and answers yes with a status of 2xx."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+SECONDS = 10.0
+
+
+def objection(url: str, evidence: Mapping[str, Any], seconds: float = SECONDS) -> str:
+    """Why `url` does not let it go on, in a sentence without its secrets; empty if it does.
+
+    No answer within `seconds` is no yes.
+    """
+    import httpx
+
+    try:
+        host = httpx.URL(url).host
+        answer = httpx.post(url, json=dict(evidence), timeout=seconds)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return f"The promotion's webhook gave no answer ({type(error).__name__})."
+    return "" if answer.is_success else f"{host} answered {answer.status_code}."

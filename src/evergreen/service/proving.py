@@ -1,0 +1,81 @@
+"""A model's first answers, in a process of its own: LightGBM's parser may crash or hang on a file, the service not."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evergreen.errors import ModelRefused
+
+if TYPE_CHECKING:
+    from evergreen.core.manifest import Manifest
+
+SECONDS = 20.0
+
+
+def prove(version: str, text: str, manifest: Manifest) -> None:
+    """Let a child process parse the model and repeat its golden forecasts, before this one parses it.
+
+    What has answered once is not asked again by this process.
+
+    Raises:
+        ModelRefused: the child died, ran out of time, or answered something else than was recorded.
+    """
+    golden = io.BytesIO()
+    np.save(golden, manifest.golden_matrix())
+    try:
+        said = _answers(text, golden.getvalue())
+    except subprocess.TimeoutExpired:
+        raise _refused(version, f"did not answer its golden batch within {SECONDS:g} s") from None
+    except subprocess.CalledProcessError as died:
+        raise _refused(version, f"ended the process that tried it: {_last_words(died)}") from None
+    recorded = np.asarray(manifest.golden_outputs, dtype=np.float64)
+    if said != recorded.tobytes():
+        raise _refused(version, "does not repeat the golden forecasts recorded with it")
+
+
+@lru_cache(maxsize=16)
+def _answers(text: str, golden: bytes) -> bytes:
+    """The forecasts as float64 bytes; a failure is not remembered."""
+    command = [sys.executable, "-m", "evergreen.service.proving"]
+    threads = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, input=golden + text.encode(), env=threads, capture_output=True, timeout=SECONDS, check=True
+    )
+    return done.stdout
+
+
+def _last_words(died: subprocess.CalledProcessError) -> str:
+    if died.returncode < 0:
+        return signal.strsignal(-died.returncode) or f"signal {-died.returncode}"
+    words: str = died.stderr.decode(errors="replace").strip()
+    return words.rpartition("\n")[2][:300] or f"exit {died.returncode}"
+
+
+def _refused(version: str, what: str) -> ModelRefused:
+    return ModelRefused(
+        f"Model {version} {what}.", "Fetch it again from the registry with `evergreen reconcile`, or roll back."
+    )
+
+
+def _answer() -> None:
+    """The child: golden rows and model text come in on standard input, forecasts go out."""
+    for name in ("pandas", "sklearn", "dask", "matplotlib", "pyarrow"):
+        sys.modules[name] = None  # type: ignore[assignment]  # optional to LightGBM, and 1.5 s to import
+    from evergreen.core.booster import from_text, predict
+
+    asked = io.BytesIO(sys.stdin.buffer.read())
+    golden: NDArray[np.float32] = np.load(asked, allow_pickle=False)
+    sys.stdout.buffer.write(predict(from_text(asked.read().decode()), golden).tobytes())
+
+
+if __name__ == "__main__":
+    _answer()

@@ -1,0 +1,100 @@
+"""Files that are what was registered and still unfit: a child process meets them first, the service goes on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evergreen.core import booster as boosters
+from evergreen.core.manifest import Manifest
+from evergreen.errors import ModelRefused
+from evergreen.service import proving
+from evergreen.service.metrics import Metrics
+from evergreen.service.refresh import Keeper
+from tests.service.running import Client, ask, until, with_service
+from tests.service.world import NOW, World, ready_world
+
+UNFIT = r"ended the process that tried it|does not repeat"
+
+
+def register_anew(world: World, version: str, text: str) -> None:
+    """Make damaged text the registered one: every hash agrees, the content is wrong."""
+    folder = world.settings.models / version
+    manifest = Manifest.from_json((folder / "manifest.json").read_text())
+    (folder / "model.txt").write_text(text)
+    (folder / "manifest.json").write_text(replace(manifest, model_sha256=boosters.sha256(text)).to_json())
+    with world.engine.begin() as conn:
+        changed = (boosters.sha256(text), version)
+        conn.exec_driver_sql("UPDATE model_version SET sha256 = ? WHERE version = ?", changed)
+
+
+def text_of(world: World, version: str) -> str:
+    return (world.settings.models / version / "model.txt").read_text()
+
+
+@pytest.mark.parametrize("keep", [0.02, 0.3, 0.6])
+def test_model__truncated_before_it_was_registered_is_refused_by_a_child(tmp_path: Path, keep: float) -> None:
+    world, process = ready_world(tmp_path), os.getpid()
+    text = text_of(world, "2")
+    register_anew(world, "2", text[: int(len(text) * keep)])
+    with pytest.raises(ModelRefused, match=UNFIT):
+        world.store.model("2")
+    assert os.getpid() == process
+
+
+def test_model__with_leaves_changed_before_it_was_registered_is_refused(tmp_path: Path) -> None:
+    world = ready_world(tmp_path)
+    leaves = text_of(world, "2").split("leaf_value=", 1)[1].split("\n")[0]
+    register_anew(world, "2", text_of(world, "2").replace(leaves, leaves.translate(str.maketrans("12345", "23456")), 1))
+    with pytest.raises(ModelRefused, match="does not repeat the golden forecasts"):
+        world.store.model("2")
+
+
+def test_model__bits_flipped_before_it_was_registered_either_answer_the_same_or_are_refused(tmp_path: Path) -> None:
+    world, generator = ready_world(tmp_path), np.random.default_rng(11)
+    sound, refused = text_of(world, "2"), 0
+    for _ in range(12):
+        bits = bytearray(sound.encode())
+        bits[generator.integers(len(bits))] ^= 1 << int(generator.integers(7))
+        register_anew(world, "2", bits.decode())
+        try:
+            served = world.store.model("2")
+        except ModelRefused:
+            refused += 1
+            continue
+        golden = served.manifest.golden_matrix()
+        np.testing.assert_array_equal(served.forecast(golden), served.manifest.golden_outputs)
+    assert 0 < refused <= 12
+
+
+def test_model__that_does_not_answer_in_time_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = ready_world(tmp_path)
+    proving._answers.cache_clear()
+    monkeypatch.setattr(proving, "SECONDS", 0.01)
+    with pytest.raises(ModelRefused, match=r"within 0\.01 s"):
+        world.store.model("2")
+
+
+def test_champion__in_service_stays_when_its_successor_kills_the_child(tmp_path: Path) -> None:
+    world = ready_world(tmp_path, challenger=False)
+    register_anew(world, "2", text_of(world, "2")[:900])
+
+    async def act(client: Client) -> tuple[str, str]:
+        world.change_rollout(champion="2", previous_champion="1")
+        ready = await until(client, "/readyz", lambda answer: "champion" in answer.json().get("alarms", {}))
+        return (await ask(client)).json()["model"], ready.json()["alarms"]["champion"]
+
+    model, alarm = with_service(world, act)
+    assert model == "1" and "Model 2" in alarm
+
+
+def test_model__once_proved_is_not_proved_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = ready_world(tmp_path)
+    keeper = Keeper(world.store, Metrics())
+    keeper.look(NOW)
+    monkeypatch.setattr(proving.subprocess, "run", None)
+    assert world.store.model("1").version == "1" and world.store.model("2").version == "2"

@@ -1,0 +1,237 @@
+"""What a newer challenger, a hopeless canary, a missing approval and a dry run come to; no server needed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evergreen.adapters.database import decisions, evidence, reading, requests, rollouts, writing
+from evergreen.adapters.database.rollouts import Rollout
+from evergreen.core.calendar import sessions
+from evergreen.core.canary import QualityTest
+from evergreen.core.guardrails import OutputLimits
+from evergreen.core.verdict import Verdict
+from evergreen.service.metrics import Metrics
+from evergreen.service.refresh import Keeper
+from evergreen.service.watch import Watch
+from tasks.canary import look_at_canary
+from tasks.gate import Judgement
+from tasks.rollout import deliver, start_queued
+from tests.conftest import enter
+from tests.service.world import NOW, TICKERS, World, ready_world
+
+MODEL = "evergreen"
+WALK = sessions("XNYS", pd.Timestamp("2008-09-15"), pd.Timestamp("2008-12-31"))
+DAY = [f"{session:%Y-%m-%d}" for session in WALK]
+SANE = OutputLimits(residual_sigma=1.0, target_low=-1.0, target_high=1.0)
+IMPOSSIBLE = OutputLimits(residual_sigma=1.0, target_low=-1e-9, target_high=1e-9)
+HOPELESS = {"refusal": "It would not notice a loss twice as large.", "sentence": "-"}
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Version 1 serves everybody; tasks of this process work on the same home."""
+    made = ready_world(tmp_path / "home", challenger=False)
+    enter(made.settings.home, monkeypatch)
+    monkeypatch.setattr("tasks.canary.show", lambda *_: None)
+    return made
+
+
+def frozen(limits: OutputLimits = SANE, **power: Any) -> dict[str, Any]:
+    losses = np.exp(np.random.default_rng(3).normal(0, 0.02, (2, 120))) * 1e-4
+    return {"test": QualityTest(*losses).to_json(), "limits": asdict(limits), "power": power}
+
+
+def arrive(world: World, version: str, day: int = 0, kept: dict[str, Any] | None = None) -> str:
+    """The gate has admitted a version against the champion of this moment; what became of it."""
+    with writing(world.engine) as conn:
+        asked, _ = requests.request(conn, MODEL, "test", f"data of {version}", WALK[day], {}, NOW)
+    admitted = Verdict(admitted=True, better=False, reasons=(), sessions=120, tried=1, spent_alpha=0.03)
+    return deliver.fn(asked, Judgement(version, world.rollout().champion, admitted, kept or frozen()), NOW)
+
+
+def settle_sessions(world: World, challenger_error: float = 0.010) -> None:
+    """All sessions of WALK have come true; both versions were wrong on every ticker."""
+    rows = pd.MultiIndex.from_product([WALK, TICKERS], names=["session", "ticker"]).to_frame(index=False)
+    generator = np.random.default_rng(6)
+    with writing(world.engine) as conn:
+        for version, error in (("1", 0.010), ("2", challenger_error)):
+            value = error * np.exp(generator.normal(0, 0.01, len(rows)))
+            made = rows.assign(version=version, value=value, feature_hash="-", made_at=NOW)
+            evidence.record_forecasts(conn, made)
+        settled = rows.assign(horizon=1, value=0.0, known_at=NOW, data_version="data")
+        evidence.record_outcomes(conn, settled)
+
+
+def look(day: int, dry_run: bool = False) -> str:
+    return look_at_canary.fn(WALK[day], NOW, dry_run)
+
+
+def story(world: World) -> list[tuple[str, str]]:
+    """Every decision since the first, as (kind, subject), oldest first."""
+    with reading(world.engine) as conn:
+        assert decisions.verify(conn) == []
+        return [(made.kind, made.subject) for made in reversed(decisions.recent(conn, MODEL))][1:]
+
+
+def serves(row: Rollout) -> tuple[str, str | None, str]:
+    return row.champion, row.challenger, row.stage
+
+
+def approve(world: World, version: str) -> None:
+    with writing(world.engine) as conn:
+        decisions.append(conn, world.decision("approval", version))
+
+
+def test_newer_challenger__waits_in_line_and_starts_when_the_running_canary_ends(world: World) -> None:
+    arrive(world, "2")
+    assert "waits" in arrive(world, "3") and "waits" in arrive(world, "3") and "waits" in arrive(world, "4")
+    assert serves(world.rollout()) == ("1", "2", "shadow")
+    assert start_queued.fn(DAY[1], NOW) is None, "the running one is left alone"
+    rollouts.settle(world.engine, world.rollout(), world.decision("rollback", "2"), "1")
+    assert start_queued.fn(DAY[2], NOW) == "version 3 went into shadow"
+    assert serves(world.rollout()) == ("1", "3", "shadow") and world.rollout().stage_session == DAY[2]
+    queue = [("canary_start", "2"), ("canary_queued", "3"), ("canary_queued", "4")]
+    assert story(world) == [*queue, ("rollback", "2"), ("canary_start", "3")]
+
+
+def test_newer_challenger__admitted_against_a_former_champion_is_let_go_and_may_queue_again(world: World) -> None:
+    arrive(world, "2")
+    arrive(world, "3")
+    rollouts.settle(world.engine, world.rollout(), world.decision("promote", "2"), "2")
+    assert "no longer champion" in str(start_queued.fn(DAY[1], NOW))
+    assert start_queued.fn(DAY[2], NOW) is None and serves(world.rollout()) == ("2", None, "steady")
+    arrive(world, "4")
+    assert "waits" in arrive(world, "3")
+    assert story(world)[-3:] == [("canary_dropped", "3"), ("canary_start", "4"), ("canary_queued", "3")]
+
+
+def test_newer_challenger__supersedes_the_running_one_where_the_setting_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVERGREEN_NEWER_CHALLENGER", "supersede")
+    arrive(world, "2")
+    settle_sessions(world)
+    look(1)
+    assert world.rollout().weight == 500
+    arrive(world, "3", day=2)
+    row = world.rollout()
+    assert serves(row) == ("1", "3", "shadow") and row.weight == 0 and row.salt == "evergreen/3"
+    assert row.evidence is not None and row.evidence["looked"] == DAY[2]
+    kinds = [("canary_start", "2"), ("canary", "2"), ("superseded", "2"), ("canary_start", "3")]
+    assert story(world) == kinds
+
+
+def test_hopeless_canary__is_refused_with_its_reason_whether_it_comes_first_or_waited(world: World) -> None:
+    hopeless = frozen(**HOPELESS)
+    assert "hopeless: It would not notice" in arrive(world, "2", kept=hopeless)
+    arrive(world, "3")
+    arrive(world, "4", kept=hopeless)
+    rollouts.settle(world.engine, world.rollout(), world.decision("rollback", "3"), "1")
+    assert "hopeless" in str(start_queued.fn(DAY[1], NOW)) and start_queued.fn(DAY[1], NOW) is None
+    assert serves(world.rollout()) == ("1", None, "steady")
+    refused = [each for each in story(world) if each[0] == "canary_refused"]
+    assert refused == [("canary_refused", "2"), ("canary_refused", "4")]
+
+
+def test_approval__a_promotion_is_held_until_a_person_says_yes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVERGREEN_PROMOTION_APPROVAL", "true")
+    arrive(world, "2")
+    settle_sessions(world)
+    look(1)
+    held = look(2)
+    assert held.startswith("Held: ") and "evergreen canary approve" in held
+    assert serves(world.rollout()) == ("1", "2", "canary_5") and world.rollout().weight == 500
+    approve(world, "3")
+    assert look(3).startswith("Held: "), "another version's approval does not count"
+    approve(world, "2")
+    look(4)
+    assert serves(world.rollout()) == ("2", None, "steady")
+
+
+@pytest.mark.parametrize("who", ["the session's look", "the service's watch"])
+def test_approval__a_guardrail_still_rolls_back_while_it_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    monkeypatch.setenv("EVERGREEN_PROMOTION_APPROVAL", "true")
+    arrive(world, "2")
+    settle_sessions(world)
+    look(1)
+    look(2)
+    changed = dict(world.rollout().evidence or {}) | {"limits": asdict(IMPOSSIBLE)}
+    world.change_rollout(evidence=changed)
+    if who == "the session's look":
+        look(3)
+    else:
+        watch_once(world)
+    assert serves(world.rollout()) == ("1", None, "steady") and story(world)[-1] == ("rollback", "2")
+
+
+def watch_once(world: World) -> None:
+    keeper = Keeper(world.store, Metrics())
+    keeper.look(NOW)
+    assert keeper.snapshot is not None
+    Watch(world.settings, world.store).look(keeper.snapshot, NOW)
+
+
+def test_dry_run__says_each_step_and_changes_nothing(world: World) -> None:
+    arrive(world, "2")
+    settle_sessions(world)
+    for day, expected in ((1, "would go to canary_5"), (2, "would go to champion")):
+        before, told = world.rollout(), story(world)
+        assert look(day, dry_run=True).startswith(expected)
+        assert world.rollout() == before and story(world) == told
+        look(day)
+    assert serves(world.rollout()) == ("2", None, "steady")
+    assert look(3, dry_run=True) == "no canary is running"
+
+
+def test_dry_run__of_a_bad_challenger_leaves_it_where_it_is(world: World) -> None:
+    arrive(world, "2")
+    settle_sessions(world, challenger_error=0.016)
+    before = world.rollout()
+    assert look(1, dry_run=True).startswith("would go to rolled_back")
+    assert world.rollout() == before
+
+
+def promote_through_the_canary(world: World) -> None:
+    arrive(world, "2")
+    settle_sessions(world)
+    look(1)
+    look(2)
+    assert serves(world.rollout()) == ("2", None, "steady")
+
+
+def test_rollback_window__the_previous_champion_comes_back_by_itself(world: World) -> None:
+    promote_through_the_canary(world)
+    row = world.rollout()
+    window = dict((row.evidence or {})["window"])
+    assert window["sessions"] == world.settings.rollback_window and window["since"] == DAY[2]
+    watch_once(world)
+    assert world.rollout() == row, "a sane champion stays"
+    world.change_rollout(evidence={"window": window | {"limits": asdict(IMPOSSIBLE)}})
+    watch_once(world)
+    assert serves(world.rollout()) == ("1", None, "steady")
+    assert world.rollout().previous_champion == "2" and story(world)[-1] == ("rollback", "2")
+
+
+def test_rollback_window__over_it_the_service_leaves_the_champion_to_the_sessions(world: World) -> None:
+    promote_through_the_canary(world)
+    window = dict((world.rollout().evidence or {})["window"]) | {"limits": asdict(IMPOSSIBLE)}
+    world.change_rollout(evidence={"window": window})
+    world.process(WALK[2 + world.settings.rollback_window])
+    watch_once(world)
+    assert world.rollout().champion == "2"
+
+
+def test_rollback_window__none_is_opened_where_the_setting_says_none(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVERGREEN_ROLLBACK_WINDOW", "0")
+    promote_through_the_canary(world)
+    assert world.rollout().evidence is None
