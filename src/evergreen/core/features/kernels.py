@@ -119,18 +119,14 @@ def trend(x: Array, at: At, first: int, windows: Windows) -> tuple[Array, Array,
 
 @compiled
 def extremes(high: Array, low: Array, at: At, first: int, windows: Windows) -> Array:
-    """Highest high, lowest low, and the place of each: session of the window, from 1, the oldest if tied.
-
-    As in Qlib, a session that is missing between two bars of the window takes the place: the oldest of them.
-    """
+    """Highest high, lowest low, and the place of each, from 1, the oldest if tied; in Qlib's way a gap takes it."""
     found = np.empty((4, len(windows), at.size - first))
     for i in range(first, at.size):
-        j, start = i, at[i]
-        most, least, most_at, least_at = -np.inf, np.inf, -1, -1
-        no_high, no_low = -1, -1
+        j, start, most, least = i, at[i], -np.inf, np.inf
+        most_at = least_at = no_high = no_low = -1
         for w in range(len(windows)):
             while j >= 0 and at[i] - at[j] < windows[w]:
-                if j < i and at[j] + 1 < start:
+                if at[j] + 1 < start:
                     no_high = no_low = at[j] + 1
                 start = at[j]
                 no_high = start if not isfinite(high[j]) else no_high
@@ -142,9 +138,8 @@ def extremes(high: Array, low: Array, at: At, first: int, windows: Windows) -> A
                 j -= 1
             found[0, w, i - first] = most if most_at >= 0 else np.nan
             found[1, w, i - first] = least if least_at >= 0 else np.nan
-            top, bottom = most_at if no_high < 0 else no_high, least_at if no_low < 0 else no_low
-            found[2, w, i - first] = top - start + 1 if most_at >= 0 else np.nan
-            found[3, w, i - first] = bottom - start + 1 if least_at >= 0 else np.nan
+            found[2, w, i - first] = (no_high if no_high >= 0 else most_at) - start + 1 if most_at >= 0 else np.nan
+            found[3, w, i - first] = (no_low if no_low >= 0 else least_at) - start + 1 if least_at >= 0 else np.nan
     return found
 
 
