@@ -3,7 +3,8 @@
     python benchmarks/intervals.py [--bars FILE.parquet] [--model]
 
 Without --bars, the packaged sample (AAPL, IBM, MSFT, GOOG, 2000 to 2013). The forecasts are the random walk's,
-or with --model those of LightGBM refitted every 63 sessions.
+or with --model those of LightGBM refitted every 63 sessions. The last line is what chance alone moves a year's share by
+if outcomes were independent: tickers of one session are not, so it is the least that it does.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ def main() -> None:
         shares = {"ours": oos["label"].between(oos["lower"], oos["upper"]).groupby(year).mean()}
         for sessions in (60, 250):
             shares[f"last {sessions}"] = from_recent_residuals(oos, sessions, horizon).groupby(year).mean()
+        shares["chance, 95 % +-"] = 1.96 * np.sqrt(0.9 * 0.1 / year.value_counts().sort_index())
         print(f"horizon {horizon}, coverage in % by year, nominal 90; {oos['session'].nunique()} sessions")
         print((100 * pd.DataFrame(shares).T).round(1).to_string(na_rep="-"))
 

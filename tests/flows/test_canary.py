@@ -51,10 +51,10 @@ def _test() -> QualityTest:
     return QualityTest(*(np.exp(noise) * 1e-4))
 
 
-def _live(at: Workspace, errors: tuple[float, float], seed: int = 6, days: pd.DatetimeIndex = WALK) -> None:
+def _live(at: Workspace, errors: tuple[float, float], seed: int = 6) -> None:
     """Write what both models forecast in each session, and what came true: nothing, on all tickers."""
     generator = np.random.default_rng(seed)
-    rows = pd.MultiIndex.from_product([days, TICKERS], names=["session", "ticker"]).to_frame(index=False)
+    rows = pd.MultiIndex.from_product([WALK, TICKERS], names=["session", "ticker"]).to_frame(index=False)
     for version, error in zip((CHAMPION, CHALLENGER), errors, strict=True):
         value = error * np.exp(generator.normal(0, 0.01, len(rows)))
         made = rows.assign(version=version, value=value, feature_hash="-", made_at=NOW)
@@ -134,40 +134,6 @@ def test_canary__session_looked_at_again_changes_nothing(in_shadow: Workspace) -
     assert "already" in look_at_canary(WALK[3], NOW)
     with reading(in_shadow.engine) as conn:
         assert rollouts.current(conn, MODEL) == before
-
-
-@pytest.fixture
-def asking(in_shadow: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """A person's approval is asked for before a promotion."""
-    monkeypatch.setenv("EVERGREEN_PROMOTION_APPROVAL", "true")
-    _open.cache_clear()
-    return workspace()
-
-
-def test_approval__a_promotion_waits_for_it_and_is_made_at_the_next_look(asking: Workspace) -> None:
-    from tasks.canary import look_at_canary
-
-    _live(asking, (0.010, 0.010))
-    assert _walk(asking, 60) == ["canary_5", "canary_25", "canary_50"]
-    assert "Waiting for `evergreen canary approve`" in look_at_canary(WALK[61], NOW, dry_run=True)
-    made = decisions.Decision(
-        at=NOW, model=MODEL, kind="approval", as_of=f"{WALK[61]:%Y-%m-%d}", subject=CHALLENGER, summary="may go"
-    )
-    with writing(asking.engine) as conn:
-        decisions.append(conn, made)
-    look_at_canary(WALK[62], NOW)
-    with reading(asking.engine) as conn:
-        assert rollouts.current(conn, MODEL).champion == CHALLENGER
-
-
-def test_approval__a_broken_guardrail_rolls_back_while_it_is_waited_for(asking: Workspace) -> None:
-    _live(asking, (0.010, 0.010), days=WALK[:60])
-    _live(asking, (0.010, 0.9), days=WALK[60:])
-    assert _walk(asking, 59) == ["canary_5", "canary_25", "canary_50"]
-    assert _walk(asking, 62)[-1] == "steady"
-    with reading(asking.engine) as conn:
-        assert rollouts.current(conn, MODEL).champion == CHAMPION
-        assert "Guardrail" in decisions.recent(conn, MODEL, 1)[0].summary
 
 
 def test_rollback__a_person_ends_the_canary(in_shadow: Workspace) -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from evergreen.core.panel import training_frame
 
-SLAB = 65_536  # rows written at a time
+SLAB = 16_384  # rows written at a time
 
 
 def write_training_set(features: pd.DataFrame, labels: pd.Series, path: Path) -> int:
