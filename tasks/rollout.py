@@ -16,6 +16,7 @@ from evergreen.workspace import workspace
 from tasks.decorators import effect
 from tasks.gate import Judgement
 
+HAD_ITS_TURN = ("canary_start", "promote")
 LEFT_THE_QUEUE = ("canary_start", "canary_refused", "canary_dropped", "promote")
 
 
@@ -48,13 +49,16 @@ def deliver(asked: RetrainRequest, judged: Judgement, now: datetime) -> str:
 
     An admitted version becomes champion at once where only the random walk served, else it goes into shadow.
     During a canary it waits in the queue, or takes the running one's place, as `newer_challenger` says. Done
-    already, it is only said again.
+    already, it is only said again: a version has one turn.
     """
     at = workspace()
     with reading(at.engine) as conn:
         rollout = rollouts.current(conn, at.settings.model_name)
+        turns = [known for known in decisions.of(conn, judged.version) if known.kind in HAD_ITS_TURN]
     if judged.version in (rollout.champion, rollout.challenger):
         return f"version {judged.version} is {'champion' if judged.version == rollout.champion else 'in canary'}"
+    if turns:
+        return f"version {judged.version} had its turn in session {turns[0].as_of}: train another one"
     if not judged.verdict.admitted:
         return f"version {judged.version} was not admitted: {judged.verdict.reasons[0]}"
     if judged.frozen is None:

@@ -100,6 +100,14 @@ def test_newer_challenger__waits_in_line_and_starts_when_the_running_canary_ends
     assert story(world) == [*queue, ("rollback", "2"), ("canary_start", "3")]
 
 
+def test_deliver__again_after_its_canary_has_ended_starts_no_second_one(world: World) -> None:
+    arrive(world, "2")
+    rollouts.settle(world.engine, world.rollout(), world.decision("rollback", "2"), "1")
+    assert arrive(world, "2").startswith("version 2 had its turn")
+    assert serves(world.rollout()) == ("1", None, "steady")
+    assert story(world) == [("canary_start", "2"), ("rollback", "2")]
+
+
 def test_newer_challenger__admitted_against_a_former_champion_is_let_go_and_may_queue_again(world: World) -> None:
     arrive(world, "2")
     arrive(world, "3")
