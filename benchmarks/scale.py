@@ -10,7 +10,7 @@ The fit is one model of 100 rounds on the factors of the first `--fit-tickers`; 
 from __future__ import annotations
 
 import argparse
-import resource
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -66,8 +66,9 @@ def write_factors(file: Path, calendar: pd.DatetimeIndex, folder: Path) -> int:
 
 
 def peak_gigabytes() -> float:
-    """Largest resident size of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    """Largest resident size of this process so far; `getrusage` would tell a worker its parent's."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1e6
 
 
 def fit(work: Work, fitter: Fitter) -> tuple[float, float]:
