@@ -11,7 +11,7 @@ from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreCo
 from google.protobuf.timestamp_pb2 import Timestamp  # type: ignore[import-untyped]
 from redis import Redis
 
-from evergreen.adapters.feast.newest import Instants, Row, entity_keys, instants, not_older
+from evergreen.adapters.feast.newest import Row, entity_keys, instants, not_older
 
 
 class NewestRedisOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc]
@@ -35,16 +35,19 @@ class NewestRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc]
     ) -> None:
         """See the class."""
         keys = entity_keys(config, data)
-        super().online_write_batch(config, table, not_older(data, keys, self._stored(config, table, data)), progress)
+        stored = dict(zip(keys, self._events(config, table, data), strict=True))
+        newer = not_older(data, keys, {key: event for key, event in stored.items() if event})
+        super().online_write_batch(config, table, newer, progress)
 
-    def _stored(self, config: Any, table: FeatureView, data: list[Row]) -> Instants:
+    def _events(self, config: Any, table: FeatureView, data: list[Row]) -> list[tuple[int, int] | None]:
+        """Of each row's key, the event that is stored."""
         view = compute_versioned_name(table, config.registry.enable_online_feature_view_versioning)
         version = config.entity_key_serialization_version
         with self._get_client(config.online_store).pipeline(transaction=False) as pipe:
             for row in data:
                 pipe.hget(_redis_key(config.project, row[0], entity_key_serialization_version=version), f"_ts:{view}")
             found = pipe.execute()
-        return {key: _event(held) for key, held in zip(entity_keys(config, data), found, strict=True) if held}
+        return [_event(held) if held else None for held in found]
 
     def _get_client(self, online_store_config: Any) -> Redis:
         if self._client is None:
