@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from evergreen.adapters.prefect_api import account
+from evergreen.adapters.accounts import Account, mlflow_account, prefect_account, require_admitted
 from evergreen.adapters.servers import look_at_postgresql, look_at_redis
 from evergreen.adapters.urls import is_postgresql, without_password
 from evergreen.errors import BadSetting, EvergreenError, NotFound, Unavailable
@@ -80,7 +80,8 @@ def _server(url: str) -> str:
 def _mlflow(settings: Settings) -> str:
     if not settings.mlflow.startswith("http"):
         return without_password(settings.mlflow)
-    runs = _get(f"{settings.mlflow}/version", "evergreen up").text.strip()
+    answer = _get(f"{settings.mlflow}/version", mlflow_account())
+    runs = require_admitted(answer, "MLflow", settings.mlflow).text.strip()
     _require_same("MLflow", settings.mlflow, runs)
     return f"{settings.mlflow} runs MLflow {runs}"
 
@@ -109,7 +110,7 @@ def _prefect(settings: Settings) -> str:
     from evergreen.embedded import WORK_POOL, api_url
 
     api = api_url(settings)
-    runs = _get(f"{api}/admin/version", "evergreen up").json()
+    runs = require_admitted(_get(f"{api}/admin/version", prefect_account()), "Prefect", api).json()
     _require_same("Prefect", api, runs)
     deployed = _post(f"{api}/deployments/count")
     if not deployed:
@@ -124,22 +125,22 @@ def _prefect(settings: Settings) -> str:
 
 def _service(settings: Settings) -> str:
     url = f"http://{settings.service_host}:{settings.service_port}"
-    answer = _get(f"{url}/readyz", "evergreen up")
+    answer = _get(f"{url}/readyz")
     if answer.status_code != httpx.codes.OK:
         raise Unavailable(f"{url} is not ready: {answer.text[:200]}", "Type `evergreen status`.")
     return f"{url} is ready"
 
 
-def _get(url: str, remedy: str) -> httpx.Response:
+def _get(url: str, account: Account | None = None) -> httpx.Response:
     try:
-        return httpx.get(url, timeout=PATIENCE, auth=account())
+        return httpx.get(url, timeout=PATIENCE, auth=account)
     except httpx.HTTPError as error:
-        raise Unavailable(f"{url} did not answer: {error}.", f"Type `{remedy}`.") from None
+        raise Unavailable(f"{url} did not answer: {error}.", "Type `evergreen up`.") from None
 
 
 def _post(url: str) -> Any:
     try:
-        return httpx.post(url, json={}, timeout=PATIENCE, auth=account()).raise_for_status().json()
+        return httpx.post(url, json={}, timeout=PATIENCE, auth=prefect_account()).raise_for_status().json()
     except httpx.HTTPError as error:
         raise Unavailable(f"{url} did not answer: {error}.", "Type `evergreen up`.") from None
 

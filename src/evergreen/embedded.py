@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from evergreen.adapters.accounts import guards
 from evergreen.adapters.prefect_api import PrefectApi
 from evergreen.adapters.stack import LOOPBACK, Command, Member, Stack, choose_port, wait_until_ready
 from evergreen.adapters.urls import with_driver
@@ -38,10 +39,14 @@ def environment(settings: Settings, ports: Ports) -> dict[str, str]:
     told = {f"EVERGREEN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
     if settings.prefect_database:
         told["PREFECT_API_DATABASE_CONNECTION_URL"] = with_driver(settings.prefect_database, "asyncpg")
+    mlflow_database = with_driver(settings.mlflow_database, "psycopg") or f"sqlite:///{home / 'mlflow.db'}"
+    if settings.server_auth:
+        told |= guards(mlflow_database, home / "mlflow-accounts.ini")
     return told | {
         "EVERGREEN_HOME": str(home),
         "EVERGREEN_MLFLOW_URI": f"http://{LOOPBACK}:{ports.mlflow}",
         "EVERGREEN_SERVICE_PORT": str(ports.service),
+        "MLFLOW_BACKEND_STORE_URI": mlflow_database,  # not among the arguments, which everybody can list
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_API_URL": f"http://{LOOPBACK}:{ports.prefect}/api",
@@ -55,10 +60,9 @@ def commands(settings: Settings, ports: Ports) -> list[tuple[Command, str]]:
     home = settings.home.resolve()
     prefect, mlflow, service = (f"http://{LOOPBACK}:{port}" for port in (ports.prefect, ports.mlflow, ports.service))
     server = ("-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(ports.prefect))
-    backend = with_driver(settings.mlflow_database, "psycopg") or f"sqlite:///{home / 'mlflow.db'}"
     registry = (
         *("-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(ports.mlflow), "--workers", "1"),
-        *("--backend-store-uri", backend),
+        *(("--app-name", "basic-auth") if settings.server_auth else ()),
         *("--artifacts-destination", settings.mlflow_artifacts or str(home / "mlflow-artifacts")),
     )
     return [
