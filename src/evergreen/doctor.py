@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from evergreen.adapters.accounts import Account, mlflow_account, prefect_account, require_admitted
+from evergreen.adapters.buckets import kind, look_at_bucket, require_dvc_plugin, require_mlflow_client
 from evergreen.adapters.servers import look_at_postgresql, look_at_redis
 from evergreen.adapters.urls import is_postgresql, without_password
 from evergreen.errors import BadSetting, EvergreenError, NotFound, Unavailable
@@ -19,7 +19,6 @@ from evergreen.settings import Settings
 from evergreen.workspace import Workspace, require_writable
 
 PATIENCE = 5.0  # seconds for a server to answer
-PLUGINS = {"s3": "dvc_s3", "gs": "dvc_gs", "azure": "dvc_azure", "ssh": "dvc_ssh"}  # DVC's own, by kind of remote
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,9 @@ def examine(settings: Settings) -> Iterator[Check]:
         "registry": _feature_registry,
         "online": _online_store,
         "mlflow": _mlflow,
+        "artifacts": _artifacts,
         "snapshots": _snapshots,
+        "messages": _messages,
         "prefect": _prefect,
         "service": _service,
     }
@@ -97,13 +98,21 @@ def _require_same(tool: str, where: str, runs: str) -> None:
 
 def _snapshots(settings: Settings) -> str:
     remote = settings.remote
-    kind, scheme, _ = remote.partition("://")
-    if scheme and kind in PLUGINS and find_spec(PLUGINS[kind]) is None:
-        name = PLUGINS[kind].replace("_", "-")
-        raise BadSetting(f"DVC cannot reach {remote} without {name}.", f"Type `pip install {name}`.")
-    if not scheme and not Path(remote).exists():
+    require_dvc_plugin(remote)
+    if not kind(remote) and not Path(remote).exists():
         raise NotFound(f"{remote} holds no data version yet.", "Type `evergreen backfill`.")
-    return f"versions go to {remote}"
+    return f"versions go to {look_at_bucket(remote)}"
+
+
+def _artifacts(settings: Settings) -> str:
+    if not settings.mlflow_artifacts:
+        return "MLflow's server says where its artifacts go"
+    require_mlflow_client(settings.mlflow_artifacts)
+    return f"artifacts go to {look_at_bucket(settings.mlflow_artifacts)}"
+
+
+def _messages(settings: Settings) -> str:
+    return _server(settings.prefect_messages) or "events stay within Prefect's server"
 
 
 def _prefect(settings: Settings) -> str:

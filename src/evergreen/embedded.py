@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evergreen.adapters.accounts import guards
+from evergreen.adapters.buckets import require_mlflow_client
+from evergreen.adapters.extras import require_installed
 from evergreen.adapters.prefect_api import PrefectApi
 from evergreen.adapters.stack import LOOPBACK, Command, Member, Stack, choose_port, wait_until_ready
 from evergreen.adapters.urls import with_driver
@@ -35,10 +37,12 @@ class Ports:
 
 def environment(settings: Settings, ports: Ports) -> dict[str, str]:
     """What every process of the stack, and whoever talks to it, is told."""
+    require_mlflow_client(settings.mlflow_artifacts)
     home = settings.home.resolve()
     told = {f"EVERGREEN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
     if settings.prefect_database:
         told["PREFECT_API_DATABASE_CONNECTION_URL"] = with_driver(settings.prefect_database, "asyncpg")
+    told |= messages(settings.prefect_messages) if settings.prefect_messages else {}
     mlflow_database = with_driver(settings.mlflow_database, "psycopg") or f"sqlite:///{home / 'mlflow.db'}"
     if settings.server_auth:
         told |= guards(mlflow_database, home / "mlflow-accounts.ini")
@@ -52,6 +56,23 @@ def environment(settings: Settings, ports: Ports) -> dict[str, str]:
         "PREFECT_API_URL": f"http://{LOOPBACK}:{ports.prefect}/api",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    }
+
+
+def messages(redis: str) -> dict[str, str]:
+    """What a Prefect server is told so that events, their order and leases go through Redis.
+
+    Raises:
+        BadSetting: prefect-redis is not installed.
+    """
+    require_installed("prefect_redis", "Prefect cannot pass messages through Redis", "evergreen[team]")
+    return {
+        "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
+        "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
+        "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
+        "PREFECT_SERVER_DOCKET_URL": redis,
+        "PREFECT_REDIS_MESSAGING_URL": redis,
     }
 
 

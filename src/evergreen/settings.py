@@ -33,6 +33,7 @@ class Settings(BaseModel):
     feature_registry: str = ""  # PostgreSQL that Feast keeps its definitions in
     online_store: str = ""  # PostgreSQL or Redis that Feast serves features from
     prefect_database: str = ""  # PostgreSQL behind the Prefect server that `evergreen up` starts
+    prefect_messages: str = ""  # Redis through which that server passes its events; several servers share it
     mlflow_database: str = ""  # PostgreSQL behind the MLflow server that `evergreen up` starts
     mlflow_artifacts: str = ""  # folder or URL that MLflow server keeps artifacts in
     server_auth: bool = False  # the Prefect and MLflow servers that `evergreen up` starts ask for an account

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
 
+from evergreen.adapters.extras import require_installed
 from evergreen.errors import BadSetting
 
 Account = tuple[str, str]  # user and password
@@ -68,8 +68,7 @@ def guards(mlflow_database: str, config: Path) -> dict[str, str]:
             raise BadSetting(f"server_auth is on and nothing says which account {tool} is to ask for.", TOLD[tool])
     if len(os.environ.get(MLFLOW_PASSWORD, "")) < SHORTEST:
         raise BadSetting(f"MLflow takes no password of fewer than {SHORTEST} characters.", "Use a longer one.")
-    if find_spec("flask_wtf") is None:
-        raise BadSetting("MLflow cannot ask for accounts without Flask-WTF.", "Type `pip install 'evergreen[team]'`.")
+    require_installed("flask_wtf", "MLflow cannot ask for accounts", "evergreen[team]")
     _write(config, {"default_permission": "READ", "database_uri": mlflow_database, "auth_cache_ttl_seconds": "60"})
     return {
         "PREFECT_SERVER_API_AUTH_STRING": os.environ[PREFECT],
