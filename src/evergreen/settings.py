@@ -41,6 +41,7 @@ class Settings(BaseModel):
     service_host: str = "127.0.0.1"
     service_port: int = 8780
     service_auth: bool = False  # ask for an API key (`evergreen key add NAME`); needed off loopback
+    trace_collector: str = ""  # address of an OpenTelemetry collector (OTLP over HTTP) that is sent requests' traces
     requests_per_second: float = 1_000  # of one client; 0 is no limit
     max_feature_age: int = 3  # sessions after which an answer says `stale`
     lease_seconds: float = 300.0  # silence after which a retraining's worker is taken for dead
