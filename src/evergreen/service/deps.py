@@ -27,7 +27,7 @@ class Service:
 
     settings: Settings
     keeper: Keeper
-    desk: GroupCommit[Question, list[str]] | TracedDesk
+    desk: GroupCommit[Question, list[bytes]] | TracedDesk
     metrics: Metrics
     page: Callable[[], str]
     door: Door
@@ -47,7 +47,7 @@ class Service:
             "Type `evergreen status`: it says what is missing and which command makes it.",
         )
 
-    async def predict(self, client: str, tickers: Sequence[str]) -> list[str]:
+    async def predict(self, client: str, tickers: Sequence[str]) -> list[bytes]:
         """One JSON answer per ticker, all on record.
 
         Raises:

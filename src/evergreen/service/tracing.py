@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from opentelemetry.sdk.trace import TracerProvider
 
-Outcome = list[str] | EvergreenError
+Outcome = list[bytes] | EvergreenError
 Settle = Callable[[Sequence[Question]], Sequence[Outcome]]
 QUIET = "healthz,readyz,metrics"  # asked every few seconds by machines
 PATIENCE = 5  # seconds for the collector to take a batch of spans
@@ -33,7 +33,7 @@ PATIENCE = 5  # seconds for the collector to take a batch of spans
 class Settled:
     """Answers with the batch they were settled in: when, in nanoseconds since 1970, and for how many requests."""
 
-    answers: list[str]
+    answers: list[bytes]
     began: int
     ended: int
     requests: int
@@ -76,7 +76,7 @@ class TracedDesk:
         self._desk: GroupCommit[Question, Settled] = GroupCommit(_timed(settle))
         self.start, self.close = self._desk.start, self._desk.close
 
-    async def ask(self, question: Question) -> list[str]:
+    async def ask(self, question: Question) -> list[bytes]:
         """As `GroupCommit.ask`."""
         settled = await self._desk.ask(question)
         self._record(question, settled)
