@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
-
-import httpx
+from typing import TYPE_CHECKING
 
 from evergreen.adapters.extras import require_installed
 from evergreen.errors import BadSetting
+
+if TYPE_CHECKING:
+    import httpx
 
 Account = tuple[str, str]  # user and password
 PREFECT = "PREFECT_API_AUTH_STRING"
@@ -47,7 +50,7 @@ def require_admitted(answer: httpx.Response, tool: str, where: str) -> httpx.Res
     Raises:
         BadSetting: it did not.
     """
-    if answer.status_code == httpx.codes.UNAUTHORIZED:
+    if answer.status_code == HTTPStatus.UNAUTHORIZED:
         raise not_admitted(tool, where)
     return answer
 
