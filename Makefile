@@ -67,7 +67,7 @@ compare: $(ready) ## put this tree's rehearsal before the gate, with that of the
 	@$(bin)/evergreen compare $(base) $(rehearsal) --report .evergreen/comparison/comparison.md
 
 audit: $(ready) ## known vulnerabilities of what the lock names
-	@$(bin)/uv tool run --quiet pip-audit@2.10.1 --disable-pip --require-hashes --requirement requirements.lock
+	@$(bin)/uv tool run --quiet pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement requirements.lock
 
 secrets: $(ready) ## nothing that looks like a password or a key is in the tree
 	@git ls-files -z | xargs -0 $(bin)/uv tool run --quiet --from detect-secrets@1.5.0 detect-secrets-hook \
