@@ -80,7 +80,7 @@ def test_request__its_span_leads_from_the_caller_to_the_prediction_row(world: Wo
     world.use(trace_collector=collector.address)
 
     async def act(client: Client) -> dict[str, Any]:
-        headers = {"X-Client-Id": "me", "traceparent": f"00-{TRACE}-{CALLER}-01"}
+        headers = {"X-Client-Id": "somebody-s-name", "traceparent": f"00-{TRACE}-{CALLER}-01"}
         return (await client.get("/v1/predictions/AAPL", headers=headers)).json()
 
     answer = with_service(world, act)
@@ -94,6 +94,7 @@ def test_request__its_span_leads_from_the_caller_to_the_prediction_row(world: Wo
         row = predictions.find(conn, told["evergreen.prediction.id"][0])
     assert (row.version, row.arm) == (answer["model"], answer["arm"])
     assert collector.services == {"evergreen"}
+    assert "somebody-s-name" not in str(request) and str(answer["price"]) not in str(request)
 
 
 def test_group_commit__is_a_child_of_each_request_that_shared_it(world: World, collector: Collector) -> None:

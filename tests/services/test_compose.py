@@ -130,3 +130,10 @@ def test_prefect__an_event_told_to_a_second_server_is_acted_on_by_the_first(plac
     with Redis.from_url(url, decode_responses=True) as messages:
         kept: list[Any] = messages.xrevrange("events")  # type: ignore[assignment]
     assert [message for _, message in kept if EVENT["id"] in str(message)]
+
+
+def test_servers__log_no_password(place: Place) -> None:
+    logs = list((place.home / "logs").glob("*.log"))
+    assert {"prefect", "mlflow"} <= {log.stem for log in logs}
+    for word in (ACCOUNT[1], ":secret@", VARIABLES["MLFLOW_SECRET_KEY"]):
+        assert [log for log in logs if word in log.read_text()] == []
