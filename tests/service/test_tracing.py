@@ -139,6 +139,15 @@ def test_refused_request__has_a_span_without_a_prediction(world: World, collecto
     assert not collector.named("group commit") and not collector.named("GET /readyz")
 
 
+def test_sampler__a_request_left_out_leaves_nothing(
+    world: World, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.use(trace_collector=collector.address)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    assert with_service(world, ask).status_code == 200
+    assert collector.spans == []
+
+
 def test_silent_collector__costs_no_answer(world: World) -> None:
     world.use(trace_collector="http://127.0.0.1:9")
     answers = with_service(world, lambda client: asyncio.gather(*(ask(client, f"client {n}") for n in range(20))))

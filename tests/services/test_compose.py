@@ -52,7 +52,7 @@ class Place:
 
     def told(self, text: str) -> str:
         """What compose would hand to a process, as it holds here."""
-        told = re.sub(r"\$\{(\w+):\?\}", lambda found: VARIABLES[found[1]], text)
+        told = re.sub(r"\$\{(\w+):(\?|-([^}]*))\}", lambda found: found[3] or VARIABLES[found[1]], text)
         for name, here in self.names.items():
             told = told.replace(name, here)
         return told
@@ -68,7 +68,8 @@ class Place:
         return Command("prefect-second", (*arguments, "--no-services"), f"http://{LOOPBACK}:{port}")
 
     def environment(self, service: str) -> dict[str, str]:
-        return {name: self.told(value) for name, value in DECLARED["services"][service]["environment"].items()}
+        declared = DECLARED["services"][service]["environment"]
+        return {name: self.told(value) for name, value in declared.items() if value is not None}
 
     def write_configs(self) -> None:
         for config in DECLARED["services"]["mlflow"]["configs"]:

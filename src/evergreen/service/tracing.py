@@ -22,6 +22,7 @@ from evergreen.service.scoring import Question
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Span
 
 Outcome = list[bytes] | EvergreenError
 Settle = Callable[[Sequence[Question]], Sequence[Outcome]]
@@ -72,6 +73,9 @@ class TracedDesk:
     """A `GroupCommit` that adds to the span of whoever asks what came of it."""
 
     def __init__(self, settle: Settle, provider: TracerProvider) -> None:
+        from opentelemetry.trace import get_current_span
+
+        self._current_span = get_current_span
         self._tracer = provider.get_tracer("evergreen.service", __version__)
         self._desk: GroupCommit[Question, Settled] = GroupCommit(_timed(settle))
         self.start, self.close = self._desk.start, self._desk.close
@@ -79,14 +83,14 @@ class TracedDesk:
     async def ask(self, question: Question) -> list[bytes]:
         """As `GroupCommit.ask`."""
         settled = await self._desk.ask(question)
-        self._record(question, settled)
+        span = self._current_span()
+        if span.is_recording():  # a sampler may have left this request out
+            self._record(span, question, settled)
         return settled.answers
 
-    def _record(self, question: Question, settled: Settled) -> None:
-        from opentelemetry.trace import get_current_span
-
+    def _record(self, span: Span, question: Question, settled: Settled) -> None:
         answers = [json.loads(answer) for answer in settled.answers]
-        get_current_span().set_attributes(
+        span.set_attributes(
             {
                 "evergreen.prediction.id": [answer["id"] for answer in answers],
                 "evergreen.model.version": sorted({answer["model"] for answer in answers}),
