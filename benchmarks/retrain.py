@@ -24,9 +24,11 @@ import numpy as np
 import pandas as pd
 
 from evergreen.core.calendar import sessions
+from evergreen.core.diebold_mariano import dm_test
 from evergreen.core.evaluation import evaluate
 from evergreen.core.labels import forward_return
 from evergreen.core.market import simulate
+from evergreen.core.metrics import rank_ic
 
 HERE = Path(__file__).parent
 FIRST, LAST = pd.Timestamp("2013-02-08"), pd.Timestamp("2018-02-07")
@@ -63,19 +65,35 @@ def theirs(python: str, bars: Path, folder: Path, horizon: int) -> tuple[dict[st
     return figures, pd.read_parquet(found)
 
 
-def line(name: str, horizon: int, figures: dict[str, float], forecasts: pd.DataFrame, labels: pd.Series) -> str:
+def judged(forecasts: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    """Forecasts of the test sessions with what came; rows without either are left out."""
+    rows = forecasts.assign(session=forecasts["session"].astype("datetime64[us]"))[["ticker", "session", "forecast"]]
+    return rows.merge(labels.reset_index(), on=["ticker", "session"]).dropna(subset=["forecast", "label"])
+
+
+def line(name: str, horizon: int, figures: dict[str, float], rows: pd.DataFrame) -> str:
     """Cost and skill on the test sessions."""
-    rows = forecasts.assign(session=forecasts["session"].astype("datetime64[us]")).drop(
-        columns="label", errors="ignore"
-    )
-    judged = rows.merge(labels.reset_index(), on=["ticker", "session"]).dropna(subset=["forecast", "label"])
-    found = evaluate(judged.assign(lower=np.nan, upper=np.nan))
+    found = evaluate(rows.assign(lower=np.nan, upper=np.nan))
     interval = f"{found['rank_ic_lower90']:+.4f} to {found['rank_ic_upper90']:+.4f}"
     return (
         f"{name:<10} h={horizon}  {figures['seconds']:6.1f} s  {figures['cpu']:6.1f} s of processor  "
         f"{figures['gigabytes']:.2f} GB  "
         f"RankIC {found['rank_ic']:+.4f} (90 %: {interval})  RankICIR {found['rank_icir']:+.3f}  "
         f"{found['sessions']:.0f} sessions"
+    )
+
+
+def difference(horizon: int, ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
+    """Our daily RankIC less theirs on the sessions of both, with an interval that allows for autocorrelation."""
+    by_session = [
+        rank_ic(rows["forecast"], rows["label"])
+        for rows in (each.set_index(["ticker", "session"]) for each in (ours, theirs))
+    ]
+    test = dm_test(by_session[0].sub(by_session[1]).dropna())
+    lower, upper = test.interval(0.90)
+    said = "differ" if lower > 0 or upper < 0 else "do not differ measurably"
+    return (
+        f"{'difference':<10} h={horizon}  RankIC {test.mean:+.4f} (90 %: {lower:+.4f} to {upper:+.4f}): the two {said}"
     )
 
 
@@ -94,10 +112,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "bars.parquet")
             bars.to_parquet(path)
-            print(line("evergreen", horizon, *ours(path, Path(folder), horizon, days), labels), flush=True)
+            figures, forecasts = ours(path, Path(folder), horizon, days)
+            own = judged(forecasts, labels)
+            print(line("evergreen", horizon, figures, own), flush=True)
             if given.qlib:
-                peer = theirs(given.qlib, path, Path(folder), horizon)
-                print(line("qlib", horizon, *peer, labels), flush=True)
+                figures, forecasts = theirs(given.qlib, path, Path(folder), horizon)
+                peer = judged(forecasts, labels)
+                print(line("qlib", horizon, figures, peer), difference(horizon, own, peer), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

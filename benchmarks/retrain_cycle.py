@@ -15,11 +15,14 @@ NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "train.ipynb"
 
 def training_set(bars: Path, horizon: int, target: Path) -> None:
     """Features and labels as the notebook takes them."""
+    import pyarrow as pa
+
     from evergreen.adapters.training_file import write_training_set
     from evergreen.core.features import alpha158
     from evergreen.core.labels import forward_return
 
     rows = pd.read_parquet(bars)
+    pa.default_memory_pool().release_unused()
     write_training_set(alpha158(rows), forward_return(rows, horizon), target)
 
 

@@ -44,7 +44,8 @@ def fit_boosters(panel: Panel, stops: Sequence[int], config: TrainingConfig) -> 
     """LightGBM on the sessions before each of the increasing numbers `stops`, by squared loss.
 
     Early stopping looks only at the last `validation_size` of those sessions, purged from what the
-    trial fit saw; the model given is then fitted on all of them with the rounds found.
+    trial fit saw; the model given is then fitted on all of them with the rounds found. Without it (`patience`
+    0) no model has been kept from the tail: its residuals are then those of the random walk.
     """
     sets = datasets(panel, stops, config)
     for stop in stops:
@@ -57,15 +58,19 @@ def fit_booster(panel: Panel, stop: int, config: TrainingConfig) -> Fit:
 
 
 def _fit(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> Fit:
-    kept, _ = purged_tail(panel.sessions[:stop], config.validation_size, config.horizon, config.embargo)
-    tail_start = stop - config.validation_size
-    rows, tail = panel.rows(0, stop), panel.rows(tail_start, stop)
-    trial = _trial(panel.rows(0, len(kept)), tail, config, sets)
-    forecast = np.asarray(trial.predict(panel.matrix[tail], num_threads=config.num_threads))
-    rounds = max(1, trial.best_iteration)
-    del trial  # with a copy of most rows, for which the fit of them all has no use
+    rows, tail = panel.rows(0, stop), panel.rows(stop - config.validation_size, stop)
+    rounds, said = _chosen(panel, stop, config, sets) if config.patience else (config.rounds, 0.0)
     booster = lgb.train(parameters(config, rows), sets.to_fit(rows), num_boost_round=rounds)
-    return Fit(from_text(to_text(booster)), rounds, tail_start, panel.label[tail] - forecast)
+    return Fit(from_text(to_text(booster)), rounds, stop - config.validation_size, panel.label[tail] - said)
+
+
+def _chosen(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> tuple[int, NDArray[np.float64]]:
+    """How many rounds suit the sessions before `stop`, and what a model of that many said of their tail."""
+    kept, _ = purged_tail(panel.sessions[:stop], config.validation_size, config.horizon, config.embargo)
+    tail = panel.rows(stop - config.validation_size, stop)
+    trial = _trial(panel.rows(0, len(kept)), tail, config, sets)
+    said = np.asarray(trial.predict(panel.matrix[tail], num_threads=config.num_threads))
+    return max(1, trial.best_iteration), said
 
 
 def _trial(fitted: slice, tail: slice, config: TrainingConfig, sets: Datasets) -> lgb.Booster:

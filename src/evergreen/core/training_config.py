@@ -19,7 +19,8 @@ class TrainingConfig:
         min_train: fewest sessions the first fold may train on.
         validation_size: sessions at the end of a training window on which the rounds are chosen.
         rounds: most boosting rounds.
-        patience: rounds without improvement on the validation sessions before stopping.
+        patience: rounds without improvement on the validation sessions before stopping; 0: all `rounds` are
+            fitted and no session is held back.
         learning_rate: shrinkage of each tree.
         num_leaves: leaves of each tree.
         leaf_share: fewest rows in a leaf, as a share of the rows fitted on.
@@ -67,8 +68,8 @@ class TrainingConfig:
                 "leaf_share, feature_fraction, bagging_fraction, interval or label_clip is out of range.",
                 "Shares lie above 0 and at most at 1, label_clip is a quantile below 0.5.",
             )
-        if min(self.rounds, self.patience, self.num_threads, self.max_bin - 1) < 1:
-            raise BadInput("rounds, patience and num_threads count from 1, max_bin from 2.", "Raise them.")
+        if min(self.rounds, self.patience + 1, self.num_threads, self.max_bin - 1) < 1:
+            raise BadInput("rounds and num_threads count from 1, patience from 0, max_bin from 2.", "Raise them.")
 
 
 def parameters(config: TrainingConfig, rows: slice) -> dict[str, object]:

@@ -49,13 +49,20 @@ def _fitted(panel: Panel, stop: int, config: TrainingConfig) -> slice:
 
 
 def _fit(client: Client, shares: Shares, panel: Panel, stop: int, config: TrainingConfig) -> Fit:
-    fitted, tail_start = _fitted(panel, stop, config), stop - config.validation_size
-    tail = panel.rows(tail_start, stop)
+    tail_start = stop - config.validation_size
+    rounds, said = _chosen(client, shares, panel, stop, config) if config.patience else (config.rounds, 0.0)
+    booster = _fit_rows(client, shares, panel, panel.rows(0, stop), config, rounds)
+    return Fit(booster, rounds, tail_start, panel.label[panel.rows(tail_start, stop)] - said)
+
+
+def _chosen(
+    client: Client, shares: Shares, panel: Panel, stop: int, config: TrainingConfig
+) -> tuple[int, NDArray[np.float64]]:
+    fitted, tail = _fitted(panel, stop, config), panel.rows(stop - config.validation_size, stop)
     said = _said_after_each_round(_fit_rows(client, shares, panel, fitted, config, config.rounds), panel.matrix[tail])
     target = labels_to_stop_by(panel, tail, fitted, config)
     rounds = best_rounds([float(np.mean((target - forecast) ** 2)) for forecast in said], config.patience)
-    booster = _fit_rows(client, shares, panel, panel.rows(0, stop), config, rounds)
-    return Fit(booster, rounds, tail_start, panel.label[tail] - said[rounds - 1])
+    return rounds, said[rounds - 1]
 
 
 def _fit_rows(

@@ -30,7 +30,7 @@ def meeting(ports: Mapping[str, int], worker: str) -> dict[str, object]:
         return {}
     machines = ",".join(f"{urlsplit(address).hostname}:{port}" for address, port in ports.items())
     found = {"machines": machines, "num_machines": len(ports), "local_listen_port": ports[worker], "time_out": WAIT}
-    return found | {"tree_learner": "data", "pre_partition": True}
+    return found | {"tree_learner": "data"}
 
 
 def train_share(
@@ -42,7 +42,7 @@ def train_share(
     blocks = [
         _Block(here / str(number), rows.stop - rows.start, shares.features) for number, rows in shares.of(worker, stop)
     ]
-    own = lgb.Dataset(blocks, label, reference=bins, params=dict(shares.binning))
+    own = lgb.Dataset(blocks, label, reference=bins, params=dict(shares.binning)).construct()
     booster = lgb.train(dict(settings), own, num_boost_round=rounds)
     booster.free_network()
     return to_text(booster)
