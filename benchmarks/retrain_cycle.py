@@ -33,13 +33,16 @@ def main() -> None:
     work = Path(folder)
     training_set(Path(given), int(horizon), work / "set.parquet")
 
-    from evergreen.adapters.mlflow import Tracking
     from evergreen.adapters.papermill import run_notebook, to_html
     from evergreen.core.breadth import BROAD
+    from evergreen.imports import importing
 
     parameters = {"training_set": str(work / "set.parquet"), "as_of": "2018-02-07", "horizon": int(horizon)}
     parameters |= {"folds": 1, "test_size": int(test), "validation_size": int(validation), "output": str(work / "run")}
-    executed = run_notebook(NOTEBOOK, parameters | BROAD | {"num_threads": 2}, work / "train.ipynb", timeout=1500)
+    with importing("evergreen.adapters.mlflow"):
+        executed = run_notebook(NOTEBOOK, parameters | BROAD | {"num_threads": 2}, work / "train.ipynb", timeout=1500)
+    from evergreen.adapters.mlflow import Tracking
+
     tracking = Tracking(f"sqlite:///{work / 'home' / 'mlflow.db'}")
     run_id = json.loads((work / "run" / "run.json").read_text())["run_id"]
     tracking.attach(run_id, [executed, to_html(executed)])
