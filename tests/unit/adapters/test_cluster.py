@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +25,7 @@ from evergreen.core.training import TrainingConfig, train, training_frame
 from evergreen.errors import Unavailable
 
 if TYPE_CHECKING:
-    from distributed import Worker
+    from distributed import LocalCluster, Worker
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
@@ -30,13 +33,17 @@ TOLERANCE = 0.02  # of RankIC, whose standard error over these 100 sessions of 4
 FEATURES = 12
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def two_workers() -> LocalCluster:
     from distributed import LocalCluster
 
-    with LocalCluster(
+    return LocalCluster(
         n_workers=2, threads_per_worker=1, memory_limit="2GiB", dashboard_address=None, host="127.0.0.1"
-    ) as cluster:
+    )
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with two_workers() as cluster:
         yield str(cluster.scheduler_address)
 
 
@@ -113,6 +120,16 @@ def test_cluster__a_scheduler_that_does_not_answer_is_one_sentence(
     monkeypatch.setattr("evergreen.adapters.cluster.client.PATIENCE", 1.0)
     with pytest.raises(Unavailable, match="did not answer"):
         alpha158_on("tcp://127.0.0.1:9")(bars)
+
+
+def test_fitter_for__a_worker_lost_in_a_fit_is_worth_a_retry() -> None:
+    endless = TrainingConfig(folds=1, test_size=50, min_train=250, validation_size=60, rounds=100_000, patience=0)
+    with two_workers() as cluster:
+        lost = Timer(2.0, os.kill, (cluster.workers[1].pid, signal.SIGKILL))
+        lost.start()
+        with pytest.raises(Unavailable, match="did not finish a fit"):
+            train(learnable(), endless, fitter=fitter_for(str(cluster.scheduler_address)))
+        lost.join()
 
 
 def test_best_rounds__stops_where_early_stopping_would() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from evergreen.core.fitting import Fit, Fitter, best_rounds, fit_boosters
 from evergreen.core.panel import Panel
 from evergreen.core.splits import purged_tail
 from evergreen.core.training_config import TrainingConfig, parameters
+from evergreen.errors import Unavailable
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -36,11 +38,24 @@ def fitter_for(address: str) -> Fitter:
 
 
 def _fits(address: str, panel: Panel, stops: Sequence[int], config: TrainingConfig) -> Iterator[Fit]:
-    """As `fit_boosters`, but that the rounds are chosen after all of them were fitted: workers cannot stop early."""
+    """As `fit_boosters`, but that the rounds are chosen after all of them were fitted: workers cannot stop early.
+
+    Raises:
+        Unavailable: no answer, no worker, or one that was lost during a fit and its rows with it.
+    """
+    from distributed import KilledWorker
+    from distributed.comm import CommClosedError
+
     fewest, most = _fitted(panel, stops[0], config).stop, panel.rows(0, stops[-1]).stop
-    with connected(address) as client, shared(client, panel, fewest, most, config) as shares:
-        for stop in stops:
-            yield _fit(client, shares, panel, stop, config)
+    try:
+        with connected(address) as client, shared(client, panel, fewest, most, config) as shares:
+            for stop in stops:
+                yield _fit(client, shares, panel, stop, config)
+    except (KilledWorker, CancelledError, CommClosedError, lgb.basic.LightGBMError) as error:
+        raise Unavailable(
+            f"The Dask cluster at {address} did not finish a fit: {error}.",
+            "A worker that was lost is replaced; if it ran out of memory, give each more, or start more of them.",
+        ) from error
 
 
 def _fitted(panel: Panel, stop: int, config: TrainingConfig) -> slice:
