@@ -88,7 +88,7 @@ def test_fitter_for__learns_on_two_workers_what_one_process_learns(address: str,
 
 
 def test_shares__every_row_lies_with_one_worker_in_whichever_fit() -> None:
-    shares = Shares(("a", "b"), "folder", np.array([0, 10, 20, 30, 40, 45]), 3, {})
+    shares = Shares({"a": 1, "b": 1}, "folder", np.array([0, 10, 20, 30, 40, 45]), 3, {})
     for stop in (15, 25, 45):
         rows = np.concatenate([dealt(shares, np.arange(stop), worker) for worker in shares.workers])
         assert sorted(rows) == list(range(stop))

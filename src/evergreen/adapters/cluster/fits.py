@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evergreen.adapters.cluster.client import connected
-from evergreen.adapters.cluster.shares import Shares, dealt, shared
+from evergreen.adapters.cluster.shares import Shares, dealt, sent, shared
 from evergreen.adapters.cluster.worker import free_port, meeting, train_share
 from evergreen.core.booster import from_text
 from evergreen.core.datasets import labels_to_fit, labels_to_stop_by
@@ -44,14 +44,13 @@ def _fits(address: str, panel: Panel, stops: Sequence[int], config: TrainingConf
         Unavailable: no answer, no worker, or one that was lost during a fit and its rows with it.
     """
     from distributed import KilledWorker
-    from distributed.comm import CommClosedError
 
     fewest, most = _fitted(panel, stops[0], config).stop, panel.rows(0, stops[-1]).stop
     try:
         with connected(address) as client, shared(client, panel, fewest, most, config) as shares:
             for stop in stops:
                 yield _fit(client, shares, panel, stop, config)
-    except (KilledWorker, CancelledError, CommClosedError, lgb.basic.LightGBMError) as error:
+    except (KilledWorker, CancelledError, OSError, lgb.basic.LightGBMError) as error:
         raise Unavailable(
             f"The Dask cluster at {address} did not finish a fit: {error}.",
             "A worker that was lost is replaced; if it ran out of memory, give each more, or start more of them.",
@@ -85,17 +84,17 @@ def _fit_rows(
 ) -> lgb.Booster:
     """All workers at once, each on its rows; they agree on every split, so each has the whole model."""
     labels, settings = labels_to_fit(panel, rows, config), parameters(config, rows) | COLUMN_WISE
-    threads, ports = client.ncores(), _ports(client, shares.workers)
+    ports = _ports(client, shares.workers)
     running = []
     for worker in shares.workers:
-        own = client.scatter(dealt(shares, labels, worker), workers=[worker], hash=False)
-        mine = settings | meeting(ports, worker) | {"num_threads": threads[worker]}
+        own = sent(client, worker, dealt(shares, labels, worker))
+        mine = settings | meeting(ports, worker) | {"num_threads": shares.workers[worker]}
         job = partial(train_share, shares, worker, rows.stop, mine, rounds)
         running.append(client.submit(job, own, workers=[worker], pure=False))
     return from_text(client.gather(running)[0])
 
 
-def _ports(client: Client, workers: Sequence[str]) -> dict[str, int]:
+def _ports(client: Client, workers: Iterable[str]) -> dict[str, int]:
     """A free port of each worker; asked again when two on one machine were told the same."""
     while True:
         ports = client.run(free_port, workers=list(workers))

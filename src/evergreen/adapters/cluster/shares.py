@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -34,7 +34,7 @@ BINS = "bins"
 class Shares:
     """Which rows lie where: the blocks, one row after another, are dealt to the workers in turn."""
 
-    workers: tuple[str, ...]
+    workers: Mapping[str, int]  # address: threads
     folder: str  # under each worker's own
     edges: NDArray[np.intp]  # rows at which the blocks begin, and the number of rows
     features: int
@@ -42,7 +42,7 @@ class Shares:
 
     def of(self, worker: str, stop: int) -> list[tuple[int, slice]]:
         """Number and rows of the blocks of a worker, as far as they lie before row `stop`."""
-        numbers = range(self.workers.index(worker), len(self.edges) - 1, len(self.workers))
+        numbers = range(list(self.workers).index(worker), len(self.edges) - 1, len(self.workers))
         rows = [(number, slice(int(self.edges[number]), min(int(self.edges[number + 1]), stop))) for number in numbers]
         return [(number, part) for number, part in rows if part.start < part.stop]
 
@@ -58,7 +58,7 @@ def shared(client: Client, panel: Panel, fewest: int, stop: int, config: Trainin
         stop: rows of the largest.
         config: of the bins.
     """
-    workers = tuple(sorted(client.ncores()))
+    workers = dict(sorted(client.ncores().items()))
     size = max(1, min(BLOCK_ROWS, fewest // (2 * len(workers))))
     edges = np.append(np.arange(0, stop, size), stop)
     shares = Shares(workers, f"shares-{uuid4().hex}", edges, panel.matrix.shape[1], binning(config))
@@ -66,8 +66,8 @@ def shared(client: Client, panel: Panel, fewest: int, stop: int, config: Trainin
         bins = _saved(bins_of(panel, slice(0, fewest), config))
         for worker in workers:
             _place(client, shares, worker, BINS, bins)
-        for number, (begin, end) in enumerate(pairwise(edges)):
-            _place(client, shares, workers[number % len(workers)], str(number), panel.matrix[begin:end])
+        for number, (turn, (begin, end)) in enumerate(zip(cycle(workers), pairwise(edges), strict=False)):
+            _place(client, shares, turn, str(number), panel.matrix[begin:end])
         yield shares
     finally:
         client.run(_forget, shares.folder)
@@ -80,6 +80,20 @@ def home(shares: Shares) -> Path:
     return Path(get_worker().local_directory, shares.folder)
 
 
+def sent(client: Client, worker: str, content: NDArray[Any]) -> Any:
+    """A future of `content` that lies with one worker.
+
+    Raises:
+        CommClosedError: the worker is gone, which Dask tells as a missing key.
+    """
+    from distributed.comm import CommClosedError
+
+    try:
+        return client.scatter(content, workers=[worker], hash=False)
+    except KeyError:
+        raise CommClosedError(f"worker {worker} is gone") from None
+
+
 def dealt(shares: Shares, values: Array, worker: str) -> Array:
     """The part of `values`, one for each of the first rows, that goes with a worker's blocks."""
     return np.concatenate([values[rows] for _, rows in shares.of(worker, len(values))])
@@ -87,8 +101,8 @@ def dealt(shares: Shares, values: Array, worker: str) -> Array:
 
 def _place(client: Client, shares: Shares, worker: str, name: str, content: NDArray[Any]) -> None:
     """Wait for each: blocks under way are memory too."""
-    sent = client.scatter(content, workers=[worker], hash=False)
-    client.submit(_keep, shares, name, sent, workers=[worker], pure=False).result()
+    placed = sent(client, worker, content)
+    client.submit(_keep, shares, name, placed, workers=[worker], pure=False).result()
 
 
 def _keep(shares: Shares, name: str, content: NDArray[Any]) -> None:
