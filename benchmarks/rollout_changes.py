@@ -3,7 +3,8 @@
     python -m benchmarks.rollout_changes [--workers 4]
 
 Weights go up and down, every 50th change swaps champion and challenger. Each answer is compared with what was
-written: it must name a rollout version that exists, and the model which that version gives this client.
+written: it must name a rollout version that exists, and the model which that version gives this client; or the
+champion, when the challenger was not back in time, which is counted apart.
 """
 
 from __future__ import annotations
@@ -61,11 +62,11 @@ class Story:
         """Answers that were not 200."""
         return sum(answer.status != 200 for answer in self.answers)
 
-    @property
-    def wrong(self) -> int:
-        """Answers by a model that the rollout version they name does not give that client, or of no such version."""
+    def by(self, speaker: str) -> int:
+        """Answers by the model due to the client, by the `champion` in the challenger's place, or by `another`."""
         rows = {row.version: row for _, row in self.written}
-        return sum(not _right(answer, rows.get(answer.version)) for answer in self.answers if answer.status == 200)
+        told = (answer for answer in self.answers if answer.status == 200)
+        return sum(_speaker(answer, rows.get(answer.version)) == speaker for answer in told)
 
     @property
     def lags(self) -> list[float]:
@@ -79,11 +80,13 @@ class Story:
         ]
 
 
-def _right(answer: Answer, row: Rollout | None) -> bool:
+def _speaker(answer: Answer, row: Rollout | None) -> str:
     if row is None:
-        return False
+        return "another"
     challenged = row.challenger is not None and arm(row.salt, answer.client, row.weight) == "challenger"
-    return answer.model == (row.challenger if challenged else row.champion)
+    if answer.model == (row.challenger if challenged else row.champion):
+        return "due"
+    return "champion" if answer.model == row.champion else "another"
 
 
 @contextmanager
@@ -194,7 +197,8 @@ def main() -> None:
     spent = story.answers[-1].came - story.answers[0].asked
     print(f"{len(story.written) - 1} changes, {len(story.answers):,} answers, {len(story.answers) / spent:.0f}/s")
     print(f"{len(story.workers)} of {told.workers} workers answered; rollout versions seen: {_seen(story)}")
-    print(f"failed {story.failed}; by another model than the version gives the client {story.wrong}")
+    print(f"failed {story.failed}; by another model than the version gives the client {story.by('another')}")
+    print(f"by the champion for a challenger that was late {story.by('champion')}")
     print(f"a worker lags at most {lags[-1]:.3f} s (99 % within {lags[int(0.99 * len(lags))]:.3f} s)")
     print(f"latency p50 {1e3 * took[len(took) // 2]:.1f} ms, p99 {1e3 * took[int(0.99 * len(took))]:.1f} ms")
 

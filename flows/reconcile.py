@@ -17,9 +17,9 @@ def reconcile() -> dict[str, list[str]]:
     done = {
         "requests freed from a dead worker": free_dead_claims(),
         "requests woken again": wake_waiting(),
-        "aliases mended": mirror_aliases(),
-        "local models fetched again": verify_local_models(),
         "breaks in the decision log": verify_decisions(),
+        "local models fetched again": verify_local_models(),
+        "aliases mended": mirror_aliases(),  # last: it fails on a version that was deleted from the registry
     }
     show(
         "reconcile",

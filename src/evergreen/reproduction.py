@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evergreen.adapters.database import decisions, ledger, predictions, reading
+from evergreen.adapters.database import archive, decisions, ledger, predictions, reading
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.core.manifest import Manifest
 from evergreen.errors import NotFound
@@ -32,15 +32,16 @@ class Input:
         return self.recorded == self.found
 
 
-def explain(at: Workspace, prediction_id: str) -> Iterator[tuple[str, str]]:
+def explain(at: Workspace, prediction_id: str, exported: Path | None = None) -> Iterator[tuple[str, str]]:
     """What a served number rests on, as (what, value), from the answer back to the code and the decisions.
+
+    The prediction is looked for in the log, or in the Parquet files `exported` where they are given.
 
     Raises:
         NotFound: no such prediction on record.
     """
-    name = at.settings.model_name
+    name, said = at.settings.model_name, _said(at, prediction_id, exported)
     with reading(at.engine) as conn:
-        said = predictions.find(conn, prediction_id)
         model = ledger.read_model_version(conn, name, said.version)
         session = ledger.read_session(conn, name, said.as_of)
         made = decisions.of(conn, said.version)
@@ -61,7 +62,7 @@ def explain(at: Workspace, prediction_id: str) -> Iterator[tuple[str, str]]:
         yield each.kind.replace("_", " "), f"{each.as_of} (decision {each.seq}) {each.summary}"
 
 
-def reproduce(at: Workspace, prediction_id: str) -> list[Input]:
+def reproduce(at: Workspace, prediction_id: str, exported: Path | None = None) -> list[Input]:
     """Compute a served number again: bars of its data version, features, registered model file, price.
 
     Returns what was compared, in the order it depends on each other; all equal means reproduced to the bit,
@@ -74,9 +75,8 @@ def reproduce(at: Workspace, prediction_id: str) -> list[Input]:
     """
     from evergreen.core.booster import load_verified, predict
 
-    name = at.settings.model_name
+    name, said = at.settings.model_name, _said(at, prediction_id, exported)
     with reading(at.engine) as conn:
-        said = predictions.find(conn, prediction_id)
         model = ledger.read_model_version(conn, name, said.version)
         session = ledger.read_session(conn, name, said.as_of)
     if session is None or session.data_version is None:
@@ -91,6 +91,13 @@ def reproduce(at: Workspace, prediction_id: str) -> list[Input]:
         Input("feature row", said.feature_hash, _row_hash(row, said.feature_hash)),
     ]
     return [*compared, *_numbers(said, forecast, close)]
+
+
+def _said(at: Workspace, prediction_id: str, exported: Path | None) -> Prediction:
+    if exported is not None:
+        return archive.find(exported, prediction_id)
+    with reading(at.engine) as conn:
+        return predictions.find(conn, prediction_id)
 
 
 def _features(at: Workspace, data_version: str, said: Prediction, folder: Path) -> tuple[pd.DataFrame, float]:

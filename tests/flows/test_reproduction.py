@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from evergreen.adapters.database import predictions, reading, writing
+from evergreen.adapters.database import archive, predictions, reading, writing
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.core.features import factor
+from evergreen.errors import NotFound
 from evergreen.reproduction import explain, reproduce
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
@@ -66,3 +67,13 @@ def test_explain__names_model_data_run_and_decisions(copied: Workspace) -> None:
         )
         assert str(trained_on.scalar()) in told["trained"]
     assert {"answer", "features", "model", "run", "gate"} <= set(told)
+
+
+def test_reproduce__a_number_that_the_database_let_go_of_comes_from_its_file(copied: Workspace) -> None:
+    said, exported = served(copied), copied.settings.home / "exported"
+    written = archive.export(copied.engine, exported)
+    assert written is not None and archive.forget(copied.engine, written) == 1
+    with pytest.raises(NotFound, match="on record"):
+        reproduce(copied, said.id)
+    assert [each for each in reproduce(copied, said.id, exported) if not each.same] == []
+    assert dict(explain(copied, said.id, written.path))["answer"].startswith(f"{said.ticker} {said.price!r}")

@@ -10,6 +10,10 @@ import typer
 from evergreen.settings import load_settings
 
 app = typer.Typer()
+Exported = Annotated[
+    Path | None,
+    typer.Option("--exported", help="Look in what `predictions export` wrote: a file, or a folder of them."),
+]
 served = typer.Typer(help="The log of what was served.", no_args_is_help=True)
 
 
@@ -28,22 +32,22 @@ def audit() -> None:
 
 
 @app.command()
-def explain(prediction_id: str) -> None:
+def explain(prediction_id: str, exported: Exported = None) -> None:
     """From a served number back to model, run, data version, commit and every decision about it."""
     from evergreen.reproduction import explain as told
     from evergreen.workspace import Workspace
 
-    for what, value in told(Workspace(load_settings()), prediction_id):
+    for what, value in told(Workspace(load_settings()), prediction_id, exported):
         print(f"{what:<15} {value}")
 
 
 @app.command()
-def reproduce(prediction_id: str) -> None:
+def reproduce(prediction_id: str, exported: Exported = None) -> None:
     """Compute a served number again from versioned data. Exit 0 equal to the bit, 1 says what differs."""
     from evergreen.reproduction import reproduce as again
     from evergreen.workspace import Workspace
 
-    compared = again(Workspace(load_settings()), prediction_id)
+    compared = again(Workspace(load_settings()), prediction_id, exported)
     for each in compared:
         print(f"{each.name:<15} {each.recorded}" + ("" if each.same else f"  recomputed as {each.found}"))
     differing = [each.name for each in compared if not each.same]
@@ -56,7 +60,7 @@ def export_predictions(
     folder: Annotated[Path, typer.Argument(help="Where the Parquet file goes.")],
     before: Annotated[str | None, typer.Option(help="Only sessions before this date (YYYY-MM-DD).")] = None,
     forget: Annotated[
-        bool, typer.Option("--forget", help="Then delete them from the database: `explain` no longer finds them.")
+        bool, typer.Option("--forget", help="Then delete them from the database: `explain` takes --exported.")
     ] = False,
 ) -> None:
     """Write the prediction log to one Parquet file."""

@@ -21,6 +21,7 @@ from evergreen.errors import BadSetting, PortInUse
 from evergreen.service.deps import Service
 from evergreen.service.door import Door, Rate
 from evergreen.service.expiry import expiry
+from evergreen.service.express import Express
 from evergreen.service.keys import Keys
 from evergreen.service.log import GroupCommit
 from evergreen.service.metrics import Metrics
@@ -81,6 +82,7 @@ def create_app(
     app.state.service = service
     app.include_router(router)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Express)
     app.add_middleware(Timing, metrics=metrics)
     add_problem_handlers(app)
     return app
@@ -125,6 +127,7 @@ def _config(app: FastAPI | str, **changes: Any) -> uvicorn.Config:
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_worker_healthcheck=HUNG_SECONDS,
         server_header=False,
+        proxy_headers=False,
         **changes,
     )
 

@@ -26,7 +26,7 @@ class Service:
 
     settings: Settings
     keeper: Keeper
-    desk: GroupCommit[Question, list[str]]
+    desk: GroupCommit[Question, list[bytes]]
     metrics: Metrics
     page: Callable[[], str]
     door: Door
@@ -46,7 +46,7 @@ class Service:
             "Type `evergreen status`: it says what is missing and which command makes it.",
         )
 
-    async def predict(self, client: str, tickers: Sequence[str]) -> list[str]:
+    async def predict(self, client: str, tickers: Sequence[str]) -> list[bytes]:
         """One JSON answer per ticker, all on record.
 
         Raises:

@@ -24,11 +24,14 @@ def expiry(settings: Settings) -> Expires:
 
     The random walk learned nothing that could grow old.
     """
-    age = lru_cache(maxsize=16)(lambda trained, clock: sessions_between(settings.calendar, trained, clock))
+
+    @lru_cache(maxsize=16)  # asked for every answer
+    def age(as_of: str, clock: pd.Timestamp) -> int:
+        return sessions_between(settings.calendar, pd.Timestamp(as_of), clock)
 
     def expired(manifest: Manifest, clock: pd.Timestamp) -> bool:
         if manifest.kind == "random_walk":
             return False
-        return bool(age(pd.Timestamp(manifest.as_of), clock) >= settings.model_expiry)
+        return age(manifest.as_of, clock) >= settings.model_expiry
 
     return expired

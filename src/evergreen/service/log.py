@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 from evergreen.errors import EvergreenError, Unavailable
@@ -40,16 +40,18 @@ class GroupCommit(Generic[Question, Answer]):
         self._capacity = capacity
         self._batch = batch
         self._linger = linger
-        self._enough = 1
+        self._enough = 1  # questions worth a commit
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
-        self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._settling = False
         self._closing = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prediction-log")
-        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
         """Begin settling, on the running event loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._loop = asyncio.get_running_loop()
+        self._consider()
 
     async def ask(self, question: Question) -> Answer:
         """The answer to `question`, once its batch is settled.
@@ -63,47 +65,44 @@ class GroupCommit(Generic[Question, Answer]):
             raise Unavailable(f"{self._capacity} requests already wait.", "Ask again in a second.")
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        if len(self._waiting) >= self._enough:
-            self._wake.set()
+        self._consider()
         return await future
 
     async def close(self) -> None:
         """Settle everyone who still waits, then end the thread."""
         self._closing = True
-        self._wake.set()
-        if self._task is not None:
-            await self._task
+        self._consider()
+        while self._settling:
+            await asyncio.wrap_future(self._thread.submit(int))  # it comes back after the batch before it
         self._thread.shutdown(wait=True)
 
-    async def _run(self) -> None:
-        loop, crowd = asyncio.get_running_loop(), 1
-        while self._waiting or not self._closing:
-            await self._gather(crowd)
-            batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
-            if not batch:
-                crowd = 1
-                continue
-            work = loop.run_in_executor(self._thread, self._settle, [question for question, _ in batch])
-            await asyncio.wait([work])
-            crowd = min(len(batch) + len(self._waiting), self._batch)
-            _deliver([future for _, future in batch], work)
-
-    async def _gather(self, crowd: int) -> None:
-        """Wait until `crowd` questions wait; with more than one expected, no longer than the linger."""
-        if len(self._waiting) >= crowd or self._closing:
+    def _consider(self) -> None:
+        """Begin a batch if the thread is free and enough wait; else see to it that nobody waits for long."""
+        if self._loop is None or self._settling or not self._waiting:
             return
-        self._enough = crowd
-        self._wake.clear()
-        timer = asyncio.get_running_loop().call_later(self._linger, self._wake.set) if crowd > 1 else None
-        await self._wake.wait()
-        self._enough = 1
-        if timer is not None:
-            timer.cancel()
+        if self._closing or len(self._waiting) >= self._enough > 1:
+            self._begin(self._loop)
+        elif self._timer is None:  # at once, but after whoever else came in with this one
+            self._timer = self._loop.call_later(self._linger if self._enough > 1 else 0, self._begin, self._loop)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
+        futures = [future for _, future in batch]
+        self._settling = True
+        work = self._thread.submit(self._settle, [question for question, _ in batch])
+        work.add_done_callback(lambda done: loop.call_soon_threadsafe(self._end, futures, done))
+
+    def _end(self, futures: Sequence[asyncio.Future[Answer]], work: Future[Sequence[Answer | EvergreenError]]) -> None:
+        _deliver(futures, work)
+        self._settling = False
+        self._enough = min(len(futures) + len(self._waiting), self._batch)
+        self._consider()
 
 
-def _deliver(
-    futures: Sequence[asyncio.Future[Answer]], work: asyncio.Future[Sequence[Answer | EvergreenError]]
-) -> None:
+def _deliver(futures: Sequence[asyncio.Future[Answer]], work: Future[Sequence[Answer | EvergreenError]]) -> None:
     failure = work.exception()
     outcomes = [failure] * len(futures) if failure is not None else work.result()
     for future, outcome in zip(futures, outcomes, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,7 +58,9 @@ class Timing:
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
-        self._metrics = metrics
+        self._histogram = lru_cache(maxsize=256)(
+            metrics.requests.labels
+        )  # looking a label up takes longer than counting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and watch its answer start."""
@@ -70,7 +73,7 @@ class Timing:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "none")
                 seconds = time.perf_counter() - began
-                self._metrics.requests.labels(route, str(message["status"])).observe(seconds)
+                self._histogram(route, str(message["status"])).observe(seconds)
             await send(message)
 
         await self._app(scope, receive, watched)

@@ -53,9 +53,14 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _bug)
 
 
-async def _evergreen(_: Request, error: EvergreenError) -> Response:
+def refusal(error: EvergreenError) -> Response:
+    """What a client is told of one of our own errors."""
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     return problem(status, error.what, error.hint)
+
+
+async def _evergreen(_: Request, error: EvergreenError) -> Response:
+    return refusal(error)
 
 
 async def _invalid(_: Request, error: RequestValidationError) -> Response:

@@ -24,6 +24,7 @@ from evergreen.service.schemas import (
 )
 
 JSON = "application/json"
+PREDICTIONS = "/v1/predictions/"
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "No key, or an unknown one, where keys are asked for"},
@@ -58,7 +59,7 @@ _TICKER = {
 
 
 @router.get(
-    "/v1/predictions/{ticker}",
+    PREDICTIONS + "{ticker}",
     response_model=PredictionAnswer,
     responses=_PROBLEMS,
     tags=["predictions"],
@@ -84,7 +85,7 @@ async def predict_one(request: Request) -> Response:
 async def predict_many(asked: PredictionRequest, client: ClientDep, service: ServiceDep) -> Response:
     """Forecast many tickers at once, all by the same arm; a repeated ticker is answered once."""
     answers = await service.predict(client, tuple(dict.fromkeys(asked.tickers)))
-    return Response(f'{{"predictions": [{", ".join(answers)}]}}', media_type=JSON)
+    return Response(b'{"predictions":[' + b",".join(answers) + b"]}", media_type=JSON)
 
 
 @router.get(

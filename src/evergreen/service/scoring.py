@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
@@ -14,6 +13,7 @@ from functools import partial
 from itertools import groupby
 
 import numpy as np
+import orjson
 
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.core.assignment import Arm
@@ -60,7 +60,7 @@ class Settler:
         self._lane: Lane[Scores] = lane or Lane()
         self._is_expired = expires
 
-    def settle(self, questions: Sequence[Question]) -> list[list[str] | EvergreenError]:
+    def settle(self, questions: Sequence[Question]) -> list[list[bytes] | EvergreenError]:
         """For each question the answers as JSON objects, one per ticker asked; or why there is none.
 
         All rows are committed together; if that fails, nobody is answered.
@@ -117,10 +117,10 @@ class Settler:
         for (arm, version), number in Counter((row.arm, row.version) for row in rows).items():
             self._metrics.predictions.labels(arm, version).inc(number)
 
-    def _answer(self, snapshot: Snapshot, row: Prediction) -> str:
+    def _answer(self, snapshot: Snapshot, row: Prediction) -> bytes:
         place = snapshot.places[row.ticker]
         age, inputs = snapshot.ages[place], snapshot.inputs[row.version]
-        return json.dumps(
+        return orjson.dumps(
             {
                 "id": row.id,
                 "ticker": row.ticker,

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, Float, Integer, Select, delete, func, select
 
 from evergreen.adapters.database.engine import reading, writing
+from evergreen.adapters.database.predictions import Prediction
 from evergreen.adapters.database.rollouts import read as read_rollout
 from evergreen.adapters.database.schema import prediction
 from evergreen.adapters.database.types import Session, UtcTime, iso
-from evergreen.errors import BadInput, Broken
+from evergreen.errors import BadInput, Broken, NotFound
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,6 +78,29 @@ def _schema() -> pa.Schema:
         (column.name, next((kind for mine, kind in kinds if isinstance(column.type, mine)), pa.string()))
         for column in prediction.columns
     )
+
+
+def find(exported: Path, prediction_id: str) -> Prediction:
+    """The prediction with that id in a file that `export` wrote, or in a folder of them.
+
+    Raises:
+        NotFound: it is in none of them.
+        BadInput: no such place, or no Parquet file.
+    """
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    files = sorted(exported.glob("predictions-*.parquet")) if exported.is_dir() else [exported]
+    try:
+        held = ds.dataset([str(file) for file in files], schema=_schema(), format="parquet")
+        rows = held.to_table(filter=ds.field("id") == prediction_id).to_pylist()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise BadInput(
+            f"{exported} cannot be read as exported predictions: {error}.", "Name what was exported."
+        ) from None
+    if not rows:
+        raise NotFound(f"no prediction {prediction_id!r} is in {exported}.", "Copy the id from an answer.")
+    return Prediction(**rows[0])
 
 
 def forget(engine: Engine, archived: Archived) -> int:

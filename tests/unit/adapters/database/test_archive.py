@@ -14,7 +14,7 @@ from evergreen.adapters.database.archive import Archived
 from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.errors import BadInput, Broken
+from evergreen.errors import BadInput, Broken, NotFound
 
 DAYS = ("2008-09-12", "2008-09-15", "2008-09-16")
 
@@ -86,3 +86,21 @@ def test_forget__asks_for_a_date_and_keeps_what_a_running_canary_is_judged_by(lo
     with pytest.raises(BadInput, match=DAYS[1]):
         archive.require_forgettable(logged, "m", DAYS[2])
     archive.require_forgettable(logged, "m", DAYS[1])
+
+
+def test_find__a_prediction_in_any_of_the_files(logged: Engine, tmp_path: Path) -> None:
+    for last in DAYS[1:]:
+        written = archive.export(logged, tmp_path, before=last)
+        assert written is not None
+    with reading(logged) as conn:
+        assert archive.find(tmp_path, "0010") == predictions.find(conn, "0010")
+        assert archive.find(written.path, "0000") == predictions.find(conn, "0000")
+    with pytest.raises(NotFound, match="0020"):
+        archive.find(tmp_path, "0020")
+
+
+def test_find__says_what_is_no_export(tmp_path: Path) -> None:
+    (tmp_path / "notes.parquet").write_text("not Parquet")
+    for place in (tmp_path / "nowhere", tmp_path / "notes.parquet"):
+        with pytest.raises(BadInput, match="cannot be read as exported predictions"):
+            archive.find(place, "0000")
