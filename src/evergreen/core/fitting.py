@@ -88,9 +88,9 @@ def fit_random_walks(panel: Panel, stops: Sequence[int], config: TrainingConfig)
         yield Fit(zero_booster(panel.feature_names), 1, tail_start, residuals)
 
 
-def forecast_sessions(fit: Fit, panel: Panel, start: int, stop: int) -> NDArray[np.float64]:
+def forecast_sessions(fit: Fit, panel: Panel, start: int, stop: int, num_threads: int = 1) -> NDArray[np.float64]:
     """Forecasts for the rows of the sessions numbered start <= i < stop."""
-    return predict(fit.booster, panel.matrix[panel.rows(start, stop)])
+    return predict(fit.booster, panel.matrix[panel.rows(start, stop)], num_threads)
 
 
 def best_rounds(losses: Sequence[float], patience: int) -> int:

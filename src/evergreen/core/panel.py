@@ -80,9 +80,11 @@ def training_frame(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
 def training_set_sha256(training_set: Columns) -> str:
     """SHA-256 over column names and values; the same for a frame and its copy read back from Parquet."""
     digest = hashlib.sha256()
-    for name in training_set.columns:
-        digest.update(f"{name}\0".encode())
-        digest.update(_column_bytes(training_set[name]))
+    names = list(training_set.columns)
+    for start in range(0, len(names), TOGETHER):
+        for name, column in training_set[names[start : start + TOGETHER]].items():
+            digest.update(f"{name}\0".encode())
+            digest.update(_column_bytes(column))
     return digest.hexdigest()
 
 

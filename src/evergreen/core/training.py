@@ -183,7 +183,10 @@ def _out_of_sample(
     session that settles, across folds.
     """
     starts = [int(panel.sessions.searchsorted(fold.test[0])) for fold in folds]
-    made = [forecast_sessions(fit, panel, at, at + config.test_size) for fit, at in zip(fits, starts, strict=True)]
+    made = [
+        forecast_sessions(fit, panel, at, at + config.test_size, config.num_threads)
+        for fit, at in zip(fits, starts, strict=True)
+    ]
     begin, end = starts[0], len(panel.sessions)
     rows, forecast = panel.rows(begin, end), np.concatenate(made)
     scales, last_scales = panel_scales(panel, config.horizon)
