@@ -36,10 +36,9 @@ VALIDATION, TEST = pd.Timestamp("2016-07-01"), pd.Timestamp("2017-01-01")
 
 
 def read_bars(path: Path) -> pd.DataFrame:
-    """One bar a ticker and session, with the typical price for vwap."""
+    """One bar a ticker and session."""
     bars = pd.read_parquet(path).rename(columns={"Name": "ticker", "date": "session"})
-    bars = bars.assign(session=pd.to_datetime(bars["session"])).drop_duplicates(["ticker", "session"])
-    return bars.assign(vwap=(bars["high"] + bars["low"] + bars["close"]) / 3)
+    return bars.assign(session=pd.to_datetime(bars["session"])).drop_duplicates(["ticker", "session"])
 
 
 def measured(command: list[str], home: Path) -> dict[str, float]:
@@ -66,35 +65,29 @@ def theirs(python: str, bars: Path, folder: Path, horizon: int) -> tuple[dict[st
 
 
 def judged(forecasts: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
-    """Forecasts of the test sessions with what came; rows without either are left out."""
-    rows = forecasts.assign(session=forecasts["session"].astype("datetime64[us]"))[["ticker", "session", "forecast"]]
-    return rows.merge(labels.reset_index(), on=["ticker", "session"]).dropna(subset=["forecast", "label"])
+    """Forecast and outcome by ticker and session."""
+    rows = forecasts.assign(session=forecasts["session"].astype("datetime64[us]")).set_index(["ticker", "session"])
+    return rows[["forecast"]].join(labels, how="inner").dropna()
 
 
 def line(name: str, horizon: int, figures: dict[str, float], rows: pd.DataFrame) -> str:
     """Cost and skill on the test sessions."""
-    found = evaluate(rows.assign(lower=np.nan, upper=np.nan))
+    found = evaluate(rows.assign(lower=np.nan, upper=np.nan).reset_index())
     interval = f"{found['rank_ic_lower90']:+.4f} to {found['rank_ic_upper90']:+.4f}"
     return (
         f"{name:<10} h={horizon}  {figures['seconds']:6.1f} s  {figures['cpu']:6.1f} s of processor  "
-        f"{figures['gigabytes']:.2f} GB  "
-        f"RankIC {found['rank_ic']:+.4f} (90 %: {interval})  RankICIR {found['rank_icir']:+.3f}  "
-        f"{found['sessions']:.0f} sessions"
+        f"{figures['gigabytes']:.2f} GB  RankIC {found['rank_ic']:+.4f} (90 %: {interval})  "
+        f"RankICIR {found['rank_icir']:+.3f}  {found['sessions']:.0f} sessions"
     )
 
 
 def difference(horizon: int, ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
     """Our daily RankIC less theirs on the sessions of both, with an interval that allows for autocorrelation."""
-    by_session = [
-        rank_ic(rows["forecast"], rows["label"])
-        for rows in (each.set_index(["ticker", "session"]) for each in (ours, theirs))
-    ]
-    test = dm_test(by_session[0].sub(by_session[1]).dropna())
+    mine, other = (rank_ic(rows["forecast"], rows["label"]) for rows in (ours, theirs))
+    test = dm_test(mine.sub(other).dropna())
     lower, upper = test.interval(0.90)
-    said = "differ" if lower > 0 or upper < 0 else "do not differ measurably"
-    return (
-        f"{'difference':<10} h={horizon}  RankIC {test.mean:+.4f} (90 %: {lower:+.4f} to {upper:+.4f}): the two {said}"
-    )
+    sure = "they differ" if lower > 0 or upper < 0 else "no measurable difference"
+    return f"{'difference':<10} h={horizon}  RankIC {test.mean:+.4f} (90 %: {lower:+.4f} to {upper:+.4f}): {sure}"
 
 
 def main() -> None:
@@ -105,6 +98,7 @@ def main() -> None:
     options.add_argument("--horizon", type=int, nargs="+", default=[1, 5])
     given = options.parse_args()
     bars = read_bars(given.bars) if given.bars else simulate(100, sessions("XNYS", FIRST, LAST), seed=1, ic=0.03)
+    bars = bars.assign(vwap=(bars["high"] + bars["low"] + bars["close"]) / 3)  # the typical price, for both
     days = pd.DatetimeIndex(np.sort(bars["session"].unique()))
     for horizon in given.horizon:
         labels = forward_return(bars, horizon).dropna()

@@ -29,8 +29,7 @@ def training_set(bars: Path, horizon: int, target: Path) -> None:
 def main() -> None:
     """argv: bars, a folder to work in, the horizon, sessions of validation, sessions of test."""
     given, folder, horizon, validation, test = sys.argv[1:]
-    start = time.perf_counter()
-    work = Path(folder)
+    start, work = time.perf_counter(), Path(folder)
     training_set(Path(given), int(horizon), work / "set.parquet")
 
     from evergreen.adapters.papermill import run_notebook, to_html
@@ -47,9 +46,8 @@ def main() -> None:
     run_id = json.loads((work / "run" / "run.json").read_text())["run_id"]
     tracking.attach(run_id, [executed, to_html(executed)])
     tracking.download("evergreen", tracking.register("evergreen", run_id, {}), work / "served")
-    seconds = time.perf_counter() - start
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    figures = {"seconds": seconds, "gigabytes": max(each.ru_maxrss for each in used) / 1e6}
+    figures = {"seconds": time.perf_counter() - start, "gigabytes": max(each.ru_maxrss for each in used) / 1e6}
     print(json.dumps(figures | {"cpu": sum(each.ru_utime + each.ru_stime for each in used)}))
 
 
