@@ -67,7 +67,7 @@ compare: $(ready) ## put this tree's rehearsal before the gate, with that of the
 	@$(bin)/evergreen compare $(base) $(rehearsal) --report .evergreen/comparison/comparison.md
 
 audit: $(ready) ## known vulnerabilities of what the lock names
-	@$(bin)/uv tool run --quiet pip-audit@2.10.1 --disable-pip --require-hashes --requirement requirements.lock
+	@$(bin)/uv tool run --quiet pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement requirements.lock
 
 secrets: $(ready) ## nothing that looks like a password or a key is in the tree
 	@git ls-files -z | xargs -0 $(bin)/uv tool run --quiet --from detect-secrets@1.5.0 detect-secrets-hook \
@@ -100,15 +100,16 @@ notebook: $(ready) ## open the notebooks in JupyterLab
 	@$(bin)/jupyter lab --notebook-dir notebooks
 
 POOL ?= process
+extras := --extra yahoo --extra team --extra s3 --extra otel
 
 deploy: $(ready) ## register the flows on the server that PREFECT_API_URL names (POOL=process, docker or kubernetes)
 	@$(bin)/evergreen deploy --pool $(POOL)
 
 lock: $(ready) ## refresh requirements.lock from pyproject.toml
 	@$(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-		--group dev --group notebook --extra yahoo --output-file requirements.lock pyproject.toml
+		--group dev --group notebook $(extras) --output-file requirements.lock pyproject.toml
 	@$(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-		--extra yahoo --constraint requirements.lock --output-file requirements-image.lock pyproject.toml
+		$(extras) --constraint requirements.lock --output-file requirements-image.lock pyproject.toml
 
 clean: ## forget the environment; .evergreen/ stays
 	@rm -rf .venv

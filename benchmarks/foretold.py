@@ -1,5 +1,5 @@
-"""Canaries of models whose loss difference foretells itself: how often equal ones are sent back, with and without
-the frozen autocorrelation.
+"""Loss differences that foretell themselves: how often a canary sends equal models back, and a champion that keeps its
+skill is said to have lost it, with and without the frozen autocorrelation.
 
 python -m benchmarks.foretold --pairs 1000
 """
@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.core.canary import Decision, QualityTest, first_decisions
+from evergreen.core.drift import SkillTest
 from evergreen.core.losses import relative_difference
 
 SESSIONS, SPREAD, HARM = 60, 0.05, 0.5
@@ -34,15 +35,22 @@ def share(hits: int, of: int) -> str:
 
 
 def losses(
-    seed: int, pairs: int, history: int, memory: float, noise: float, tail: int, worse: float = 0.0
+    seed: int,
+    pairs: int,
+    history: int,
+    memory: float,
+    noise: float,
+    tail: int,
+    worse: float = 0.0,
+    sessions: int = SESSIONS,
 ) -> tuple[Losses, Losses]:
-    """Losses [pairs, sessions] of two equal models before and during a canary, `worse` standard deviations later.
+    """Losses [pairs, sessions] of two equal models before and in `sessions` more, `worse` standard deviations later.
 
     The log ratio is a first-order autoregression of coefficient `memory` around zero, of which the share
     `noise` of the variance is replaced by independent noise; `tail`: degrees of freedom, 0 is normal.
     """
     generator = np.random.default_rng(seed)
-    shape = (pairs, history + SESSIONS)
+    shape = (pairs, history + sessions)
     ratio = np.sqrt(1 - noise) * _autoregression(_shocks(generator, shape, tail), memory)
     ratio = SPREAD * (ratio + np.sqrt(noise) * _shocks(generator, shape, tail))
     ratio[:, history:] += worse * SPREAD
@@ -92,6 +100,29 @@ def table(pairs: int, seed: int, history: int, frozen: bool) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
+def skill_lost(before: Losses, during: Losses, frozen: bool) -> int:
+    """How many champions, the second of each pair, are said to have lost their skill over the first."""
+    lost = 0
+    for champion, baseline, *now in zip(before[1], before[0], during[1], during[0], strict=True):
+        test = SkillTest(champion, baseline)
+        test.autocorrelation = test.autocorrelation if frozen else 0.0
+        lost += any(test.update(day, *losses) for day, losses in enumerate(zip(*now, strict=True)))
+    return lost
+
+
+def skill_table(champions: int, seed: int, sessions: int = 250) -> pd.DataFrame:
+    """One line for each kind of dependence: champions no better than their baseline, and ones that fall behind it."""
+    rows = {}
+    for memory, (coefficient, noise) in MEMORIES.items():
+        same, worse = (losses(seed, champions, sessions, coefficient, noise, 0, by, sessions) for by in (0.0, HARM))
+        rows[memory] = {
+            f"{told}, {'with' if frozen else 'without'}": share(skill_lost(*each, frozen), champions)
+            for told, each in (("kept", same), (f"worse by {HARM} sd", worse))
+            for frozen in (False, True)
+        }
+    return pd.DataFrame(rows).T
+
+
 def main() -> None:
     """Print the tables with and without, for a short and an ordinary history."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -104,6 +135,8 @@ def main() -> None:
             told = "with the autocorrelation frozen from it" if frozen else "without it"
             print(f"\n{arguments.pairs} pairs, {history} sessions of history, {told}")
             print(table(arguments.pairs, arguments.seed, history, frozen).to_string())
+    print("\nskill said to be lost within 250 sessions, with and without; bound for champions that keep it 2 %")
+    print(skill_table(arguments.pairs // 2, arguments.seed).to_string())
 
 
 if __name__ == "__main__":

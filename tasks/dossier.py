@@ -38,8 +38,16 @@ def write_dossier(asked: RetrainRequest, judged: Judgement, now: datetime) -> st
     model = read_model_folder(at.settings.runs / asked.id / "output")
     papers = dossier.write_dossier(model, known, REPOSITORY / "requirements.lock", executed.parent / "dossier")
     at.tracking.attach(registered.run_id, papers, "dossier")
+    at.tracking.describe(at.settings.model_name, judged.version, _why(asked, judged))
     show("model-card", f"Model card of version {judged.version}", papers[0].read_text().partition("\n")[2])
     return registered.run_id
+
+
+def _why(asked: RetrainRequest, judged: Judgement) -> str:
+    return (
+        f"**{asked.cause}**, as of {asked.as_of}, trained on data version `{asked.data_version}`.\n\n"
+        f"{judged.verdict.sentence}\n\nThe model card is `dossier/model_card.md` among the run's artifacts."
+    )
 
 
 def _data(at: Workspace, data_version: str) -> dict[str, Any]:

@@ -49,6 +49,15 @@ def redis() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def s3() -> Iterator[dict[str, str]]:
+    """The variables that lead to an S3 server with the bucket `evergreen`."""
+    from tests.buckets import running_s3
+
+    with running_s3() as told:
+        yield told
+
+
 def enter(home: Path, patch: pytest.MonkeyPatch) -> Workspace:
     """Make `home` the workspace of this process, on the clock of a replay."""
     patch.setenv("EVERGREEN_HOME", str(home))

@@ -16,9 +16,10 @@ from datetime import datetime
 from pathlib import Path
 
 from evergreen.adapters.bars.writing import LOCK, only_writer, writable
+from evergreen.adapters.buckets import kind
 from evergreen.adapters.dumps import SQLITE, copy_sqlite, dump, load
 from evergreen.adapters.mlflow_moved import move_artifacts
-from evergreen.errors import Broken, Conflict, NotFound
+from evergreen.errors import BadSetting, Broken, Conflict, NotFound
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
@@ -80,6 +81,7 @@ def restore(settings: Settings, source: Path) -> Manifest:
         NotFound: `source` is no backup.
         Broken: a file of it is missing or altered; nothing was restored.
         Conflict: the home or a database is not empty.
+        BadSetting: the backup holds a folder where the settings name an address.
     """
     manifest = read_backup(source)
     home = settings.home.resolve()
@@ -90,8 +92,8 @@ def restore(settings: Settings, source: Path) -> Manifest:
     with _whole(home) as partial:
         beside = settings.model_copy(update={"home": partial})
         shutil.copytree(source / "home", partial, dirs_exist_ok=True)
-        _copy(source / "dvc-remote", Path(beside.remote))
-        _copy(source / "mlflow-artifacts", Path(_artifacts(beside)))
+        _copy_back(source / "dvc-remote", beside.remote, "dvc_remote")
+        _copy_back(source / "mlflow-artifacts", _artifacts(beside), "mlflow_artifacts")
         for name, url in _databases(beside, source).items():
             load(source / name, url)
             if name == "mlflow" and url.startswith(SQLITE):
@@ -135,10 +137,17 @@ def _artifacts(settings: Settings) -> str:
 
 def _copy_place(place: str, target: Path, what: str) -> list[str]:
     """Copy a folder; an address is somebody else's to back up, and is told."""
-    if "://" in place:
+    if kind(place):
         return [f"{what}: {place}"]
     _copy(Path(place), target)
     return []
+
+
+def _copy_back(source: Path, place: str, setting: str) -> None:
+    """Restore a folder; what stayed at an address is still there."""
+    if source.exists() and kind(place):
+        raise BadSetting(f"The backup holds a folder for {place}.", f"Set {setting} to a folder, then move it up.")
+    _copy(source, Path(place))
 
 
 def _copy(source: Path, target: Path) -> None:

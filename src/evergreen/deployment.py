@@ -71,12 +71,15 @@ def adapted(declared: Mapping[str, Any], kind: str, variables: Mapping[str, str]
 
 
 def with_home(template: dict[str, Any]) -> dict[str, Any]:
-    """A Kubernetes job template whose containers have the shared home mounted."""
+    """A Kubernetes job template whose containers have the shared home, and URLs and accounts from the secret."""
     made = deepcopy(template)
     pod = made["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
     pod["volumes"] = [{"name": "home", "persistentVolumeClaim": {"claimName": VOLUME}}]
     pod["securityContext"] = {"runAsNonRoot": True, "runAsUser": 10001, "fsGroup": 10001}
-    pod["containers"][0]["volumeMounts"] = [{"name": "home", "mountPath": HOME_IN_IMAGE}]
+    pod["containers"][0] |= {
+        "volumeMounts": [{"name": "home", "mountPath": HOME_IN_IMAGE}],
+        "envFrom": [{"configMapRef": {"name": "evergreen"}}, {"secretRef": {"name": "evergreen"}}],
+    }
     return made
 
 

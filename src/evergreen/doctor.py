@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from evergreen.adapters.prefect_api import account
+from evergreen.adapters.accounts import Account, mlflow_account, prefect_account, require_admitted
+from evergreen.adapters.buckets import kind, look_at_bucket, require_dvc_plugin, require_mlflow_client
 from evergreen.adapters.servers import look_at_postgresql, look_at_redis
 from evergreen.adapters.urls import is_postgresql, without_password
 from evergreen.errors import BadSetting, EvergreenError, NotFound, Unavailable
@@ -19,7 +19,6 @@ from evergreen.settings import Settings
 from evergreen.workspace import Workspace, require_writable
 
 PATIENCE = 5.0  # seconds for a server to answer
-PLUGINS = {"s3": "dvc_s3", "gs": "dvc_gs", "azure": "dvc_azure", "ssh": "dvc_ssh"}  # DVC's own, by kind of remote
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,9 @@ def examine(settings: Settings) -> Iterator[Check]:
         "registry": _feature_registry,
         "online": _online_store,
         "mlflow": _mlflow,
+        "artifacts": _artifacts,
         "snapshots": _snapshots,
+        "messages": _messages,
         "prefect": _prefect,
         "service": _service,
     }
@@ -80,7 +81,8 @@ def _server(url: str) -> str:
 def _mlflow(settings: Settings) -> str:
     if not settings.mlflow.startswith("http"):
         return without_password(settings.mlflow)
-    runs = _get(f"{settings.mlflow}/version", "evergreen up").text.strip()
+    answer = _get(f"{settings.mlflow}/version", mlflow_account())
+    runs = require_admitted(answer, "MLflow", settings.mlflow).text.strip()
     _require_same("MLflow", settings.mlflow, runs)
     return f"{settings.mlflow} runs MLflow {runs}"
 
@@ -96,20 +98,28 @@ def _require_same(tool: str, where: str, runs: str) -> None:
 
 def _snapshots(settings: Settings) -> str:
     remote = settings.remote
-    kind, scheme, _ = remote.partition("://")
-    if scheme and kind in PLUGINS and find_spec(PLUGINS[kind]) is None:
-        name = PLUGINS[kind].replace("_", "-")
-        raise BadSetting(f"DVC cannot reach {remote} without {name}.", f"Type `pip install {name}`.")
-    if not scheme and not Path(remote).exists():
+    require_dvc_plugin(remote)
+    if not kind(remote) and not Path(remote).exists():
         raise NotFound(f"{remote} holds no data version yet.", "Type `evergreen backfill`.")
-    return f"versions go to {remote}"
+    return f"versions go to {look_at_bucket(remote)}"
+
+
+def _artifacts(settings: Settings) -> str:
+    if not settings.mlflow_artifacts:
+        return "MLflow's server says where its artifacts go"
+    require_mlflow_client(settings.mlflow_artifacts)
+    return f"artifacts go to {look_at_bucket(settings.mlflow_artifacts)}"
+
+
+def _messages(settings: Settings) -> str:
+    return _server(settings.prefect_messages) or "events stay within Prefect's server"
 
 
 def _prefect(settings: Settings) -> str:
     from evergreen.embedded import WORK_POOL, api_url
 
     api = api_url(settings)
-    runs = _get(f"{api}/admin/version", "evergreen up").json()
+    runs = require_admitted(_get(f"{api}/admin/version", prefect_account()), "Prefect", api).json()
     _require_same("Prefect", api, runs)
     deployed = _post(f"{api}/deployments/count")
     if not deployed:
@@ -124,22 +134,22 @@ def _prefect(settings: Settings) -> str:
 
 def _service(settings: Settings) -> str:
     url = f"http://{settings.service_host}:{settings.service_port}"
-    answer = _get(f"{url}/readyz", "evergreen up")
+    answer = _get(f"{url}/readyz")
     if answer.status_code != httpx.codes.OK:
         raise Unavailable(f"{url} is not ready: {answer.text[:200]}", "Type `evergreen status`.")
     return f"{url} is ready"
 
 
-def _get(url: str, remedy: str) -> httpx.Response:
+def _get(url: str, account: Account | None = None) -> httpx.Response:
     try:
-        return httpx.get(url, timeout=PATIENCE, auth=account())
+        return httpx.get(url, timeout=PATIENCE, auth=account)
     except httpx.HTTPError as error:
-        raise Unavailable(f"{url} did not answer: {error}.", f"Type `{remedy}`.") from None
+        raise Unavailable(f"{url} did not answer: {error}.", "Type `evergreen up`.") from None
 
 
 def _post(url: str) -> Any:
     try:
-        return httpx.post(url, json={}, timeout=PATIENCE, auth=account()).raise_for_status().json()
+        return httpx.post(url, json={}, timeout=PATIENCE, auth=prefect_account()).raise_for_status().json()
     except httpx.HTTPError as error:
         raise Unavailable(f"{url} did not answer: {error}.", "Type `evergreen up`.") from None
 

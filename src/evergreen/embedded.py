@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from evergreen.adapters.accounts import guards
+from evergreen.adapters.buckets import require_mlflow_client
+from evergreen.adapters.extras import require_installed
 from evergreen.adapters.prefect_api import PrefectApi
 from evergreen.adapters.stack import LOOPBACK, Command, Member, Stack, choose_port, wait_until_ready
 from evergreen.adapters.urls import with_driver
@@ -34,14 +37,20 @@ class Ports:
 
 def environment(settings: Settings, ports: Ports) -> dict[str, str]:
     """What every process of the stack, and whoever talks to it, is told."""
+    require_mlflow_client(settings.mlflow_artifacts)
     home = settings.home.resolve()
     told = {f"EVERGREEN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
     if settings.prefect_database:
         told["PREFECT_API_DATABASE_CONNECTION_URL"] = with_driver(settings.prefect_database, "asyncpg")
+    told |= messages(settings.prefect_messages) if settings.prefect_messages else {}
+    mlflow_database = with_driver(settings.mlflow_database, "psycopg") or f"sqlite:///{home / 'mlflow.db'}"
+    if settings.server_auth:
+        told |= guards(mlflow_database, home / "mlflow-accounts.ini")
     return told | {
         "EVERGREEN_HOME": str(home),
         "EVERGREEN_MLFLOW_URI": f"http://{LOOPBACK}:{ports.mlflow}",
         "EVERGREEN_SERVICE_PORT": str(ports.service),
+        "MLFLOW_BACKEND_STORE_URI": mlflow_database,  # not among the arguments, which everybody can list
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_API_URL": f"http://{LOOPBACK}:{ports.prefect}/api",
@@ -50,15 +59,31 @@ def environment(settings: Settings, ports: Ports) -> dict[str, str]:
     }
 
 
+def messages(redis: str) -> dict[str, str]:
+    """What a Prefect server is told so that events, their order and leases go through Redis.
+
+    Raises:
+        BadSetting: prefect-redis is not installed.
+    """
+    require_installed("prefect_redis", "Prefect cannot pass messages through Redis", "evergreen[team]")
+    return {
+        "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
+        "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
+        "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
+        "PREFECT_SERVER_DOCKET_URL": redis,
+        "PREFECT_REDIS_MESSAGING_URL": redis,
+    }
+
+
 def commands(settings: Settings, ports: Ports) -> list[tuple[Command, str]]:
     """Each member with the address that answers once it is ready, in the order they start."""
     home = settings.home.resolve()
     prefect, mlflow, service = (f"http://{LOOPBACK}:{port}" for port in (ports.prefect, ports.mlflow, ports.service))
     server = ("-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(ports.prefect))
-    backend = with_driver(settings.mlflow_database, "psycopg") or f"sqlite:///{home / 'mlflow.db'}"
     registry = (
         *("-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(ports.mlflow), "--workers", "1"),
-        *("--backend-store-uri", backend),
+        *(("--app-name", "basic-auth") if settings.server_auth else ()),
         *("--artifacts-destination", settings.mlflow_artifacts or str(home / "mlflow-artifacts")),
     )
     return [

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from evergreen.errors import BadSetting
 
@@ -33,12 +33,15 @@ class Settings(BaseModel):
     feature_registry: str = ""  # PostgreSQL that Feast keeps its definitions in
     online_store: str = ""  # PostgreSQL or Redis that Feast serves features from
     prefect_database: str = ""  # PostgreSQL behind the Prefect server that `evergreen up` starts
+    prefect_messages: str = ""  # Redis through which that server passes its events; several servers share it
     mlflow_database: str = ""  # PostgreSQL behind the MLflow server that `evergreen up` starts
     mlflow_artifacts: str = ""  # folder or URL that MLflow server keeps artifacts in
+    server_auth: bool = False  # the Prefect and MLflow servers that `evergreen up` starts ask for an account
     dask_address: str = ""  # scheduler that computes factors and fits models; empty: this machine does
     service_host: str = "127.0.0.1"
     service_port: int = 8780
     service_auth: bool = False  # ask for an API key (`evergreen key add NAME`); needed off loopback
+    trace_collector: str = ""  # address of an OpenTelemetry collector (OTLP over HTTP) that is sent requests' traces
     requests_per_second: float = 1_000  # of one client; 0 is no limit
     max_feature_age: int = 3  # sessions after which an answer says `stale`
     lease_seconds: float = 300.0  # silence after which a retraining's worker is taken for dead
@@ -52,6 +55,14 @@ class Settings(BaseModel):
     refresh_seconds: float = 0.2  # how often the service looks for a changed rollout or features
     bad_inputs: Literal["tell", "refuse"] = "tell"  # whether a stale, incomplete or unusual input gets no answer
     promotion_webhook: str = ""  # URL that is sent the evidence before a promotion; 2xx lets it go on, else it waits
+
+    @field_validator("mlflow_uri")
+    @classmethod
+    def _without_account(cls, uri: str) -> str:
+        """An address is shown and logged, so an account has no place in it."""
+        if uri.startswith("http") and "@" in uri:
+            raise ValueError("an account belongs in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
+        return uri
 
     @property
     def database(self) -> str:

@@ -13,7 +13,7 @@ from evergreen.account import give_account
 from evergreen.adapters.database import decisions, ledger, reading, rollouts
 from evergreen.backup import back_up, read_backup, restore
 from evergreen.core.calendar import next_session
-from evergreen.errors import Broken, Conflict, NotFound
+from evergreen.errors import BadSetting, Broken, Conflict, NotFound
 from evergreen.reproduction import reproduce
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
@@ -68,6 +68,13 @@ def test_restore__altered_or_missing_file_is_named_and_nothing_is_restored(copie
     model.unlink()
     with pytest.raises(Broken, match=r"models/2/model.txt"):
         read_backup(tmp_path / "kept")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_restore__a_folder_of_data_versions_does_not_become_a_bucket(copied: Workspace, tmp_path: Path) -> None:
+    back_up(copied.settings, tmp_path / "kept", NOW)
+    with pytest.raises(BadSetting, match=r"a folder for s3://bucket/evergreen\. Set dvc_remote to a folder"):
+        restore(Settings(home=tmp_path / "elsewhere", dvc_remote="s3://bucket/evergreen"), tmp_path / "kept")
     assert not (tmp_path / "elsewhere").exists()
 
 

@@ -82,3 +82,5 @@ def test_dossier__lies_with_the_model_and_its_notebook_in_mlflow(copied) -> None
     papers = {"dossier/model_card.md", "dossier/model_card.html", "dossier/sbom.cdx.json"}
     assert _artifacts(copied, run_id, "dossier") == papers
     assert _artifacts(copied, run_id, "notebook") == {"notebook/train.ipynb", "notebook/train.html"}
+    why = copied.tracking._client.get_model_version(MODEL, "2").description
+    assert why.startswith("**bootstrap**") and "Admitted to canary." in why

@@ -71,8 +71,9 @@ def running_redis() -> Iterator[str]:
     """A server that keeps nothing on disk; gives its URL."""
     server, port = program("redis-server"), choose_port(0)
     folder = Path(mkdtemp(prefix="evergreen-redis-"))
-    url = f"redis://{LOOPBACK}:{port}/0"
-    command = [server, "--port", str(port), "--bind", LOOPBACK, "--save", "", "--dir", str(folder)]
+    url = f"redis://:secret@{LOOPBACK}:{port}/0"
+    command = [server, "--port", str(port), "--bind", LOOPBACK, "--requirepass", "secret"]
+    command += ["--save", "", "--dir", str(folder)]
     try:
         _hand_over(folder)
         with _running(command, lambda: Redis.from_url(url).ping(), folder):

@@ -12,13 +12,17 @@ import httpx
 import pandas as pd
 import psycopg
 import pytest
+from redis import Redis
 from sqlalchemy import text
 
+from evergreen.adapters.accounts import MLFLOW_PASSWORD, MLFLOW_USER, PREFECT
 from evergreen.adapters.database import decisions, ledger, reading, requests
+from evergreen.adapters.prefect_api import PrefectApi
 from evergreen.adapters.stack import Stack
 from evergreen.backup import back_up, restore
 from evergreen.core.calendar import sessions
-from evergreen.errors import Conflict
+from evergreen.doctor import examine
+from evergreen.errors import BadSetting, Conflict
 from evergreen.reproduction import reproduce
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
@@ -47,6 +51,13 @@ class Team:
     market: dict[str, Any]
 
     @property
+    def reachable(self) -> Settings:
+        """The settings of somebody who uses the stack that runs."""
+        members = {member.name: member.url for member in Stack(self.settings.home).alive()}
+        port = int(members["service"].rpartition(":")[2])
+        return self.settings.model_copy(update={"service_port": port, "mlflow_uri": members["mlflow"]})
+
+    @property
     def workspace(self) -> Workspace:
         return Workspace(self.settings)
 
@@ -55,27 +66,46 @@ class Team:
 def team(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgresql: Postgresql
 ) -> Iterator[Team]:
-    """A stack that has walked, behind authentication: into the drift of 2008, or with Redis a few sessions."""
-    redis: str = request.getfixturevalue("redis")
-    market = INTO_THE_BREAK if request.param == "postgresql" else SHORT
+    """A stack that has walked behind accounts: a few sessions with all on PostgreSQL; or into the drift of 2008 with
+    what is served and Prefect's messages on Redis, and data versions and artifacts in a bucket."""
+    alone = request.param == "postgresql"
+    market = SHORT if alone else INTO_THE_BREAK
     settings = Settings(
         home=tmp_path_factory.mktemp("team") / "home",
         clock="replay",
         refresh_seconds=0.05,
         database_url=postgresql.database(),
         feature_registry=postgresql.database(),
-        online_store=postgresql.database() if request.param == "postgresql" else redis,
+        online_store=postgresql.database(),
         prefect_database=postgresql.database(),
         mlflow_database=postgresql.database(),
-        retrain_after=250 if request.param == "postgresql" else 3,
+        server_auth=True,
+        retrain_after=3 if alone else 250,
     )
+    if not alone:
+        settings = settings.model_copy(update=elsewhere(request.getfixturevalue("redis")))
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"):
-            patch.setenv(name, ":".join(ACCOUNT))
+        for name, value in (log_in(*ACCOUNT) | request.getfixturevalue("s3")).items():
+            patch.setenv(name, value)
         try:
             yield Team(settings, walk(settings, market=market).url, market)
         finally:
             Stack(settings.home).stop()
+
+
+def elsewhere(redis: str) -> dict[str, str]:
+    """Settings of what is neither in files nor on PostgreSQL."""
+    return {
+        "online_store": redis,
+        "prefect_messages": f"{redis.rpartition('/')[0]}/1",
+        "dvc_remote": "s3://evergreen/versions",
+        "mlflow_artifacts": "s3://evergreen/artifacts",
+    }
+
+
+def log_in(user: str, password: str) -> dict[str, str]:
+    """The variables that Prefect's and MLflow's clients read."""
+    return {PREFECT: f"{user}:{password}", MLFLOW_USER: user, MLFLOW_PASSWORD: password}
 
 
 def rows(url: str, table: str) -> int:
@@ -95,8 +125,28 @@ def test_team__a_finding_started_a_retraining_by_automation(team: Team) -> None:
         assert (request.state, run["created_by"]["type"]) == ("done", "AUTOMATION")
 
 
-def test_team__prefect_answers_nobody_without_the_account(team: Team) -> None:
-    assert httpx.get(f"{team.prefect}/admin/version").status_code == httpx.codes.UNAUTHORIZED
+def test_team__events_went_through_redis(team: Team) -> None:
+    if not team.settings.prefect_messages:
+        pytest.skip("this team's Prefect keeps its messages to itself")
+    with Redis.from_url(team.settings.prefect_messages, decode_responses=True) as messages:
+        groups: list[dict[str, Any]] = messages.xinfo_groups("events")  # type: ignore[assignment]
+    assert {group["name"] for group in groups} >= {"reactive-triggers", "event-persister"}
+    assert all(group["entries-read"] > 0 for group in groups)
+
+
+def test_team__who_has_no_account_is_refused_and_told_so(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = team.reachable
+    for server in (f"{team.prefect}/admin/version", f"{settings.mlflow}/version"):
+        assert httpx.get(server).status_code == httpx.codes.UNAUTHORIZED
+    for name in log_in(*ACCOUNT):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PREFECT_API_URL", team.prefect)
+    told = {check.name: check for check in examine(settings) if not check.sound}
+    assert told.keys() == {"prefect", "mlflow"}
+    assert told["prefect"].said == f"Prefect at {team.prefect} asks for an account. Set {PREFECT}=user:password."
+    assert told["mlflow"].said.startswith(f"MLflow at {settings.mlflow} asks for an account. Set {MLFLOW_USER}")
+    with pytest.raises(BadSetting, match="asks for an account"):
+        PrefectApi(team.prefect).start("reconcile/reconcile", {})
 
 
 def test_team__every_session_was_walked_and_every_client_answered(team: Team) -> None:
@@ -116,37 +166,44 @@ def test_team__each_database_holds_what_is_its_own_and_no_file_does(team: Team) 
     assert not [file for file in (home, home / "prefect", home / "features") for file in file.glob("*.db")]
 
 
-def test_team__doctor_finds_every_place_sound(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    from evergreen.doctor import examine
-
-    members = {member.name: member.url for member in Stack(team.settings.home).alive()}
-    port = int(members["service"].rpartition(":")[2])
-    settings = team.settings.model_copy(update={"service_port": port, "mlflow_uri": members["mlflow"]})
-    checks = list(examine(settings))
+def test_team__doctor_finds_every_place_sound(team: Team) -> None:
+    checks = list(examine(team.reachable))
     assert [check for check in checks if not check.sound] == []
-    assert not [check for check in checks if "secret" in check.said]
+    assert not [check for check in checks if "secret" in check.said or ACCOUNT[1] in check.said]
+
+
+def test_team__no_password_is_in_a_log(team: Team) -> None:
+    logs = list((team.settings.home / "logs").glob("*.log"))
+    assert {log.stem for log in logs} >= {"prefect", "mlflow", "service", "worker", "deploy"}
+    assert [log for log in logs if ACCOUNT[1] in log.read_text() or ":secret@" in log.read_text()] == []
 
 
 def test_team__another_process_on_the_same_servers_sees_the_same(team: Team, tmp_path: Path) -> None:
-    elsewhere = team.settings.model_copy(update={"home": tmp_path / "elsewhere"})
-    with reading(Workspace(elsewhere).engine) as conn:
-        assert ledger.clock(conn, elsewhere.model_name) == team.market["end"]
-    assert told(elsewhere) == told(team.settings)
+    another = team.settings.model_copy(update={"home": tmp_path / "another"})
+    with reading(Workspace(another).engine) as conn:
+        assert ledger.clock(conn, another.model_name) == team.market["end"]
+    assert told(another) == told(team.settings)
 
 
 def test_team__restored_into_empty_databases_a_served_prediction_is_reproduced_to_the_bit(
     team: Team, tmp_path: Path, postgresql: Postgresql
 ) -> None:
     back_up(team.settings, tmp_path / "kept", datetime.now(UTC))
-    elsewhere = Settings(
-        home=tmp_path / "elsewhere", database_url=postgresql.database(), mlflow_database=postgresql.database()
+    empty = team.settings.model_copy(
+        update={
+            "home": tmp_path / "elsewhere",
+            "database_url": postgresql.database(),
+            "mlflow_database": postgresql.database(),
+        }
     )
-    restore(elsewhere, tmp_path / "kept")
-    again = Workspace(elsewhere)
+    manifest = restore(empty, tmp_path / "kept")
+    assert len(manifest.elsewhere) == (2 if team.settings.dvc_remote else 0)
+    again = Workspace(empty)
     with reading(again.engine) as conn:
         served = conn.execute(text("select id from prediction where version <> '1' order by id limit 1")).scalar_one()
     assert [each for each in reproduce(again, str(served)) if not each.same] == []
-    assert told(elsewhere) == told(team.settings)
-    assert rows(elsewhere.mlflow_database, "model_versions") == rows(team.settings.mlflow_database, "model_versions")
+    assert told(empty) == told(team.settings)
+    for table in ("model_versions", "users"):
+        assert rows(empty.mlflow_database, table) == rows(team.settings.mlflow_database, table) > 0
     with pytest.raises(Conflict, match="Restore into an empty database"):
-        restore(elsewhere.model_copy(update={"home": tmp_path / "third"}), tmp_path / "kept")
+        restore(empty.model_copy(update={"home": tmp_path / "third"}), tmp_path / "kept")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -34,10 +35,17 @@ def test_examine__a_silent_server_is_named_without_its_password(tmp_path: Path) 
     assert told["home"].sound
 
 
-def test_examine__a_remote_that_dvc_cannot_reach_says_what_to_install(tmp_path: Path) -> None:
-    found = said(Settings(home=tmp_path, dvc_remote="s3://bucket/evergreen"))["snapshots"]
-    assert not found.sound
-    assert "pip install dvc-s3" in found.said
+def test_examine__a_bucket_that_cannot_be_reached_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("dvc_s3", "boto3"):
+        monkeypatch.setitem(sys.modules, module, None)
+    buckets = Settings(home=tmp_path, dvc_remote="s3://bucket/evergreen", mlflow_artifacts="s3://bucket/mlflow")
+    for name, module in (("snapshots", "dvc_s3"), ("artifacts", "boto3")):
+        found = said(buckets)[name]
+        assert not found.sound
+        assert f"without {module}. Type `pip install 'evergreen[s3]'`." in found.said
+    assert "pip install 'dvc-gs'" in said(Settings(home=tmp_path, dvc_remote="gs://bucket/evergreen"))["snapshots"].said
 
 
 @pytest.fixture

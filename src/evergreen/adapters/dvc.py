@@ -17,6 +17,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from evergreen.adapters.bars.writing import LOCK, only_writer, replace, writable
+from evergreen.adapters.buckets import kind, look_at_bucket, require_dvc_plugin, silences
 from evergreen.errors import BadInput, Broken, NoBars, NotFound, Unavailable
 
 BARS = "bars"
@@ -24,19 +25,21 @@ REMOTE = "evergreen"
 VERSION_LENGTH = 12
 _DIGEST = re.compile(r"md5: ([0-9a-f]{32}\.dir)")
 
-logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it would say is in the errors raised here
+for _noisy in ("dvc", "dvc_data", "dvc_objects"):
+    logging.getLogger(_noisy).setLevel(logging.CRITICAL)  # what they would say is in the errors raised here
 
 
 class Snapshots:
     """DVC snapshots of `workspace`/bars, pushed to `remote` (a folder or any URL DVC knows).
 
     A version is the first 12 characters of the folder's md5 in DVC; its pointer, an ordinary DVC file, is
-    kept as `workspace`/versions/VERSION.dvc.
+    kept as `workspace`/versions/VERSION.dvc. Raises BadSetting when DVC lacks the plugin for such a remote.
     """
 
     def __init__(self, workspace: Path, remote: str) -> None:
         self.workspace = Path(workspace).resolve()
-        self.remote = remote if "://" in remote else str(Path(remote).resolve())
+        require_dvc_plugin(remote)
+        self.remote = remote if kind(remote) else str(Path(remote).resolve())
 
     def commit(self) -> str:
         """Add the bars as they are, push them, and return their version; equal bars have one version.
@@ -73,6 +76,7 @@ class Snapshots:
         Raises:
             NotFound: no such version.
             Broken: neither cache nor remote has it whole.
+            Unavailable: the cache has it not, and the remote does not answer.
             BadInput: `target` holds other bars.
         """
         digest = self._digest(version)
@@ -83,7 +87,9 @@ class Snapshots:
             return Path(target)
         with writable(bars):
             bars.parent.mkdir(parents=True, exist_ok=True)
-        if not any(self._pulled(version, digest, bars, cached) for cached in (True, False)):
+        if not self._pulled(version, digest, bars, cached=True):
+            look_at_bucket(self.remote)
+        if not bars.exists() and not self._pulled(version, digest, bars, cached=False):
             raise Broken(
                 f"version {version} is damaged or missing in the cache and in {self.remote}.",
                 "Restore the remote from a backup, then check out again.",
@@ -98,7 +104,7 @@ class Snapshots:
             try:
                 with self._repo(scratch, self.workspace / ".dvc" / "cache" if cached else None) as repo:
                     repo.pull(remote=REMOTE)
-            except (DvcException, OSError):
+            except (DvcException, OSError, *silences(self.remote)):
                 return False
             if tree_digest(scratch / BARS) != digest:
                 return False
@@ -120,7 +126,7 @@ class Snapshots:
     def _talking(self) -> Iterator[None]:
         try:
             yield
-        except (DvcException, OSError) as error:
+        except (DvcException, OSError, *silences(self.remote)) as error:
             reason = str(error).splitlines()[0].rstrip(".")
             raise Unavailable(
                 f"no snapshot was taken in {self.workspace} (remote {self.remote}): {reason}.",

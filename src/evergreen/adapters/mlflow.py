@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 from mlflow import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from evergreen.adapters.mlflow_client import answering, connect, experiment_id
 from evergreen.adapters.mlflow_runs import HASH_TAG, aside, facts, fetch, log_run, matches, tracking_at
@@ -142,6 +143,17 @@ class Tracking:
             found = self._client.search_model_versions(f"name='{name}'", max_results=1000)
         made = [Version(str(each.version), str(each.run_id), dict(each.tags)) for each in found]
         return sorted(made, key=lambda each: int(each.version))
+
+    def describe(self, name: str, version: str, text: str) -> None:
+        """Put `text` (Markdown) at the head of the pages of a version and of its run.
+
+        Raises:
+            NotFound: no such version.
+        """
+        with answering(self.uri):
+            found = self._client.get_model_version(name, version)
+            self._client.update_model_version(name, version, text)
+            self._client.set_tag(found.run_id, MLFLOW_RUN_NOTE, text)
 
     def aliases(self, name: str) -> dict[str, str]:
         """Alias -> version of a model; empty when the model is unknown."""

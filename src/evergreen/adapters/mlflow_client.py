@@ -20,8 +20,10 @@ from mlflow.exceptions import MlflowException
 from requests import RequestException
 from sqlalchemy.exc import DBAPIError
 
+from evergreen.adapters.accounts import not_admitted
 from evergreen.adapters.import_feast import import_feast
-from evergreen.errors import BadInput, NotFound, Unavailable
+from evergreen.adapters.urls import without_password
+from evergreen.errors import BadInput, EvergreenError, NotFound, NotPermitted, Unavailable
 
 SQLITE = "sqlite:///"
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # opens on training runs, not on traces
@@ -39,18 +41,28 @@ def answering(uri: str) -> Iterator[None]:
     Raises:
         NotFound: no such run, model, version or alias.
         BadInput: MLflow refuses a name or value.
+        BadSetting: the server asks for another account.
+        NotPermitted: the account may not do this.
         Unavailable: no answer, or a server error.
     """
     try:
         yield
     except MlflowException as error:
-        if error.error_code in ABSENT:
-            raise NotFound(f"MLflow at {uri}: {error.message}", "Look at its models and runs.") from error
-        if error.error_code in UNFIT:
-            raise BadInput(f"MLflow at {uri}: {error.message}") from error
-        raise _silent(uri, error) from error
+        raise _told(without_password(uri), error) from error
     except (RequestException, DBAPIError) as error:
-        raise _silent(uri, error) from error
+        raise _silent(without_password(uri), error) from error
+
+
+def _told(place: str, error: MlflowException) -> EvergreenError:
+    if error.error_code in ABSENT:
+        return NotFound(f"MLflow at {place}: {error.message}", "Look at its models and runs.")
+    if error.error_code in UNFIT:
+        return BadInput(f"MLflow at {place}: {error.message}")
+    if error.error_code == "UNAUTHENTICATED":
+        return not_admitted("MLflow", place)
+    if error.error_code == "PERMISSION_DENIED":
+        return NotPermitted(f"MLflow at {place} does not let this account do that.", "Ask its administrator.")
+    return _silent(place, error)
 
 
 def connect(uri: str) -> MlflowClient:
@@ -99,9 +111,9 @@ def _alone(uri: str) -> Iterator[None]:
         yield
 
 
-def _silent(uri: str, error: Exception) -> Unavailable:
+def _silent(place: str, error: Exception) -> Unavailable:
     said = str(error).strip().splitlines()
     return Unavailable(
-        f"MLflow at {uri} did not answer: {said[0] if said else type(error).__name__:.300}",
+        f"MLflow at {place} did not answer: {said[0] if said else type(error).__name__:.300}",
         "Start it or correct EVERGREEN_MLFLOW_URI, then run this again.",
     )

@@ -19,6 +19,7 @@ from mlflow.models import ModelSignature, infer_signature
 
 from evergreen.adapters.mlflow_client import answering
 from evergreen.adapters.model_folder import FIGURES, METRICS, MODEL, VERIFIED, ModelFolder, sha256s
+from evergreen.adapters.urls import without_password
 from evergreen.core.audit import Audit
 from evergreen.core.booster import load_verified
 from evergreen.core.manifest import Manifest
@@ -74,7 +75,7 @@ def fetch(client: MlflowClient, uri: str, run_id: str, target: Path, names: Sequ
                 client.download_artifacts(run_id, name, str(target))
         except (NotFound, OSError) as error:
             raise Broken(
-                f"{name} of run {run_id} is gone from MLflow at {uri}.",
+                f"{name} of run {run_id} is gone from MLflow at {without_password(uri)}.",
                 "Serve another version and train again.",
             ) from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from evergreen.adapters.accounts import prefect_account, require_admitted
 from evergreen.errors import NotFound, Unavailable
 
 AdaptTemplate = Callable[[dict[str, Any]], dict[str, Any]]
@@ -32,18 +32,15 @@ class FlowRun:
         return self.state in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
-def account() -> tuple[str, str] | None:
-    """User and password of a server that asks for them, from PREFECT_API_AUTH_STRING as Prefect's own client."""
-    user, _, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
-    return (user, password) if user else None
-
-
 class PrefectApi:
-    """A thin client; `url` is what Prefect calls `PREFECT_API_URL`."""
+    """A thin client; `url` is what Prefect calls `PREFECT_API_URL`.
+
+    Every method raises Unavailable when the server does not answer, BadSetting when it wants another account.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._client = httpx.Client(base_url=self.url, timeout=30.0, auth=account())
+        self._client = httpx.Client(base_url=self.url, timeout=30.0, auth=prefect_account())
 
     def create_work_pool(self, name: str, kind: str = "process", adapt: AdaptTemplate | None = None) -> None:
         """Make a work pool unless it is there; without `adapt` its first worker fills in the job template.
@@ -103,7 +100,7 @@ class PrefectApi:
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:
-            answer = self._patiently(method, path, body)
+            answer = require_admitted(self._patiently(method, path, body), "Prefect", self.url)
             if answer.status_code == httpx.codes.NOT_FOUND:
                 return None
             return answer.raise_for_status().json()

@@ -32,6 +32,7 @@ from evergreen.service.refresh import Keeper
 from evergreen.service.routes import router
 from evergreen.service.scoring import Settler
 from evergreen.service.store import DiskStore
+from evergreen.service.tracing import Tracing
 from evergreen.service.watch import WATCH_SECONDS, Watch, keep_watch
 from evergreen.settings import Settings, load_settings
 
@@ -56,7 +57,9 @@ def create_app(
     watch = Watch(settings, store)
     page = StatusPage(settings, store, keeper, watch)
     door = Door(Keys(settings.keys) if settings.service_auth else None, Rate(settings.requests_per_second))
-    service = Service(settings, keeper, GroupCommit(settler.settle), metrics, page.render, door)
+    tracing = Tracing(settings.trace_collector) if settings.trace_collector else None
+    desk = tracing.desk(settler.settle) if tracing else GroupCommit(settler.settle)
+    service = Service(settings, keeper, desk, metrics, page.render, door)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -70,6 +73,8 @@ def create_app(
         await service.desk.close()
         settler.close()
         store.close()
+        if tracing:
+            await tracing.close()
 
     app = FastAPI(
         title="Evergreen",
@@ -85,6 +90,8 @@ def create_app(
     app.add_middleware(Express)
     app.add_middleware(Timing, metrics=metrics)
     add_problem_handlers(app)
+    if tracing:
+        tracing.watch(app)
     return app
 
 

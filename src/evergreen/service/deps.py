@@ -17,6 +17,7 @@ from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
 from evergreen.service.scoring import Question
 from evergreen.service.state import Snapshot
+from evergreen.service.tracing import TracedDesk
 from evergreen.settings import Settings
 
 
@@ -26,7 +27,7 @@ class Service:
 
     settings: Settings
     keeper: Keeper
-    desk: GroupCommit[Question, list[bytes]]
+    desk: GroupCommit[Question, list[bytes]] | TracedDesk
     metrics: Metrics
     page: Callable[[], str]
     door: Door

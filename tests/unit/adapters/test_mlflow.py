@@ -138,6 +138,15 @@ def test_attach__adds_files_to_the_run(tracking, version, tmp_path):
     assert [each.path for each in client(tracking).list_artifacts(run_id, "notebook")] == ["notebook/executed.ipynb"]
 
 
+def test_describe__heads_the_pages_of_version_and_run(tracking, version):
+    tracking.describe(NAME, version, "**why** it is here")
+    found = client(tracking).get_model_version(NAME, version)
+    noted = client(tracking).get_run(found.run_id).data.tags["mlflow.note.content"]
+    assert found.description == noted == "**why** it is here"
+    with pytest.raises(NotFound):
+        tracking.describe(NAME, "99", "nothing")
+
+
 def test_log_random_walk__is_registered_like_any_model(tracking, small_training_set, tmp_path):
     from tests.unit.adapters.conftest import SMALL
 

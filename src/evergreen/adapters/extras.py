@@ -1,0 +1,26 @@
+"""What only some installations need: asked for before it is imported, so that its absence is a sentence."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from evergreen.errors import BadSetting
+
+
+def require_installed(module: str, user: str, package: str) -> None:
+    """Look for `module` without importing it.
+
+    Args:
+        module: as it is imported.
+        user: what needs it, as a sentence begins: "DVC cannot reach s3://bucket/data".
+        package: what to install, as pip takes it.
+
+    Raises:
+        BadSetting: it is not installed; says what to type.
+    """
+    try:
+        found = find_spec(module)
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise BadSetting(f"{user} without {module}.", f"Type `pip install '{package}'`.")

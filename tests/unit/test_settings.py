@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from evergreen.errors import BadSetting
+from evergreen.settings import load_settings
+from evergreen.workspace import REPOSITORY
+
+
+def test_load_settings__an_address_with_an_account_in_it_is_refused_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVERGREEN_MLFLOW_URI", "https://team:a-word@mlflow.example.org")
+    with pytest.raises(BadSetting, match=r"'mlflow_uri': .*MLFLOW_TRACKING_USERNAME") as refused:
+        load_settings(tmp_path / "none.toml")
+    assert "a-word" not in str(refused.value)
+    monkeypatch.setenv("EVERGREEN_MLFLOW_URI", "https://mlflow.example.org")
+    assert load_settings(tmp_path / "none.toml").mlflow == "https://mlflow.example.org"
+
+
+def test_load_settings__an_unknown_name_is_refused_with_the_known_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVERGREEN_DATABASE", "x")
+    with pytest.raises(BadSetting, match=r"'database': .* known: home, .*database_url"):
+        load_settings(tmp_path / "none.toml")
+
+
+def test_team_toml__every_line_of_the_example_is_a_setting(tmp_path: Path) -> None:
+    example = (REPOSITORY / "evergreen.team.toml").read_text()
+    (tmp_path / "all.toml").write_text(re.sub(r"^# (?=\w+ = )", "", example, flags=re.MULTILINE))
+    settings = load_settings(tmp_path / "all.toml")
+    assert settings.server_auth and settings.trace_collector and settings.prefect_messages.startswith("redis://")
