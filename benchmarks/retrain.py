@@ -24,9 +24,11 @@ import numpy as np
 import pandas as pd
 
 from evergreen.core.calendar import sessions
+from evergreen.core.diebold_mariano import dm_test
 from evergreen.core.evaluation import evaluate
 from evergreen.core.labels import forward_return
 from evergreen.core.market import simulate
+from evergreen.core.metrics import rank_ic
 
 HERE = Path(__file__).parent
 FIRST, LAST = pd.Timestamp("2013-02-08"), pd.Timestamp("2018-02-07")
@@ -34,10 +36,9 @@ VALIDATION, TEST = pd.Timestamp("2016-07-01"), pd.Timestamp("2017-01-01")
 
 
 def read_bars(path: Path) -> pd.DataFrame:
-    """One bar a ticker and session, with the typical price for vwap."""
+    """One bar a ticker and session."""
     bars = pd.read_parquet(path).rename(columns={"Name": "ticker", "date": "session"})
-    bars = bars.assign(session=pd.to_datetime(bars["session"])).drop_duplicates(["ticker", "session"])
-    return bars.assign(vwap=(bars["high"] + bars["low"] + bars["close"]) / 3)
+    return bars.assign(session=pd.to_datetime(bars["session"])).drop_duplicates(["ticker", "session"])
 
 
 def measured(command: list[str], home: Path) -> dict[str, float]:
@@ -63,20 +64,30 @@ def theirs(python: str, bars: Path, folder: Path, horizon: int) -> tuple[dict[st
     return figures, pd.read_parquet(found)
 
 
-def line(name: str, horizon: int, figures: dict[str, float], forecasts: pd.DataFrame, labels: pd.Series) -> str:
+def judged(forecasts: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    """Forecast and outcome by ticker and session."""
+    rows = forecasts.assign(session=forecasts["session"].astype("datetime64[us]")).set_index(["ticker", "session"])
+    return rows[["forecast"]].join(labels, how="inner").dropna()
+
+
+def line(name: str, horizon: int, figures: dict[str, float], rows: pd.DataFrame) -> str:
     """Cost and skill on the test sessions."""
-    rows = forecasts.assign(session=forecasts["session"].astype("datetime64[us]")).drop(
-        columns="label", errors="ignore"
-    )
-    judged = rows.merge(labels.reset_index(), on=["ticker", "session"]).dropna(subset=["forecast", "label"])
-    found = evaluate(judged.assign(lower=np.nan, upper=np.nan))
+    found = evaluate(rows.assign(lower=np.nan, upper=np.nan).reset_index())
     interval = f"{found['rank_ic_lower90']:+.4f} to {found['rank_ic_upper90']:+.4f}"
     return (
         f"{name:<10} h={horizon}  {figures['seconds']:6.1f} s  {figures['cpu']:6.1f} s of processor  "
-        f"{figures['gigabytes']:.2f} GB  "
-        f"RankIC {found['rank_ic']:+.4f} (90 %: {interval})  RankICIR {found['rank_icir']:+.3f}  "
-        f"{found['sessions']:.0f} sessions"
+        f"{figures['gigabytes']:.2f} GB  RankIC {found['rank_ic']:+.4f} (90 %: {interval})  "
+        f"RankICIR {found['rank_icir']:+.3f}  {found['sessions']:.0f} sessions"
     )
+
+
+def difference(horizon: int, ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
+    """Our daily RankIC less theirs on the sessions of both, with an interval that allows for autocorrelation."""
+    mine, other = (rank_ic(rows["forecast"], rows["label"]) for rows in (ours, theirs))
+    test = dm_test(mine.sub(other).dropna())
+    lower, upper = test.interval(0.90)
+    sure = "they differ" if lower > 0 or upper < 0 else "no measurable difference"
+    return f"{'difference':<10} h={horizon}  RankIC {test.mean:+.4f} (90 %: {lower:+.4f} to {upper:+.4f}): {sure}"
 
 
 def main() -> None:
@@ -87,6 +98,7 @@ def main() -> None:
     options.add_argument("--horizon", type=int, nargs="+", default=[1, 5])
     given = options.parse_args()
     bars = read_bars(given.bars) if given.bars else simulate(100, sessions("XNYS", FIRST, LAST), seed=1, ic=0.03)
+    bars = bars.assign(vwap=(bars["high"] + bars["low"] + bars["close"]) / 3)  # the typical price, for both
     days = pd.DatetimeIndex(np.sort(bars["session"].unique()))
     for horizon in given.horizon:
         labels = forward_return(bars, horizon).dropna()
@@ -94,10 +106,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "bars.parquet")
             bars.to_parquet(path)
-            print(line("evergreen", horizon, *ours(path, Path(folder), horizon, days), labels), flush=True)
+            figures, forecasts = ours(path, Path(folder), horizon, days)
+            own = judged(forecasts, labels)
+            print(line("evergreen", horizon, figures, own), flush=True)
             if given.qlib:
-                peer = theirs(given.qlib, path, Path(folder), horizon)
-                print(line("qlib", horizon, *peer, labels), flush=True)
+                figures, forecasts = theirs(given.qlib, path, Path(folder), horizon)
+                peer = judged(forecasts, labels)
+                print(line("qlib", horizon, figures, peer), difference(horizon, own, peer), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

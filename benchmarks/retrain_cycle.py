@@ -15,35 +15,39 @@ NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "train.ipynb"
 
 def training_set(bars: Path, horizon: int, target: Path) -> None:
     """Features and labels as the notebook takes them."""
+    import pyarrow as pa
+
     from evergreen.adapters.training_file import write_training_set
     from evergreen.core.features import alpha158
     from evergreen.core.labels import forward_return
 
     rows = pd.read_parquet(bars)
+    pa.default_memory_pool().release_unused()
     write_training_set(alpha158(rows), forward_return(rows, horizon), target)
 
 
 def main() -> None:
     """argv: bars, a folder to work in, the horizon, sessions of validation, sessions of test."""
     given, folder, horizon, validation, test = sys.argv[1:]
-    start = time.perf_counter()
-    work = Path(folder)
+    start, work = time.perf_counter(), Path(folder)
     training_set(Path(given), int(horizon), work / "set.parquet")
 
-    from evergreen.adapters.mlflow import Tracking
     from evergreen.adapters.papermill import run_notebook, to_html
     from evergreen.core.breadth import BROAD
+    from evergreen.imports import importing
 
     parameters = {"training_set": str(work / "set.parquet"), "as_of": "2018-02-07", "horizon": int(horizon)}
     parameters |= {"folds": 1, "test_size": int(test), "validation_size": int(validation), "output": str(work / "run")}
-    executed = run_notebook(NOTEBOOK, parameters | BROAD | {"num_threads": 2}, work / "train.ipynb", timeout=1500)
+    with importing("evergreen.adapters.mlflow"):
+        executed = run_notebook(NOTEBOOK, parameters | BROAD | {"num_threads": 2}, work / "train.ipynb", timeout=1500)
+    from evergreen.adapters.mlflow import Tracking
+
     tracking = Tracking(f"sqlite:///{work / 'home' / 'mlflow.db'}")
     run_id = json.loads((work / "run" / "run.json").read_text())["run_id"]
     tracking.attach(run_id, [executed, to_html(executed)])
     tracking.download("evergreen", tracking.register("evergreen", run_id, {}), work / "served")
-    seconds = time.perf_counter() - start
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    figures = {"seconds": seconds, "gigabytes": max(each.ru_maxrss for each in used) / 1e6}
+    figures = {"seconds": time.perf_counter() - start, "gigabytes": max(each.ru_maxrss for each in used) / 1e6}
     print(json.dumps(figures | {"cpu": sum(each.ru_utime + each.ru_stime for each in used)}))
 
 

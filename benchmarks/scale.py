@@ -24,7 +24,7 @@ import pandas as pd
 from evergreen.adapters.cluster import fitter_for
 from evergreen.adapters.cluster.factors import PARTITION_BARS, partitions
 from evergreen.core.features import alpha158
-from evergreen.core.fitting import Fitter, TrainingConfig, fit_booster, forecast_sessions
+from evergreen.core.fitting import Fitter, TrainingConfig, fit_boosters, forecast_sessions
 from evergreen.core.labels import forward_return
 from evergreen.core.market import simulate
 from evergreen.core.metrics import rank_ic
@@ -75,7 +75,7 @@ def fit(work: Work, fitter: Fitter) -> tuple[float, float]:
     """Seconds, and the RankIC on the sessions it has not seen."""
     stop = len(work.panel.sessions) - TEST
     began = time.perf_counter()
-    fitted = fitter(work.panel, stop, CONFIG)
+    fitted = next(fitter(work.panel, [stop], CONFIG))
     seconds = time.perf_counter() - began
     keys = work.panel.keys(stop, stop + TEST)
     index = pd.MultiIndex.from_frame(keys)
@@ -115,7 +115,7 @@ def alone(work: Work) -> tuple[str, float, float, float, float]:
     for file in work.bars:
         write_factors(file, work.calendar, work.factors)
     factors = time.perf_counter() - began
-    seconds, skill = fit(work, fit_booster)
+    seconds, skill = fit(work, fit_boosters)
     return "one process, no Dask", factors, seconds, skill, peak_gigabytes()
 
 

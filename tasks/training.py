@@ -16,6 +16,7 @@ from evergreen.adapters.database import ledger, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.calendar import session_closes, sessions
 from evergreen.errors import NotebookFailed, Refused
+from evergreen.imports import importing
 from evergreen.workspace import REPOSITORY, workspace
 from tasks.artifacts import show
 from tasks.decorators import effect
@@ -40,6 +41,7 @@ class TrainingSet:
 @effect
 def make_training_set(asked: RetrainRequest, horizon: int, now: datetime) -> TrainingSet:
     """Join features and labels as they were known at `now`, through Feast, and audit them for look-ahead."""
+    from evergreen.adapters.training_file import SLAB
     from evergreen.core.audit import audit, stamp
     from evergreen.core.labels import forward_return
     from evergreen.core.panel import training_frame, training_set_sha256
@@ -58,7 +60,7 @@ def make_training_set(asked: RetrainRequest, horizon: int, now: datetime) -> Tra
     frame = stamp(training_frame(features, labels), verdict)
     path = at.settings.runs / asked.id / "training_set.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    frame.to_parquet(path, index=False)
+    frame.to_parquet(path, index=False, row_group_size=SLAB)
     return TrainingSet(path, asked.data_version, asked.as_of, len(frame), training_set_sha256(frame))
 
 
@@ -87,13 +89,14 @@ def run_training_notebook(
     progress = create_progress_artifact(0.0, key="training", description="notebooks/train.ipynb, cells done")
     executed = output.parent / "train.ipynb"
     try:
-        run_notebook(
-            NOTEBOOK,
-            parameters,
-            executed,
-            timeout=NOTEBOOK_TIMEOUT,
-            on_progress=lambda done, cells: update_progress_artifact(progress, progress=100 * done / cells),
-        )
+        with importing("evergreen.adapters.mlflow"):  # what the next task needs
+            run_notebook(
+                NOTEBOOK,
+                parameters,
+                executed,
+                timeout=NOTEBOOK_TIMEOUT,
+                on_progress=lambda done, cells: update_progress_artifact(progress, progress=100 * done / cells),
+            )
     except NotebookFailed as failed:
         code = (f"```python\n{failed.source}\n```", f"```\n{failed.traceback}\n```")
         show("failed-cell", failed.what, *code, f"As far as it ran: `{failed.executed}`")

@@ -69,12 +69,13 @@ def zero_booster(feature_names: Sequence[str]) -> lgb.Booster:
     return from_text(to_text(lgb.train(settings, dataset, num_boost_round=1)))
 
 
-def predict(booster: lgb.Booster, matrix: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Forecast log returns of the rows, in one thread, so that equal rows give equal bits.
+def predict(booster: lgb.Booster, matrix: NDArray[np.floating], num_threads: int = 1) -> NDArray[np.float64]:
+    """Forecast log returns of the rows, each by itself: equal rows give equal bits, in however many threads.
 
     Args:
         booster: a model.
         matrix: rows x features, float32 or float64, columns in the model's order; NaN is a value.
+        num_threads: for many rows; one row is answered soonest by one.
 
     Raises:
         BadInput: not a matrix, or not the model's number of features.
@@ -84,4 +85,4 @@ def predict(booster: lgb.Booster, matrix: NDArray[np.floating]) -> NDArray[np.fl
             f"a matrix of shape {matrix.shape} was offered to a model of {booster.num_feature()} features.",
             "Give rows x features in the order of the model's manifest.",
         )
-    return np.asarray(booster.predict(matrix, num_threads=1), dtype=np.float64)
+    return np.asarray(booster.predict(matrix, num_threads=num_threads), dtype=np.float64)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evergreen.core.panel import Matrix
+
 TAIL = 1e-4
 SAMPLE = 100_000
 MOST_MISSING = 0.20
@@ -32,7 +34,7 @@ class Inputs:
         return bool(self.outside[row] > MOST_OUTSIDE)
 
 
-def training_range(matrix: NDArray[np.float32]) -> Range:
+def training_range(matrix: Matrix) -> Range:
     """Where the values of each feature lie, all but one in 10,000 at either end; None for one that is never finite.
 
     The extremes themselves would hide what is looked for: a training set of years holds a wrong split or two. Of
@@ -44,9 +46,9 @@ def training_range(matrix: NDArray[np.float32]) -> Range:
     Returns:
         Lower and upper ends, each in the order of the features.
     """
-    if len(matrix) > SAMPLE:
-        matrix = matrix[np.random.default_rng(0).choice(len(matrix), SAMPLE, replace=False)]
-    ends = [_ends(column) for column in np.ascontiguousarray(matrix.T)]
+    count = matrix.shape[0]
+    few = np.sort(np.random.default_rng(0).choice(count, SAMPLE, replace=False)) if count > SAMPLE else slice(None)
+    ends = [_ends(column) for column in np.ascontiguousarray(matrix[few].T)]
     return tuple(low for low, _ in ends), tuple(high for _, high in ends)
 
 

@@ -14,6 +14,18 @@ from evergreen.errors import BadInput
 
 KEYS = ("ticker", "session")
 LABEL = "label"
+TOGETHER = 16  # columns of float32: a line of the cache
+
+
+class Matrix(Protocol):
+    """Rows x features, float32, that are read in parts: an array, or what lies in a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows, features."""
+
+    def __getitem__(self, rows: Any, /) -> Any:
+        """The rows of a slice, or of increasing places."""
 
 
 class Columns(Protocol):
@@ -29,6 +41,16 @@ class Columns(Protocol):
 
     def __getitem__(self, name: Any, /) -> Any:
         """The column of a name, a series; the frame of a list of names."""
+
+
+class Stored(Columns, Protocol):
+    """A training set that lies in a file."""
+
+    def matrix(self, names: tuple[str, ...], rows: NDArray[np.intp]) -> Matrix:
+        """The features `names` of these rows, in memory or read when they are asked for."""
+
+
+TrainingSet = pd.DataFrame | Stored
 
 
 def training_frame(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
@@ -58,9 +80,11 @@ def training_frame(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
 def training_set_sha256(training_set: Columns) -> str:
     """SHA-256 over column names and values; the same for a frame and its copy read back from Parquet."""
     digest = hashlib.sha256()
-    for name in training_set.columns:
-        digest.update(f"{name}\0".encode())
-        digest.update(_column_bytes(training_set[name]))
+    names = list(training_set.columns)
+    for start in range(0, len(names), TOGETHER):
+        for name, column in training_set[names[start : start + TOGETHER]].items():
+            digest.update(f"{name}\0".encode())
+            digest.update(_column_bytes(column))
     return digest.hexdigest()
 
 
@@ -68,7 +92,7 @@ def training_set_sha256(training_set: Columns) -> str:
 class Panel:
     """Rows with a known label by session and ticker; the first n sessions are a prefix of the rows."""
 
-    matrix: NDArray[np.float32]
+    matrix: Matrix
     label: NDArray[np.float64]
     tickers: NDArray[np.object_]
     sessions: pd.DatetimeIndex
@@ -90,7 +114,7 @@ class Panel:
         )
 
 
-def labelled_panel(training_set: Columns) -> Panel:
+def labelled_panel(training_set: TrainingSet) -> Panel:
     """Arrays of the rows whose label is known.
 
     Raises:
@@ -105,8 +129,10 @@ def labelled_panel(training_set: Columns) -> Panel:
     if known.duplicated(list(KEYS)).any():
         raise BadInput("the training set repeats a ticker and session.", "Join one state of features and labels.")
     sessions, first_row = np.unique(known["session"].to_numpy(), return_index=True)
+    kept = known.index.to_numpy()
+    stored = None if isinstance(training_set, pd.DataFrame) else training_set
     return Panel(
-        matrix=_matrix(training_set, names, known.index.to_numpy()),
+        matrix=stored.matrix(names, kept) if stored else matrix_of(training_set, names, kept),
         label=known[LABEL].to_numpy(dtype=np.float64),
         tickers=known["ticker"].to_numpy(dtype=object),
         sessions=pd.DatetimeIndex(sessions, name="session"),
@@ -115,11 +141,12 @@ def labelled_panel(training_set: Columns) -> Panel:
     )
 
 
-def _matrix(training_set: Columns, names: tuple[str, ...], rows: NDArray[np.intp]) -> NDArray[np.float32]:
-    """The features of these rows, column by column: a copy of the frame would cost as much again."""
+def matrix_of(training_set: Columns, names: tuple[str, ...], rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    """The features of these rows, some columns at a time: a copy of the frame would cost as much again."""
     matrix = np.empty((len(rows), len(names)), dtype=np.float32)
-    for place, name in enumerate(names):
-        matrix[:, place] = training_set[name].to_numpy()[rows]
+    for start in range(0, len(names), TOGETHER):
+        part = list(names[start : start + TOGETHER])
+        matrix[:, start : start + TOGETHER] = training_set[part].to_numpy()[rows]
     return matrix
 
 

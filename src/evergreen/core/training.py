@@ -16,14 +16,14 @@ from evergreen.core.fitting import (
     Fit,
     Fitter,
     TrainingConfig,
-    fit_booster,
-    fit_random_walk,
+    fit_boosters,
+    fit_random_walks,
     forecast_sessions,
 )
 from evergreen.core.inputs import training_range
 from evergreen.core.intervals import Band, panel_scales, track
 from evergreen.core.manifest import Manifest, nullable
-from evergreen.core.panel import Columns, Panel, labelled_panel, training_frame, training_set_sha256
+from evergreen.core.panel import Panel, TrainingSet, labelled_panel, training_frame, training_set_sha256
 from evergreen.core.splits import Fold, walk_forward
 
 __all__ = [
@@ -37,6 +37,19 @@ __all__ = [
 
 Progress = Callable[[float, str], None]
 GOLDEN_ROWS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The rows of a training in a few numbers: ends of each feature and of the label, and rows to try a model on."""
+
+    feature_names: tuple[str, ...]
+    feature_low: tuple[float | None, ...]
+    feature_high: tuple[float | None, ...]
+    target_low: float
+    target_high: float
+    last_session: pd.Timestamp
+    golden: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,7 @@ class Training:
         audit: the look-ahead audit that came with the training set; None if it never was audited.
         band: what the next interval reaches over, in scales away from the forecast.
         scales: of each ticker's next outcome, log return.
+        seen: what a server is told of the rows trained on; the rows themselves are let go.
     """
 
     kind: str
@@ -69,45 +83,43 @@ class Training:
     audit: Audit | None
     band: Band
     scales: dict[str, float]
-    _panel: Panel
+    seen: Seen
 
     def manifest(self, as_of: str, data_version: str) -> Manifest:
         """The facts a server needs about the model, standing at session `as_of` (ISO date)."""
-        golden = _golden_inputs(self._panel)
-        outputs = predict(from_text(self.booster_text), golden)
-        low, high = training_range(self._panel.matrix)
+        outputs = predict(from_text(self.booster_text), self.seen.golden)
         return Manifest(
             kind=self.kind,
             model_sha256=sha256(self.booster_text),
-            feature_names=self._panel.feature_names,
+            feature_names=self.seen.feature_names,
             horizon=self.config.horizon,
             interval_low=self.band.low,
             interval_high=self.band.high,
             interval_level=self.config.interval,
             scales=self.scales,
             residual_sigma=float((self.oos["label"] - self.oos["forecast"]).std()),
-            target_low=float(self._panel.label.min()),
-            target_high=float(self._panel.label.max()),
-            trained_through=f"{self._panel.sessions[-1]:%Y-%m-%d}",
+            target_low=self.seen.target_low,
+            target_high=self.seen.target_high,
+            trained_through=f"{self.seen.last_session:%Y-%m-%d}",
             as_of=as_of,
             data_version=data_version,
             training_set_sha256=self.training_set_sha256,
             seed=self.config.seed,
-            golden_inputs=tuple(nullable(row) for row in golden),
+            golden_inputs=tuple(nullable(row) for row in self.seen.golden),
             golden_outputs=tuple(float(each) for each in outputs),
             metrics=self.metrics,
             audit=None if self.audit is None else self.audit.to_dict(),
-            feature_low=low,
-            feature_high=high,
+            feature_low=self.seen.feature_low,
+            feature_high=self.seen.feature_high,
         )
 
 
 def train(
-    training_set: Columns,
+    training_set: TrainingSet,
     config: TrainingConfig = TrainingConfig(),
     progress: Progress = lambda share, what: None,
     chosen_from: int = 1,
-    fitter: Fitter = fit_booster,
+    fitter: Fitter = fit_boosters,
 ) -> Training:
     """Walk forward for the evidence, then fit the model on every labelled session.
 
@@ -117,7 +129,7 @@ def train(
         progress: told the share done (0 to 1) and what was just finished.
         chosen_from: configurations that `config` was chosen from, itself included; kept as a metric,
             for the gate counts each.
-        fitter: fits each model, here or elsewhere.
+        fitter: fits the models, here or elsewhere.
 
     Raises:
         BadInput: an unusable training set, or too few sessions for the folds.
@@ -126,22 +138,23 @@ def train(
     return replace(made, metrics=made.metrics | {"configurations": float(chosen_from)})
 
 
-def train_random_walk(training_set: Columns, config: TrainingConfig = TrainingConfig()) -> Training:
+def train_random_walk(training_set: TrainingSet, config: TrainingConfig = TrainingConfig()) -> Training:
     """The random walk (forecast 0) put through the same folds, so that it has the same evidence."""
-    return _walk(training_set, "random_walk", fit_random_walk, config, lambda share, what: None)
+    return _walk(training_set, "random_walk", fit_random_walks, config, lambda share, what: None)
 
 
-def _walk(training_set: Columns, kind: str, fitter: Fitter, config: TrainingConfig, progress: Progress) -> Training:
+def _walk(training_set: TrainingSet, kind: str, fitter: Fitter, config: TrainingConfig, progress: Progress) -> Training:
     panel = labelled_panel(training_set)
     folds = walk_forward(
         panel.sessions, config.folds, config.test_size, config.horizon, config.embargo, config.min_train
     )
+    stops = [*(len(fold.train) for fold in folds), len(panel.sessions)]
     fits = []
-    for number, fold in enumerate(folds, start=1):
-        fits.append(fitter(panel, len(fold.train), config))
-        progress(round(number / (len(folds) + 1), 3), f"fold {number} of {len(folds)}")
-    final = fitter(panel, len(panel.sessions), config)
-    progress(1.0, "final model")
+    for number, fit in enumerate(fitter(panel, stops, config), start=1):
+        fits.append(fit)
+        last = number == len(stops)
+        progress(round(number / len(stops), 3), "final model" if last else f"fold {number} of {len(folds)}")
+    *fits, final = fits
     oos, band, scales = _out_of_sample(panel, folds, fits, config)
     frames = [oos[oos["session"].isin(fold.test)] for fold in folds]
     table = pd.DataFrame([_fold_row(fold.train, frame) for fold, frame in zip(folds, frames, strict=True)])
@@ -157,7 +170,7 @@ def _walk(training_set: Columns, kind: str, fitter: Fitter, config: TrainingConf
         audit=verdict_on(training_set, folds, config.horizon),
         band=band,
         scales=scales,
-        _panel=panel,
+        seen=_seen(panel),
     )
 
 
@@ -170,7 +183,10 @@ def _out_of_sample(
     session that settles, across folds.
     """
     starts = [int(panel.sessions.searchsorted(fold.test[0])) for fold in folds]
-    made = [forecast_sessions(fit, panel, at, at + config.test_size) for fit, at in zip(fits, starts, strict=True)]
+    made = [
+        forecast_sessions(fit, panel, at, at + config.test_size, config.num_threads)
+        for fit, at in zip(fits, starts, strict=True)
+    ]
     begin, end = starts[0], len(panel.sessions)
     rows, forecast = panel.rows(begin, end), np.concatenate(made)
     scales, last_scales = panel_scales(panel, config.horizon)
@@ -203,6 +219,12 @@ def _fold_row(train_sessions: pd.DatetimeIndex, frame: pd.DataFrame) -> dict[str
 def _importance(fit: Fit, panel: Panel) -> pd.Series:
     gain = fit.booster.feature_importance("gain")
     return pd.Series(gain, index=list(panel.feature_names), name="gain").sort_values(ascending=False, kind="stable")
+
+
+def _seen(panel: Panel) -> Seen:
+    low, high = training_range(panel.matrix)
+    ends = float(panel.label.min()), float(panel.label.max())
+    return Seen(panel.feature_names, low, high, *ends, panel.sessions[-1], _golden_inputs(panel))
 
 
 def _golden_inputs(panel: Panel) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.core.fitting import TrainingConfig, fit_booster, forecast_sessions
-from evergreen.core.panel import Columns, Panel, labelled_panel
+from evergreen.core.panel import Panel, TrainingSet, labelled_panel
 from evergreen.core.splits import purged_tail, walk_forward
 from evergreen.errors import BadInput
 
@@ -27,7 +27,7 @@ class Tuned:
     tried: pd.DataFrame
 
 
-def tune(training_set: Columns, config: TrainingConfig, budget: int, inner_folds: int = 3) -> Tuned:
+def tune(training_set: TrainingSet, config: TrainingConfig, budget: int, inner_folds: int = 3) -> Tuned:
     """Search by Optuna's TPE, seeded, over the sessions that the first fold of `config` trains on.
 
     No session that the walk-forward record will be judged on is looked at, nor a label that reaches into one. The

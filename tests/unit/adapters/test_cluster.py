@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
+from threading import Timer
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from evergreen.adapters.cluster import alpha158_on, fitter_for
+from evergreen.adapters.cluster.client import connected
 from evergreen.adapters.cluster.factors import partitions
+from evergreen.adapters.cluster.shares import BINS, Shares, dealt, shared
 from evergreen.core.features import alpha158
-from evergreen.core.fitting import best_rounds, fit_booster
+from evergreen.core.fitting import best_rounds, fit_boosters
 from evergreen.core.market import simulate
+from evergreen.core.panel import labelled_panel
 from evergreen.core.training import TrainingConfig, train, training_frame
 from evergreen.errors import Unavailable
+
+if TYPE_CHECKING:
+    from distributed import LocalCluster, Worker
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
@@ -22,13 +33,17 @@ TOLERANCE = 0.02  # of RankIC, whose standard error over these 100 sessions of 4
 FEATURES = 12
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def two_workers() -> LocalCluster:
     from distributed import LocalCluster
 
-    with LocalCluster(
+    return LocalCluster(
         n_workers=2, threads_per_worker=1, memory_limit="2GiB", dashboard_address=None, host="127.0.0.1"
-    ) as cluster:
+    )
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with two_workers() as cluster:
         yield str(cluster.scheduler_address)
 
 
@@ -72,8 +87,31 @@ def test_fitter_for__learns_on_two_workers_what_one_process_learns(address: str,
     assert there.booster_text != here.booster_text  # it was not this process that fitted
 
 
+def test_shares__every_row_lies_with_one_worker_in_whichever_fit() -> None:
+    shares = Shares({"a": 1, "b": 1}, "folder", np.array([0, 10, 20, 30, 40, 45]), 3, {})
+    for stop in (15, 25, 45):
+        rows = np.concatenate([dealt(shares, np.arange(stop), worker) for worker in shares.workers])
+        assert sorted(rows) == list(range(stop))
+    assert dealt(shares, np.arange(25), "b").tolist() == list(range(10, 20))
+
+
+def test_shares__leave_nothing_on_the_workers(address: str) -> None:
+    panel = labelled_panel(learnable())
+    with connected(address) as client:
+        with shared(client, panel, 5_000, 20_000, TrainingConfig()) as shares:
+            held = client.run(names_in, shares.folder)
+            assert all({BINS} < names for names in held.values())
+            assert len(set.union(*held.values())) == len(shares.edges)
+        assert not any(client.run(names_in, shares.folder).values())
+
+
+def names_in(folder: str, dask_worker: Worker) -> set[str]:
+    """Files of a folder on a worker."""
+    return {path.name for path in Path(dask_worker.local_directory, folder).glob("*")}
+
+
 def test_fitter_for__without_an_address_is_this_machine() -> None:
-    assert fitter_for("") is fit_booster
+    assert fitter_for("") is fit_boosters
 
 
 def test_cluster__a_scheduler_that_does_not_answer_is_one_sentence(
@@ -82,6 +120,16 @@ def test_cluster__a_scheduler_that_does_not_answer_is_one_sentence(
     monkeypatch.setattr("evergreen.adapters.cluster.client.PATIENCE", 1.0)
     with pytest.raises(Unavailable, match="did not answer"):
         alpha158_on("tcp://127.0.0.1:9")(bars)
+
+
+def test_fitter_for__a_worker_lost_in_a_fit_is_worth_a_retry() -> None:
+    endless = TrainingConfig(folds=1, test_size=50, min_train=250, validation_size=60, rounds=100_000, patience=0)
+    with two_workers() as cluster:
+        lost = Timer(2.0, os.kill, (cluster.workers[1].pid, signal.SIGKILL))
+        lost.start()
+        with pytest.raises(Unavailable, match="did not finish a fit"):
+            train(learnable(), endless, fitter=fitter_for(str(cluster.scheduler_address)))
+        lost.join()
 
 
 def test_best_rounds__stops_where_early_stopping_would() -> None:

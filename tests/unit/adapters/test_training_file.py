@@ -30,14 +30,38 @@ def test_write_training_set__in_slabs_is_the_frame_in_one(made, tmp_path, monkey
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "set.parquet"), training_frame(*made))
 
 
-def test_training_file__trains_the_model_of_the_frame(made, tmp_path):
+@pytest.mark.parametrize("held", [training_file.HELD, 0])
+@pytest.mark.parametrize("ranked", [False, True])
+def test_training_file__trains_the_model_of_the_frame(made, tmp_path, monkeypatch, held, ranked):
+    monkeypatch.setattr(training_file, "HELD", held)
     frame = training_frame(*made)
     frame.attrs = {ATTRIBUTE: {"features": 3, "sessions": ["2005-03-01"], "findings": []}}
-    frame.to_parquet(tmp_path / "set.parquet", index=False)
+    frame.to_parquet(tmp_path / "set.parquet", index=False, row_group_size=128)
     file = TrainingFile(tmp_path / "set.parquet")
-    config = TrainingConfig(folds=2, test_size=30, min_train=100, validation_size=30, rounds=10)
+    config = TrainingConfig(folds=2, test_size=30, min_train=100, validation_size=30, rounds=10, ranked=ranked)
     from_file, from_frame = train(file, config), train(frame, config)
     assert training_set_sha256(file) == training_set_sha256(frame)
     assert from_file.audit is not None
     assert from_file.manifest("2006-02-24", "d") == from_frame.manifest("2006-02-24", "d")
     pd.testing.assert_frame_equal(from_file.oos, from_frame.oos)
+
+
+def test_training_file__rows_that_are_not_held_are_those_of_the_frame(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_file, "SLAB", 128)
+    write_training_set(*made, tmp_path / "set.parquet")
+    frame, file = training_frame(*made), TrainingFile(tmp_path / "set.parquet")
+    rows, names = np.flatnonzero(np.isfinite(frame["label"])), ("F3", "F1")
+    expected = frame[list(names)].to_numpy()[rows]
+    monkeypatch.setattr(training_file, "HELD", 0)
+    matrix = file.matrix(names, rows)
+    assert not isinstance(matrix, np.ndarray) and matrix.shape == expected.shape
+    for places in (slice(None), slice(100, 400), slice(128, 128), np.array([3, 127, 128, 600])):
+        np.testing.assert_array_equal(matrix[places], expected[places])
+
+
+def test_training_file__rows_out_of_order_are_held(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_file, "HELD", 0)
+    write_training_set(*made, tmp_path / "set.parquet")
+    matrix = TrainingFile(tmp_path / "set.parquet").matrix(("F1",), np.array([5, 2, 9]))
+    assert isinstance(matrix, np.ndarray)
+    np.testing.assert_array_equal(matrix[:, 0], training_frame(*made)["F1"].to_numpy()[[5, 2, 9]])

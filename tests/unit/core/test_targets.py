@@ -66,6 +66,15 @@ def test_train__a_ranked_fit_looks_at_no_session_after_the_window(broad_set, sma
     assert whole == alone
 
 
+def test_train__without_patience_every_fold_has_the_rounds_asked_for(broad_set, small_config):
+    config = replace(small_config, **RANKED, patience=0, rounds=12)
+    panel, training = labelled_panel(broad_set), train(broad_set, config)
+    assert set(training.folds["rounds"]) == {12} and training.metrics["rounds"] == 12
+    fit = fit_booster(panel, 250, config)
+    assert fit.booster.num_trees() == 12
+    assert np.array_equal(fit.tail_residuals, panel.label[panel.rows(fit.tail_start, 250)])
+
+
 def test_suited__ranks_are_for_many_tickers():
     assert suited(BROAD_FROM - 1) == {}
     assert TrainingConfig(**suited(BROAD_FROM)) == TrainingConfig(**BROAD)

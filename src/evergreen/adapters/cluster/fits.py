@@ -2,80 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
 from evergreen.adapters.cluster.client import connected
-from evergreen.core.booster import from_text, to_text
-from evergreen.core.fitting import (
-    Fit,
-    Fitter,
-    TrainingConfig,
-    best_rounds,
-    fit_booster,
-    labels_to_fit,
-    labels_to_stop_by,
-    parameters,
-)
+from evergreen.adapters.cluster.shares import Shares, dealt, sent, shared
+from evergreen.adapters.cluster.worker import free_port, meeting, train_share
+from evergreen.core.booster import from_text
+from evergreen.core.datasets import labels_to_fit, labels_to_stop_by
+from evergreen.core.fitting import Fit, Fitter, best_rounds, fit_boosters
 from evergreen.core.panel import Panel
 from evergreen.core.splits import purged_tail
+from evergreen.core.training_config import TrainingConfig, parameters
+from evergreen.errors import Unavailable
 
 if TYPE_CHECKING:
     from distributed import Client
 
-BLOCK_ROWS = 50_000  # 32 MB of 158 factors
+COLUMN_WISE = {"force_row_wise": False, "force_col_wise": True}  # by row takes a second copy of all bins
 
 
 def fitter_for(address: str) -> Fitter:
-    """What fits a model: LightGBM here, or on the cluster whose scheduler is at `address`.
+    """What fits models: LightGBM here, or on the cluster whose scheduler is at `address`.
 
     A fit on two workers is not that of one process to the bit: sums of gradients are added in another order,
-    and rows are sampled by each worker for itself.
+    and rows are sampled by each worker for itself. A worker needs memory for a byte of each value of its share.
     """
-    return partial(_fit, address) if address else fit_booster
+    return partial(_fits, address) if address else fit_boosters
 
 
-def _fit(address: str, panel: Panel, stop: int, config: TrainingConfig) -> Fit:
-    """As `fit_booster`, but that the rounds are chosen after all of them were fitted: workers cannot stop early."""
+def _fits(address: str, panel: Panel, stops: Sequence[int], config: TrainingConfig) -> Iterator[Fit]:
+    """As `fit_boosters`, but that the rounds are chosen after all of them were fitted: workers cannot stop early.
+
+    Raises:
+        Unavailable: no answer, no worker, or one that was lost during a fit and its rows with it.
+    """
+    from distributed import KilledWorker
+
+    fewest, most = _fitted(panel, stops[0], config).stop, panel.rows(0, stops[-1]).stop
+    try:
+        with connected(address) as client, shared(client, panel, fewest, most, config) as shares:
+            for stop in stops:
+                yield _fit(client, shares, panel, stop, config)
+    except (KilledWorker, CancelledError, OSError, lgb.basic.LightGBMError) as error:
+        raise Unavailable(
+            f"The Dask cluster at {address} did not finish a fit: {error}.",
+            "A worker that was lost is replaced; if it ran out of memory, give each more, or start more of them.",
+        ) from error
+
+
+def _fitted(panel: Panel, stop: int, config: TrainingConfig) -> slice:
     kept, _ = purged_tail(panel.sessions[:stop], config.validation_size, config.horizon, config.embargo)
+    return panel.rows(0, len(kept))
+
+
+def _fit(client: Client, shares: Shares, panel: Panel, stop: int, config: TrainingConfig) -> Fit:
     tail_start = stop - config.validation_size
-    tail = panel.rows(tail_start, stop)
-    with connected(address) as client:
-        trial = _fit_rows(client, panel, panel.rows(0, len(kept)), config, config.rounds)
-        said = _said_after_each_round(trial, panel.matrix[tail])
-        target = labels_to_stop_by(panel, tail, panel.rows(0, len(kept)), config)
-        losses = [float(np.mean((target - forecast) ** 2)) for forecast in said]
-        rounds = best_rounds(losses, config.patience)
-        booster = _fit_rows(client, panel, panel.rows(0, stop), config, rounds)
-    return Fit(booster, rounds, tail_start, panel.label[tail] - said[rounds - 1])
+    rounds, said = _chosen(client, shares, panel, stop, config) if config.patience else (config.rounds, 0.0)
+    booster = _fit_rows(client, shares, panel, panel.rows(0, stop), config, rounds)
+    return Fit(booster, rounds, tail_start, panel.label[panel.rows(tail_start, stop)] - said)
 
 
-def _fit_rows(client: Client, panel: Panel, rows: slice, config: TrainingConfig, rounds: int) -> lgb.Booster:
-    from lightgbm.dask import DaskLGBMRegressor
+def _chosen(
+    client: Client, shares: Shares, panel: Panel, stop: int, config: TrainingConfig
+) -> tuple[int, NDArray[np.float64]]:
+    fitted, tail = _fitted(panel, stop, config), panel.rows(stop - config.validation_size, stop)
+    said = _said_after_each_round(_fit_rows(client, shares, panel, fitted, config, config.rounds), panel.matrix[tail])
+    target = labels_to_stop_by(panel, tail, fitted, config)
+    rounds = best_rounds([float(np.mean((target - forecast) ** 2)) for forecast in said], config.patience)
+    return rounds, said[rounds - 1]
 
-    features, label = _spread(client, panel.matrix[rows]), _spread(client, labels_to_fit(panel, rows, config))
-    settings = {name: value for name, value in parameters(config, rows).items() if name != "num_threads"}
-    model = DaskLGBMRegressor(client=client, tree_learner="data", n_estimators=rounds, **settings)
-    model.fit(features, label, feature_name=list(panel.feature_names))
-    return from_text(to_text(model.booster_))
+
+def _fit_rows(
+    client: Client, shares: Shares, panel: Panel, rows: slice, config: TrainingConfig, rounds: int
+) -> lgb.Booster:
+    """All workers at once, each on its rows; they agree on every split, so each has the whole model."""
+    labels, settings = labels_to_fit(panel, rows, config), parameters(config, rows) | COLUMN_WISE
+    ports = _ports(client, shares.workers)
+    running = []
+    for worker in shares.workers:
+        own = sent(client, worker, dealt(shares, labels, worker))
+        mine = settings | meeting(ports, worker) | {"num_threads": shares.workers[worker]}
+        job = partial(train_share, shares, worker, rows.stop, mine, rounds)
+        running.append(client.submit(job, own, workers=[worker], pure=False))
+    return from_text(client.gather(running)[0])
 
 
-def _spread(client: Client, values: NDArray[Any]) -> Any:
-    """The rows as a Dask array whose blocks lie on the workers, two or more blocks for each worker."""
-    import dask.array as da
-    from dask import delayed
-
-    size = min(BLOCK_ROWS, -(-len(values) // (2 * len(client.ncores()))))
-    blocks = [values[start : start + size] for start in range(0, len(values), size)]
-    placed = client.scatter(blocks, hash=False)
-    arrays = [
-        da.from_delayed(delayed(future), block.shape, block.dtype) for future, block in zip(placed, blocks, strict=True)
-    ]
-    return da.concatenate(arrays)
+def _ports(client: Client, workers: Iterable[str]) -> dict[str, int]:
+    """A free port of each worker; asked again when two on one machine were told the same."""
+    while True:
+        ports = client.run(free_port, workers=list(workers))
+        if len(set(ports.values())) == len(ports):
+            return dict(ports)
 
 
 def _said_after_each_round(booster: lgb.Booster, matrix: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -33,9 +34,10 @@ def compute(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None, since: pd.Tim
     start = 0 if since is None else int(days.searchsorted(since))
     wanted = ordinals >= start
     matrix = np.empty((int(wanted.sum()), len(FEATURE_NAMES)), dtype=np.float32)
-    histories = list(_histories(_numbers(bars, order), codes, ordinals, start))
+    edges = list(pairwise(np.flatnonzero(np.diff(codes, prepend=-1, append=-1)).tolist()))
+    work = partial(_fill, _numbers(bars, order), ordinals)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(_fill, histories, _slices(matrix, histories)))
+        list(pool.map(work, edges, _slices(matrix, edges, wanted)))
     index = pd.MultiIndex.from_arrays(
         [tickers.take(codes[wanted]), days.take(ordinals[wanted])], names=["ticker", "session"]
     )
@@ -74,14 +76,6 @@ def _numbers(bars: pd.DataFrame, order: At) -> dict[str, Array]:
     return {name: bars[name].to_numpy(dtype=np.float64)[order] for name in _NUMBERS if name in bars.columns}
 
 
-def _histories(column: dict[str, Array], codes: At, ordinals: At, start: int) -> Iterator[History]:
-    edges = np.flatnonzero(np.diff(codes, prepend=-1, append=-1))
-    for begin, end in pairwise(edges.tolist()):
-        at = ordinals[begin:end]
-        own = {name: values[begin:end] for name, values in column.items()}
-        yield History(at, int(np.searchsorted(at, start)), *_adjusted(own))
-
-
 def _adjusted(column: dict[str, Array]) -> Iterator[Array]:
     """Open, high, low, close, volume and vwap in split- and dividend-adjusted terms, infinities as NaN."""
     factor = column.get("factor", np.ones(1))
@@ -91,15 +85,19 @@ def _adjusted(column: dict[str, Array]) -> Iterator[Array]:
         yield np.where(np.isfinite(values), values, np.nan)
 
 
-def _slices(matrix: Features, jobs: list[History]) -> Iterator[Features]:
-    begin = 0
-    for job in jobs:
-        end = begin + job.at.size - job.first
-        yield matrix[begin:end]
-        begin = end
+def _slices(matrix: Features, edges: list[tuple[int, int]], wanted: NDArray[np.bool_]) -> Iterator[Features]:
+    """The rows of each ticker in the matrix of all."""
+    stop = 0
+    for begin, end in edges:
+        start, stop = stop, stop + int(wanted[begin:end].sum())
+        yield matrix[start:stop]
 
 
-def _fill(bars: History, out: Features) -> None:
+def _fill(column: dict[str, Array], ordinals: At, edges: tuple[int, int], out: Features) -> None:
+    """Factors of one ticker, whose bars lie between `edges`; the last of them have a row of `out` each."""
+    own = slice(*edges)
+    at = ordinals[own]
+    bars = History(at, len(at) - len(out), *_adjusted({name: values[own] for name, values in column.items()}))
     values = np.empty((len(FEATURE_NAMES), len(out)))
     with np.errstate(all="ignore"):
         values[:_CANDLES] = candle(bars)

@@ -1,0 +1,94 @@
+"""The choices of a training run, and what they mean to LightGBM."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from evergreen.errors import BadInput
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Business choices of a training run; the defaults suit daily returns, where the signal is faint.
+
+    Attributes:
+        horizon: sessions ahead of the label.
+        folds: walk-forward test windows.
+        test_size: sessions in each window (63: a quarter).
+        embargo: sessions between the last training label and a window.
+        min_train: fewest sessions the first fold may train on.
+        validation_size: sessions at the end of a training window on which the rounds are chosen.
+        rounds: most boosting rounds.
+        patience: rounds without improvement on the validation sessions before stopping; 0: all `rounds` are
+            fitted and no session is held back.
+        learning_rate: shrinkage of each tree.
+        num_leaves: leaves of each tree.
+        leaf_share: fewest rows in a leaf, as a share of the rows fitted on.
+        feature_fraction: share of features a tree may use.
+        bagging_fraction: share of rows a tree is fitted on.
+        lambda_l2: L2 penalty on leaf values, as a share of the rows fitted on.
+        label_clip: labels to fit on are winsorized at this quantile and its mirror; 0 leaves them.
+        ranked: fit the order of the labels within each session (normal scores, times the return that a score is
+            worth in the sessions fitted on) instead of the labels; for many tickers a session.
+        max_bin: most bins a feature is cut into.
+        interval: nominal coverage of the forecast intervals.
+        seed: of row and feature sampling.
+        num_threads: fixed, because it is part of what makes a run repeatable.
+    """
+
+    horizon: int = 1
+    folds: int = 8
+    test_size: int = 63
+    embargo: int = 5
+    min_train: int = 500
+    validation_size: int = 126
+    rounds: int = 300
+    patience: int = 50
+    learning_rate: float = 0.02
+    num_leaves: int = 8
+    leaf_share: float = 0.02
+    feature_fraction: float = 0.3
+    bagging_fraction: float = 0.7
+    lambda_l2: float = 0.01
+    label_clip: float = 0.005
+    ranked: bool = False
+    max_bin: int = 255
+    interval: float = 0.90
+    seed: int = 7
+    num_threads: int = 1
+
+    def as_dict(self) -> dict[str, float]:
+        """Names and values, as logged with a run."""
+        return asdict(self)
+
+    def __post_init__(self) -> None:
+        shares = (self.leaf_share, self.feature_fraction, self.bagging_fraction, self.interval)
+        if not all(0 < share <= 1 for share in shares) or not 0 <= self.label_clip < 0.5:
+            raise BadInput(
+                "leaf_share, feature_fraction, bagging_fraction, interval or label_clip is out of range.",
+                "Shares lie above 0 and at most at 1, label_clip is a quantile below 0.5.",
+            )
+        if min(self.rounds, self.patience + 1, self.num_threads, self.max_bin - 1) < 1:
+            raise BadInput("rounds and num_threads count from 1, patience from 0, max_bin from 2.", "Raise them.")
+
+
+def parameters(config: TrainingConfig, rows: slice) -> dict[str, object]:
+    """LightGBM's parameters for a fit on these rows."""
+    count = rows.stop - rows.start
+    return {
+        "objective": "regression",
+        "learning_rate": config.learning_rate,
+        "num_leaves": config.num_leaves,
+        "min_data_in_leaf": max(1, round(config.leaf_share * count)),
+        "lambda_l2": config.lambda_l2 * count,
+        "feature_fraction": config.feature_fraction,
+        "bagging_fraction": config.bagging_fraction,
+        "bagging_freq": 1,
+        "max_bin": config.max_bin,
+        "seed": config.seed,
+        "deterministic": True,
+        # by row takes a second copy of all bins, which few rows do not show
+        "force_col_wise" if config.ranked else "force_row_wise": True,
+        "num_threads": config.num_threads,
+        "verbose": -1,
+    }
