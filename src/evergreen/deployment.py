@@ -16,6 +16,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from evergreen.adapters.prefect_api import PrefectApi
+from evergreen.adapters.urls import without_password
 from evergreen.embedded import WORK_POOL, deploy
 from evergreen.errors import BadSetting
 from evergreen.workspace import REPOSITORY
@@ -86,6 +87,8 @@ def with_home(template: dict[str, Any]) -> dict[str, Any]:
 def _job_variables(kind: str, variables: Mapping[str, str]) -> dict[str, Any]:
     memory, cpu = variables.get("MEMORY", "4Gi"), variables.get("CPU", "2")
     settings = {name: value for name, value in variables.items() if name.startswith("EVERGREEN_")}
+    if kind == "kubernetes":  # whose runs take passwords from the secret; job variables are there to be read
+        settings = {name: value for name, value in settings.items() if value == without_password(value)}
     shared = {"image": variables["IMAGE"], "env": settings | {"EVERGREEN_HOME": HOME_IN_IMAGE}}
     if kind == "docker":
         return shared | {"mem_limit": memory.lower().rstrip("i"), "volumes": [f"{VOLUME}:{HOME_IN_IMAGE}"]}

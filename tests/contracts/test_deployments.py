@@ -134,3 +134,17 @@ def test_adapted__code_comes_from_git_where_it_is_asked_for() -> None:
 def test_adapted__what_cannot_be_deployed_is_said(kind: str, told: str) -> None:
     with pytest.raises(BadSetting, match=told):
         adapted({"deployments": []}, kind, {})
+
+
+def test_kubernetes__a_password_in_a_url_is_left_to_the_secret() -> None:
+    told = {"IMAGE": "evergreen", "EVERGREEN_DATABASE_URL": "postgresql://me:word@host/evergreen"}
+    told |= {"EVERGREEN_MLFLOW_URI": "http://mlflow:5000"}
+    declared = {"deployments": [{"name": "daily"}]}
+    env = {kind: _pool(adapted(declared, kind, told))["env"] for kind in ("docker", "kubernetes")}
+    assert "EVERGREEN_DATABASE_URL" not in env["kubernetes"] and "EVERGREEN_MLFLOW_URI" in env["kubernetes"]
+    assert env["docker"]["EVERGREEN_DATABASE_URL"] == told["EVERGREEN_DATABASE_URL"], "it has no other place"
+
+
+def _pool(declared: dict[str, Any]) -> dict[str, Any]:
+    variables: dict[str, Any] = declared["deployments"][0]["work_pool"]["job_variables"]
+    return variables
