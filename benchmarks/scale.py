@@ -90,7 +90,7 @@ def cluster(workers: int, memory: str) -> Iterator[str]:
     from distributed import LocalCluster
 
     with LocalCluster(
-        n_workers=workers, threads_per_worker=1, memory_limit=memory, dashboard_address=None, host="127.0.0.1"
+        n_workers=workers, threads_per_worker=1, memory_limit=memory, dashboard_address="127.0.0.1:0", host="127.0.0.1"
     ) as made:
         yield str(made.scheduler_address)
 

@@ -37,7 +37,7 @@ def two_workers() -> LocalCluster:
     from distributed import LocalCluster
 
     return LocalCluster(
-        n_workers=2, threads_per_worker=1, memory_limit="2GiB", dashboard_address=None, host="127.0.0.1"
+        n_workers=2, threads_per_worker=1, memory_limit="2GiB", dashboard_address="127.0.0.1:0", host="127.0.0.1"
     )
 
 
