@@ -50,7 +50,7 @@ def version_served(base: str) -> int:
 
 
 def wait_for_replacement(pid: int, victim: int) -> None:
-    for _ in range(600):
+    for _ in range(1_800):
         alive = {each.pid for each in psutil.Process(pid).children() if each.status() != psutil.STATUS_ZOMBIE}
         if len(alive) > WORKERS and victim not in alive:  # one more: what multiprocessing keeps track with
             return

@@ -37,7 +37,7 @@ from evergreen.service.watch import WATCH_SECONDS, Watch, keep_watch
 from evergreen.settings import Settings, load_settings
 
 GRACE_SECONDS = 10
-HUNG_SECONDS = 60
+HUNG_SECONDS = 30  # the supervisor waits so long for a worker that died between its question and the answer
 
 
 def create_app(
