@@ -8,7 +8,7 @@ import gc
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +36,8 @@ from evergreen.service.tracing import Tracing
 from evergreen.service.watch import WATCH_SECONDS, Watch, keep_watch
 from evergreen.settings import Settings, load_settings
 
+Life = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
 GRACE_SECONDS = 10
 HUNG_SECONDS = 30  # the supervisor waits so long for a worker that died between its question and the answer
 
@@ -60,13 +62,18 @@ def create_app(
     tracing = Tracing(settings.trace_collector) if settings.trace_collector else None
     desk = tracing.desk(settler.settle) if tracing else GroupCommit(settler.settle)
     service = Service(settings, keeper, desk, metrics, page.render, door)
+    return _assembled(service, _life(service, watch, settler, store, tracing), tracing)
+
+
+def _life(service: Service, watch: Watch, settler: Settler, store: DiskStore, tracing: Tracing | None) -> Life:
+    """What begins with the application and ends with it, in order."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
         service.desk.start()
-        looking = asyncio.create_task(keeper.run(settings.refresh_seconds, stop))
-        watching = asyncio.create_task(keep_watch(watch, keeper, WATCH_SECONDS, stop))
+        looking = asyncio.create_task(service.keeper.run(service.settings.refresh_seconds, stop))
+        watching = asyncio.create_task(keep_watch(watch, service.keeper, WATCH_SECONDS, stop))
         yield
         stop.set()
         await asyncio.gather(looking, watching)
@@ -76,6 +83,10 @@ def create_app(
         if tracing:
             await tracing.close()
 
+    return life
+
+
+def _assembled(service: Service, life: Life, tracing: Tracing | None) -> FastAPI:
     app = FastAPI(
         title="Evergreen",
         version=__version__,
@@ -88,7 +99,7 @@ def create_app(
     app.include_router(router)
     app.add_middleware(BodyLimit)
     app.add_middleware(Express)
-    app.add_middleware(Timing, metrics=metrics)
+    app.add_middleware(Timing, metrics=service.metrics)
     add_problem_handlers(app)
     if tracing:
         tracing.watch(app)
