@@ -106,9 +106,9 @@ deploy: $(ready) ## register the flows on the server that PREFECT_API_URL names 
 	@$(bin)/evergreen deploy --pool $(POOL)
 
 lock: $(ready) ## refresh requirements.lock from pyproject.toml
-	@$(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	@$(bin)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		--group dev --group notebook $(extras) --output-file requirements.lock pyproject.toml
-	@$(bin)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	@$(bin)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		$(extras) --constraint requirements.lock --output-file requirements-image.lock pyproject.toml
 
 clean: ## forget the environment; .evergreen/ stays

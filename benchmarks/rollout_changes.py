@@ -101,7 +101,7 @@ def service(home: Path, workers: int) -> Iterator[tuple[str, int]]:
         yield f"http://{LOOPBACK}:{port}", running.pid
     finally:
         running.terminate()
-        running.wait(timeout=60)
+        running.wait(timeout=30)
 
 
 def answering(pid: int, base: str) -> set[int]:

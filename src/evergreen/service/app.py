@@ -39,7 +39,7 @@ from evergreen.settings import Settings, load_settings
 Life = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 GRACE_SECONDS = 10
-HUNG_SECONDS = 30  # the supervisor waits so long for a worker that died between its question and the answer
+HUNG_SECONDS = 20  # the supervisor waits so long for a worker that died between its question and the answer
 
 
 def create_app(
