@@ -94,7 +94,7 @@ rollback: $(ready) ## bring the previous champion back
 	@$(bin)/evergreen canary rollback --previous --reason "$$REASON"
 
 docs: $(ready) ## the page of the factors, from their declarations
-	@$(bin)/python -m evergreen.adapters.factor_page
+	@$(bin)/python -m evergreen.research.factor_page
 
 notebook: $(ready) ## open the notebooks in JupyterLab
 	@$(bin)/jupyter lab --notebook-dir notebooks

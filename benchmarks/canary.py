@@ -20,7 +20,7 @@ from evergreen.core.canary import (
     first_decisions,
     plan_power,
 )
-from evergreen.core.losses import relative_difference
+from evergreen.core.evaluation.losses import relative_difference
 
 HISTORY, SESSIONS, FIRST_LOOK = 120, 60, 8
 OWN_ERROR = 0.6

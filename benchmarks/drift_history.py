@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.bars import open_source
-from evergreen.core.calendar import sessions
+from evergreen.core.bars.calendar import sessions
 from evergreen.core.drift import (
     Calibration,
     Counts,

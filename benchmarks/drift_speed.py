@@ -47,29 +47,29 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def merging(generator: np.random.Generator) -> tuple[float, float]:
     """Seconds whylogs takes to profile a session, and to merge the profiles of one more session."""
-    from evergreen.adapters import whylogs
+    from evergreen.adapters import monitoring
 
     days = pd.bdate_range("2003-01-01", periods=MERGED)
-    profiling, views = timed(lambda: [whylogs.profile(values(generator, day), day) for day in days])
-    return profiling / MERGED, timed(lambda: whylogs.merge(views))[0] / (MERGED - 1)
+    profiling, views = timed(lambda: [monitoring.profile(values(generator, day), day) for day in days])
+    return profiling / MERGED, timed(lambda: monitoring.merge(views))[0] / (MERGED - 1)
 
 
 def reading_back(generator: np.random.Generator, counts: Counts) -> float:
     """Seconds to read the counts of the 290 sessions of a check, each beside its profile of full size."""
-    from evergreen.adapters import whylogs
+    from evergreen.adapters import monitoring
 
     days = list(pd.bdate_range("2003-01-01", periods=290))
-    content = whylogs.to_bytes(whylogs.profile(values(generator, days[0]), days[0]))
+    content = monitoring.to_bytes(monitoring.profile(values(generator, days[0]), days[0]))
     with tempfile.TemporaryDirectory() as folder:
         for day in days:
-            path = whylogs.profile_path(Path(folder), day)
+            path = monitoring.profile_path(Path(folder), day)
             path.write_bytes(content)
             os.utime(path, (0, 0))
-        first = whylogs.stored_counts(Path(folder), days[:1], counts.grid)[0]
+        first = monitoring.stored_counts(Path(folder), days[:1], counts.grid)[0]
         kept = next(Path(folder).rglob("*.npy"))
         for day in days[1:]:
             kept.with_name(kept.name.replace(f"{days[0]:%Y-%m-%d}", f"{day:%Y-%m-%d}")).write_bytes(kept.read_bytes())
-        seconds, parts = timed(lambda: whylogs.stored_counts(Path(folder), days, counts.grid))
+        seconds, parts = timed(lambda: monitoring.stored_counts(Path(folder), days, counts.grid))
     assert all(np.array_equal(part.values, first.values) for part in parts)
     return seconds
 

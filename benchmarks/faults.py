@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.bars.files import read_any
-from evergreen.core.calendar import sessions
+from evergreen.core.bars.calendar import sessions
 from evergreen.core.market import FAULTS, Spoiled, simulate, spoil
 from evergreen.core.quality import RULES, Screening, screen, split
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from evergreen.core.canary import Decision, QualityTest, first_decisions
 from evergreen.core.drift import SkillTest
-from evergreen.core.losses import relative_difference
+from evergreen.core.evaluation.losses import relative_difference
 
 SESSIONS, SPREAD, HARM = 60, 0.05, 0.5
 Losses = tuple[NDArray[np.float64], NDArray[np.float64]]

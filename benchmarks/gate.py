@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from evergreen.core.gate import compare
-from evergreen.core.labels import forward_return
+from evergreen.core.dataset.labels import forward_return
+from evergreen.core.gate.compare import compare
 from evergreen.core.market import simulate
 
 ALPHA, NOISE = 0.05, 0.004

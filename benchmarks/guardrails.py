@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.foretold import share as told
-from evergreen.core.guardrails import TRIP, EventCounts, excess_ln_e
+from evergreen.core.canary.guardrails import TRIP, EventCounts, excess_ln_e
 
 REQUESTS, USUAL = 50_000, 0.005
 Z = 2.326  # one-sided 1 %

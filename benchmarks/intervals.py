@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.bars import SampleSource
+from evergreen.core.dataset.labels import forward_return
 from evergreen.core.features import alpha158
-from evergreen.core.labels import forward_return
-from evergreen.core.training import TrainingConfig, train, train_random_walk, training_frame
+from evergreen.core.model.training import TrainingConfig, train, train_random_walk, training_frame
 
 TICKERS = ["AAPL", "IBM", "MSFT", "GOOG"]
 

@@ -23,12 +23,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evergreen.core.calendar import sessions
-from evergreen.core.diebold_mariano import dm_test
-from evergreen.core.evaluation import evaluate
-from evergreen.core.labels import forward_return
+from evergreen.core.bars.calendar import sessions
+from evergreen.core.dataset.labels import forward_return
+from evergreen.core.evaluation.diebold_mariano import dm_test
+from evergreen.core.evaluation.evaluate import evaluate
+from evergreen.core.evaluation.metrics import rank_ic
 from evergreen.core.market import simulate
-from evergreen.core.metrics import rank_ic
 
 HERE = Path(__file__).parent
 FIRST, LAST = pd.Timestamp("2013-02-08"), pd.Timestamp("2018-02-07")

@@ -17,9 +17,9 @@ def training_set(bars: Path, horizon: int, target: Path) -> None:
     """Features and labels as the notebook takes them."""
     import pyarrow as pa
 
-    from evergreen.adapters.training_file import write_training_set
+    from evergreen.adapters.models.training_file import write_training_set
+    from evergreen.core.dataset.labels import forward_return
     from evergreen.core.features import alpha158
-    from evergreen.core.labels import forward_return
 
     rows = pd.read_parquet(bars)
     pa.default_memory_pool().release_unused()
@@ -32,15 +32,15 @@ def main() -> None:
     start, work = time.perf_counter(), Path(folder)
     training_set(Path(given), int(horizon), work / "set.parquet")
 
-    from evergreen.adapters.papermill import run_notebook, to_html
-    from evergreen.core.breadth import BROAD
-    from evergreen.imports import importing
+    from evergreen.adapters.infra.preload import importing
+    from evergreen.adapters.notebooks.papermill import run_notebook, to_html
+    from evergreen.core.model.breadth import BROAD
 
     parameters = {"training_set": str(work / "set.parquet"), "as_of": "2018-02-07", "horizon": int(horizon)}
     parameters |= {"folds": 1, "test_size": int(test), "validation_size": int(validation), "output": str(work / "run")}
-    with importing("evergreen.adapters.mlflow"):
+    with importing("evergreen.adapters.mlflow.tracking"):
         executed = run_notebook(NOTEBOOK, parameters | BROAD | {"num_threads": 2}, work / "train.ipynb", timeout=1500)
-    from evergreen.adapters.mlflow import Tracking
+    from evergreen.adapters.mlflow.tracking import Tracking
 
     tracking = Tracking(f"sqlite:///{work / 'home' / 'mlflow.db'}")
     run_id = json.loads((work / "run" / "run.json").read_text())["run_id"]

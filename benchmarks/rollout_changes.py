@@ -28,8 +28,8 @@ import psutil
 from benchmarks import served
 from evergreen.adapters.database import reading, rollouts
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.adapters.stack import LOOPBACK, choose_port
-from evergreen.core.assignment import arm
+from evergreen.adapters.infra.processes import LOOPBACK, choose_port
+from evergreen.core.canary.assignment import arm
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 

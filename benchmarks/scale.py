@@ -23,12 +23,12 @@ import pandas as pd
 
 from evergreen.adapters.cluster import fitter_for
 from evergreen.adapters.cluster.factors import PARTITION_BARS, partitions
+from evergreen.core.dataset.labels import forward_return
+from evergreen.core.dataset.panel import Panel, labelled_panel, training_frame
+from evergreen.core.evaluation.metrics import rank_ic
 from evergreen.core.features import alpha158
-from evergreen.core.fitting import Fitter, TrainingConfig, fit_boosters, forecast_sessions
-from evergreen.core.labels import forward_return
 from evergreen.core.market import simulate
-from evergreen.core.metrics import rank_ic
-from evergreen.core.panel import Panel, labelled_panel, training_frame
+from evergreen.core.model.fitting import Fitter, TrainingConfig, fit_boosters, forecast_sessions
 
 CONFIG = TrainingConfig(rounds=100, patience=100, num_threads=1)
 TEST = 126

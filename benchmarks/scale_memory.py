@@ -22,15 +22,15 @@ from distributed import Client
 
 from benchmarks.scale import TEST, cluster, peak_gigabytes
 from evergreen.adapters.cluster import fitter_for
-from evergreen.core.breadth import BROAD
-from evergreen.core.datasets import labels_to_fit
+from evergreen.core.dataset.labels import forward_return
+from evergreen.core.dataset.panel import Panel, labelled_panel, training_frame
+from evergreen.core.evaluation.metrics import rank_ic
 from evergreen.core.features import alpha158
-from evergreen.core.fitting import Fit, TrainingConfig, fit_boosters, forecast_sessions
-from evergreen.core.labels import forward_return
 from evergreen.core.market import simulate
-from evergreen.core.metrics import rank_ic
-from evergreen.core.panel import Panel, labelled_panel, training_frame
-from evergreen.core.training_config import parameters
+from evergreen.core.model.breadth import BROAD
+from evergreen.core.model.config import parameters
+from evergreen.core.model.fitting import Fit, TrainingConfig, fit_boosters, forecast_sessions
+from evergreen.core.model.lightgbm_datasets import labels_to_fit
 
 PATIENCE = 300  # seconds given to a fit that may never end
 BLOCK = 50_000  # rows

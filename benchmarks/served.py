@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.database import decisions, ledger, rollouts
-from evergreen.core import booster as boosters
 from evergreen.core.features import FEATURE_NAMES
-from evergreen.core.manifest import Manifest
+from evergreen.core.model import booster as boosters
+from evergreen.core.model.manifest import Manifest
 from evergreen.service.store import VIEW
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import served
-from evergreen.adapters.stack import LOOPBACK, choose_port
+from evergreen.adapters.infra.processes import LOOPBACK, choose_port
 
 CONNECTIONS = 8
 EMPTY = """
@@ -90,7 +90,7 @@ def _latency(told: str, percentile: int) -> float:
 @contextmanager
 def server(command: list[str], port: int, health: str, log: Path, **told: str) -> Iterator[str]:
     """A server process of its own until the block ends; gives its base address."""
-    from evergreen.adapters.stack import Command, Stack, wait_until_ready
+    from evergreen.adapters.infra.processes import Command, Stack, wait_until_ready
 
     base, stack = f"http://{LOOPBACK}:{port}", Stack(log)
     try:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evergreen.core.bars import PRICES
+from evergreen.core.bars.schema import PRICES
 from evergreen.core.market import simulate
 
 Told = dict[str, Any]
@@ -37,7 +37,7 @@ def broken_market(tickers: int, years: int) -> pd.DataFrame:
 def ours(bars: pd.DataFrame) -> Told:
     """Every rule, through the gate."""
     from evergreen.adapters.gx import validate
-    from evergreen.core.calendar import sessions
+    from evergreen.core.bars.calendar import sessions
 
     begun, worked = time.perf_counter(), time.process_time()
     report = validate(bars, sessions("XNYS", bars["session"].min(), bars["session"].max()))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from evergreen.core.calendar import last_session, session_close
+from evergreen.core.bars.calendar import last_session, session_close
 from evergreen.errors import NotFound
 from evergreen.settings import Settings
 from tasks.sessions import last_closed_session

@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 from prefect import flow
 
-from evergreen.core.calendar import next_session, sessions
+from evergreen.core.bars.calendar import next_session, sessions
 from evergreen.errors import NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, stand

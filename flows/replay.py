@@ -6,7 +6,7 @@ import pandas as pd
 from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from evergreen.core.calendar import next_session, sessions
+from evergreen.core.bars.calendar import next_session, sessions
 from evergreen.errors import BadSetting
 from evergreen.workspace import workspace
 from flows.backfill import backfill

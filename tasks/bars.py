@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pandas as pd
 
-from evergreen.delivery import Delivery, Order
 from evergreen.errors import DeliveryBlocked
+from evergreen.market_data.delivery import Delivery, Order
 from evergreen.workspace import workspace
 from tasks.decorators import effect
 
@@ -26,7 +26,7 @@ def ingest_bars(
 
     With `history` each row is taken as known at its own session's close instead, and marked so.
     """
-    from evergreen.ingestion import ingest
+    from evergreen.market_data.ingest import ingest
 
     return ingest(workspace(), Order(source, tuple(tickers), first, last, history, witness or ""), now)
 
@@ -42,7 +42,7 @@ def name_universe(source: str, tickers: list[str] | None) -> list[str]:
 @effect
 def snapshot_bars(delivery: Delivery, now: datetime) -> str:
     """Commit the bar store as it stands to DVC, push it and write the version down; returns the version."""
-    from evergreen.ingestion import record_snapshot
+    from evergreen.market_data.ingest import record_snapshot
 
     return record_snapshot(workspace(), delivery.last, delivery.source, delivery.refused, delivery.summary(), now)
 

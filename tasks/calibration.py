@@ -17,7 +17,7 @@ def calibrate_drift(version: str, made: TrainingSet) -> str:
 
     With it go the last sessions' counts and one whylogs profile of the last reference window.
     """
-    from evergreen.adapters.drift_store import CALIBRATION, COUNTS, REFERENCE
+    from evergreen.adapters.monitoring.calibrations import CALIBRATION, COUNTS, REFERENCE
     from evergreen.core.drift import TooLittleHistory, calibrate, make_grid, session_counts
 
     at = workspace()
@@ -35,15 +35,15 @@ def calibrate_drift(version: str, made: TrainingSet) -> str:
 
 
 def _profile(reference: pd.DataFrame, made: TrainingSet) -> bytes:
-    from evergreen.adapters import whylogs
+    from evergreen.adapters import monitoring
 
     first = pd.Timestamp(reference.index.get_level_values("session").min())
-    return whylogs.to_bytes(whylogs.profile(reference, first, {"data_version": made.data_version}))
+    return monitoring.to_bytes(monitoring.profile(reference, first, {"data_version": made.data_version}))
 
 
 def _keep(at: Workspace, version: str, files: dict[str, bytes]) -> None:
     """Beside the model in MLflow and, for the daily check, at hand."""
-    from evergreen.adapters.drift_store import write_kept
+    from evergreen.adapters.monitoring.calibrations import write_kept
 
     kept = write_kept(at.settings.calibrations / version, files)
     with reading(at.engine) as conn:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.database import decisions, evidence, predictions, reading, rollouts
-from evergreen.adapters.database.guard import RequestLog
+from evergreen.adapters.database.request_log import RequestLog
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.core.calendar import sessions_between
+from evergreen.core.bars.calendar import sessions_between
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import picture, show, table
 from tasks.decorators import effect
@@ -72,7 +72,7 @@ def _hindrance(at: Workspace, rollout: Rollout, test: QualityTest, step: Step, d
         return "Waiting for `evergreen canary approve`."
     if not at.settings.promotion_webhook or dry_run:
         return ""
-    from evergreen.adapters.webhook import objection
+    from evergreen.adapters.infra.webhook import objection
 
     return objection(at.settings.promotion_webhook, _case(rollout, test, step))
 
@@ -145,7 +145,7 @@ def _told(state: dict[str, Any], rollout: Rollout, step: Step) -> dict[str, Any]
 def check_guardrails(at: Workspace, rollout: Rollout) -> Guardrails:
     """What the hard limits on outputs say of all the challenger has forecast and answered since it began."""
     from evergreen.core.canary import Guardrails
-    from evergreen.core.guardrails import OutputLimits, check_outputs
+    from evergreen.core.canary.guardrails import OutputLimits, check_outputs
 
     assert rollout.evidence is not None and rollout.challenger is not None
     with reading(at.engine) as conn:

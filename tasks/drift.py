@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from evergreen.adapters.database import decisions, ledger, reading, rollouts, writing
-from evergreen.core.calendar import next_session, sessions_between
-from evergreen.delivery import Delivery
+from evergreen.core.bars.calendar import next_session, sessions_between
+from evergreen.market_data.delivery import Delivery
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.signs import read_signs
@@ -63,7 +63,7 @@ def is_checked(session: pd.Timestamp) -> bool:
 @effect
 def check_drift(session: pd.Timestamp, delivery: Delivery) -> DriftFinding | None:
     """Judge features and realized skill of the champion, and what caused what was found; None without a champion."""
-    from evergreen.adapters.drift_readings import read_skill
+    from evergreen.adapters.monitoring.realized import read_skill
     from evergreen.core.drift import cause
 
     at = workspace()
@@ -90,7 +90,7 @@ def check_drift(session: pd.Timestamp, delivery: Delivery) -> DriftFinding | Non
 
 def look_at_features(at: Workspace, version: str, session: pd.Timestamp) -> Look:
     """The drift check of a version at a session; a version without a calibration says that it is not monitored."""
-    from evergreen.adapters.drift_store import read_counts, read_kept
+    from evergreen.adapters.monitoring.calibrations import read_counts, read_kept
     from evergreen.core.drift import DriftCheck, check, verdict
 
     kept = read_kept(at.settings.calibrations / version)

@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, writing
-from evergreen.core.calendar import next_session, session_closes, sessions
+from evergreen.core.bars.calendar import next_session, session_closes, sessions
 from evergreen.workspace import workspace
 from tasks.decorators import effect
 

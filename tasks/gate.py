@@ -17,7 +17,7 @@ from tasks.decorators import effect
 from tasks.models import read_manifest
 
 if TYPE_CHECKING:
-    from evergreen.core.verdict import Verdict
+    from evergreen.core.gate.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Judgement:
 @effect
 def judge_challenger(asked: RetrainRequest, version: str, now: datetime) -> Judgement:
     """Compare a version with the champion on walk-forward sessions neither was trained on; counts the trial."""
-    from evergreen.core.gate import compare, require_audit
+    from evergreen.core.gate.compare import compare, require_audit
 
     at = workspace()
     with reading(at.engine) as conn:
@@ -105,8 +105,8 @@ def _write_down(at: Workspace, asked: RetrainRequest, version: str, verdict: Ver
 def _frozen(at: Workspace, rollout: Rollout, version: str) -> dict[str, Any]:
     """The canary's test and its limits on outputs, fixed on sessions both models forecast out of sample."""
     from evergreen.core.canary import QualityTest, plan_power
-    from evergreen.core.guardrails import OutputLimits, dispersion_range, rank_correlation_floor
-    from evergreen.core.metrics import session_losses
+    from evergreen.core.canary.guardrails import OutputLimits, dispersion_range, rank_correlation_floor
+    from evergreen.core.evaluation.metrics import session_losses
 
     champion, challenger = champion_record(at, rollout.champion), walk_forward_record(at, version)
     assert champion is not None

@@ -9,7 +9,7 @@ import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, triggers
 from evergreen.adapters.database.triggers import CALENDAR, Trigger
-from evergreen.core.calendar import sessions_between
+from evergreen.core.bars.calendar import sessions_between
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import show, table
 from tasks.decorators import effect

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, rollouts
-from evergreen.core.manifest import Manifest
+from evergreen.core.model.manifest import Manifest
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 
@@ -35,8 +35,8 @@ def universe_forecasts(version: str, features: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ModelRefused: the file is not the one that was registered.
     """
-    from evergreen.core.booster import load_verified, predict
-    from evergreen.core.hashing import row_hashes
+    from evergreen.core.features.row_hashes import row_hashes
+    from evergreen.core.model.booster import load_verified, predict
 
     at = workspace()
     with reading(at.engine) as conn:

@@ -8,7 +8,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from evergreen.adapters.database import evidence, intervals, reading, rollouts, writing
-from evergreen.core.calendar import next_session
+from evergreen.core.bars.calendar import next_session
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.models import read_manifest, serving_manifest, universe_forecasts
@@ -32,8 +32,8 @@ def score_universe(served: pd.DataFrame, as_of: pd.Timestamp, now: datetime) -> 
 @effect
 def settle_outcomes(as_of: pd.Timestamp, data_version: str, now: datetime) -> int:
     """Write down the returns whose horizon has passed by `as_of`, and move the intervals; returns how many."""
-    from evergreen.core.intervals import SCALE_SESSIONS
-    from evergreen.core.labels import forward_return
+    from evergreen.core.dataset.labels import forward_return
+    from evergreen.core.model.intervals import SCALE_SESSIONS
 
     at = workspace()
     manifest = serving_manifest(at)
@@ -51,7 +51,7 @@ def settle_outcomes(as_of: pd.Timestamp, data_version: str, now: datetime) -> in
 
 def move_intervals(at: Workspace, conn: Connection, labels: pd.Series, as_of: pd.Timestamp, horizon: int) -> None:
     """Keep the scales and bands that stand once the outcomes known at `as_of` are counted."""
-    from evergreen.core.intervals import Standing, volatility
+    from evergreen.core.model.intervals import Standing, volatility
 
     model = at.settings.model_name
     rollout = rollouts.current(conn, model)

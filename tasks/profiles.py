@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from evergreen.adapters.database import evidence, reading, rollouts
-from evergreen.core.bars import NUMBERS
-from evergreen.core.calendar import next_session
+from evergreen.core.bars.calendar import next_session
+from evergreen.core.bars.schema import NUMBERS
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.models import read_manifest
@@ -21,29 +21,29 @@ def profile_session(served: pd.DataFrame, session: pd.Timestamp, data_version: s
     Features lie in the folder itself, the others in folders named for what they hold; each profile tells its
     data version. Profiles are kept for more than a year.
     """
-    from evergreen.adapters import whylogs
-    from evergreen.adapters.drift_store import read_grid
+    from evergreen.adapters import monitoring
+    from evergreen.adapters.monitoring.calibrations import read_grid
 
     at = workspace()
     root, tags = at.settings.profiles, {"data_version": data_version}
-    view = whylogs.profile(served, session, tags)
-    path = whylogs.write(view, root)
+    view = monitoring.profile(served, session, tags)
+    path = monitoring.write(view, root)
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, at.settings.model_name)
     if rollout and (grid := read_grid(at.settings.calibrations / rollout.champion)):
-        whylogs.keep_counts(root, view, grid)
+        monitoring.keep_counts(root, view, grid)
     bars = at.bars.as_of(start=session, end=session)
-    whylogs.write(whylogs.profile(bars[[*NUMBERS]], session, tags), root / "delivery")
+    monitoring.write(monitoring.profile(bars[[*NUMBERS]], session, tags), root / "delivery")
     if rollout:
         _profile_outputs(at, rollout.champion, session, tags)
     if session.day <= 7:
-        whylogs.forget(root, session - KEPT)
+        monitoring.forget(root, session - KEPT)
     return str(path)
 
 
 def _profile_outputs(at: Workspace, champion: str, session: pd.Timestamp, tags: dict[str, str]) -> None:
     """The champion's forecasts of this session, and the labels of the session whose horizon ends with it."""
-    from evergreen.adapters import whylogs
+    from evergreen.adapters import monitoring
 
     horizon = read_manifest(at, champion).horizon
     labelled = next_session(at.settings.calendar, session, -horizon)
@@ -52,4 +52,4 @@ def _profile_outputs(at: Workspace, champion: str, session: pd.Timestamp, tags: 
         labels = evidence.settled(conn, champion, horizon, labelled, labelled)[["outcome"]]
     for kind, day, values in (("forecasts", session, made), ("labels", labelled, labels)):
         if len(values):
-            whylogs.write(whylogs.profile(values, day, tags), at.settings.profiles / kind)
+            monitoring.write(monitoring.profile(values, day, tags), at.settings.profiles / kind)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from evergreen.adapters.database import decisions, requests, rollouts, triggers, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.triggers import Trigger
-from evergreen.core.calendar import sessions_between
+from evergreen.core.bars.calendar import sessions_between
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import picture, show, table
 from tasks.decorators import effect

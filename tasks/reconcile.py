@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evergreen.adapters.database import decisions, ledger, reading, rollouts
-from evergreen.core.booster import load_verified
+from evergreen.core.model.booster import load_verified
 from evergreen.errors import EvergreenError
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, rollouts
-from evergreen.core.calendar import next_session, sessions
+from evergreen.core.bars.calendar import next_session, sessions
 from evergreen.workspace import REPOSITORY, Workspace, workspace
 from tasks.artifacts import show, table
 from tasks.decorators import effect
@@ -19,7 +19,7 @@ TIMEOUT = 300.0  # seconds
 @effect
 def run_drift_notebook(session: pd.Timestamp, version: str) -> Path:
     """Execute the notebook on what is on record; returns it as one HTML page."""
-    from evergreen.adapters.papermill import run_notebook, to_html
+    from evergreen.adapters.notebooks.papermill import run_notebook, to_html
 
     output = _folder(workspace(), session) / "drift.ipynb"
     return to_html(run_notebook(NOTEBOOK, {"as_of": f"{session:%Y-%m-%d}", "version": version}, output, TIMEOUT))
@@ -31,8 +31,8 @@ def write_profile_page(session: pd.Timestamp, version: str) -> Path | None:
 
     None for a version without a calibration.
     """
-    from evergreen.adapters import whylogs
-    from evergreen.adapters.drift_store import REFERENCE, read_counts, read_kept
+    from evergreen.adapters import monitoring
+    from evergreen.adapters.monitoring.calibrations import REFERENCE, read_counts, read_kept
     from evergreen.core.drift import DriftCheck, check
 
     at = workspace()
@@ -43,10 +43,10 @@ def write_profile_page(session: pd.Timestamp, version: str) -> Path | None:
     found = check(kept.calibration, read_counts(kept, at.settings.profiles, at.settings.calendar, session), session)
     first = next_session(at.settings.calendar, session, 1 - kept.calibration.windows.current)
     days = sessions(at.settings.calendar, max(first, _after(at, kept.history.sessions[-1])), session)
-    current = whylogs.merge(whylogs.read(whylogs.profile_path(at.settings.profiles, day)) for day in days)
+    current = monitoring.merge(monitoring.read(monitoring.profile_path(at.settings.profiles, day)) for day in days)
     page = _folder(at, session) / "profiles.html"
     judged = found if isinstance(found, DriftCheck) else None
-    return whylogs.report(current, whylogs.read(folder / REFERENCE), page, judged)
+    return monitoring.report(current, monitoring.read(folder / REFERENCE), page, judged)
 
 
 @effect

@@ -8,7 +8,7 @@ from typing import Any
 
 from evergreen.adapters.database import decisions, reading, rollouts, writing
 from evergreen.adapters.database.decisions import Decision
-from evergreen.adapters.database.guard import frozen_limits
+from evergreen.adapters.database.request_log import frozen_limits
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.errors import BadInput, NotFound

@@ -7,8 +7,8 @@ from datetime import datetime
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, writing
-from evergreen.delivery import Delivery
 from evergreen.errors import NotFound
+from evergreen.market_data.delivery import Delivery
 from evergreen.workspace import workspace
 from tasks.artifacts import show, table
 from tasks.decorators import effect

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading
-from evergreen.core.calendar import sessions_between
-from evergreen.delivery import Delivery
+from evergreen.core.bars.calendar import sessions_between
+from evergreen.market_data.delivery import Delivery
 from evergreen.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from evergreen.adapters.database import ledger, writing
 from evergreen.adapters.database.requests import RetrainRequest
-from evergreen.core.calendar import session_closes, sessions
+from evergreen.adapters.infra.preload import importing
+from evergreen.core.bars.calendar import session_closes, sessions
 from evergreen.errors import NotebookFailed, Refused
-from evergreen.imports import importing
 from evergreen.workspace import REPOSITORY, workspace
 from tasks.artifacts import show
 from tasks.decorators import effect
@@ -41,10 +41,10 @@ class TrainingSet:
 @effect
 def make_training_set(asked: RetrainRequest, horizon: int, now: datetime) -> TrainingSet:
     """Join features and labels as they were known at `now`, through Feast, and audit them for look-ahead."""
-    from evergreen.adapters.training_file import SLAB
-    from evergreen.core.audit import audit, stamp
-    from evergreen.core.labels import forward_return
-    from evergreen.core.panel import training_frame, training_set_sha256
+    from evergreen.adapters.models.training_file import SLAB
+    from evergreen.core.dataset.labels import forward_return
+    from evergreen.core.dataset.look_ahead_audit import audit, stamp
+    from evergreen.core.dataset.panel import training_frame, training_set_sha256
 
     at = workspace()
     as_of = pd.Timestamp(asked.as_of)
@@ -69,8 +69,8 @@ def run_training_notebook(
     asked: RetrainRequest, made: TrainingSet, horizon: int, seed: int, tuning_budget: int = 0
 ) -> Path:
     """Execute `notebooks/train.ipynb` on the training set; returns the folder of its output."""
-    from evergreen.adapters.papermill import run_notebook
-    from evergreen.core.breadth import suited
+    from evergreen.adapters.notebooks.papermill import run_notebook
+    from evergreen.core.model.breadth import suited
 
     tickers = pd.read_parquet(made.path, columns=["ticker"])["ticker"].nunique()
     output = made.path.parent / "output"
@@ -89,7 +89,7 @@ def run_training_notebook(
     progress = create_progress_artifact(0.0, key="training", description="notebooks/train.ipynb, cells done")
     executed = output.parent / "train.ipynb"
     try:
-        with importing("evergreen.adapters.mlflow"):  # what the next task needs
+        with importing("evergreen.adapters.mlflow.tracking"):  # what the next task needs
             run_notebook(
                 NOTEBOOK,
                 parameters,
@@ -107,7 +107,7 @@ def run_training_notebook(
 @effect
 def register_random_walk(asked: RetrainRequest, made: TrainingSet, horizon: int, seed: int, now: datetime) -> str:
     """Log and register the random walk with the evidence any model has; returns its version."""
-    from evergreen.core.training import TrainingConfig
+    from evergreen.core.model.training import TrainingConfig
 
     run_id = workspace().tracking.log_random_walk(
         pd.read_parquet(made.path),
@@ -123,7 +123,7 @@ def register_random_walk(asked: RetrainRequest, made: TrainingSet, horizon: int,
 @effect
 def register_trained(asked: RetrainRequest, output: Path, now: datetime) -> str:
     """Attach the executed notebook to its MLflow run, register the model and fetch it back; returns the version."""
-    from evergreen.adapters.papermill import to_html
+    from evergreen.adapters.notebooks.papermill import to_html
 
     at = workspace()
     run_id = json.loads((output / "run.json").read_text())["run_id"]
@@ -140,7 +140,7 @@ def register_challenger(asked: RetrainRequest, made: TrainingSet, run_id: str, n
         NotFound, Broken: no such run, or not one that the training notebook logged.
         Refused: the outcomes it was judged by are not those of the bar store, or it stands after the request.
     """
-    from evergreen.adapters.model_folder import read_model_folder
+    from evergreen.adapters.models.folder import read_model_folder
 
     at = workspace()
     folder = at.tracking.fetch_run(run_id, made.path.parent / "output")

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from evergreen.adapters.stack import LOOPBACK
+from evergreen.adapters.infra.processes import LOOPBACK
 
 BUCKET = "evergreen"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evergreen.adapters.bars import BarStore
     from evergreen.adapters.dvc import Snapshots
     from evergreen.adapters.feast import Features
-    from evergreen.adapters.mlflow import Tracking
+    from evergreen.adapters.mlflow.tracking import Tracking
     from evergreen.core.features import Alpha
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ class Workspace:
     @cached_property
     def tracking(self) -> Tracking:
         """Runs and registered models."""
-        from evergreen.adapters.mlflow import Tracking
+        from evergreen.adapters.mlflow.tracking import Tracking
 
         return Tracking(self.settings.mlflow)
 

@@ -11,11 +11,11 @@ import httpx
 import pytest
 import yaml
 
-from evergreen.adapters.prefect_api import PrefectApi
-from evergreen.adapters.stack import Stack, wait_until_ready
-from evergreen.deployment import HOME_IN_IMAGE, IN_IMAGE, adapted, deploy_to, pool_name
-from evergreen.embedded import WORK_POOL, Ports, commands, deploy, environment
+from evergreen.adapters.infra.prefect_api import PrefectApi
+from evergreen.adapters.infra.processes import Stack, wait_until_ready
 from evergreen.errors import BadSetting
+from evergreen.ops.local_stack import WORK_POOL, Ports, commands, deploy, environment
+from evergreen.ops.work_pools import HOME_IN_IMAGE, IN_IMAGE, adapted, deploy_to, pool_name
 from evergreen.settings import Settings
 from evergreen.workspace import REPOSITORY
 

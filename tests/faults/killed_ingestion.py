@@ -22,8 +22,8 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import event
 
-from evergreen.delivery import Order
-from evergreen.ingestion import ingest, record_snapshot
+from evergreen.market_data.delivery import Order
+from evergreen.market_data.ingest import ingest, record_snapshot
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evergreen.core import calendar
+from evergreen.core.bars import calendar
 from evergreen.core.market import simulate
 
 DAYS = calendar.sessions("XNYS", pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31"))

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evergreen.core import booster as boosters
-from evergreen.core.manifest import Manifest
+from evergreen.core.model import booster as boosters
+from evergreen.core.model.manifest import Manifest
 from evergreen.errors import ModelRefused
 from evergreen.service import proving
 from evergreen.service.metrics import Metrics

@@ -14,13 +14,13 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from evergreen import embedded
 from evergreen.adapters.database import decisions, ledger, reading, requests, writing
 from evergreen.adapters.database.requests import RetrainRequest
-from evergreen.adapters.prefect_api import PrefectApi
-from evergreen.adapters.stack import Stack, wait_until_ready
-from evergreen.embedded import WORK_POOL, WORKER, Ports, commands
+from evergreen.adapters.infra.prefect_api import PrefectApi
+from evergreen.adapters.infra.processes import Stack, wait_until_ready
 from evergreen.errors import NotFound
+from evergreen.ops import local_stack
+from evergreen.ops.local_stack import WORK_POOL, WORKER, Ports, commands
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
@@ -100,7 +100,7 @@ class World:
         """Everything but the service, which has no part in this."""
         self.start_server()
         self.api.create_work_pool(WORK_POOL)
-        embedded.deploy(self.told, self.settings.home / "logs" / "deploy.log")
+        local_stack.deploy(self.told, self.settings.home / "logs" / "deploy.log")
         registry, health = commands(self.settings, self.ports)[1]
         wait_until_ready(self.stack.start(registry, self.told), health)
         self.start_worker()
@@ -128,7 +128,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVERGREEN_LEASE_SECONDS", "8")
         try:
-            lived = World(settings, embedded.environment(settings, ports), ports)
+            lived = World(settings, local_stack.environment(settings, ports), ports)
             lived.start()
             lived.api.start("backfill/backfill", HISTORY | {"as_of": SESSIONS[0]})
             wait_for(lambda: _first_is_done(lived))

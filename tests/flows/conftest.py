@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import reading, requests
-from evergreen.core.calendar import sessions
+from evergreen.core.bars.calendar import sessions
 from evergreen.workspace import Workspace
 from tests.conftest import enter
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evergreen.account import give_account
 from evergreen.adapters.database import decisions, ledger, reading, rollouts
-from evergreen.backup import back_up, read_backup, restore
-from evergreen.core.calendar import next_session
+from evergreen.audit.explain import reproduce
+from evergreen.audit.history import give_account
+from evergreen.core.bars.calendar import next_session
 from evergreen.errors import BadSetting, Broken, Conflict, NotFound
-from evergreen.reproduction import reproduce
+from evergreen.ops.backup import back_up, read_backup, restore
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 from tests.conftest import enter

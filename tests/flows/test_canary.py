@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts, writing
-from evergreen.core.calendar import sessions
+from evergreen.core.bars.calendar import sessions
 from evergreen.core.canary import QualityTest
-from evergreen.core.verdict import Verdict
+from evergreen.core.gate.verdict import Verdict
 from evergreen.workspace import Workspace, _open, workspace
 from tests.flows.conftest import TICKERS
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import decisions, ledger, reading, requests, trials
-from evergreen.adapters.model_folder import write_model_folder
-from evergreen.core.training import TrainingConfig, train
+from evergreen.adapters.models.folder import write_model_folder
+from evergreen.core.model.training import TrainingConfig, train
 from evergreen.errors import Refused
 from evergreen.workspace import Workspace
 

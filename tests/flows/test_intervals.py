@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import intervals, reading, writing
-from evergreen.core.calendar import next_session
+from evergreen.core.bars.calendar import next_session
 from evergreen.service.store import DiskStore
 from evergreen.workspace import Workspace
 from tests.flows.conftest import TICKERS

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
-from evergreen.account import give_account
 from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts
-from evergreen.adapters.model_folder import read_model_folder
-from evergreen.core.calendar import next_session
-from evergreen.core.manifest import Manifest
+from evergreen.adapters.models.folder import read_model_folder
+from evergreen.audit.history import give_account
+from evergreen.core.bars.calendar import next_session
+from evergreen.core.model.manifest import Manifest
 from evergreen.workspace import REPOSITORY, Workspace
 from tests.flows.conftest import TICKERS, UNTIL, WALKED
 

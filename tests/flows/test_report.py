@@ -34,7 +34,7 @@ def champion(at: Workspace) -> str:
 def finding(at: Workspace) -> Any:
     """The check of the last session, made again."""
     from evergreen.adapters.bars import open_source
-    from evergreen.delivery import Delivery
+    from evergreen.market_data.delivery import Delivery
     from tasks.drift import check_drift
 
     session = last_session(at)
@@ -81,7 +81,7 @@ def test_check__of_a_model_that_nobody_has_retrained_for_too_long_asks_for_a_ret
 
 
 def test_check__on_a_broken_delivery_asks_for_no_retraining(copied: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from evergreen.delivery import Delivery
+    from evergreen.market_data.delivery import Delivery
     from tasks.drift import check_drift
 
     monkeypatch.setenv("EVERGREEN_RETRAIN_AFTER", "3")
@@ -99,14 +99,14 @@ def test_check__on_a_broken_delivery_asks_for_no_retraining(copied: Workspace, m
 
 
 def test_profiles__of_everything_a_session_brought_tell_its_data_version(copied: Workspace) -> None:
-    from evergreen.adapters import whylogs
+    from evergreen.adapters import monitoring
 
     root, session = copied.settings.profiles, last_session(copied)
     with reading(copied.engine) as conn:
         done = ledger.read_session(conn, MODEL, session)
     assert done is not None
     for folder in (root, root / "delivery", root / "forecasts"):
-        assert whylogs.read(folder / f"{session}.bin").metadata["data_version"] == done.data_version
+        assert monitoring.read(folder / f"{session}.bin").metadata["data_version"] == done.data_version
     assert len(list((root / "labels").glob("*.bin"))) == 3
 
 

@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from evergreen.adapters.database import archive, predictions, reading, writing
 from evergreen.adapters.database.predictions import Prediction
+from evergreen.audit.explain import explain, reproduce
 from evergreen.core.features import factor
 from evergreen.errors import NotFound
-from evergreen.reproduction import explain, reproduce
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
 from evergreen.service.scoring import Question, Settler

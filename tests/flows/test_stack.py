@@ -12,12 +12,12 @@ import httpx
 import psutil
 import pytest
 
-from evergreen import embedded
-from evergreen.account import give_account
 from evergreen.adapters.database import decisions, ledger, reading, requests
-from evergreen.adapters.prefect_api import PrefectApi
-from evergreen.adapters.stack import Stack
-from evergreen.embedded import Ports
+from evergreen.adapters.infra.prefect_api import PrefectApi
+from evergreen.adapters.infra.processes import Stack
+from evergreen.audit.history import give_account
+from evergreen.ops import local_stack
+from evergreen.ops.local_stack import Ports
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
@@ -36,7 +36,7 @@ PATIENCE = 600  # seconds; a busy machine walks slowly
 
 def walk(settings: Settings, interrupt_after: int | None = None, market: dict[str, Any] = WALK) -> PrefectApi:
     """Start a stack and let it walk; the stack is left running, or killed after so many sessions."""
-    told = embedded.start(settings, Ports(0, 0, 0), print)
+    told = local_stack.start(settings, Ports(0, 0, 0), print)
     api = PrefectApi(told["PREFECT_API_URL"])
     run = api.start("replay/replay", market)
     deadline = time.monotonic() + PATIENCE

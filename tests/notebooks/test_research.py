@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from evergreen.adapters.papermill import run_notebook, to_html
+from evergreen.adapters.notebooks.papermill import run_notebook, to_html
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 TWO = {"tickers": ["AAPL", "IBM"]}

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.adapters.mlflow import Tracking
-from evergreen.adapters.model_folder import read_model_folder, sha256s
-from evergreen.adapters.notebook_parameters import read_parameters
-from evergreen.adapters.papermill import run_notebook
-from evergreen.core.training import TrainingConfig, train, training_frame
+from evergreen.adapters.mlflow.tracking import Tracking
+from evergreen.adapters.models.folder import read_model_folder, sha256s
+from evergreen.adapters.notebooks.papermill import run_notebook
+from evergreen.adapters.notebooks.parameters import read_parameters
+from evergreen.core.model.training import TrainingConfig, train, training_frame
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "train.ipynb"
 SMALL = {"folds": 2, "test_size": 40, "min_train": 100, "rounds": 20, "learning_rate": 0.1}

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import predictions, reading
-from evergreen.core.assignment import arm
+from evergreen.core.canary.assignment import arm
 from evergreen.errors import Unavailable
 from tests.service.running import Client, ask, running, until, with_service
 from tests.service.world import SESSION, TICKERS, World, ready_world

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from evergreen.core.calendar import next_session
+from evergreen.core.bars.calendar import next_session
 from evergreen.service.expiry import expiry
 from evergreen.service.lane import Lane
 from evergreen.service.metrics import Metrics

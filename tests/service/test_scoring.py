@@ -10,7 +10,7 @@ import pytest
 
 from evergreen.adapters.database import predictions, reading
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.core import booster as boosters
+from evergreen.core.model import booster as boosters
 from evergreen.errors import EvergreenError, Unavailable
 from evergreen.service.lane import Lane
 from evergreen.service.metrics import Metrics

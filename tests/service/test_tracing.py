@@ -13,7 +13,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from evergreen.adapters.database import predictions, reading
-from evergreen.core.assignment import arm
+from evergreen.core.canary.assignment import arm
 from evergreen.errors import BadSetting
 from evergreen.service.app import create_app
 from evergreen.service.log import GroupCommit

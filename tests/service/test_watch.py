@@ -11,8 +11,8 @@ import pytest
 
 from evergreen.adapters.database import decisions, predictions, reading
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.core.assignment import arm
-from evergreen.core.guardrails import OutputLimits
+from evergreen.core.canary.assignment import arm
+from evergreen.core.canary.guardrails import OutputLimits
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
 from evergreen.service.scoring import new_id

@@ -13,8 +13,8 @@ import pandas as pd
 from evergreen.adapters.database import ledger, reading, rollouts
 from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.core import booster as boosters
-from evergreen.core.manifest import Manifest
+from evergreen.core.model import booster as boosters
+from evergreen.core.model.manifest import Manifest
 from evergreen.service.state import Universe, make_universe
 from evergreen.service.store import VIEW, DiskStore
 from evergreen.settings import Settings

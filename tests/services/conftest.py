@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from evergreen import embedded
-from evergreen.adapters.stack import Stack, wait_until_ready
-from evergreen.embedded import Ports
+from evergreen.adapters.infra.processes import Stack, wait_until_ready
+from evergreen.ops import local_stack
+from evergreen.ops.local_stack import Ports
 from evergreen.settings import Settings
-from tests.unit.adapters.conftest import model_folder, small_training, small_training_set
+from tests.unit.conftest import model_folder, small_training, small_training_set
 
 __all__ = ["model_folder", "running_mlflow", "small_training", "small_training_set"]
 
@@ -18,8 +18,8 @@ __all__ = ["model_folder", "running_mlflow", "small_training", "small_training_s
 def running_mlflow(settings: Settings) -> Iterator[str]:
     """The MLflow server of a stack with these settings, without the rest of it; gives its address."""
     stack, ports = Stack(settings.home), Ports(0, 0, 0).chosen()
-    told = embedded.environment(settings, ports)
-    _, (command, health), _ = embedded.commands(settings, ports)
+    told = local_stack.environment(settings, ports)
+    _, (command, health), _ = local_stack.commands(settings, ports)
     try:
         wait_until_ready(stack.start(command, told), health)
         yield command.url

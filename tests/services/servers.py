@@ -19,7 +19,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from evergreen.adapters.stack import LOOPBACK, choose_port
+from evergreen.adapters.infra.processes import LOOPBACK, choose_port
 
 DEBIAN = "/usr/lib/postgresql/*/bin"  # Debian keeps a server's programs off the path
 ACCOUNT = "postgres"  # of the package; the server refuses to run as root

@@ -9,12 +9,12 @@ import httpx
 import psutil
 import pytest
 
-from evergreen.adapters.accounts import MLFLOW_PASSWORD, MLFLOW_USER, PREFECT
-from evergreen.adapters.mlflow import Tracking
-from evergreen.adapters.stack import Stack
-from evergreen.doctor import examine
-from evergreen.embedded import Ports, environment
+from evergreen.adapters.infra.accounts import MLFLOW_PASSWORD, MLFLOW_USER, PREFECT
+from evergreen.adapters.infra.processes import Stack
+from evergreen.adapters.mlflow.tracking import Tracking
 from evergreen.errors import BadSetting, NotPermitted
+from evergreen.ops.doctor import examine
+from evergreen.ops.local_stack import Ports, environment
 from evergreen.settings import Settings
 from tests.services.conftest import running_mlflow
 from tests.services.servers import Postgresql

@@ -15,9 +15,9 @@ import pytest
 import yaml
 from redis import Redis
 
-from evergreen.adapters.accounts import MLFLOW_PASSWORD, MLFLOW_USER
-from evergreen.adapters.mlflow import Tracking
-from evergreen.adapters.stack import LOOPBACK, Command, Stack, choose_port, wait_until_ready
+from evergreen.adapters.infra.accounts import MLFLOW_PASSWORD, MLFLOW_USER
+from evergreen.adapters.infra.processes import LOOPBACK, Command, Stack, choose_port, wait_until_ready
+from evergreen.adapters.mlflow.tracking import Tracking
 from evergreen.workspace import REPOSITORY
 from tests.services.servers import Postgresql
 from tests.services.test_two_workers import until

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from evergreen.adapters.dumps import dump, load
-from evergreen.adapters.servers import look_at_postgresql, look_at_redis
+from evergreen.adapters.infra.dumps import dump, load
+from evergreen.adapters.infra.servers import look_at_postgresql, look_at_redis
 from evergreen.errors import BadSetting, Unavailable
 from tests.services.servers import Postgresql
 

@@ -15,15 +15,15 @@ import pytest
 from redis import Redis
 from sqlalchemy import text
 
-from evergreen.adapters.accounts import MLFLOW_PASSWORD, MLFLOW_USER, PREFECT
 from evergreen.adapters.database import decisions, ledger, reading, requests
-from evergreen.adapters.prefect_api import PrefectApi
-from evergreen.adapters.stack import Stack
-from evergreen.backup import back_up, restore
-from evergreen.core.calendar import sessions
-from evergreen.doctor import examine
+from evergreen.adapters.infra.accounts import MLFLOW_PASSWORD, MLFLOW_USER, PREFECT
+from evergreen.adapters.infra.prefect_api import PrefectApi
+from evergreen.adapters.infra.processes import Stack
+from evergreen.audit.explain import reproduce
+from evergreen.core.bars.calendar import sessions
 from evergreen.errors import BadSetting, Conflict
-from evergreen.reproduction import reproduce
+from evergreen.ops.backup import back_up, restore
+from evergreen.ops.doctor import examine
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 from tests.flows.test_stack import WALK, told, walk

@@ -14,12 +14,12 @@ import psutil
 import pytest
 import yaml
 
-from evergreen import embedded
 from evergreen.adapters.database import decisions, ledger, reading, requests, rollouts
 from evergreen.adapters.database.requests import RetrainRequest
-from evergreen.adapters.prefect_api import PrefectApi
-from evergreen.adapters.stack import Command, Stack
-from evergreen.embedded import WORK_POOL, Ports
+from evergreen.adapters.infra.prefect_api import PrefectApi
+from evergreen.adapters.infra.processes import Command, Stack
+from evergreen.ops import local_stack
+from evergreen.ops.local_stack import WORK_POOL, Ports
 from evergreen.settings import Settings
 from evergreen.workspace import REPOSITORY, Workspace
 from tests.services.servers import Postgresql
@@ -78,7 +78,7 @@ def deploy_to_second(told: dict[str, str], folder: Path) -> None:
     for deployment in declared["deployments"]:
         deployment |= {"name": f"{deployment['name']}-{SECOND}", "work_pool": {"name": SECOND}}
     (folder / "second.yaml").write_text(yaml.safe_dump(declared))
-    embedded.deploy(told, folder / "deploy.log", folder / "second.yaml")
+    local_stack.deploy(told, folder / "deploy.log", folder / "second.yaml")
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def pair(tmp_path: Path, postgresql: Postgresql) -> Iterator[Pair]:
         mlflow_database=postgresql.database(),
     )
     try:
-        told = embedded.start(settings, Ports(0, 0, 0), print)
+        told = local_stack.start(settings, Ports(0, 0, 0), print)
         api = PrefectApi(told["PREFECT_API_URL"])
         api.create_work_pool(SECOND)
         deploy_to_second(told, tmp_path)

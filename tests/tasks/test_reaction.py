@@ -11,7 +11,7 @@ import pytest
 
 from evergreen.adapters.database import decisions, reading, requests, rollouts, triggers, writing
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.core.calendar import next_session
+from evergreen.core.bars.calendar import next_session
 from evergreen.workspace import Workspace
 from tasks.drift import DriftFinding
 from tasks.reaction import decide_reaction

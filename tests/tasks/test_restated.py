@@ -16,15 +16,15 @@ from evergreen.adapters.bars import BarStore
 from evergreen.adapters.database import ledger, predictions, requests, writing
 from evergreen.adapters.database.ledger import ModelVersion
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.core import calendar
+from evergreen.core.bars import calendar
+from evergreen.core.dataset.labels import forward_return
 from evergreen.core.features import LOOKBACK, alpha158
-from evergreen.core.hashing import row_hashes
-from evergreen.core.labels import forward_return
+from evergreen.core.features.row_hashes import row_hashes
 from evergreen.core.market import simulate
-from evergreen.core.training import TrainingConfig, train, training_frame, training_set_sha256
-from evergreen.delivery import Order
-from evergreen.ingestion import ingest, record_snapshot
-from evergreen.lineage import affected, bars_at, difference
+from evergreen.core.model.training import TrainingConfig, train, training_frame, training_set_sha256
+from evergreen.market_data.delivery import Order
+from evergreen.market_data.ingest import ingest, record_snapshot
+from evergreen.market_data.restatement_impact import affected, bars_at, difference
 from evergreen.workspace import Workspace
 from tests.conftest import enter
 from tests.test_cli import run

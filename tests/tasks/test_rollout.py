@@ -12,10 +12,10 @@ import pytest
 
 from evergreen.adapters.database import decisions, evidence, reading, requests, rollouts, writing
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.core.calendar import sessions
+from evergreen.core.bars.calendar import sessions
 from evergreen.core.canary import QualityTest
-from evergreen.core.guardrails import OutputLimits
-from evergreen.core.verdict import Verdict
+from evergreen.core.canary.guardrails import OutputLimits
+from evergreen.core.gate.verdict import Verdict
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
 from evergreen.service.watch import Watch

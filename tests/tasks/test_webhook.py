@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from evergreen.adapters.webhook import objection
+from evergreen.adapters.infra.webhook import objection
 from tests.service.world import World
 from tests.tasks.test_rollout import arrive, look, serves, settle_sessions, story, world
 

@@ -17,7 +17,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from evergreen.adapters.bars.writing import LOCK, only_writer, replace, writable
-from evergreen.adapters.buckets import kind, look_at_bucket, require_dvc_plugin, silences
+from evergreen.adapters.infra.buckets import kind, look_at_bucket, require_dvc_plugin, silences
 from evergreen.errors import BadInput, Broken, NoBars, NotFound, Unavailable
 
 BARS = "bars"

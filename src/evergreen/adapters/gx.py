@@ -17,7 +17,7 @@ from great_expectations.render.renderer.page_renderer import ValidationResultsPa
 from great_expectations.render.view import DefaultJinjaPageView
 
 from evergreen.adapters.bars.writing import writable
-from evergreen.core.bars import empty_bars
+from evergreen.core.bars.schema import empty_bars
 from evergreen.core.quality import RULES, Finding, Rule, Screening, blocks, screen
 from evergreen.errors import Broken
 
@@ -89,7 +89,7 @@ def _on_profile(bars: pd.DataFrame, history: pd.DataFrame | None) -> list[Findin
     """What the delivery's profile says, where there are names enough for one; whylogs is slow to import."""
     if bars["ticker"].nunique() < FEWEST_NAMES:
         return []
-    from evergreen.adapters.whylogs.constraints import judge_profile
+    from evergreen.adapters.monitoring.whylogs_constraints import judge_profile
 
     return judge_profile(bars, empty_bars() if history is None else history)
 

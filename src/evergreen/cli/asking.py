@@ -9,8 +9,8 @@ from evergreen.settings import load_settings
 
 def start(deployment: str, parameters: dict[str, Any]) -> None:
     """Ask for a run of `deployment` with the parameters that were given, and say where to watch it."""
-    from evergreen.adapters.prefect_api import PrefectApi
-    from evergreen.embedded import api_url
+    from evergreen.adapters.infra.prefect_api import PrefectApi
+    from evergreen.ops.local_stack import api_url
 
     given = {name: value for name, value in parameters.items() if value is not None}
     api = PrefectApi(api_url(load_settings()))

@@ -17,7 +17,7 @@ def backup(target: Annotated[Path, typer.Argument(help="A folder that is not the
     """Copy databases, bars, data versions, features, models, artifacts and keys; the stack may go on running."""
     from datetime import UTC, datetime
 
-    from evergreen.backup import back_up
+    from evergreen.ops.backup import back_up
 
     made = back_up(load_settings(), target.resolve(), datetime.now(UTC))
     print(f"{len(made.files)} files are in {target}, each with its sha256")
@@ -28,7 +28,7 @@ def backup(target: Annotated[Path, typer.Argument(help="A folder that is not the
 @app.command()
 def restore(source: Annotated[Path, typer.Argument(help="A folder that `backup` made.")]) -> None:
     """Fill an empty home and empty databases from a backup, after each of its bytes was checked."""
-    from evergreen.backup import restore as fill
+    from evergreen.ops.backup import restore as fill
 
     settings = load_settings()
     held = fill(settings, source.resolve())

@@ -15,7 +15,7 @@ app = typer.Typer(help="The running canary.", no_args_is_help=True)
 @app.command("status")
 def canary_status() -> None:
     """How the running canary stands."""
-    from evergreen.status import canary_lines
+    from evergreen.ops.status import canary_lines
 
     for line in canary_lines(load_settings()):
         print(line)

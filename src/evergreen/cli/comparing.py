@@ -13,7 +13,7 @@ app = typer.Typer()
 @app.command()
 def rehearse(output: Annotated[Path, typer.Argument(help="Where model and executed notebook go.")]) -> None:
     """Train on the packaged sample, small, in some seconds."""
-    from evergreen.comparison import rehearse as train
+    from evergreen.audit.code_change import rehearse as train
 
     print(f"model and notebook are in {train(output.resolve())}")
 
@@ -25,6 +25,6 @@ def compare(
     report: Annotated[Path, typer.Option(help="Markdown; its picture goes beside it.")] = Path("comparison.md"),
 ) -> None:
     """Put the changed code's model before the gate, with the other one as champion."""
-    from evergreen.comparison import compare_folders
+    from evergreen.audit.code_change import compare_folders
 
     print(compare_folders(base, changed, report), end="")

@@ -13,8 +13,8 @@ import typer
 from evergreen.settings import load_settings
 
 if TYPE_CHECKING:
-    from evergreen.core.restatement import Difference
-    from evergreen.lineage import Affected
+    from evergreen.core.bars.restatement import Difference
+    from evergreen.market_data.restatement_impact import Affected
 
 app = typer.Typer()
 versions = typer.Typer(help="Versions of the bars.", no_args_is_help=True)
@@ -26,7 +26,7 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
 ) -> None:
     """Look for what must not enter the bar store. Exit 0 clean, 1 findings that refuse something, 2 unreadable."""
-    from evergreen.inspection import inspect_paths
+    from evergreen.market_data.validate_files import inspect_paths
 
     inspection = inspect_paths(paths, load_settings().calendar, datetime.now(UTC))
     findings = [finding.to_dict() for finding in inspection.findings]
@@ -72,7 +72,7 @@ def data_as_of(
     out: Annotated[Path | None, typer.Option(help="Write Parquet there instead of CSV to the terminal.")] = None,
 ) -> None:
     """The bars as they were known then."""
-    from evergreen.lineage import bars_at
+    from evergreen.market_data.restatement_impact import bars_at
     from evergreen.workspace import Workspace
 
     bars = bars_at(Workspace(load_settings()), point)
@@ -93,7 +93,7 @@ def data_diff(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, every prediction named.")] = False,
 ) -> None:
     """What was restated from A to B, and the models and served forecasts that used what was said before."""
-    from evergreen.lineage import affected, difference
+    from evergreen.market_data.restatement_impact import affected, difference
     from evergreen.workspace import Workspace
 
     at = Workspace(load_settings())

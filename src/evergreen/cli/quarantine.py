@@ -42,7 +42,7 @@ def show(case_id: str) -> None:
     from evergreen.adapters.database import quarantine, reading
     from evergreen.adapters.figures import save
     from evergreen.adapters.figures.held import series_around
-    from evergreen.quarantine import among_neighbours
+    from evergreen.market_data.quarantine import among_neighbours
     from evergreen.workspace import Workspace
 
     at = Workspace(load_settings())
@@ -60,7 +60,7 @@ def show(case_id: str) -> None:
 @app.command()
 def release(case_id: str, reason: Reason) -> None:
     """Let the held bars into the store as they are."""
-    from evergreen import quarantine
+    from evergreen.market_data import quarantine
     from evergreen.workspace import Workspace
 
     at = Workspace(load_settings())
@@ -75,8 +75,8 @@ def repair(
     file: Annotated[Path | None, typer.Option("--from", help="CSV or Parquet with the right bars.")] = None,
 ) -> None:
     """Let corrected bars into the store in place of the held ones, if nothing is wrong with them."""
-    from evergreen import quarantine
-    from evergreen.repair import corrected
+    from evergreen.market_data import quarantine
+    from evergreen.market_data.repair import corrected
     from evergreen.workspace import Workspace
 
     at = Workspace(load_settings())
@@ -87,7 +87,7 @@ def repair(
 @app.command()
 def discard(case_id: str, reason: Reason) -> None:
     """Close a case without its bars: they will not enter the store."""
-    from evergreen import quarantine
+    from evergreen.market_data import quarantine
     from evergreen.workspace import Workspace
 
     at = Workspace(load_settings())
@@ -96,8 +96,8 @@ def discard(case_id: str, reason: Reason) -> None:
 
 def _tell(at: Workspace, case: Case) -> None:
     """Take the snapshot that the changed store wants, and say what became of the case."""
-    from evergreen.ingestion import record_snapshot
-    from evergreen.quarantine import acting_at
+    from evergreen.market_data.ingest import record_snapshot
+    from evergreen.market_data.quarantine import acting_at
 
     version = record_snapshot(at, case.as_of, f"quarantine {case.id}", 0, {}, acting_at(at))
     _print_case(case)

@@ -34,7 +34,7 @@ def audit() -> None:
 @app.command()
 def explain(prediction_id: str, exported: Exported = None) -> None:
     """From a served number back to model, run, data version, commit and every decision about it."""
-    from evergreen.reproduction import explain as told
+    from evergreen.audit.explain import explain as told
     from evergreen.workspace import Workspace
 
     for what, value in told(Workspace(load_settings()), prediction_id, exported):
@@ -44,7 +44,7 @@ def explain(prediction_id: str, exported: Exported = None) -> None:
 @app.command()
 def reproduce(prediction_id: str, exported: Exported = None) -> None:
     """Compute a served number again from versioned data. Exit 0 equal to the bit, 1 says what differs."""
-    from evergreen.reproduction import reproduce as again
+    from evergreen.audit.explain import reproduce as again
     from evergreen.workspace import Workspace
 
     compared = again(Workspace(load_settings()), prediction_id, exported)

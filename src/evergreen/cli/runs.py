@@ -42,8 +42,8 @@ def deploy(
     pool: Annotated[str, typer.Option(help="process, docker or kubernetes.")] = "process",
 ) -> None:
     """Register every flow on the Prefect server, with its work pool; IMAGE names what containers run."""
-    from evergreen.deployment import deploy_to, from_environment
-    from evergreen.embedded import api_url
+    from evergreen.ops.local_stack import api_url
+    from evergreen.ops.work_pools import deploy_to, from_environment
     from evergreen.settings import load_settings
 
     settings = load_settings()

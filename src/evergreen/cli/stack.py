@@ -25,8 +25,8 @@ def demo(
 
     from rich.console import Console
 
-    from evergreen.adapters.stack import Stack
-    from evergreen.demo import Walk, run_demo
+    from evergreen.adapters.infra.processes import Stack
+    from evergreen.ops.demo import Walk, run_demo
     from evergreen.workspace import require_writable
 
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
@@ -44,8 +44,8 @@ def up(
     service_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 8780,
 ) -> None:
     """Start the stack and leave it running: Prefect server, worker, MLflow, service."""
-    from evergreen import embedded
-    from evergreen.adapters.stack import Stack
+    from evergreen.adapters.infra.processes import Stack
+    from evergreen.ops import local_stack
     from evergreen.workspace import require_writable
 
     settings = load_settings()
@@ -54,14 +54,14 @@ def up(
         raise BadInput(
             f"{len(running)} processes run already.", "See `evergreen status`; stop them with `evergreen down`."
         )
-    told = embedded.start(settings, embedded.Ports(prefect_port, mlflow_port, service_port), print)
+    told = local_stack.start(settings, local_stack.Ports(prefect_port, mlflow_port, service_port), print)
     print(f"export PREFECT_API_URL={told['PREFECT_API_URL']}")
 
 
 @app.command()
 def down() -> None:
     """Stop exactly what `up` started."""
-    from evergreen.adapters.stack import Stack
+    from evergreen.adapters.infra.processes import Stack
 
     stopped = Stack(load_settings().home).stop()
     print(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
@@ -70,7 +70,7 @@ def down() -> None:
 @app.command()
 def status() -> None:
     """Who serves what, what runs, and what to type if something is wrong."""
-    from evergreen.status import lines
+    from evergreen.ops.status import lines
 
     for line in lines(load_settings()):
         print(line)
@@ -79,7 +79,7 @@ def status() -> None:
 @app.command()
 def doctor() -> None:
     """Look at every place the settings name. Exit 0 when all answer, 1 with what to type when one does not."""
-    from evergreen.doctor import examine
+    from evergreen.ops.doctor import examine
 
     sound = True
     for check in examine(load_settings()):

@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from evergreen.core.assignment import arm
+from evergreen.core.canary.assignment import arm
 from evergreen.errors import NotFound, Unavailable
 from evergreen.service.door import Door
 from evergreen.service.inputs import require_good_inputs

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import pandas as pd
 
-from evergreen.core.calendar import sessions_between
-from evergreen.core.manifest import Manifest
+from evergreen.core.bars.calendar import sessions_between
+from evergreen.core.model.manifest import Manifest
 from evergreen.settings import Settings
 
 Expires = Callable[[Manifest, pd.Timestamp], bool]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from evergreen.errors import ModelRefused
 
 if TYPE_CHECKING:
-    from evergreen.core.manifest import Manifest
+    from evergreen.core.model.manifest import Manifest
 
 SECONDS = 20.0
 
@@ -70,7 +70,7 @@ def _answer() -> None:
     """The child: golden rows and model text come in on standard input, forecasts go out."""
     for name in ("pandas", "sklearn", "dask", "matplotlib", "pyarrow"):
         sys.modules[name] = None  # type: ignore[assignment]  # optional to LightGBM, and 1.5 s to import
-    from evergreen.core.booster import from_text, predict
+    from evergreen.core.model.booster import from_text, predict
 
     asked = io.BytesIO(sys.stdin.buffer.read())
     golden: NDArray[np.float32] = np.load(asked, allow_pickle=False)

@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.core.assignment import Arm
+from evergreen.core.canary.assignment import Arm
 from evergreen.errors import EvergreenError, Unavailable
 from evergreen.service.expiry import Expires, never
 from evergreen.service.lane import Lane

@@ -13,12 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.core import booster as boosters
-from evergreen.core.assignment import Arm
-from evergreen.core.hashing import row_hashes
-from evergreen.core.inputs import Inputs, examine
-from evergreen.core.intervals import Standing
-from evergreen.core.manifest import Manifest
+from evergreen.core.canary.assignment import Arm
+from evergreen.core.features.row_hashes import row_hashes
+from evergreen.core.model import booster as boosters
+from evergreen.core.model.input_checks import Inputs, examine
+from evergreen.core.model.intervals import Standing
+from evergreen.core.model.manifest import Manifest
 from evergreen.errors import ModelRefused, NotFound
 
 Matrix = NDArray[np.float32]

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Engine
 
 from evergreen.adapters.database import intervals, ledger, predictions, reading, rollouts
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.core.booster import from_text, read_verified
-from evergreen.core.calendar import last_session, sessions_between
-from evergreen.core.manifest import Manifest
+from evergreen.core.bars.calendar import last_session, sessions_between
+from evergreen.core.model.booster import from_text, read_verified
+from evergreen.core.model.manifest import Manifest
 from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.proving import prove
 from evergreen.service.refresh import Sighting

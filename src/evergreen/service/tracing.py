@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evergreen import __version__
-from evergreen.adapters.extras import require_installed
+from evergreen.adapters.infra.extras import require_installed
 from evergreen.errors import EvergreenError
 from evergreen.service.log import GroupCommit
 from evergreen.service.scoring import Question

@@ -12,11 +12,11 @@ import pandas as pd
 
 from evergreen.adapters.database import reading, rollouts
 from evergreen.adapters.database.decisions import Decision
-from evergreen.adapters.database.guard import RequestLog
+from evergreen.adapters.database.request_log import RequestLog
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.core.calendar import sessions_between
+from evergreen.core.bars.calendar import sessions_between
 from evergreen.core.canary import Guardrails
-from evergreen.core.guardrails import OutputLimits, check_outputs
+from evergreen.core.canary.guardrails import OutputLimits, check_outputs
 from evergreen.errors import EvergreenError, RolloutConflict
 from evergreen.service.refresh import Keeper
 from evergreen.service.state import ServedModel, Snapshot

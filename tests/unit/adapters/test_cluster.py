@@ -17,11 +17,11 @@ from evergreen.adapters.cluster import alpha158_on, fitter_for
 from evergreen.adapters.cluster.client import connected
 from evergreen.adapters.cluster.factors import partitions
 from evergreen.adapters.cluster.shares import BINS, Shares, dealt, shared
+from evergreen.core.dataset.panel import labelled_panel
 from evergreen.core.features import alpha158
-from evergreen.core.fitting import best_rounds, fit_boosters
 from evergreen.core.market import simulate
-from evergreen.core.panel import labelled_panel
-from evergreen.core.training import TrainingConfig, train, training_frame
+from evergreen.core.model.fitting import best_rounds, fit_boosters
+from evergreen.core.model.training import TrainingConfig, train, training_frame
 from evergreen.errors import Unavailable
 
 if TYPE_CHECKING:

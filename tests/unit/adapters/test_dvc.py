@@ -9,7 +9,7 @@ import pytest
 
 from evergreen.adapters.bars import BarStore
 from evergreen.adapters.dvc import Snapshots
-from evergreen.core import calendar
+from evergreen.core.bars import calendar
 from evergreen.core.market import simulate
 from evergreen.errors import BadInput, Broken, NoBars, NotFound, Unavailable
 

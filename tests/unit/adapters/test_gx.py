@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters import gx
-from evergreen.core import calendar
+from evergreen.core.bars import calendar
 from evergreen.core.market import simulate
 from evergreen.core.quality import RULES, check
 from evergreen.errors import Broken

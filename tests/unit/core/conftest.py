@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.core.training import TrainingConfig, training_frame
+from evergreen.core.model.training import TrainingConfig, training_frame
 
 NAMES = [f"F{i}" for i in range(8)]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from evergreen.core.bars import REQUIRED, conform
+from evergreen.core.bars.schema import REQUIRED, conform
 from evergreen.errors import UnreadableFile
 
 CSV_SUFFIXES = (".csv", ".txt", ".tsv", ".csv.gz")

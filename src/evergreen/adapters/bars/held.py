@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evergreen.adapters.bars.store import KEYS, SCHEMA, write_bars
-from evergreen.core.bars import NUMBERS
+from evergreen.core.bars.schema import NUMBERS
 from evergreen.errors import Broken
 
 HELD = SCHEMA.append(pa.field("restates", pa.bool_()))

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast, get_args
 import pandas as pd
 
 from evergreen.adapters.bars.files import bar_files, read_any
-from evergreen.core.bars import NUMBERS, conform
+from evergreen.core.bars.schema import NUMBERS, conform
 from evergreen.core.market import START, Drift, DriftKind, simulate
 from evergreen.errors import BadSetting, NoBars
 

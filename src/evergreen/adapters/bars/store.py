@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evergreen.adapters.bars.writing import LOCK, only_writer, replace
-from evergreen.core.bars import COLUMNS, NUMBERS, conform, empty_bars
-from evergreen.core.calendar import session_closes
+from evergreen.core.bars.calendar import session_closes
+from evergreen.core.bars.schema import COLUMNS, NUMBERS, conform, empty_bars
 from evergreen.errors import BadInput, Broken
 
 SCHEMA = pa.schema(

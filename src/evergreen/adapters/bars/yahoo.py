@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from evergreen.core.actions import unadjusted
-from evergreen.core.bars import NUMBERS, conform, empty_bars
+from evergreen.core.bars.corporate_actions import unadjusted
+from evergreen.core.bars.schema import NUMBERS, conform, empty_bars
 from evergreen.errors import BadSetting, Unavailable
 
 GIVEN = ["ticker", "session", *NUMBERS]

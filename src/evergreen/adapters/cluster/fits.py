@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from evergreen.adapters.cluster.client import connected
 from evergreen.adapters.cluster.shares import Shares, dealt, sent, shared
 from evergreen.adapters.cluster.worker import free_port, meeting, train_share
-from evergreen.core.booster import from_text
-from evergreen.core.datasets import labels_to_fit, labels_to_stop_by
-from evergreen.core.fitting import Fit, Fitter, best_rounds, fit_boosters
-from evergreen.core.panel import Panel
-from evergreen.core.splits import purged_tail
-from evergreen.core.training_config import TrainingConfig, parameters
+from evergreen.core.dataset.panel import Panel
+from evergreen.core.dataset.splits import purged_tail
+from evergreen.core.model.booster import from_text
+from evergreen.core.model.config import TrainingConfig, parameters
+from evergreen.core.model.fitting import Fit, Fitter, best_rounds, fit_boosters
+from evergreen.core.model.lightgbm_datasets import labels_to_fit, labels_to_stop_by
 from evergreen.errors import Unavailable
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from evergreen.core.datasets import Array, binning, bins_of
-from evergreen.core.panel import Panel
-from evergreen.core.training_config import TrainingConfig
+from evergreen.core.dataset.panel import Panel
+from evergreen.core.model.config import TrainingConfig
+from evergreen.core.model.lightgbm_datasets import Array, binning, bins_of
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evergreen.adapters.cluster.shares import BINS, Shares, home
-from evergreen.core.booster import to_text
+from evergreen.core.model.booster import to_text
 
 WAIT = 5  # minutes that workers wait for each other to begin
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select, true, update
 from evergreen.adapters.database.rows import every
 from evergreen.adapters.database.schema import decision, decision_head
 from evergreen.adapters.database.types import iso, utc
-from evergreen.core.chain import Break, Link, breaks, digest
+from evergreen.core.hash_chain import Break, Link, breaks, digest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from evergreen.adapters.database.rows import upsert
 from evergreen.adapters.database.schema import forecast, interval
 from evergreen.adapters.database.types import Session, iso
-from evergreen.core.intervals import Band, Standing
+from evergreen.core.model.intervals import Band, Standing
 
 
 def record(conn: Connection, model: str, standing: Standing) -> None:

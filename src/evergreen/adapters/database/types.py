@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import DateTime, Dialect, String, Text
 from sqlalchemy.types import TypeDecorator
 
-from evergreen.core.chain import canonical
+from evergreen.core.hash_chain import canonical
 from evergreen.errors import BadInput
 
 Session = str | date  # an ISO date, a date, or a pandas Timestamp (which is a date)

@@ -18,7 +18,7 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from evergreen.adapters.feast.files import moment, stored
-from evergreen.core.asof import Stored, as_of
+from evergreen.core.dataset.point_in_time import Stored, as_of
 
 COLUMNS_AT_ONCE = 16  # bounds what is held besides the answer
 _INSTANT = pa.timestamp("us", tz="UTC")

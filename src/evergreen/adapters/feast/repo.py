@@ -17,8 +17,8 @@ from typing import Any
 import pandas as pd
 import yaml  # type: ignore[import-untyped]
 
+from evergreen.adapters.feast.import_feast import import_feast
 from evergreen.adapters.feast.servers import Servers
-from evergreen.adapters.import_feast import import_feast
 from evergreen.core.features import DeclaredFactor
 from evergreen.errors import UnreadableFile
 

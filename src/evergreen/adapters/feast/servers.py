@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from evergreen.adapters.urls import is_postgresql, with_driver, without_password
+from evergreen.adapters.infra.urls import is_postgresql, with_driver, without_password
 from evergreen.errors import BadSetting, Unavailable
 
 

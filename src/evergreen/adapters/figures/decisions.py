@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from evergreen.adapters.figures.style import BLUE, GREEN, INK, QUIET, RUST, cumulative, dates, plain, title
 from evergreen.core.canary import QualityTest
 from evergreen.core.drift import Counts, DriftCheck
-from evergreen.core.metrics import loss_difference, rank_ic, session_losses
+from evergreen.core.evaluation.metrics import loss_difference, rank_ic, session_losses
 
 
 def duel(champion: pd.DataFrame, challenger: pd.DataFrame) -> Figure:

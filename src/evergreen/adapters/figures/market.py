@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from evergreen.adapters.figures.style import INK, LINES, QUIET, RUST, dates, plain, title
-from evergreen.core.intervals import volatility
+from evergreen.core.model.intervals import volatility
 
 MOST_LINES = len(LINES)
 

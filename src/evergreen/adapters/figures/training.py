@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evergreen.adapters.figures.style import BLUE, GREEN, INK, QUIET, RUST, cumulative, dates, plain, title
-from evergreen.core.backtest import Backtest, long_short
-from evergreen.core.evaluation import quantiles
-from evergreen.core.metrics import loss_difference, rank_ic, session_losses
+from evergreen.core.evaluation.backtest import Backtest, long_short
+from evergreen.core.evaluation.evaluate import quantiles
+from evergreen.core.evaluation.metrics import loss_difference, rank_ic, session_losses
 
 ROLLING = 60
 

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
-from evergreen.core.diebold_mariano import scale
-from evergreen.core.losses import relative_difference
+from evergreen.core.evaluation.diebold_mariano import scale
+from evergreen.core.evaluation.losses import relative_difference
 from evergreen.errors import BadInput
 
 BETS: NDArray[np.float64] = np.arange(1, 10) / 10

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from evergreen.core.canary.betting import WORST, history_difference
 from evergreen.core.canary.rules import Decision, Looks, Rules, look, rules_from
-from evergreen.core.losses import relative_difference
+from evergreen.core.evaluation.losses import relative_difference
 from evergreen.errors import BadInput, Broken
 
 FORMAT = 1

@@ -5,9 +5,9 @@ from evergreen.core.drift.cause import RULES, Cause, Diagnosis, Reaction, Signs,
 from evergreen.core.drift.check import LEVEL, DriftCheck, DriftVerdict, Outcome, check, verdict
 from evergreen.core.drift.counts import Counts, join, session_counts
 from evergreen.core.drift.grid import Grid, make_grid
-from evergreen.core.drift.guard import Limits, Triggered, hold_back, next_generation
 from evergreen.core.drift.psi import Windows, psi, shares
 from evergreen.core.drift.realized import Realized, realized
+from evergreen.core.drift.retrain_limits import Limits, Triggered, hold_back, next_generation
 from evergreen.core.drift.skill import SkillLook, SkillTest
 
 __all__ = [

@@ -17,8 +17,8 @@ from evergreen.core.canary.betting import (
     shown_autocorrelation,
 )
 from evergreen.core.canary.quality import Session, session_key
-from evergreen.core.diebold_mariano import dm_test
-from evergreen.core.losses import relative_difference
+from evergreen.core.evaluation.diebold_mariano import dm_test
+from evergreen.core.evaluation.losses import relative_difference
 from evergreen.errors import BadInput
 
 TRIP = 50.0

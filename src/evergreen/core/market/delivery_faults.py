@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from evergreen.core.bars import PRICES
+from evergreen.core.bars.schema import PRICES
 from evergreen.core.market.places import Fault, Ints, Places, events
 
 Faulty = tuple[pd.DataFrame, pd.DataFrame]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evergreen.core.bars import conform
+from evergreen.core.bars.schema import conform
 from evergreen.core.market import delivery_faults, value_faults
 from evergreen.core.market.places import Fault, Ints, Places, events
 from evergreen.errors import BadInput

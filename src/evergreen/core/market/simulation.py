@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.core import calendar
-from evergreen.core.bars import adjusted, conform
+from evergreen.core.bars import calendar
+from evergreen.core.bars.schema import adjusted, conform
 from evergreen.errors import BadInput
 
 START = pd.Timestamp("2000-01-03")

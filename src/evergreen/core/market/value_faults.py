@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from evergreen.core.bars import NUMBERS, PRICES
+from evergreen.core.bars.schema import NUMBERS, PRICES
 from evergreen.core.market.places import Fault, Ints, Places, events
 
 Edit = Callable[[pd.DataFrame, pd.DataFrame, Places], pd.DataFrame]

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from evergreen.core.bars import NUMBERS, canonical_order
+from evergreen.core.bars.schema import NUMBERS, canonical_order
 from evergreen.core.quality.line import Floats, Ints, Line, Mask
 
 ROUNDING = 1e-9  # relative: what float arithmetic on adjusted prices may do to the order of a bar

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evergreen.core.bars import NUMBERS, PRICES
+from evergreen.core.bars.schema import NUMBERS, PRICES
 from evergreen.core.quality.rule import Cost, rule
 
 _DELIVERY: Cost = ("block", "delivery")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from evergreen.core.bars import NUMBERS, PRICES
+from evergreen.core.bars.schema import NUMBERS, PRICES
 from evergreen.core.quality.line import Floats, Ints, Mask
 from evergreen.core.quality.panel import ROUNDING, Panel
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evergreen.core.bars import NUMBERS, conform, empty_bars
+from evergreen.core.bars.schema import NUMBERS, conform, empty_bars
 from evergreen.core.quality.days import day_masks
 from evergreen.core.quality.line import Mask
 from evergreen.core.quality.names import name_masks

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.bars import read_any
-from evergreen.core import calendar
+from evergreen.core.bars import calendar
 from evergreen.core.quality import check
 from evergreen.errors import UnreadableFile
 

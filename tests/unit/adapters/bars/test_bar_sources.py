@@ -8,7 +8,7 @@ import pytest
 
 from evergreen.adapters.bars import FilesSource, SampleSource, SimulatedSource, open_source
 from evergreen.adapters.bars.sources import GIVEN
-from evergreen.core import calendar
+from evergreen.core.bars import calendar
 from evergreen.core.market import Drift
 from evergreen.core.quality import check
 from evergreen.errors import BadSetting, NoBars

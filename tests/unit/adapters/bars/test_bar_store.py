@@ -12,8 +12,8 @@ import pytest
 
 from evergreen.adapters.bars import AppendReport, BarStore
 from evergreen.adapters.bars.writing import only_writer
-from evergreen.core import calendar
-from evergreen.core.bars import NUMBERS, conform
+from evergreen.core.bars import calendar
+from evergreen.core.bars.schema import NUMBERS, conform
 from evergreen.core.market import simulate
 from evergreen.errors import BadInput, BadSetting, Broken, Unavailable
 
@@ -158,7 +158,7 @@ import os, signal, sys
 import pandas as pd
 from pathlib import Path
 from evergreen.adapters.bars import BarStore, writing
-from evergreen.core.calendar import sessions
+from evergreen.core.bars.calendar import sessions
 from evergreen.core.market import simulate
 
 bars = simulate(3, sessions("XNYS", pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31")), seed=1)

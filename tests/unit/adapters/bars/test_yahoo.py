@@ -16,7 +16,7 @@ import pytest
 
 from evergreen.adapters.bars import open_source
 from evergreen.adapters.bars.yahoo import ATTEMPTS, GIVEN, YahooSource
-from evergreen.core import calendar
+from evergreen.core.bars import calendar
 from evergreen.core.quality import check
 from evergreen.errors import BadSetting, Unavailable
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError
 
 from evergreen.adapters.database import decisions, open_database, reading, writing
 from evergreen.adapters.database.decisions import Decision
-from evergreen.core.chain import GENESIS
+from evergreen.core.hash_chain import GENESIS
 
 WRITER = """
 import sys

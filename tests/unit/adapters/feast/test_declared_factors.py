@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.feast import Features
-from evergreen.adapters.training_set import sample_bars, training_set_with
-from evergreen.core.audit import LooksAhead
+from evergreen.core.dataset.look_ahead_audit import LooksAhead
 from evergreen.core.features import FEATURE_NAMES, compute_features, factor
-from evergreen.core.training import TrainingConfig, train
+from evergreen.core.model.training import TrainingConfig, train
+from evergreen.research.training_sets import sample_bars, training_set_with
 from tests.unit.adapters.feast.rows import REPO, SESSIONS, Rows, at_close
 
 DECLARED = '''

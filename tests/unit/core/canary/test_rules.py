@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evergreen.core.canary import Decision, QualityTest, first_decisions, plan_power
-from evergreen.core.losses import relative_difference
+from evergreen.core.evaluation.losses import relative_difference
 
 HISTORY, SESSIONS = 120, 60
 

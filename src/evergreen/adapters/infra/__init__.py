@@ -1,0 +1,1 @@
+"""What runs beside us: processes, servers, accounts, buckets, webhooks."""

@@ -1,0 +1,124 @@
+"""The Prefect server's HTTP API, as far as a command line needs it (`evergreen` never imports Prefect)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from evergreen.adapters.infra.accounts import prefect_account, require_admitted
+from evergreen.errors import NotFound, Unavailable
+
+AdaptTemplate = Callable[[dict[str, Any]], dict[str, Any]]
+BUSY_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds
+UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
+
+
+@dataclass(frozen=True)
+class FlowRun:
+    """A flow run as the server knows it. `state` is a type such as COMPLETED, with its message."""
+
+    id: str
+    name: str
+    state: str
+    message: str
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has ended, well or badly."""
+        return self.state in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+class PrefectApi:
+    """A thin client; `url` is what Prefect calls `PREFECT_API_URL`.
+
+    Every method raises Unavailable when the server does not answer, BadSetting when it wants another account.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._client = httpx.Client(base_url=self.url, timeout=30.0, auth=prefect_account())
+
+    def create_work_pool(self, name: str, kind: str = "process", adapt: AdaptTemplate | None = None) -> None:
+        """Make a work pool unless it is there; without `adapt` its first worker fills in the job template.
+
+        Args:
+            name: of the pool.
+            kind: process, docker or kubernetes.
+            adapt: changes the server's job template for that kind.
+        """
+        if self._ask("GET", f"/work_pools/{name}") is None:
+            template = {"base_job_template": adapt(self._template(kind))} if adapt else {}
+            self._ask("POST", "/work_pools/", {"name": name, "type": kind} | template)
+
+    def _template(self, kind: str) -> dict[str, Any]:
+        """The job template that the server knows for a kind of work pool."""
+        known = self._ask("GET", "/collections/views/aggregate-worker-metadata") or {}
+        found = [kinds[kind] for kinds in known.values() if kind in kinds]
+        if not found:
+            raise NotFound(f"The Prefect server at {self.url} knows no {kind} work pool.", "Update it.")
+        return dict(found[0]["default_base_job_configuration"])
+
+    def start(self, deployment: str, parameters: dict[str, Any]) -> FlowRun:
+        """Ask for a run of `flow/deployment`.
+
+        Raises:
+            NotFound: nothing is deployed under that name.
+        """
+        flow, name = deployment.split("/")
+        known = self._ask("GET", f"/deployments/name/{flow}/{name}")
+        if known is None:
+            raise NotFound(f"{deployment} is not deployed on {self.url}.", "Type `make deploy`.")
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        return _flow_run(self._ask("POST", f"/deployments/{known['id']}/create_flow_run", body))
+
+    def read(self, flow_run: str) -> FlowRun:
+        """The run as it stands."""
+        found = self._ask("GET", f"/flow_runs/{flow_run}")
+        if found is None:
+            raise NotFound(f"Flow run {flow_run} is not on {self.url}.")
+        return _flow_run(found)
+
+    def crash_unfinished(self) -> list[str]:
+        """Mark every run that nobody can be executing as crashed, so that it frees its place in the queue.
+
+        Only for a stack whose workers are all known to be gone. Returns the names of those runs.
+        """
+        query = {"flow_runs": {"state": {"type": {"any_": list(UNFINISHED)}}}}
+        runs = self._ask("POST", "/flow_runs/filter", query) or []
+        state = {"type": "CRASHED", "message": "Its worker was gone when the stack came up again."}
+        for run in runs:
+            self._ask("POST", f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
+        return [run["name"] for run in runs]
+
+    def page(self, run: FlowRun) -> str:
+        """Where the run is shown in the UI."""
+        return f"{self.url.removesuffix('/api')}/runs/flow-run/{run.id}"
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        try:
+            answer = require_admitted(self._patiently(method, path, body), "Prefect", self.url)
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                return None
+            return answer.raise_for_status().json()
+        except httpx.HTTPError as error:
+            raise Unavailable(
+                f"The Prefect server at {self.url} did not answer: {error}.", "Type `evergreen status`."
+            ) from None
+
+    def _patiently(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        """Asked again while the server says that it is busy, as it does when its SQLite file is locked."""
+        for pause in BUSY_PAUSES:
+            answer = self._client.request(method, path, json=body)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return answer
+            time.sleep(pause)
+        return self._client.request(method, path, json=body)
+
+
+def _flow_run(answer: dict[str, Any]) -> FlowRun:
+    state = answer.get("state") or {}
+    return FlowRun(answer["id"], answer["name"], state.get("type", ""), state.get("message") or "")

@@ -1,0 +1,61 @@
+"""A look at a team's servers: whether they answer, and what they run."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from evergreen.adapters.infra.urls import plain, without_password
+from evergreen.errors import BadSetting, Unavailable
+
+PATIENCE = 5  # seconds for a server to answer
+OLDEST_POSTGRESQL = 13  # of those that Prefect, MLflow and Feast are tested with
+
+
+def look_at_postgresql(url: str) -> str:
+    """The version a database's server runs.
+
+    Raises:
+        Unavailable: no answer, or no such database or account.
+        BadSetting: a server too old.
+    """
+    import psycopg
+
+    shown = without_password(url)
+    try:
+        with psycopg.connect(plain(url), connect_timeout=PATIENCE) as connection:
+            version = connection.info.server_version
+    except psycopg.OperationalError as error:
+        raise Unavailable(
+            f"{shown} did not answer: {_first_line(error)}.", "Start the server, make the database, or mend its URL."
+        ) from None
+    if version // 10_000 < OLDEST_POSTGRESQL:
+        raise BadSetting(f"{shown} runs PostgreSQL {version // 10_000}.", f"Use {OLDEST_POSTGRESQL} or newer.")
+    return f"{shown} runs PostgreSQL {version // 10_000}.{version % 10_000}"
+
+
+def look_at_redis(url: str) -> str:
+    """The version a Redis server runs.
+
+    Raises:
+        Unavailable: no answer, or a wrong password.
+        BadSetting: it may throw away what is served when its memory is full.
+    """
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    shown = without_password(url)
+    try:
+        server = Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
+        told = cast("dict[str, Any]", server.info())
+    except RedisError as error:
+        raise Unavailable(f"{shown} did not answer: {_first_line(error)}.", "Start it or mend its URL.") from None
+    if told["maxmemory"] and told["maxmemory_policy"] != "noeviction":
+        raise BadSetting(
+            f"{shown} evicts keys when its memory is full ({told['maxmemory_policy']}).",
+            "Type `redis-cli config set maxmemory-policy noeviction`: what is evicted is served no more.",
+        )
+    return f"{shown} runs Redis {told['redis_version']}"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,222 @@
+"""MLflow: what a training run did, and which model versions exist under which alias."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
+
+from evergreen.adapters.mlflow.client import answering, connect, experiment_id
+from evergreen.adapters.mlflow.runs import HASH_TAG, aside, facts, fetch, log_run, matches, tracking_at
+from evergreen.adapters.models.folder import METRICS, VERIFIED, read_model_folder, write_model_folder
+from evergreen.core.model.training import TrainingConfig, train_random_walk
+from evergreen.errors import BadInput, Broken, NotFound
+
+REQUEST_ID = "request_id"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered version; `version` is always text."""
+
+    version: str
+    run_id: str
+    tags: dict[str, str]
+
+
+class Tracking:
+    """One MLflow: a server (http...) or a SQLite file (sqlite:///...).
+
+    Connects at the first call. Every method raises Unavailable when MLflow does not answer.
+    """
+
+    def __init__(self, uri: str, experiment: str = "evergreen") -> None:
+        self.uri = uri
+        self.experiment = experiment
+
+    def log_training(
+        self, folder: Path, params: Mapping[str, object], tags: Mapping[str, str], run_name: str = ""
+    ) -> str:
+        """Log a model folder as one run: metrics (folds as steps), figures, files, the native Booster.
+
+        A finished run with the same `request_id` tag is returned as it is; an unfinished one, left by a
+        process that died, is deleted and logged anew.
+
+        Args:
+            folder: as `adapters.model_folder` lays it out.
+            params: what the run was asked for; no secrets.
+            tags: request_id, commit and the like; data_version, as_of and hashes are added from the manifest.
+            run_name: shown in MLflow; by default MLflow makes one up.
+
+        Returns:
+            The run's id.
+
+        Raises:
+            Broken: the folder's files do not agree with each other.
+        """
+        done = self.find_run(tags.get(REQUEST_ID, ""))
+        if done is not None:
+            return done
+        model = read_model_folder(folder)
+        with answering(self.uri):
+            run = self._client.create_run(
+                self._experiment_id, tags=facts(model) | dict(tags), run_name=run_name or None
+            )
+            log_run(self._client, self.uri, run, model, params)
+        return str(run.info.run_id)
+
+    def log_random_walk(
+        self,
+        training_set: pd.DataFrame,
+        config: TrainingConfig,
+        folder: Path,
+        as_of: str,
+        data_version: str,
+        tags: Mapping[str, str],
+    ) -> str:
+        """The random walk as a run like any other: the incumbent before the first champion.
+
+        Args:
+            training_set: gives it its walk-forward evidence and intervals.
+            config: of the folds.
+            folder: where its model folder is written.
+            as_of: session the run stands at, ISO date.
+            data_version: snapshot the training set came from.
+            tags: as in `log_training`.
+        """
+        write_model_folder(train_random_walk(training_set, config), folder, as_of, data_version)
+        return self.log_training(folder, {"model": "random walk"}, tags, "random walk")
+
+    def find_run(self, request_id: str) -> str | None:
+        """The finished run of a request, if there is one; unfinished ones of it are deleted."""
+        if not request_id:
+            return None
+        if "'" in request_id:
+            raise BadInput(f"request id {request_id!r} cannot be looked up.", "Use one without quotes.")
+        with answering(self.uri):
+            runs = self._client.search_runs([self._experiment_id], f"tags.{REQUEST_ID} = '{request_id}'")
+            finished = [run.info.run_id for run in runs if run.info.status == "FINISHED"]
+            for run in runs:
+                if run.info.status != "FINISHED":
+                    self._client.delete_run(run.info.run_id)
+        return str(finished[0]) if finished else None
+
+    def attach(self, run_id: str, files: Sequence[Path], folder: str = "notebook") -> None:
+        """Add files to a run's artifacts; a file of the same name is replaced."""
+        with answering(self.uri):
+            for file in files:
+                self._client.log_artifact(run_id, str(file), folder)
+
+    def register(self, name: str, run_id: str, tags: Mapping[str, str]) -> str:
+        """Register the run's model under `name`; a run has one version, however often it is registered.
+
+        Raises:
+            NotFound: no such run.
+            Broken: the run logged no model.
+        """
+        with answering(self.uri):
+            run = self._client.get_run(run_id)
+            if not self._client.search_registered_models(f"name='{name}'"):
+                self._client.create_registered_model(name)
+            same = [each for each in self.versions(name) if each.run_id == run_id]
+            if same:
+                return same[0].version
+            outputs = run.outputs.model_outputs if run.outputs else []
+            if not outputs:
+                raise Broken(f"run {run_id} logged no model.", "Train again.")
+            hashes = {key: value for key, value in run.data.tags.items() if key.startswith(HASH_TAG)}
+            model_id = outputs[0].model_id
+            with tracking_at(self.uri):
+                made = self._client.create_model_version(
+                    name, f"models:/{model_id}", run_id, tags=hashes | dict(tags), model_id=model_id
+                )
+        return str(made.version)
+
+    def versions(self, name: str) -> list[Version]:
+        """All versions of a model, oldest first; none when the model is unknown."""
+        with answering(self.uri):
+            found = self._client.search_model_versions(f"name='{name}'", max_results=1000)
+        made = [Version(str(each.version), str(each.run_id), dict(each.tags)) for each in found]
+        return sorted(made, key=lambda each: int(each.version))
+
+    def describe(self, name: str, version: str, text: str) -> None:
+        """Put `text` (Markdown) at the head of the pages of a version and of its run.
+
+        Raises:
+            NotFound: no such version.
+        """
+        with answering(self.uri):
+            found = self._client.get_model_version(name, version)
+            self._client.update_model_version(name, version, text)
+            self._client.set_tag(found.run_id, MLFLOW_RUN_NOTE, text)
+
+    def aliases(self, name: str) -> dict[str, str]:
+        """Alias -> version of a model; empty when the model is unknown."""
+        try:
+            with answering(self.uri):
+                model = self._client.get_registered_model(name)
+        except NotFound:
+            return {}
+        return {str(alias): str(version) for alias, version in model.aliases.items()}
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        """Point `alias` at `version`, wherever it pointed before: MLflow keeps no compare-and-set."""
+        with answering(self.uri):
+            self._client.set_registered_model_alias(name, alias, version)
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Remove `alias`; nothing happens when it is not there."""
+        if alias in self.aliases(name):
+            with answering(self.uri):
+                self._client.delete_registered_model_alias(name, alias)
+
+    def download(self, name: str, version: str, target: Path) -> Path:
+        """Bring model.txt, manifest.json and oos.parquet of a version to `target`, verified.
+
+        Files already there and right are kept. `target` appears whole or not at all.
+
+        Raises:
+            NotFound: no such version.
+            Broken: a file is gone from MLflow, or is not what was registered.
+        """
+        with answering(self.uri):
+            found = self._client.get_model_version(name, version)
+        expected = {file: found.tags.get(HASH_TAG + file, "") for file in VERIFIED}
+        if matches(target, expected):
+            return target
+        with aside(target) as partial:
+            fetch(self._client, self.uri, str(found.run_id), partial)
+            if not matches(partial, expected):
+                raise Broken(
+                    f"files of {name} version {version} in MLflow are not those registered.",
+                    "Serve another version and look at who changed them.",
+                )
+        return target
+
+    def fetch_run(self, run_id: str, target: Path) -> Path:
+        """Bring the model folder of a finished run to `target`, without its pictures.
+
+        Raises:
+            NotFound: no such run.
+            Broken: it has not ended, or is not one that `log_training` wrote.
+        """
+        with answering(self.uri):
+            run = self._client.get_run(run_id)
+        if run.info.status != "FINISHED":
+            raise Broken(f"run {run_id} is {run.info.status.lower()}.", "Name a run that has ended.")
+        target.mkdir(parents=True, exist_ok=True)
+        fetch(self._client, self.uri, run_id, target, (*VERIFIED, METRICS))
+        return target
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        return connect(self.uri)
+
+    @cached_property
+    def _experiment_id(self) -> str:
+        return experiment_id(self._client, self.uri, self.experiment)

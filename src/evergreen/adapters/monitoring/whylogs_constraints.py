@@ -1,0 +1,76 @@
+"""Whether a session's bars, as a whole, look like those of the weeks before: whylogs constraints on its profile."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from whylogs.core.constraints import ConstraintsBuilder
+from whylogs.core.constraints.factories import mean_between_range, stddev_between_range
+from whylogs.core.view.dataset_profile_view import DatasetProfileView
+
+from evergreen.adapters.monitoring.whylogs_profiles import profile
+from evergreen.core.bars.schema import PRICES, adjusted, conform
+from evergreen.core.quality import Finding
+
+RULE = "unusual_profile"
+MEASURES = ("move", "range", "turnover")
+RECENT = 20
+FEWEST_SESSIONS = 10
+SPAN = pd.Timedelta(days=2 * RECENT)  # holds that many sessions
+_FACTORIES = {"mean": mean_between_range, "stddev": stddev_between_range}
+
+
+def judge_profile(bars: pd.DataFrame, history: pd.DataFrame) -> list[Finding]:
+    """A warning for each figure of the newest session of `bars` that left the band of up to 20 sessions before it.
+
+    Figures are mean and deviation, over tickers, of the log move of the adjusted close, the log range of the bar
+    and the log change of volume. The band is what those sessions held, widened by its own width at both ends: a
+    market in turmoil leaves it as well, so it only warns. With fewer than 10 sessions before there is no band.
+    """
+    measured = _measured(bars, history)
+    days = pd.DatetimeIndex(measured["session"].unique()).sort_values()[-RECENT - 1 :]
+    if len(days) <= FEWEST_SESSIONS:
+        return []
+    views = [profile(measured.loc[measured["session"] == day, list(MEASURES)], day) for day in days]
+    return _outside(views[-1], views[:-1], days[-1])
+
+
+def _measured(bars: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    both = adjusted(conform(pd.concat([_lately(history, bars), _lately(bars, bars)], ignore_index=True)))
+    numbers = both[[*PRICES, "volume"]].to_numpy()
+    both = both[(np.isfinite(numbers) & (numbers > 0)).all(axis=1)].drop_duplicates(["ticker", "session"], keep="last")
+    logs = pd.DataFrame({name: np.log(both[name]) for name in ("close", "volume")})
+    steps = logs.groupby(both["ticker"]).diff()
+    reach = np.log(both["high"] / both["low"])
+    measured: pd.DataFrame = both[["session"]].assign(move=steps["close"], range=reach, turnover=steps["volume"])
+    return measured.dropna()
+
+
+def _lately(some: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:
+    lately: pd.DataFrame = some[some["session"] > bars["session"].max() - SPAN]
+    return lately
+
+
+def _outside(view: DatasetProfileView, before: list[DatasetProfileView], session: pd.Timestamp) -> list[Finding]:
+    builder = ConstraintsBuilder(view)
+    for measure in MEASURES:
+        for figure, constraint in _FACTORIES.items():
+            held = [_figure(each, measure, figure) for each in before]
+            width = max(held) - min(held)
+            bounded = constraint(measure, lower=min(held) - width, upper=max(held) + width)
+            bounded.name = f"{measure} {figure}"
+            builder.add_constraint(bounded)
+    report = builder.build().generate_constraints_report()
+    failed = [told.name.split() for told in report if not told.passed]
+    return [_finding(measure, figure, view, session) for measure, figure in failed]
+
+
+def _finding(measure: str, figure: str, view: DatasetProfileView, session: pd.Timestamp) -> Finding:
+    value = _figure(view, measure, figure)
+    message = f"{session:%Y-%m-%d}: over all tickers the {figure} of the {measure}, {value:.3g}, is far from usual"
+    return Finding(RULE, "warn", "", session, measure, value, message)
+
+
+def _figure(view: DatasetProfileView, measure: str, figure: str) -> float:
+    distribution = view.get_column(measure).get_metric("distribution")
+    return float(distribution.avg if figure == "mean" else distribution.stddev)

@@ -1,0 +1,132 @@
+"""From a served number back to what made it, and forward again to the same number."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evergreen.adapters.database import archive, decisions, ledger, predictions, reading
+from evergreen.adapters.database.predictions import Prediction
+from evergreen.core.model.manifest import Manifest
+from evergreen.errors import NotFound
+from evergreen.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Input:
+    """One thing a served number rests on: as it is on record and as it was found again."""
+
+    name: str
+    recorded: str
+    found: str
+
+    @property
+    def same(self) -> bool:
+        """Whether they are equal, numbers to the bit."""
+        return self.recorded == self.found
+
+
+def explain(at: Workspace, prediction_id: str, exported: Path | None = None) -> Iterator[tuple[str, str]]:
+    """What a served number rests on, as (what, value), from the answer back to the code and the decisions.
+
+    The prediction is looked for in the log, or in the Parquet files `exported` where they are given.
+
+    Raises:
+        NotFound: no such prediction on record.
+    """
+    name, said = at.settings.model_name, _said(at, prediction_id, exported)
+    with reading(at.engine) as conn:
+        model = ledger.read_model_version(conn, name, said.version)
+        session = ledger.read_session(conn, name, said.as_of)
+        made = decisions.of(conn, said.version)
+    yield "answer", f"{said.ticker} {said.price!r} ({said.lower:.4f} to {said.upper:.4f}), asked by {said.client}"
+    yield "asked at", f"{said.at:%Y-%m-%d %H:%M:%S} UTC, features of session {said.as_of}, last close {said.last_close}"
+    yield "arm", f"{said.arm}, rollout version {said.rollout_version}"
+    yield "champion", f"version {said.champion_version} said {said.champion_raw!r}"
+    if said.challenger_version:
+        yield "challenger", f"version {said.challenger_version} said {said.challenger_raw!r}"
+    yield "features", f"row {said.feature_hash}, from data version {session.data_version if session else 'unknown'}"
+    yield "model", f"version {said.version} ({model.kind}), sha256 {model.sha256}"
+    yield "trained", f"as of {model.as_of} on data version {model.data_version}, request {model.request_id}"
+    yield "run", f"{model.run_id} in {at.settings.mlflow}: notebook, figures and dossier are artifacts there"
+    tags = {known.version: known.tags for known in at.tracking.versions(name)}.get(said.version, {})
+    if "commit" in tags:
+        yield "commit", tags["commit"]
+    for each in made:
+        yield each.kind.replace("_", " "), f"{each.as_of} (decision {each.seq}) {each.summary}"
+
+
+def reproduce(at: Workspace, prediction_id: str, exported: Path | None = None) -> list[Input]:
+    """Compute a served number again: bars of its data version, features, registered model file, price.
+
+    Returns what was compared, in the order it depends on each other; all equal means reproduced to the bit,
+    else the first that differs is why.
+
+    Raises:
+        NotFound: no such prediction, or the session it stands at left no data version.
+        ModelRefused: the model file is not the registered one.
+        Broken: the data version is damaged everywhere it is kept.
+    """
+    from evergreen.core.model.booster import load_verified, predict
+
+    name, said = at.settings.model_name, _said(at, prediction_id, exported)
+    with reading(at.engine) as conn:
+        model = ledger.read_model_version(conn, name, said.version)
+        session = ledger.read_session(conn, name, said.as_of)
+    if session is None or session.data_version is None:
+        raise NotFound(f"Session {said.as_of} left no data version.", "Only processed sessions can be computed again.")
+    with tempfile.TemporaryDirectory() as folder:
+        row, close = _features(at, session.data_version, said, Path(folder))
+    manifest = Manifest.from_json((at.model_folder(said.version) / "manifest.json").read_text())
+    booster = load_verified(at.model_folder(said.version) / "model.txt", model.sha256)
+    forecast = float(predict(booster, row[list(manifest.feature_names)].to_numpy(np.float32))[0])
+    compared = [
+        Input("last close", repr(said.last_close), repr(close)),
+        Input("feature row", said.feature_hash, _row_hash(row, said.feature_hash)),
+    ]
+    return [*compared, *_numbers(said, forecast, close)]
+
+
+def _said(at: Workspace, prediction_id: str, exported: Path | None) -> Prediction:
+    if exported is not None:
+        return archive.find(exported, prediction_id)
+    with reading(at.engine) as conn:
+        return predictions.find(conn, prediction_id)
+
+
+def _features(at: Workspace, data_version: str, said: Prediction, folder: Path) -> tuple[pd.DataFrame, float]:
+    """All features and the raw close of the prediction's session, from its data version alone."""
+    from evergreen.adapters.bars import BarStore
+    from evergreen.core.bars.calendar import next_session, sessions
+
+    day, calendar = pd.Timestamp(said.as_of), at.settings.calendar
+    reach = next_session(calendar, day, -at.features.lookback)
+    store = BarStore(at.snapshots.checkout(data_version, folder), calendar)
+    bars = store.as_of(tickers=[said.ticker], start=reach, end=day)
+    if bars.empty or bars["session"].max() != day:
+        raise NotFound(f"Data version {data_version} has no bar of {said.ticker} in {said.as_of}.", "See `data log`.")
+    row = at.features.compute(bars, sessions(calendar, reach, day), since=day)
+    return row.astype(np.float32), float(bars.loc[bars["session"] == day, "close"].iloc[0])
+
+
+def _row_hash(row: pd.DataFrame, recorded: str) -> str:
+    """The hash of a row; one answered from before the last factors were declared was made without them."""
+    from evergreen.core.features import FEATURE_NAMES
+    from evergreen.core.features.row_hashes import row_hashes
+
+    widths = range(len(row.columns), len(FEATURE_NAMES) - 1, -1)
+    hashes = [str(row_hashes(row.iloc[:, :width].to_numpy(np.float32))[0]) for width in widths]
+    return recorded if recorded in hashes else hashes[0]
+
+
+def _numbers(said: Prediction, forecast: float, close: float) -> list[Input]:
+    return [
+        Input("forecast return", repr(said.forecast), repr(forecast)),
+        Input("price", repr(said.price), repr(close * math.exp(forecast))),
+    ]

@@ -1,0 +1,1 @@
+"""What a bar is: its columns, its sessions, the actions that adjust it."""

@@ -1,0 +1,1 @@
+"""From features and labels to a training set that cannot look ahead."""

@@ -1,0 +1,1 @@
+"""Is the challenger good enough to be tried?"""

@@ -1,0 +1,1 @@
+"""What forecasts: fitted, written to bytes, read back, checked."""

@@ -1,0 +1,104 @@
+"""One fit: rounds chosen on a purged tail of the training window, then all of the window used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from evergreen.core.dataset.panel import Panel
+from evergreen.core.dataset.splits import purged_tail
+from evergreen.core.model.booster import from_text, predict, to_text, zero_booster
+from evergreen.core.model.config import TrainingConfig, parameters
+from evergreen.core.model.lightgbm_datasets import Datasets, datasets
+
+__all__ = [
+    "Fit",
+    "Fitter",
+    "TrainingConfig",
+    "best_rounds",
+    "fit_booster",
+    "fit_boosters",
+    "fit_random_walks",
+    "forecast_sessions",
+]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A model of the first sessions of a panel, and the residuals of its purged validation tail."""
+
+    booster: lgb.Booster
+    rounds: int
+    tail_start: int  # session number at which the validation tail begins
+    tail_residuals: NDArray[np.float64]
+
+
+Fitter = Callable[[Panel, Sequence[int], TrainingConfig], Iterator[Fit]]
+
+
+def fit_boosters(panel: Panel, stops: Sequence[int], config: TrainingConfig) -> Iterator[Fit]:
+    """LightGBM on the sessions before each of the increasing numbers `stops`, by squared loss.
+
+    Early stopping looks only at the last `validation_size` of those sessions, purged from what the
+    trial fit saw; the model given is then fitted on all of them with the rounds found. Without it (`patience`
+    0) no model has been kept from the tail: its residuals are then those of the random walk.
+    """
+    sets = datasets(panel, stops, config)
+    for stop in stops:
+        yield _fit(panel, stop, config, sets)
+
+
+def fit_booster(panel: Panel, stop: int, config: TrainingConfig) -> Fit:
+    """`fit_boosters` on the sessions before number `stop`."""
+    return next(fit_boosters(panel, [stop], config))
+
+
+def _fit(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> Fit:
+    rows, tail = panel.rows(0, stop), panel.rows(stop - config.validation_size, stop)
+    rounds, said = _chosen(panel, stop, config, sets) if config.patience else (config.rounds, 0.0)
+    booster = lgb.train(parameters(config, rows), sets.to_fit(rows), num_boost_round=rounds)
+    return Fit(from_text(to_text(booster)), rounds, stop - config.validation_size, panel.label[tail] - said)
+
+
+def _chosen(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> tuple[int, NDArray[np.float64]]:
+    """How many rounds suit the sessions before `stop`, and what a model of that many said of their tail."""
+    kept, _ = purged_tail(panel.sessions[:stop], config.validation_size, config.horizon, config.embargo)
+    tail = panel.rows(stop - config.validation_size, stop)
+    trial = _trial(panel.rows(0, len(kept)), tail, config, sets)
+    said = np.asarray(trial.predict(panel.matrix[tail], num_threads=config.num_threads))
+    return max(1, trial.best_iteration), said
+
+
+def _trial(fitted: slice, tail: slice, config: TrainingConfig, sets: Datasets) -> lgb.Booster:
+    fit_set = sets.to_fit(fitted)
+    tail_set = sets.to_stop_by(tail, fitted, fit_set)
+    stop_early = lgb.early_stopping(config.patience, verbose=False)
+    return lgb.train(parameters(config, fitted), fit_set, config.rounds, valid_sets=[tail_set], callbacks=[stop_early])
+
+
+def fit_random_walks(panel: Panel, stops: Sequence[int], config: TrainingConfig) -> Iterator[Fit]:
+    """The random walk takes no fitting; its residuals are the labels."""
+    for stop in stops:
+        tail_start = max(0, stop - config.validation_size)
+        residuals = panel.label[panel.rows(tail_start, stop)]
+        yield Fit(zero_booster(panel.feature_names), 1, tail_start, residuals)
+
+
+def forecast_sessions(fit: Fit, panel: Panel, start: int, stop: int, num_threads: int = 1) -> NDArray[np.float64]:
+    """Forecasts for the rows of the sessions numbered start <= i < stop."""
+    return predict(fit.booster, panel.matrix[panel.rows(start, stop)], num_threads)
+
+
+def best_rounds(losses: Sequence[float], patience: int) -> int:
+    """Where early stopping would have ended: the best of the rounds before `patience` brought nothing better."""
+    best = 0
+    for number, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = number
+        elif number - best >= patience:
+            break
+    return best + 1

@@ -1,0 +1,125 @@
+"""The rows of a panel as LightGBM takes them: in bins, with what a fit learns of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from evergreen.core.dataset.panel import Matrix, Panel
+from evergreen.core.model.config import TrainingConfig
+from evergreen.core.model.ranked_targets import normal_ranks, return_per_score, winsorized
+
+Array = NDArray[np.float64]
+
+SAMPLE = 50_000  # rows that bins are chosen by: LightGBM takes 8 bytes for each of their values
+
+
+class Datasets(Protocol):
+    """What the fits of a panel are made on."""
+
+    def to_fit(self, rows: slice) -> lgb.Dataset:
+        """Rows with the labels that a fit on them learns."""
+
+    def to_stop_by(self, tail: slice, fitted: slice, fit_set: lgb.Dataset) -> lgb.Dataset:
+        """Rows `tail`, with what a fit on the rows `fitted`, which are `fit_set`, is compared with."""
+
+
+def datasets(panel: Panel, stops: Sequence[int], config: TrainingConfig) -> Datasets:
+    """For fits on the sessions before each of the numbers `stops`."""
+    return _Ranked(panel, stops, config) if config.ranked else _Plain(panel, config)
+
+
+def labels_to_fit(panel: Panel, rows: slice, config: TrainingConfig) -> Array:
+    """What a fit on these rows learns: their labels, winsorized, or their ranks in units of return."""
+    if config.ranked:
+        return labels_to_stop_by(panel, rows, rows, config)
+    return winsorized(panel.label[rows], config.label_clip)
+
+
+def labels_to_stop_by(panel: Panel, tail: slice, fitted: slice, config: TrainingConfig) -> Array:
+    """What forecasts of the rows `tail`, by a fit on the rows `fitted`, are compared with to choose the rounds."""
+    return _in_returns(normal_ranks(panel), panel, tail, fitted, config) if config.ranked else panel.label[tail]
+
+
+def _in_returns(scores: Array, panel: Panel, rows: slice, fitted: slice, config: TrainingConfig) -> Array:
+    """Scores of these rows in units of the returns of the rows fitted on."""
+    return scores[rows] * return_per_score(scores[fitted], winsorized(panel.label[fitted], config.label_clip))
+
+
+class _Plain:
+    """Each fit finds its own bins, among all of its rows."""
+
+    def __init__(self, panel: Panel, config: TrainingConfig) -> None:
+        self._panel, self._config = panel, config
+
+    def to_fit(self, rows: slice) -> lgb.Dataset:
+        labels = labels_to_fit(self._panel, rows, self._config)
+        return lgb.Dataset(self._panel.matrix[rows], labels, feature_name=list(self._panel.feature_names))
+
+    def to_stop_by(self, tail: slice, fitted: slice, fit_set: lgb.Dataset) -> lgb.Dataset:
+        labels = labels_to_stop_by(self._panel, tail, fitted, self._config)
+        return lgb.Dataset(self._panel.matrix[tail], labels, reference=fit_set)
+
+
+class _Ranked:
+    """All rows put into the bins of the first fit's once, for that is half the time of a fit on a broad panel.
+
+    A fit copies its rows' bins, a byte each.
+    """
+
+    def __init__(self, panel: Panel, stops: Sequence[int], config: TrainingConfig) -> None:
+        self._panel, self._config, self._scores = panel, config, normal_ranks(panel)
+        bins, everything = bins_of(panel, panel.rows(0, stops[0]), config), panel.rows(0, stops[-1])
+        rows, label = Rows(panel.matrix, everything), panel.label[everything]
+        self._whole = lgb.Dataset(rows, label, reference=bins, params=binning(config)).construct()
+
+    def to_fit(self, rows: slice) -> lgb.Dataset:
+        return self._part(rows, rows)
+
+    def to_stop_by(self, tail: slice, fitted: slice, fit_set: lgb.Dataset) -> lgb.Dataset:
+        return self._part(tail, fitted)
+
+    def _part(self, rows: slice, fitted: slice) -> lgb.Dataset:
+        everything = (rows.start, rows.stop) == (0, self._whole.num_data())
+        part = self._whole if everything else self._whole.subset(range(rows.start, rows.stop)).construct()
+        return part.set_label(_in_returns(self._scores, self._panel, rows, fitted, self._config))
+
+
+class Rows(lgb.Sequence):  # type: ignore[misc]  # of an untyped package
+    """Rows of a matrix as LightGBM bins them: some at a time, so that a file need not be in memory."""
+
+    batch_size = 16_384
+
+    def __init__(self, matrix: Matrix, rows: slice) -> None:
+        self._matrix, self._rows = matrix, range(rows.start, rows.stop)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: slice) -> NDArray[np.float32]:
+        wanted = self._rows[place]
+        return np.asarray(self._matrix[wanted.start : wanted.stop])
+
+
+def bins_of(panel: Panel, rows: slice, config: TrainingConfig) -> lgb.Dataset:
+    """A sample of these rows, whose bins others are put into (`reference`)."""
+    drawn = np.random.default_rng(config.seed).permutation(rows.stop - rows.start)[:SAMPLE]
+    sample = np.sort(drawn) + rows.start
+    names = list(panel.feature_names)
+    return lgb.Dataset(panel.matrix[sample], panel.label[sample], feature_name=names, params=binning(config))
+
+
+def binning(config: TrainingConfig) -> dict[str, object]:
+    """LightGBM's parameters for bins."""
+    return {
+        "max_bin": config.max_bin,
+        "bin_construct_sample_cnt": SAMPLE,
+        "feature_pre_filter": False,
+        "data_random_seed": config.seed,
+        "num_threads": config.num_threads,
+        "verbose": -1,
+    }

@@ -1,0 +1,106 @@
+"""What must be known about a model besides its trees, kept beside them and verified with them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evergreen.core.model.intervals import Band
+from evergreen.errors import Broken
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Facts a server needs to load, check and explain one model.
+
+    Returns are log returns over `horizon` sessions. The interval of a forecast f of a ticker with scale s is
+    [f + interval_low s, f + interval_high s] until outcomes have moved it; `scales` holds s by ticker, as of
+    `as_of`. Sessions are ISO dates. `golden_outputs` are the model's
+    answers to `golden_inputs`, to the bit; None in an input stands for NaN. `audit` is the look-ahead
+    audit of the training set, as `core.audit.Audit.to_dict` gives it; None if there was none. `feature_low` and
+    `feature_high` are the ends of `core.inputs.training_range`; empty in a manifest from before they were kept.
+    """
+
+    kind: str  # "lightgbm" or "random_walk"
+    model_sha256: str
+    feature_names: tuple[str, ...]
+    horizon: int
+    interval_low: float
+    interval_high: float
+    residual_sigma: float
+    target_low: float
+    target_high: float
+    trained_through: str
+    as_of: str
+    data_version: str
+    training_set_sha256: str
+    seed: int
+    golden_inputs: tuple[tuple[float | None, ...], ...]
+    golden_outputs: tuple[float, ...]
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    audit: dict[str, Any] | None = None
+    interval_level: float = 0.90
+    scales: dict[str, float] = field(default_factory=dict)
+    feature_low: tuple[float | None, ...] = ()
+    feature_high: tuple[float | None, ...] = ()
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, exact floats, no NaN."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """Read back what `to_json` wrote.
+
+        Raises:
+            Broken: not JSON, or its fields are not a manifest's; the ends of features may be missing.
+        """
+        values = {"feature_low": (), "feature_high": ()} | _object(text)
+        known = {each.name for each in fields(cls)}
+        if values.keys() != known:
+            odd = ", ".join(sorted(values.keys() ^ known))
+            raise Broken(f"manifest fields missing or unknown: {odd}.", "Download the version again from the registry.")
+        try:
+            return cls(**_as_tuples(values))
+        except (TypeError, ValueError) as error:
+            raise Broken(f"the manifest cannot be read: {error}.", "Download the version again.") from None
+
+    @property
+    def band(self) -> Band:
+        """What intervals reach over until outcomes have moved them."""
+        return Band(self.interval_low, self.interval_high)
+
+    def golden_matrix(self) -> NDArray[np.float32]:
+        """The golden inputs as rows x features."""
+        return np.array(self.golden_inputs, dtype=np.float32).reshape(-1, len(self.feature_names))
+
+
+def nullable(values: Iterable[float]) -> tuple[float | None, ...]:
+    """Floats for JSON: what is not finite becomes None."""
+    return tuple(value if math.isfinite(value) else None for value in map(float, values))
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Broken(f"the manifest is not JSON: {error}.", "Download the version again.") from None
+    if not isinstance(values, dict):
+        raise Broken("the manifest is not a JSON object.", "Download the version again.")
+    return values
+
+
+def _as_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return values | {
+        "feature_names": tuple(values["feature_names"]),
+        "golden_inputs": tuple(tuple(row) for row in values["golden_inputs"]),
+        "golden_outputs": tuple(values["golden_outputs"]),
+        "feature_low": tuple(values["feature_low"]),
+        "feature_high": tuple(values["feature_high"]),
+    }

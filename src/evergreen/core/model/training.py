@@ -1,0 +1,236 @@
+"""One training path, for the scheduled flow and for a researcher alike: equal inputs, equal model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evergreen.core.dataset.look_ahead_audit import Audit, verdict_on
+from evergreen.core.dataset.panel import Panel, TrainingSet, labelled_panel, training_frame, training_set_sha256
+from evergreen.core.dataset.splits import Fold, walk_forward
+from evergreen.core.evaluation.evaluate import assess, evaluate
+from evergreen.core.model.booster import from_text, predict, sha256, to_text
+from evergreen.core.model.fitting import (
+    Fit,
+    Fitter,
+    TrainingConfig,
+    fit_boosters,
+    fit_random_walks,
+    forecast_sessions,
+)
+from evergreen.core.model.input_checks import training_range
+from evergreen.core.model.intervals import Band, panel_scales, track
+from evergreen.core.model.manifest import Manifest, nullable
+
+__all__ = [
+    "Training",
+    "TrainingConfig",
+    "train",
+    "train_random_walk",
+    "training_frame",
+    "training_set_sha256",
+]
+
+Progress = Callable[[float, str], None]
+GOLDEN_ROWS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The rows of a training in a few numbers: ends of each feature and of the label, and rows to try a model on."""
+
+    feature_names: tuple[str, ...]
+    feature_low: tuple[float | None, ...]
+    feature_high: tuple[float | None, ...]
+    target_low: float
+    target_high: float
+    last_session: pd.Timestamp
+    golden: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A model and the evidence for it.
+
+    Attributes:
+        kind: "lightgbm" or "random_walk".
+        booster_text: the model fitted on every labelled session, native text.
+        oos: ticker, session, forecast, label, lower, upper: walk-forward rows that the fold's model had
+            not seen, with the intervals that stood then. Log returns.
+        metrics: over `oos`; None where undefined (a constant forecast has no RankIC).
+        folds: one row per fold: its sessions, rounds and metrics.
+        importance: total gain by feature of the final model, largest first.
+        config: what it was trained with.
+        training_set_sha256: identity of the training set.
+        audit: the look-ahead audit that came with the training set; None if it never was audited.
+        band: what the next interval reaches over, in scales away from the forecast.
+        scales: of each ticker's next outcome, log return.
+        seen: what a server is told of the rows trained on; the rows themselves are let go.
+    """
+
+    kind: str
+    booster_text: str
+    oos: pd.DataFrame
+    metrics: dict[str, float | None]
+    folds: pd.DataFrame
+    importance: pd.Series
+    config: TrainingConfig
+    training_set_sha256: str
+    audit: Audit | None
+    band: Band
+    scales: dict[str, float]
+    seen: Seen
+
+    def manifest(self, as_of: str, data_version: str) -> Manifest:
+        """The facts a server needs about the model, standing at session `as_of` (ISO date)."""
+        outputs = predict(from_text(self.booster_text), self.seen.golden)
+        return Manifest(
+            kind=self.kind,
+            model_sha256=sha256(self.booster_text),
+            feature_names=self.seen.feature_names,
+            horizon=self.config.horizon,
+            interval_low=self.band.low,
+            interval_high=self.band.high,
+            interval_level=self.config.interval,
+            scales=self.scales,
+            residual_sigma=float((self.oos["label"] - self.oos["forecast"]).std()),
+            target_low=self.seen.target_low,
+            target_high=self.seen.target_high,
+            trained_through=f"{self.seen.last_session:%Y-%m-%d}",
+            as_of=as_of,
+            data_version=data_version,
+            training_set_sha256=self.training_set_sha256,
+            seed=self.config.seed,
+            golden_inputs=tuple(nullable(row) for row in self.seen.golden),
+            golden_outputs=tuple(float(each) for each in outputs),
+            metrics=self.metrics,
+            audit=None if self.audit is None else self.audit.to_dict(),
+            feature_low=self.seen.feature_low,
+            feature_high=self.seen.feature_high,
+        )
+
+
+def train(
+    training_set: TrainingSet,
+    config: TrainingConfig = TrainingConfig(),
+    progress: Progress = lambda share, what: None,
+    chosen_from: int = 1,
+    fitter: Fitter = fit_boosters,
+) -> Training:
+    """Walk forward for the evidence, then fit the model on every labelled session.
+
+    Args:
+        training_set: from `training_frame`, holding only what was known at its as-of session.
+        config: choices of the run.
+        progress: told the share done (0 to 1) and what was just finished.
+        chosen_from: configurations that `config` was chosen from, itself included; kept as a metric,
+            for the gate counts each.
+        fitter: fits the models, here or elsewhere.
+
+    Raises:
+        BadInput: an unusable training set, or too few sessions for the folds.
+    """
+    made = _walk(training_set, "lightgbm", fitter, config, progress)
+    return replace(made, metrics=made.metrics | {"configurations": float(chosen_from)})
+
+
+def train_random_walk(training_set: TrainingSet, config: TrainingConfig = TrainingConfig()) -> Training:
+    """The random walk (forecast 0) put through the same folds, so that it has the same evidence."""
+    return _walk(training_set, "random_walk", fit_random_walks, config, lambda share, what: None)
+
+
+def _walk(training_set: TrainingSet, kind: str, fitter: Fitter, config: TrainingConfig, progress: Progress) -> Training:
+    panel = labelled_panel(training_set)
+    folds = walk_forward(
+        panel.sessions, config.folds, config.test_size, config.horizon, config.embargo, config.min_train
+    )
+    stops = [*(len(fold.train) for fold in folds), len(panel.sessions)]
+    fits = []
+    for number, fit in enumerate(fitter(panel, stops, config), start=1):
+        fits.append(fit)
+        last = number == len(stops)
+        progress(round(number / len(stops), 3), "final model" if last else f"fold {number} of {len(folds)}")
+    *fits, final = fits
+    oos, band, scales = _out_of_sample(panel, folds, fits, config)
+    frames = [oos[oos["session"].isin(fold.test)] for fold in folds]
+    table = pd.DataFrame([_fold_row(fold.train, frame) for fold, frame in zip(folds, frames, strict=True)])
+    return Training(
+        kind=kind,
+        booster_text=to_text(final.booster),
+        oos=oos,
+        metrics=assess(oos, config.horizon) | {"rounds": float(final.rounds)},
+        folds=table.assign(fold=range(1, len(folds) + 1), rounds=[fit.rounds for fit in fits]),
+        importance=_importance(final, panel),
+        config=config,
+        training_set_sha256=training_set_sha256(training_set),
+        audit=verdict_on(training_set, folds, config.horizon),
+        band=band,
+        scales=scales,
+        seen=_seen(panel),
+    )
+
+
+def _out_of_sample(
+    panel: Panel, folds: list[Fold], fits: list[Fit], config: TrainingConfig
+) -> tuple[pd.DataFrame, Band, dict[str, float]]:
+    """Each fold's forecasts of its window with the intervals that stood then, and what stands at the end.
+
+    The first band comes from the validation tail of the first fold; from there on it learns from every
+    session that settles, across folds.
+    """
+    starts = [int(panel.sessions.searchsorted(fold.test[0])) for fold in folds]
+    made = [
+        forecast_sessions(fit, panel, at, at + config.test_size, config.num_threads)
+        for fit, at in zip(fits, starts, strict=True)
+    ]
+    begin, end = starts[0], len(panel.sessions)
+    rows, forecast = panel.rows(begin, end), np.concatenate(made)
+    scales, last_scales = panel_scales(panel, config.horizon)
+    tail = panel.rows(fits[0].tail_start, fits[0].tail_start + config.validation_size)
+    first = Band.of(fits[0].tail_residuals / scales[tail], config.interval)
+    scores = np.split((panel.label[rows] - forecast) / scales[rows], panel.first_row[begin + 1 : end] - rows.start)
+    bands = track(scores, first, config.interval, config.horizon)
+    counts = np.diff(panel.first_row[begin : end + 1])
+    low, high = (np.repeat([getattr(band, side) for band in bands[:-1]], counts) for side in ("low", "high"))
+    oos = panel.keys(begin, end).assign(
+        forecast=forecast,
+        label=panel.label[rows],
+        lower=forecast + low * scales[rows],
+        upper=forecast + high * scales[rows],
+    )
+    return oos, bands[-1], last_scales
+
+
+def _fold_row(train_sessions: pd.DatetimeIndex, frame: pd.DataFrame) -> dict[str, object]:
+    measured = evaluate(frame)
+    kept = ("loss", "loss_random_walk", "skill", "ic", "rank_ic", "coverage")
+    return {
+        "train_start": train_sessions[0],
+        "train_end": train_sessions[-1],
+        "test_start": frame["session"].min(),
+        "test_end": frame["session"].max(),
+    } | {name: measured[name] for name in kept}
+
+
+def _importance(fit: Fit, panel: Panel) -> pd.Series:
+    gain = fit.booster.feature_importance("gain")
+    return pd.Series(gain, index=list(panel.feature_names), name="gain").sort_values(ascending=False, kind="stable")
+
+
+def _seen(panel: Panel) -> Seen:
+    low, high = training_range(panel.matrix)
+    ends = float(panel.label.min()), float(panel.label.max())
+    return Seen(panel.feature_names, low, high, *ends, panel.sessions[-1], _golden_inputs(panel))
+
+
+def _golden_inputs(panel: Panel) -> NDArray[np.float32]:
+    """Rows spread over the panel, then one of NaN and one of zeros."""
+    picks = np.linspace(0, len(panel.label) - 1, GOLDEN_ROWS - 2).astype(int)
+    edges = np.zeros((2, panel.matrix.shape[1]), dtype=np.float32)
+    edges[0] = np.nan
+    rows = np.vstack([panel.matrix[picks], edges])
+    return np.where(np.isfinite(rows), rows, np.float32(np.nan)).astype(np.float32)

@@ -1,0 +1,1 @@
+"""One bar's life: delivered, validated, held or kept, repaired, restated."""

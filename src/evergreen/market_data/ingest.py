@@ -1,0 +1,119 @@
+"""Bars in: fetched, brought to the store's scale, validated, kept or held, and versioned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from evergreen.adapters.bars import AppendReport, open_source
+from evergreen.adapters.database import ledger, writing
+from evergreen.core.bars.calendar import next_session, sessions
+from evergreen.core.bars.corporate_actions import link_factors
+from evergreen.core.quality import Finding, split
+from evergreen.core.quality.second_source import disagreements
+from evergreen.errors import EvergreenError
+from evergreen.market_data import quarantine
+from evergreen.market_data.delivery import Delivery, Order
+from evergreen.workspace import Workspace
+
+BEFORE = pd.Timedelta(days=30)  # what a delivery's first bars are held against
+
+
+def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
+    """Fetch what is ordered, hold the bad rows in quarantine and keep the rest as known at `now`.
+
+    Killed anywhere and run again at the same `now`, it ends with the same bytes.
+    """
+    from evergreen.adapters.gx import validate
+
+    known = at.bars.as_of(start=order.first - BEFORE, end=order.last)
+    history = known[known["session"] < order.first]
+    bars = _fetch(at, order, known)
+    folder = at.settings.reports / f"{order.last:%Y-%m-%d}"
+    calendar = sessions(at.settings.calendar, order.first, order.last)
+    asked = frozenset(order.tickers)
+    report = validate(
+        bars, calendar, folder, as_of=order.last, history=history, universe=asked, clean_page=order.history
+    )
+    findings = [*report.findings, *_ask_witness(at, order, bars, history)]
+    accepted, refused = split(bars, findings)
+    held = () if report.blocked else quarantine.hold(at, refused, findings, known, order.source, order.last, now)
+    appended = at.bars.append(accepted, pd.Timestamp(now), order.source, assumed=order.history)
+    quarantine.revalidate(at, accepted, now)
+    return _delivery(order, bars, appended, len(refused), report.blocked, findings, report.page, held)
+
+
+def record_snapshot(at: Workspace, as_of: str, source: str, refused: int, report: dict[str, Any], now: datetime) -> str:
+    """Commit the bar store as it stands to DVC, push it and write the version down; returns the version.
+
+    What the version brought is the store less what earlier versions told: a kill between the bars and their
+    snapshot loses no count.
+    """
+    version = at.snapshots.commit()
+    bars, restatements = at.bars.counts()
+    with writing(at.engine) as conn:
+        added, restated = ledger.rows_told(conn)
+        made = ledger.DataVersion(
+            id=version,
+            created_at=now,
+            as_of=as_of,
+            rows_added=bars - added,
+            rows_refused=refused,
+            source=source,
+            restated=restatements - restated,
+            report=report,
+        )
+        ledger.record_data_version(conn, made)
+    return version
+
+
+def _fetch(at: Workspace, order: Order, known: pd.DataFrame) -> pd.DataFrame:
+    """The bars ordered, their factors on the scale of those known.
+
+    A session's delivery is fetched with the session before it, the one on which the two scales meet.
+    """
+    origin = open_source(order.source, at.settings.calendar)
+    since = order.first if order.history else next_session(at.settings.calendar, order.first, -1)
+    linked = link_factors(origin.fetch(list(order.tickers), since, order.last), known)
+    return linked[linked["session"] >= order.first].reset_index(drop=True)
+
+
+def _ask_witness(at: Workspace, order: Order, bars: pd.DataFrame, history: pd.DataFrame) -> list[Finding]:
+    """What the witness tells differently; a witness that does not answer is told, and stops nothing."""
+    if not order.witness:
+        return []
+    try:
+        witness = open_source(order.witness, at.settings.calendar)
+        theirs = witness.fetch(list(order.tickers), order.first - BEFORE, order.last)
+    except EvergreenError as absent:
+        message = f"the witness {order.witness} did not answer: {absent.what}"
+        return [Finding("witness_absent", "warn", "", None, "close", None, message)]
+    return disagreements(bars, history, theirs)
+
+
+def _delivery(
+    order: Order,
+    bars: pd.DataFrame,
+    appended: AppendReport,
+    refused: int,
+    blocked: bool,
+    findings: Sequence[Finding],
+    page: object,
+    held: tuple[str, ...],
+) -> Delivery:
+    return Delivery(
+        source=order.source,
+        first=f"{order.first:%Y-%m-%d}",
+        last=f"{order.last:%Y-%m-%d}",
+        rows=len(bars),
+        added=appended.added,
+        restated=appended.restated,
+        refused=refused,
+        blocked=blocked,
+        findings=tuple(finding.to_dict() for finding in findings),
+        page=str(page or ""),
+        held=held,
+    )

@@ -1,0 +1,1 @@
+"""Running it: the local stack, work pools, demo, doctor, status, backup."""

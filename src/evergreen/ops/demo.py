@@ -1,0 +1,125 @@
+"""`evergreen demo`: a whole stack walks four real stocks through the break of 2008, then tells what it saw."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from evergreen.adapters.database import decisions, ledger, reading
+from evergreen.adapters.infra.prefect_api import FlowRun, PrefectApi
+from evergreen.adapters.infra.processes import Stack
+from evergreen.audit.history import EVERYTHING, give_account
+from evergreen.core.bars.calendar import sessions
+from evergreen.errors import EvergreenError, Unavailable
+from evergreen.ops import local_stack
+from evergreen.ops.demo_report import tell
+from evergreen.ops.local_stack import Ports
+from evergreen.settings import Settings
+from evergreen.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What the demo walks: real prices of four stocks, through the break of 2008."""
+
+    start: str = "2008-09-02"
+    end: str = "2009-02-06"
+    history: str = "2000-03-01"
+    tickers: tuple[str, ...] = ("AAPL", "IBM", "MSFT", "GOOG")
+    clients: int = 20
+
+    def parameters(self) -> dict[str, Any]:
+        """As parameters of the `replay` flow."""
+        return {
+            "source": "sample",
+            "tickers": list(self.tickers),
+            "start": self.start,
+            "end": self.end,
+            "history": self.history,
+            "clients": self.clients,
+        }
+
+
+def run_demo(home: Path, account: Path, walk: Walk, console: Console) -> dict[str, Any]:
+    """Start everything, let the server walk, write the account to a file, stop everything.
+
+    A demo that was killed goes on where it was. The stack is stopped however it ends.
+
+    Raises:
+        EvergreenError: the walk failed, with the place of its log.
+    """
+    settings = Settings(home=home, clock="replay", refresh_seconds=0.05)
+    stack = Stack(home)
+    if stopped := stack.stop():
+        console.print(f"stopped what an earlier demo left running: {', '.join(stopped)}")
+    try:
+        told = local_stack.start(settings, Ports(0, 0, 0), lambda line: console.print(f"  {line}"))
+        _walk(PrefectApi(told["PREFECT_API_URL"]), Workspace(settings), walk, console)
+        given = give_account(Workspace(settings).engine, settings.model_name)
+    finally:
+        stack.stop()
+    account.write_text(json.dumps(given, indent=2, default=str))
+    tell(given, account, home, console)
+    return given
+
+
+def _walk(api: PrefectApi, at: Workspace, walk: Walk, console: Console) -> None:
+    started = api.start("replay/replay", walk.parameters())
+    due = sessions(at.settings.calendar, pd.Timestamp(walk.start), pd.Timestamp(walk.end))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("loading the history", total=len(due))
+        seen = 0
+        for _ in _follow(api, started):
+            seen = _show_new(at, seen, progress)
+            done = _walked(at)
+            progress.update(bar, completed=len(due[due <= done]) if done else 0, description=_where(at, done))
+    _require_completed(api.read(started.id))
+
+
+def _follow(api: PrefectApi, run: FlowRun, pause: float = 0.5, patience: float = 180.0) -> Iterator[FlowRun]:
+    """The run as it comes along, until it has ended; a server that is busy is asked again for a while."""
+    heard = time.monotonic()
+    while not run.finished:
+        time.sleep(pause)
+        try:
+            run = api.read(run.id)
+            heard = time.monotonic()
+        except Unavailable:
+            if time.monotonic() - heard > patience:
+                raise
+        yield run
+
+
+def _walked(at: Workspace) -> pd.Timestamp | None:
+    with reading(at.engine) as conn:
+        done = ledger.clock(conn, at.settings.model_name)
+    return pd.Timestamp(done) if done else None
+
+
+def _where(at: Workspace, done: pd.Timestamp | None) -> str:
+    return f"session {done:%Y-%m-%d}" if done is not None else "loading the history"
+
+
+def _show_new(at: Workspace, seen: int, progress: Progress) -> int:
+    """Print the decisions made since the last look; returns how many there are."""
+    with reading(at.engine) as conn:
+        made = list(reversed(decisions.turns(conn, at.settings.model_name, EVERYTHING)))
+    for decision in made[seen:]:
+        progress.console.print(f"[dim]{decision.as_of}[/] [bold]{decision.kind:<12}[/] {decision.summary}")
+    return len(made)
+
+
+def _require_completed(run: FlowRun) -> None:
+    if run.state != "COMPLETED":
+        raise EvergreenError(
+            f"The walk ended {run.state.lower()}: {run.message}", "Its log is logs/worker.log in the demo's home."
+        )

@@ -1,0 +1,158 @@
+"""What `evergreen doctor` looks at: each place a setting names, and what to type when it does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from evergreen.adapters.infra.accounts import Account, mlflow_account, prefect_account, require_admitted
+from evergreen.adapters.infra.buckets import kind, look_at_bucket, require_dvc_plugin, require_mlflow_client
+from evergreen.adapters.infra.servers import look_at_postgresql, look_at_redis
+from evergreen.adapters.infra.urls import is_postgresql, without_password
+from evergreen.errors import BadSetting, EvergreenError, NotFound, Unavailable
+from evergreen.settings import Settings
+from evergreen.workspace import Workspace, require_writable
+
+PATIENCE = 5.0  # seconds for a server to answer
+
+
+@dataclass(frozen=True)
+class Check:
+    """One place looked at: what it said, or what is wrong with it and what to type."""
+
+    name: str
+    sound: bool
+    said: str
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Look at every place the settings name, one after another; a place that fails stops no other."""
+    places: dict[str, Callable[[Settings], str]] = {
+        "home": _home,
+        "database": _database,
+        "registry": _feature_registry,
+        "online": _online_store,
+        "mlflow": _mlflow,
+        "artifacts": _artifacts,
+        "snapshots": _snapshots,
+        "messages": _messages,
+        "prefect": _prefect,
+        "service": _service,
+    }
+    for name, look in places.items():
+        try:
+            yield Check(name, True, look(settings))
+        except EvergreenError as error:
+            yield Check(name, False, str(error))
+
+
+def _home(settings: Settings) -> str:
+    require_writable(settings.home)
+    return f"{settings.home.resolve()} is writable"
+
+
+def _database(settings: Settings) -> str:
+    from evergreen.adapters.database.schema import HEAD
+
+    engine = Workspace(settings).engine
+    server = "" if engine.dialect.name == "sqlite" else f"{look_at_postgresql(settings.database)}, "
+    return f"{server or engine.url.render_as_string()} has schema {HEAD}"
+
+
+def _feature_registry(settings: Settings) -> str:
+    return _server(settings.feature_registry) or f"definitions are in {settings.features / 'registry.db'}"
+
+
+def _online_store(settings: Settings) -> str:
+    return _server(settings.online_store) or f"features are served from {settings.features / 'online.db'}"
+
+
+def _server(url: str) -> str:
+    if not url:
+        return ""
+    return look_at_postgresql(url) if is_postgresql(url) else look_at_redis(url)
+
+
+def _mlflow(settings: Settings) -> str:
+    if not settings.mlflow.startswith("http"):
+        return without_password(settings.mlflow)
+    answer = _get(f"{settings.mlflow}/version", mlflow_account())
+    runs = require_admitted(answer, "MLflow", settings.mlflow).text.strip()
+    _require_same("MLflow", settings.mlflow, runs)
+    return f"{settings.mlflow} runs MLflow {runs}"
+
+
+def _require_same(tool: str, where: str, runs: str) -> None:
+    """A server and its clients are of one version, to the second number."""
+    ours = version(tool.lower())
+    if runs.split(".")[:2] != ours.split(".")[:2]:
+        raise BadSetting(
+            f"{where} runs {tool} {runs}, this process {ours}.", f"Type `pip install {tool.lower()}=={ours}` there."
+        )
+
+
+def _snapshots(settings: Settings) -> str:
+    remote = settings.remote
+    require_dvc_plugin(remote)
+    if not kind(remote) and not Path(remote).exists():
+        raise NotFound(f"{remote} holds no data version yet.", "Type `evergreen backfill`.")
+    return f"versions go to {look_at_bucket(remote)}"
+
+
+def _artifacts(settings: Settings) -> str:
+    if not settings.mlflow_artifacts:
+        return "MLflow's server says where its artifacts go"
+    require_mlflow_client(settings.mlflow_artifacts)
+    return f"artifacts go to {look_at_bucket(settings.mlflow_artifacts)}"
+
+
+def _messages(settings: Settings) -> str:
+    return _server(settings.prefect_messages) or "events stay within Prefect's server"
+
+
+def _prefect(settings: Settings) -> str:
+    from evergreen.ops.local_stack import WORK_POOL, api_url
+
+    api = api_url(settings)
+    runs = require_admitted(_get(f"{api}/admin/version", prefect_account()), "Prefect", api).json()
+    _require_same("Prefect", api, runs)
+    deployed = _post(f"{api}/deployments/count")
+    if not deployed:
+        raise NotFound(f"{api} knows no deployment.", "Type `make deploy`.")
+    pools = [pool["name"] for pool in _post(f"{api}/work_pools/filter")]
+    workers = {pool: _online(_post(f"{api}/work_pools/{pool}/workers/filter")) for pool in pools}
+    if not sum(workers.values()):
+        raise NotFound(f"No worker is at work for {api}.", f"Type `prefect worker start --pool {WORK_POOL}`.")
+    at_work = ", ".join(f"{count} at work for {pool}" for pool, count in workers.items() if count)
+    return f"{api} runs Prefect {runs}, {deployed} deployments; workers: {at_work}"
+
+
+def _service(settings: Settings) -> str:
+    url = f"http://{settings.service_host}:{settings.service_port}"
+    answer = _get(f"{url}/readyz")
+    if answer.status_code != httpx.codes.OK:
+        raise Unavailable(f"{url} is not ready: {answer.text[:200]}", "Type `evergreen status`.")
+    return f"{url} is ready"
+
+
+def _get(url: str, account: Account | None = None) -> httpx.Response:
+    try:
+        return httpx.get(url, timeout=PATIENCE, auth=account)
+    except httpx.HTTPError as error:
+        raise Unavailable(f"{url} did not answer: {error}.", "Type `evergreen up`.") from None
+
+
+def _post(url: str) -> Any:
+    try:
+        return httpx.post(url, json={}, timeout=PATIENCE, auth=prefect_account()).raise_for_status().json()
+    except httpx.HTTPError as error:
+        raise Unavailable(f"{url} did not answer: {error}.", "Type `evergreen up`.") from None
+
+
+def _online(workers: list[dict[str, Any]]) -> int:
+    return sum(worker["status"] == "ONLINE" for worker in workers)

@@ -1,0 +1,49 @@
+"""What a notebook looks at when no flow stands around it: the workspace's own records, or the packaged sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from evergreen.adapters.models.folder import OOS
+from evergreen.core.canary import QualityTest
+from evergreen.errors import NotFound
+from evergreen.settings import Settings
+
+
+def sample_bars(as_of: pd.Timestamp, tickers: Sequence[str]) -> pd.DataFrame:
+    """Bars of the packaged sample up to and including session `as_of`."""
+    from evergreen.adapters.bars import SampleSource
+    from evergreen.research.training_sets import FIRST_SESSION
+
+    return SampleSource().fetch(list(tickers), FIRST_SESSION, as_of)
+
+
+def walk_forward_record(settings: Settings, version: str) -> pd.DataFrame:
+    """What a registered version's fold models forecast out of sample: ticker, session, forecast, label, interval.
+
+    Args:
+        settings: of the workspace.
+        version: a registered version, or the folder of a run.
+
+    Raises:
+        NotFound: there is no local copy of it.
+    """
+    for folder in (settings.models / version, Path(version)):
+        if (folder / OOS).is_file():
+            return pd.read_parquet(folder / OOS)
+    raise NotFound(f"no walk-forward record of {version}.", "Give a version below models/, or a run's folder.")
+
+
+def last_canary(settings: Settings) -> QualityTest | None:
+    """The test of the canary that runs; None without one."""
+    from evergreen.adapters.database import open_database, reading, rollouts
+
+    if not settings.database_url and not (settings.home / "evergreen.db").exists():
+        return None
+    with reading(open_database(settings.database)) as conn:
+        rollout = rollouts.read(conn, settings.model_name)
+    kept = rollout.evidence if rollout else None
+    return QualityTest.from_json(kept["test"]) if kept else None

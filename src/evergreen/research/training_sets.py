@@ -1,0 +1,83 @@
+"""Training sets made in a notebook, without a flow around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from evergreen.adapters.bars import SampleSource
+from evergreen.core.bars.calendar import session_closes, sessions
+from evergreen.core.dataset.labels import forward_return
+from evergreen.core.dataset.look_ahead_audit import audit, require_passed, stamp
+from evergreen.core.features import LOOKBACK, DeclaredFactor, alpha158
+from evergreen.core.model.training import training_frame
+from evergreen.core.quality import check, split
+
+REPO = Path(__file__).resolve().parents[3] / "feature_repo"
+FIRST_SESSION = pd.Timestamp("2000-03-01")
+ASSUMED_DELAY = pd.Timedelta(minutes=30)
+
+
+def sample_bars(as_of: pd.Timestamp, tickers: Sequence[str]) -> pd.DataFrame:
+    """The packaged sample's bars up to and including session `as_of`, less those a backfill refuses."""
+    source = SampleSource()
+    delivery = source.fetch(list(tickers), FIRST_SESSION, as_of)
+    return split(delivery, check(delivery, sessions(source.calendar, FIRST_SESSION, as_of)))[0]
+
+
+def sample_training_set(as_of: pd.Timestamp, horizon: int, tickers: Sequence[str]) -> pd.DataFrame:
+    """Features and labels of the sample's bars up to and including session `as_of`, audited for look-ahead.
+
+    Labels of the last `horizon` sessions are NaN: they were not known then.
+
+    Returns:
+        The shape of `core.training.training_frame`.
+    """
+    bars = sample_bars(as_of, tickers)
+    features, labels = alpha158(bars), forward_return(bars, horizon)
+    verdict = audit(features, labels, bars, alpha158, LOOKBACK, horizon)
+    return stamp(training_frame(features, labels), verdict)
+
+
+def training_set_with(
+    factors: Sequence[DeclaredFactor],
+    bars: pd.DataFrame,
+    horizon: int,
+    root: Path,
+    repo: Path = REPO,
+    calendar: str = "XNYS",
+) -> pd.DataFrame:
+    """The 158 and the declared `factors` of `bars`, through a feature store of their own, audited for look-ahead.
+
+    Args:
+        factors: from `core.features.factor`.
+        bars: as `core.features.alpha158` takes them.
+        horizon: of the labels, in sessions.
+        root: folder of the feature store; kept, so that a second call only adds what is new.
+        repo: the feature repository.
+        calendar: the exchange the bars are from.
+
+    Returns:
+        The shape of `core.training.training_frame`.
+
+    Raises:
+        LooksAhead: a factor holds what was not known at its session.
+        BadInput: a factor that does not answer with a frame, or too short a history to audit.
+    """
+    from evergreen.adapters.feast import Features
+
+    store = Features(root, repo, factors)
+    days = sessions(calendar, bars["session"].min(), bars["session"].max())
+    compute = partial(store.compute, calendar=days)
+    features, labels = compute(bars), forward_return(bars, horizon)
+    require_passed(audit(features, labels, bars, compute, store.lookback, horizon))
+    held = pd.DatetimeIndex(features.index.get_level_values("session"))
+    closes = pd.Series(session_closes(calendar, held), index=features.index)
+    prices = bars.set_index(["ticker", "session"]).loc[features.index, ["close", "factor"]]
+    store.write(features, prices, closes + ASSUMED_DELAY, closes)
+    entities = features.index.to_frame().assign(event_timestamp=closes)
+    joined = store.training_frame(entities)[list(store.names)]
+    return stamp(training_frame(joined, labels), audit(joined, labels, bars, compute, store.lookback, horizon))

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from evergreen.adapters.mlflow.tracking import Tracking
+from evergreen.adapters.models.folder import read_model_folder, sha256s
+from evergreen.core.model.booster import predict
+from evergreen.errors import BadInput, Broken, NotFound, Unavailable
+
+NAME = "evergreen"
+TAGS = {"request_id": "r1", "commit": "abc"}
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory) -> Tracking:
+    return Tracking(f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}")
+
+
+@pytest.fixture
+def version(tracking, model_folder) -> str:
+    run_id = tracking.log_training(model_folder, {"horizon": 1}, TAGS)
+    return tracking.register(NAME, run_id, {"request_id": "r1"})
+
+
+def client(tracking: Tracking) -> mlflow.MlflowClient:
+    return mlflow.MlflowClient(tracking_uri=tracking.uri, registry_uri=tracking.uri)
+
+
+def test_log_training__records_what_a_person_asks_for(tracking, model_folder):
+    (model_folder / "figures" / "one.png").write_bytes(b"png")
+    run_id = tracking.log_training(model_folder, {"horizon": 1, "tickers": ["A", "B"]}, {"commit": "abc"}, "named")
+    run = client(tracking).get_run(run_id)
+    model = read_model_folder(model_folder)
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "named")
+    assert run.data.params == {"horizon": "1", "tickers": '["A", "B"]'}
+    assert run.data.metrics["rank_ic"] == model.metrics["metrics"]["rank_ic"]
+    assert run.data.tags["data_version"] == "d1" and run.data.tags["commit"] == "abc"
+    steps = client(tracking).get_metric_history(run_id, "fold_rank_ic")
+    assert [step.step for step in steps] == [1, 2]
+    assert [each.path for each in client(tracking).list_artifacts(run_id, "figures")] == ["figures/one.png"]
+
+
+def test_log_training__a_request_has_one_run(tracking, model_folder):
+    tags = {"request_id": "once"}
+    first = tracking.log_training(model_folder, {}, tags)
+    assert tracking.log_training(model_folder, {}, tags) == first == tracking.find_run("once")
+    assert tracking.find_run("") is None and tracking.find_run("never") is None
+
+
+def test_log_training__a_run_left_unfinished_is_replaced(tracking, model_folder):
+    tracking.log_training(model_folder, {}, {})
+    experiment = client(tracking).get_experiment_by_name("evergreen") or pytest.fail("no experiment")
+    dead = client(tracking).create_run(experiment.experiment_id, tags={"request_id": "died"})
+    fresh = tracking.log_training(model_folder, {}, {"request_id": "died"})
+    assert fresh != dead.info.run_id
+    assert client(tracking).get_run(dead.info.run_id).info.lifecycle_stage == "deleted"
+
+
+def test_log_training__leaves_address_and_working_directory_alone(tracking, model_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = mlflow.get_tracking_uri()
+    tracking.register("other", tracking.log_training(model_folder, {}, {}), {})
+    assert [each.name for each in tmp_path.iterdir()] == [model_folder.name]
+    assert mlflow.get_tracking_uri() == before and mlflow.active_run() is None
+
+
+def test_register__one_version_per_run_and_the_native_booster(tracking, version, small_training):
+    run_id = tracking.find_run("r1")
+    assert tracking.register(NAME, run_id, {}) == version
+    assert [each.version for each in tracking.versions(NAME) if each.run_id == run_id] == [version]
+    mlflow.set_tracking_uri(tracking.uri)
+    loaded = mlflow.lightgbm.load_model(f"models:/{NAME}/{version}")
+    mlflow.set_tracking_uri(None)
+    golden = small_training.manifest("2015-12-30", "d1")
+    assert predict(loaded, golden.golden_matrix()).tolist() == list(golden.golden_outputs)
+
+
+def test_register__what_cannot_be_registered_is_said(tracking, model_folder):
+    with pytest.raises(NotFound):
+        tracking.register(NAME, "0" * 32, {})
+    experiment = client(tracking).get_experiment_by_name("evergreen") or pytest.fail("no experiment")
+    empty = client(tracking).create_run(experiment.experiment_id)
+    with pytest.raises(Broken, match="logged no model"):
+        tracking.register(NAME, empty.info.run_id, {})
+    with pytest.raises(BadInput):
+        tracking.find_run("it's")
+
+
+def test_aliases__move_vanish_and_come_as_text(tracking, version, model_folder):
+    other = tracking.register(NAME, tracking.log_training(model_folder, {}, {"request_id": "r2"}), {})
+    tracking.set_alias(NAME, "champion", version)
+    tracking.set_alias(NAME, "challenger", other)
+    assert tracking.aliases(NAME) == {"champion": version, "challenger": other}
+    tracking.set_alias(NAME, "champion", other)
+    tracking.delete_alias(NAME, "challenger")
+    tracking.delete_alias(NAME, "challenger")
+    assert tracking.aliases(NAME) == {"champion": other}
+    assert tracking.aliases("unknown") == {} and tracking.versions("unknown") == []
+    with pytest.raises((NotFound, BadInput)):
+        tracking.set_alias(NAME, "champion", "999")
+
+
+def test_download__brings_the_registered_bytes_and_repairs_a_damaged_copy(tracking, version, model_folder, tmp_path):
+    target = tracking.download(NAME, version, tmp_path / "models" / version)
+    assert sha256s(target) == sha256s(model_folder)
+    (target / "model.txt").write_text("damaged")
+    assert sha256s(tracking.download(NAME, version, target)) == sha256s(model_folder)
+    assert [each.name for each in (tmp_path / "models").iterdir()] == [version]
+
+
+def test_download__what_is_gone_or_changed_in_mlflow_is_refused(tracking, model_folder, tmp_path):
+    run_id = tracking.log_training(model_folder, {}, {})
+    version = tracking.register(NAME, run_id, {})
+    with pytest.raises(NotFound):
+        tracking.download(NAME, "999", tmp_path / "999")
+    stored = Path(client(tracking).get_run(run_id).info.artifact_uri.removeprefix("file://")) / "model.txt"
+    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+    with pytest.raises(Broken, match="not those registered"):
+        tracking.download(NAME, version, tmp_path / version)
+    stored.unlink()
+    with pytest.raises(Broken, match="is gone"):
+        tracking.download(NAME, version, tmp_path / version)
+    assert not list(tmp_path.glob("*" + version))
+
+
+def test_attach__adds_files_to_the_run(tracking, version, tmp_path):
+    run_id = tracking.find_run("r1")
+    (tmp_path / "executed.ipynb").write_text("{}")
+    tracking.attach(run_id, [tmp_path / "executed.ipynb"])
+    assert [each.path for each in client(tracking).list_artifacts(run_id, "notebook")] == ["notebook/executed.ipynb"]
+
+
+def test_describe__heads_the_pages_of_version_and_run(tracking, version):
+    tracking.describe(NAME, version, "**why** it is here")
+    found = client(tracking).get_model_version(NAME, version)
+    noted = client(tracking).get_run(found.run_id).data.tags["mlflow.note.content"]
+    assert found.description == noted == "**why** it is here"
+    with pytest.raises(NotFound):
+        tracking.describe(NAME, "99", "nothing")
+
+
+def test_log_random_walk__is_registered_like_any_model(tracking, small_training_set, tmp_path):
+    from tests.unit.conftest import SMALL
+
+    tags = {"request_id": "walk"}
+    run_id = tracking.log_random_walk(small_training_set, SMALL, tmp_path / "walk", "2015-12-30", "d1", tags)
+    version = tracking.register(NAME, run_id, {})
+    model = read_model_folder(tmp_path / "walk")
+    assert model.manifest.kind == "random_walk" and set(model.manifest.golden_outputs) == {0.0}
+    assert {each.version for each in tracking.versions(NAME)} >= {version}
+
+
+def test_connect__a_dead_a_hanging_and_a_failing_server_are_unavailable(monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        port = hanging.getsockname()[1]
+        with pytest.raises(Unavailable, match="did not answer"):
+            Tracking(f"http://127.0.0.1:{port}").versions(NAME)
+    with pytest.raises(Unavailable, match="did not answer"):
+        Tracking(f"http://127.0.0.1:{port}").aliases(NAME)
+    with socket.create_server(("127.0.0.1", 0)) as failing:
+        threading.Thread(target=_answer_500, args=(failing,), daemon=True).start()
+        with pytest.raises(Unavailable, match="did not answer"):
+            Tracking(f"http://127.0.0.1:{failing.getsockname()[1]}").versions(NAME)
+
+
+@pytest.mark.faults
+def test_connect__first_start_by_several_processes_at_once(tmp_path):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    code = f"from evergreen.adapters.mlflow.tracking import Tracking; print(Tracking({uri!r}).find_run('none'))"
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    ended = [(process.communicate(), process.returncode) for process in started]
+    assert [(out.strip(), code) for (out, _), code in ended] == [("None", 0)] * 2, ended
+
+
+def _answer_500(server: socket.socket) -> None:
+    body = json.dumps({"error_code": "INTERNAL_ERROR", "message": "out of order"})
+    head = f"HTTP/1.1 500 Out of order\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
+        with connection:
+            connection.recv(65536)
+            connection.sendall(f"{head}Connection: close\r\n\r\n{body}".encode())

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evergreen.core.dataset.panel import labelled_panel
+from evergreen.core.evaluation.metrics import rank_ic
+from evergreen.core.model.booster import from_text, predict, sha256
+from evergreen.core.model.fitting import fit_booster
+from evergreen.core.model.training import (
+    TrainingConfig,
+    train,
+    train_random_walk,
+    training_frame,
+    training_set_sha256,
+)
+from evergreen.errors import BadInput
+
+
+@pytest.fixture(scope="module")
+def training(training_set, small_config):
+    return train(training_set, small_config)
+
+
+def test_training_frame__shape_does_not_depend_on_row_order(training_set):
+    shuffled = training_set.sample(frac=1.0, random_state=1)
+    features = shuffled.set_index(["ticker", "session"]).drop(columns="label")
+    labels = shuffled.set_index(["ticker", "session"])["label"].sample(frac=1.0, random_state=2)
+    pd.testing.assert_frame_equal(training_frame(features, labels), training_set)
+
+
+def test_training_set_sha256__survives_parquet_and_sees_any_change(training_set, tmp_path):
+    training_set.to_parquet(tmp_path / "set.parquet")
+    digest = training_set_sha256(training_set)
+    assert training_set_sha256(pd.read_parquet(tmp_path / "set.parquet")) == digest
+    for column, value in (("F3", np.float32(9.0)), ("label", 9.0), ("ticker", "T9")):
+        changed = training_set.copy()
+        changed.loc[100, column] = value
+        assert training_set_sha256(changed) != digest
+    assert training_set_sha256(training_set.rename(columns={"F3": "G3"})) != digest
+
+
+def test_train__equal_inputs_give_the_same_model_to_the_bit(training_set, small_config, training):
+    again = train(training_set.sample(frac=1.0, random_state=1), small_config)
+    assert sha256(again.booster_text) == sha256(training.booster_text)
+    pd.testing.assert_frame_equal(again.oos, training.oos)
+
+
+def test_train__seed_and_data_change_the_model(training_set, small_config, training):
+    other = train(training_set, replace(small_config, seed=8))
+    assert sha256(other.booster_text) != sha256(training.booster_text)
+
+
+def test_train__finds_a_planted_signal_and_none_in_noise(training, noise_set, small_config):
+    assert training.metrics["rank_ic"] > 0.2
+    assert training.metrics["skill"] > 0.05
+    assert training.metrics["p_better"] < 0.01
+    noise = train(noise_set, small_config)
+    assert abs(noise.metrics["rank_ic"]) < 0.1
+    assert noise.metrics["p_better"] > 0.01
+
+
+def test_train__out_of_sample_rows_are_the_last_labelled_sessions_once_each(training, training_set):
+    labelled = training_set.dropna(subset="label")
+    window = np.sort(labelled["session"].unique())[-150:]
+    expected = labelled[labelled["session"].isin(window)][["ticker", "session", "label"]]
+    keys = training.oos[["ticker", "session", "label"]]
+    pd.testing.assert_frame_equal(keys, expected.reset_index(drop=True), check_dtype=False)
+
+
+def test_train__the_future_of_a_fold_changes_none_of_its_forecasts(training, training_set, small_config):
+    starts = training.folds["test_start"]
+    changed = training_set.copy()
+    later = changed["session"] >= starts[1]
+    changed.loc[later, "label"] = -changed.loc[later, "label"] + 0.05
+    changed.loc[later, "F0"] = np.float32(0.0)
+    again = train(changed, small_config)
+    first = training.oos["session"] < starts[1]
+    columns = ["forecast", "lower", "upper"]
+    pd.testing.assert_frame_equal(again.oos.loc[first, columns], training.oos.loc[first, columns])
+
+
+def test_train__labels_that_span_into_a_fold_are_purged_from_it(training_set, small_config):
+    config = replace(small_config, horizon=5)
+    panel = labelled_panel(training_set)
+    training = train(training_set, config)
+    start = panel.sessions.get_loc(training.folds["test_start"][0])
+    assert panel.sessions.get_loc(training.folds["train_end"][0]) + 5 + config.embargo == start - 1
+
+
+def test_train__early_stopping_looks_at_no_session_after_the_window(training_set, small_config):
+    panel = labelled_panel(training_set)
+    whole = fit_booster(panel, 250, small_config)
+    cut = labelled_panel(training_set[training_set["session"] < panel.sessions[250]])
+    alone = fit_booster(cut, 250, small_config)
+    assert whole.booster.model_to_string() == alone.booster.model_to_string()
+
+
+def test_train__progress_ends_at_one(training_set, small_config):
+    told: list[tuple[float, str]] = []
+    train(training_set, small_config, progress=lambda share, what: told.append((share, what)))
+    assert [what for _, what in told] == ["fold 1 of 3", "fold 2 of 3", "fold 3 of 3", "final model"]
+    assert [share for share, _ in told] == pytest.approx([0.25, 0.5, 0.75, 1.0])
+
+
+def test_train__metrics_agree_with_the_rows(training):
+    rows = training.oos.set_index(["ticker", "session"])
+    assert training.metrics["rank_ic"] == pytest.approx(rank_ic(rows["forecast"], rows["label"]).mean())
+    assert training.metrics["loss"] == pytest.approx(((rows["forecast"] - rows["label"]) ** 2).mean())
+    inside = (rows["label"] >= rows["lower"]) & (rows["label"] <= rows["upper"])
+    assert training.metrics["coverage"] == pytest.approx(inside.mean())
+    assert 0.8 < inside.mean() < 0.97
+
+
+def test_manifest__golden_batch_is_answered_to_the_bit(training):
+    manifest = training.manifest("2016-08-11", "abc123")
+    booster = from_text(training.booster_text)
+    assert predict(booster, manifest.golden_matrix()).tolist() == list(manifest.golden_outputs)
+    assert np.isnan(manifest.golden_matrix()[-2]).all()
+    assert manifest.model_sha256 == sha256(training.booster_text)
+    assert manifest.trained_through == f"{training.oos['session'].max():%Y-%m-%d}"
+    assert manifest.interval_low < 0 < manifest.interval_high
+    assert set(manifest.scales) == set(training.oos["ticker"])
+    assert all(0.01 < scale < 0.06 for scale in manifest.scales.values())
+    assert manifest.interval_level == 0.90
+
+
+def test_train_random_walk__has_the_same_rows_and_no_skill(training, training_set, small_config):
+    walk = train_random_walk(training_set, small_config)
+    keys = ["ticker", "session", "label"]
+    pd.testing.assert_frame_equal(walk.oos[keys], training.oos[keys])
+    assert (walk.oos["forecast"] == 0).all()
+    assert walk.metrics["skill"] == 0.0
+    assert walk.metrics["rank_ic"] is None
+    assert walk.manifest("2016-08-11", "").kind == "random_walk"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda rows: rows.drop(columns="label"), "lacks label"),
+        (lambda rows: rows[["ticker", "session", "label"]], "lacks feature columns"),
+        (lambda rows: rows.assign(label=np.nan), "no row of the training set has a label"),
+        (lambda rows: pd.concat([rows, rows.head(1)]), "repeats a ticker and session"),
+        (lambda rows: rows.head(500), "labelled sessions leave"),
+    ],
+)
+def test_train__an_unusable_training_set_is_refused(training_set, small_config, spoil, message):
+    with pytest.raises(BadInput, match=message):
+        train(spoil(training_set), small_config)
+
+
+@pytest.mark.parametrize("wrong", [{"leaf_share": 0.0}, {"label_clip": 0.5}, {"interval": 1.5}, {"rounds": 0}])
+def test_training_config__out_of_range_is_refused(wrong):
+    with pytest.raises(BadInput):
+        TrainingConfig(**wrong)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from evergreen.core.model.training import train
+from evergreen.core.model.tuning import tune
+from evergreen.errors import BadInput
+
+
+@pytest.fixture(scope="module")
+def config(small_config):
+    return replace(small_config, folds=2, validation_size=40, min_train=250, rounds=20, learning_rate=0.19)
+
+
+def test_tune__looks_at_no_session_the_record_is_judged_on(training_set, config):
+    found = tune(training_set, config, budget=3, inner_folds=2)
+    start = train(training_set, config).folds["test_start"][0]
+    changed = training_set.copy()
+    later = changed["session"] >= start
+    changed.loc[later, "label"] = -9.0 * changed.loc[later, "label"]
+    changed.loc[later, "F0"] = np.float32(0.0)
+    again = tune(changed, config, budget=3, inner_folds=2)
+    assert again.config == found.config and again.tried.equals(found.tried)
+
+
+def test_tune__counts_what_it_tried_and_begins_with_what_it_was_given(training_set, config):
+    found = tune(training_set, config, budget=4, inner_folds=2)
+    assert len(found.tried) == 4
+    assert found.tried.iloc[0]["learning_rate"] == config.learning_rate
+    assert found.tried["loss"].min() <= found.tried.iloc[0]["loss"]
+    best = found.tried.loc[found.tried["loss"].idxmin()]
+    assert found.config.num_leaves == best["num_leaves"] and found.config.seed == config.seed
+
+
+def test_tune__without_a_budget_or_sessions_is_refused(training_set, config):
+    with pytest.raises(BadInput, match="tries nothing"):
+        tune(training_set, config, budget=0)
+    with pytest.raises(BadInput, match="labelled sessions leave"):
+        tune(training_set, config, budget=1, inner_folds=7)

@@ -1,0 +1,76 @@
+"""What `evergreen doctor` says of a team's places."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from evergreen.ops.doctor import Check, examine
+from evergreen.settings import Settings
+
+
+def said(settings: Settings) -> dict[str, Check]:
+    return {check.name: check for check in examine(settings)}
+
+
+def test_examine__a_silent_server_is_named_without_its_password(tmp_path: Path) -> None:
+    told = said(
+        Settings(
+            home=tmp_path,
+            database_url="postgresql://u:secret@127.0.0.1:9/evergreen",
+            feature_registry="postgresql://u:secret@127.0.0.1:9/features",
+            online_store="redis://:secret@127.0.0.1:9/0",
+        )
+    )
+    for name in ("database", "registry", "online"):
+        assert not told[name].sound
+        assert "127.0.0.1:9" in told[name].said and "did not answer" in told[name].said
+        assert "secret" not in told[name].said
+    assert told["home"].sound
+
+
+def test_examine__a_bucket_that_cannot_be_reached_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("dvc_s3", "boto3"):
+        monkeypatch.setitem(sys.modules, module, None)
+    buckets = Settings(home=tmp_path, dvc_remote="s3://bucket/evergreen", mlflow_artifacts="s3://bucket/mlflow")
+    for name, module in (("snapshots", "dvc_s3"), ("artifacts", "boto3")):
+        found = said(buckets)[name]
+        assert not found.sound
+        assert f"without {module}. Type `pip install 'evergreen[s3]'`." in found.said
+    assert "pip install 'dvc-gs'" in said(Settings(home=tmp_path, dvc_remote="gs://bucket/evergreen"))["snapshots"].said
+
+
+@pytest.fixture
+def old_mlflow() -> Iterator[str]:
+    """A server that says it is MLflow 1.0."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"1.0.0" if self.path == "/version" else json.dumps({}).encode())
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            return
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_examine__a_server_of_another_version_is_named_with_what_to_type(tmp_path: Path, old_mlflow: str) -> None:
+    found = said(Settings(home=tmp_path, mlflow_uri=old_mlflow))["mlflow"]
+    assert not found.sound
+    assert "runs MLflow 1.0.0, this process 3." in found.said and "pip install mlflow==3." in found.said
