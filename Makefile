@@ -45,7 +45,7 @@ check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 	@$(bin)/lint-imports
 	@$(bin)/nbstripout --verify notebooks/*.ipynb
 
-benchmarks := alpha158 canary drift drift_history drift_speed faults foretold gate guardrails intervals market point_in_time_join \
+benchmarks := alpha158 autocorrelated canary drift drift_history drift_speed faults gate guardrails intervals market point_in_time_join \
 	retrain rollout_changes scale scale_memory service validation
 nightly := gate market service
 

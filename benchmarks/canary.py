@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.foretold import share
+from benchmarks.autocorrelated import share
 from evergreen.core.canary import (
     Decision,
     QualityTest,

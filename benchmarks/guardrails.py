@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.foretold import share as told
+from benchmarks.autocorrelated import share as told
 from evergreen.core.canary.guardrails import TRIP, EventCounts, excess_ln_e
 
 REQUESTS, USUAL = 50_000, 0.005

@@ -62,11 +62,11 @@ class Story:
         """Answers that were not 200."""
         return sum(answer.status != 200 for answer in self.answers)
 
-    def by(self, speaker: str) -> int:
+    def by(self, answering_model: str) -> int:
         """Answers by the model due to the client, by the `champion` in the challenger's place, or by `another`."""
         rows = {row.version: row for _, row in self.written}
         told = (answer for answer in self.answers if answer.status == 200)
-        return sum(_speaker(answer, rows.get(answer.version)) == speaker for answer in told)
+        return sum(_answering_arm(answer, rows.get(answer.version)) == answering_model for answer in told)
 
     @property
     def lags(self) -> list[float]:
@@ -80,7 +80,7 @@ class Story:
         ]
 
 
-def _speaker(answer: Answer, row: Rollout | None) -> str:
+def _answering_arm(answer: Answer, row: Rollout | None) -> str:
     if row is None:
         return "another"
     challenged = row.challenger is not None and arm(row.salt, answer.client, row.weight) == "challenger"

@@ -6,7 +6,7 @@ import pandas as pd
 from prefect import flow
 
 from evergreen.workspace import workspace
-from flows.clock import now_at, stand
+from flows.clock import now_at, resolve_session
 from tasks.bars import ingest_bars, name_universe, require_accepted, snapshot_bars
 from tasks.features import build_features, materialize_features
 from tasks.requests import request_retrain
@@ -20,18 +20,18 @@ def backfill(
     tickers: list[str] | None = None,
     start: str = "2000-01-01",
     as_of: str | None = None,
-    witness: str | None = None,
+    second_source: str | None = None,
 ) -> str:
     """Load sessions `start` to `as_of`, build their features and, where no model serves yet, ask for one.
 
     Returns the data version. Running it again changes nothing that stands. What a second source, the
-    `witness`, tells differently goes into quarantine.
+    `second_source`, tells differently goes into quarantine.
     """
     settings = workspace().settings
-    until = stand(as_of, settings)
+    until = resolve_session(as_of, settings)
     now = now_at(until, settings)
     universe = name_universe(source, tickers)
-    delivery = ingest_bars(source, universe, pd.Timestamp(start), until, now, history=True, witness=witness)
+    delivery = ingest_bars(source, universe, pd.Timestamp(start), until, now, history=True, second_source=second_source)
     require_accepted(delivery)
     data_version = snapshot_bars(delivery, now)
     build_features(pd.Timestamp(start), until)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from evergreen.workspace import workspace
-from flows.clock import now_at, stand
+from flows.clock import now_at, resolve_session
 from tasks.canary import look_at_canary
 from tasks.models import mirror_aliases
 from tasks.rollout import start_queued
@@ -18,7 +18,7 @@ def canary(as_of: str | None = None, dry_run: bool = False) -> str:
     A dry run says what it would do and changes nothing.
     """
     settings = workspace().settings
-    session = stand(as_of, settings)
+    session = resolve_session(as_of, settings)
     now = now_at(session, settings)
     done = look_at_canary(session, now, dry_run)
     if not dry_run:

@@ -14,7 +14,7 @@ from tasks.sessions import last_closed_session
 DELIVERY_DELAY = timedelta(minutes=30)
 
 
-def stand(as_of: str | None, settings: Settings) -> pd.Timestamp:
+def resolve_session(as_of: str | None, settings: Settings) -> pd.Timestamp:
     """The session a run stands at: the one named, else the last one closed, in a replay the last one walked.
 
     Raises:

@@ -10,7 +10,7 @@ from prefect import flow
 from evergreen.core.bars.calendar import next_session, sessions
 from evergreen.errors import NotFound
 from evergreen.workspace import workspace
-from flows.clock import now_at, stand
+from flows.clock import now_at, resolve_session
 from tasks.bars import ingest_bars, name_universe, require_accepted, snapshot_bars
 from tasks.drift import check_drift, is_checked
 from tasks.features import materialize_features, read_served, update_features
@@ -22,30 +22,30 @@ from tasks.sessions import close_session, last_closed_session
 
 @flow(log_prints=True)
 def daily(
-    source: str, tickers: list[str] | None = None, as_of: str | None = None, witness: str | None = None
+    source: str, tickers: list[str] | None = None, as_of: str | None = None, second_source: str | None = None
 ) -> list[str]:
     """Process every session since the last one, up to `as_of` (by default the last that has closed).
 
     Returns the sessions processed; a session processed already is passed over. What a second source, the
-    `witness`, tells differently goes into quarantine.
+    `second_source`, tells differently goes into quarantine.
     """
     settings = workspace().settings
-    until = stand(as_of, settings)
+    until = resolve_session(as_of, settings)
     since = last_closed_session()
     if since is None:
         raise NotFound("No history has been loaded yet.", "Run the backfill deployment first.")
     due = sessions(settings.calendar, next_session(settings.calendar, pd.Timestamp(since)), until)
     universe = name_universe(source, tickers)
     for session in due:
-        process_session(source, universe, session, now_at(session, settings), witness)
+        process_session(source, universe, session, now_at(session, settings), second_source)
     return [f"{session:%Y-%m-%d}" for session in due]
 
 
 def process_session(
-    source: str, tickers: list[str], session: pd.Timestamp, now: datetime, witness: str | None = None
+    source: str, tickers: list[str], session: pd.Timestamp, now: datetime, second_source: str | None = None
 ) -> str | None:
     """The steps of one session, in order; returns the retrain request it led to, if any."""
-    delivery = ingest_bars(source, tickers, session, session, now, history=False, witness=witness)
+    delivery = ingest_bars(source, tickers, session, session, now, history=False, second_source=second_source)
     require_accepted(delivery)
     data_version = snapshot_bars(delivery, now)
     update_features(session)

@@ -10,11 +10,11 @@ from prefect import flow
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.errors import AlreadyClaimed
 from evergreen.workspace import workspace
-from flows.clock import now_at, stand
+from flows.clock import now_at, resolve_session
 from tasks.calibration import calibrate_drift
-from tasks.dossier import write_dossier
 from tasks.gate import judge_challenger
 from tasks.ledger import show_triggers
+from tasks.model_card import write_model_card
 from tasks.models import mirror_aliases
 from tasks.requests import claim_request, confirm_claim, finish_request, held, request_retrain
 from tasks.rollout import deliver, install_random_walk, read_rollout
@@ -68,7 +68,7 @@ def _train_and_judge(asked: RetrainRequest, horizon: int, seed: int, tuning_budg
         version = register_trained(asked, run_training_notebook(asked, made, horizon, seed, tuning_budget), now)
     calibrate_drift(version, made)
     judged = judge_challenger(asked, version, now)
-    write_dossier(asked, judged, now)
+    write_model_card(asked, judged, now)
     confirm_claim(asked)
     became = deliver(asked, judged, now)
     mirror_aliases()
@@ -79,7 +79,7 @@ def _train_and_judge(asked: RetrainRequest, horizon: int, seed: int, tuning_budg
 
 def _request_by_hand(reason: str, run_id: str | None) -> str:
     settings = workspace().settings
-    as_of = stand(None, settings)
+    as_of = resolve_session(None, settings)
     now = now_at(as_of, settings)
     cause, why = f"by hand: {reason}", f"A challenger is wanted: {reason}."
     evidence = {"reason": reason}

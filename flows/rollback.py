@@ -7,7 +7,7 @@ from typing import Literal
 from prefect import flow
 
 from evergreen.workspace import workspace
-from flows.clock import now_at, stand
+from flows.clock import now_at, resolve_session
 from tasks.models import mirror_aliases
 from tasks.rollout import end_rollout
 
@@ -16,7 +16,7 @@ from tasks.rollout import end_rollout
 def rollback(reason: str, action: Literal["cancel", "restore", "promote"] = "cancel", as_of: str | None = None) -> str:
     """Cancel the running canary, restore the previous champion, or promote the challenger; returns who serves."""
     settings = workspace().settings
-    session = stand(as_of, settings)
+    session = resolve_session(as_of, settings)
     rollout = end_rollout(action, reason, f"{session:%Y-%m-%d}", now_at(session, settings))
     mirror_aliases()
     return rollout.champion

@@ -20,7 +20,7 @@ def ingest_bars(
     last: pd.Timestamp,
     now: datetime,
     history: bool,
-    witness: str | None = None,
+    second_source: str | None = None,
 ) -> Delivery:
     """Fetch sessions `first` to `last`, hold the bad rows in quarantine and keep the rest as known at `now`.
 
@@ -28,7 +28,7 @@ def ingest_bars(
     """
     from evergreen.market_data.ingest import ingest
 
-    return ingest(workspace(), Order(source, tuple(tickers), first, last, history, witness or ""), now)
+    return ingest(workspace(), Order(source, tuple(tickers), first, last, history, second_source or ""), now)
 
 
 @effect

@@ -145,12 +145,12 @@ def register_challenger(asked: RetrainRequest, made: TrainingSet, run_id: str, n
     at = workspace()
     folder = at.tracking.fetch_run(run_id, made.path.parent / "output")
     model = read_model_folder(folder)
-    if problem := unlike(model.oos, pd.read_parquet(made.path, columns=["ticker", "session", "label"])):
+    if problem := mismatch_reason(model.oos, pd.read_parquet(made.path, columns=["ticker", "session", "label"])):
         raise Refused(f"Run {run_id} cannot challenge: {problem}.", "Train it on this installation's bars.")
     return keep_version(asked, run_id, now)
 
 
-def unlike(record: pd.DataFrame, known: pd.DataFrame) -> str:
+def mismatch_reason(record: pd.DataFrame, known: pd.DataFrame) -> str:
     """Why a walk-forward record cannot be judged here; empty when its outcomes are those known here."""
     rows = record[["ticker", "session", "label"]].merge(known, on=["ticker", "session"], how="left")
     strange = rows["label_y"].isna()

@@ -14,7 +14,7 @@ from evergreen.core.features import factor
 from evergreen.errors import NotFound
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
-from evergreen.service.scoring import Question, Settler
+from evergreen.service.scoring import BatchScorer, Question
 from evergreen.service.store import DiskStore
 from evergreen.workspace import Workspace
 
@@ -27,9 +27,9 @@ def served(at: Workspace) -> Prediction:
     keeper = Keeper(store, metrics)
     keeper.look(datetime.now(UTC))
     assert keeper.snapshot is not None, keeper.alarms
-    settler = Settler(store.write, metrics, 3)
-    settler.settle([Question(keeper.snapshot, "somebody", "champion", (0,))])
-    settler.close()
+    scorer = BatchScorer(store.write, metrics, 3)
+    scorer.settle([Question(keeper.snapshot, "somebody", "champion", (0,))])
+    scorer.close()
     with reading(at.engine) as conn:
         return predictions.find(conn, str(conn.execute(text("select id from prediction")).scalar()))
 

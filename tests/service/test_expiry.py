@@ -11,7 +11,7 @@ from evergreen.service.lane import Lane
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
 from evergreen.service.schemas import PredictionAnswer
-from evergreen.service.scoring import Question, Settler
+from evergreen.service.scoring import BatchScorer, Question
 from evergreen.settings import Settings
 from tests.service.world import NOW, World, manifest_of, train
 
@@ -36,9 +36,9 @@ def test_answer__of_a_model_past_its_expiry_says_so(world: World) -> None:
     keeper.look(NOW)
     assert keeper.snapshot is not None
     for days, said in ((0, True), (100_000, False)):
-        settler = Settler(world.store.write, Metrics(), 3, Lane(), expiry(Settings(model_expiry=days)))
-        (answers,) = settler.settle([Question(keeper.snapshot, "c", "champion", (0,))])
+        scorer = BatchScorer(world.store.write, Metrics(), 3, Lane(), expiry(Settings(model_expiry=days)))
+        (answers,) = scorer.settle([Question(keeper.snapshot, "c", "champion", (0,))])
         assert isinstance(answers, list)
         answer = PredictionAnswer.model_validate(json.loads(answers[0]))
         assert answer.expired is said
-        settler.close()
+        scorer.close()

@@ -18,10 +18,10 @@ def test_ask__waits_for_its_batch_and_gets_its_own_answer() -> None:
         return [question * 10 for question in questions]
 
     async def live() -> list[int]:
-        desk = GroupCommit(settle)
-        desk.start()
-        answers = await asyncio.gather(*(desk.ask(number) for number in range(50)))
-        await desk.close()
+        commits = GroupCommit(settle)
+        commits.start()
+        answers = await asyncio.gather(*(commits.ask(number) for number in range(50)))
+        await commits.close()
         return answers
 
     assert asyncio.run(live()) == [number * 10 for number in range(50)]
@@ -33,14 +33,14 @@ def test_ask__nobody_is_answered_before_the_batch_is_settled() -> None:
     durable = threading.Event()
 
     async def live() -> None:
-        desk: GroupCommit[int, int] = GroupCommit(lambda questions: [durable.wait() and 1 for _ in questions])
-        desk.start()
-        waiting = asyncio.ensure_future(desk.ask(1))
+        commits: GroupCommit[int, int] = GroupCommit(lambda questions: [durable.wait() and 1 for _ in questions])
+        commits.start()
+        waiting = asyncio.ensure_future(commits.ask(1))
         await asyncio.sleep(0.05)
         assert not waiting.done()
         durable.set()
         assert await waiting == 1
-        await desk.close()
+        await commits.close()
 
     asyncio.run(live())
 
@@ -52,22 +52,22 @@ def test_ask__a_failed_batch_fails_all_its_questions_and_the_next_one_works() ->
         return list(questions)
 
     async def live() -> None:
-        desk = GroupCommit(settle)
-        desk.start()
-        failed = await asyncio.gather(desk.ask("bad"), desk.ask("good"), return_exceptions=True)
+        commits = GroupCommit(settle)
+        commits.start()
+        failed = await asyncio.gather(commits.ask("bad"), commits.ask("good"), return_exceptions=True)
         assert [type(each) for each in failed] == [Unavailable, Unavailable]
-        assert await desk.ask("good") == "good"
-        await desk.close()
+        assert await commits.ask("good") == "good"
+        await commits.close()
 
     asyncio.run(live())
 
 
 def test_ask__one_question_may_fail_alone() -> None:
     async def live() -> list[object]:
-        desk = GroupCommit(lambda questions: [Conflict("no") if each == 2 else each for each in questions])
-        desk.start()
-        answers = await asyncio.gather(*(desk.ask(each) for each in (1, 2, 3)), return_exceptions=True)
-        await desk.close()
+        commits = GroupCommit(lambda questions: [Conflict("no") if each == 2 else each for each in questions])
+        commits.start()
+        answers = await asyncio.gather(*(commits.ask(each) for each in (1, 2, 3)), return_exceptions=True)
+        await commits.close()
         return [answer if isinstance(answer, int) else type(answer) for answer in answers]
 
     assert asyncio.run(live()) == [1, Conflict, 3]
@@ -75,41 +75,41 @@ def test_ask__one_question_may_fail_alone() -> None:
 
 def test_ask__refuses_at_once_when_too_many_wait() -> None:
     async def live() -> None:
-        desk = GroupCommit(list, capacity=3)  # not started: everybody waits
-        waiting = [asyncio.ensure_future(desk.ask(number)) for number in range(3)]
+        commits = GroupCommit(list, capacity=3)  # not started: everybody waits
+        waiting = [asyncio.ensure_future(commits.ask(number)) for number in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(Unavailable, match="already wait"):
-            await desk.ask(4)
-        desk.start()
+            await commits.ask(4)
+        commits.start()
         assert await asyncio.gather(*waiting) == [0, 1, 2]
-        await desk.close()
+        await commits.close()
 
     asyncio.run(live())
 
 
 def test_close__answers_those_who_wait_and_refuses_newcomers() -> None:
     async def live() -> None:
-        desk = GroupCommit(list, batch=2)
-        waiting = [asyncio.ensure_future(desk.ask(number)) for number in range(5)]
+        commits = GroupCommit(list, batch=2)
+        waiting = [asyncio.ensure_future(commits.ask(number)) for number in range(5)]
         await asyncio.sleep(0)
-        desk.start()
-        await desk.close()
+        commits.start()
+        await commits.close()
         assert await asyncio.gather(*waiting) == [0, 1, 2, 3, 4]
         with pytest.raises(Unavailable, match="stopping"):
-            await desk.ask(6)
+            await commits.ask(6)
 
     asyncio.run(live())
 
 
 def test_ask__a_client_that_went_away_hurts_nobody() -> None:
     async def live() -> None:
-        desk = GroupCommit(list)
-        gone, stays = asyncio.ensure_future(desk.ask(1)), asyncio.ensure_future(desk.ask(2))
+        commits = GroupCommit(list)
+        gone, stays = asyncio.ensure_future(commits.ask(1)), asyncio.ensure_future(commits.ask(2))
         await asyncio.sleep(0)
         gone.cancel()
-        desk.start()
+        commits.start()
         assert await stays == 2
-        await desk.close()
+        await commits.close()
 
     asyncio.run(live())
 
@@ -121,15 +121,15 @@ def test_ask__clients_that_ask_again_at_once_share_their_commits() -> None:
         sizes.append(len(questions))
         return list(questions)
 
-    async def client(desk: GroupCommit[int, int]) -> None:
+    async def client(commits: GroupCommit[int, int]) -> None:
         for turn in range(30):
-            assert await desk.ask(turn) == turn
+            assert await commits.ask(turn) == turn
 
     async def live() -> None:
-        desk = GroupCommit(settle, linger=0.2)
-        desk.start()
-        await asyncio.gather(*(client(desk) for _ in range(8)))
-        await desk.close()
+        commits = GroupCommit(settle, linger=0.2)
+        commits.start()
+        await asyncio.gather(*(client(commits) for _ in range(8)))
+        await commits.close()
 
     asyncio.run(live())
     assert sizes.count(8) >= 28, "not two groups that take turns"
@@ -137,23 +137,23 @@ def test_ask__clients_that_ask_again_at_once_share_their_commits() -> None:
 
 def test_ask__a_lone_client_never_waits_for_company() -> None:
     async def live() -> None:
-        desk = GroupCommit(list, linger=60)
-        desk.start()
+        commits = GroupCommit(list, linger=60)
+        commits.start()
         for turn in range(20):
-            assert await desk.ask(turn) == turn
-        await desk.close()
+            assert await commits.ask(turn) == turn
+        await commits.close()
 
     asyncio.run(live())
 
 
 def test_close__does_not_wait_for_company() -> None:
     async def live() -> None:
-        desk = GroupCommit(list, linger=60)
-        desk.start()
-        assert await asyncio.gather(desk.ask(1), desk.ask(2)) == [1, 2]
-        late = asyncio.ensure_future(desk.ask(3))
+        commits = GroupCommit(list, linger=60)
+        commits.start()
+        assert await asyncio.gather(commits.ask(1), commits.ask(2)) == [1, 2]
+        late = asyncio.ensure_future(commits.ask(3))
         await asyncio.sleep(0.01)
-        await desk.close()
+        await commits.close()
         assert await late == 3
 
     asyncio.run(live())

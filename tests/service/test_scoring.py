@@ -16,13 +16,13 @@ from evergreen.service.lane import Lane
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
 from evergreen.service.schemas import PredictionAnswer
-from evergreen.service.scoring import Question, Settler, new_id
+from evergreen.service.scoring import BatchScorer, Question, new_id
 from evergreen.service.state import Forecasts, Matrix, ServedModel, Snapshot
 from tests.service.world import NOW, TICKERS, World
 
 
 class Desk:
-    """A settler over a world, with the snapshot it serves."""
+    """A scorer over a world, with the snapshot it serves."""
 
     def __init__(self, world: World) -> None:
         self.world, self.metrics = world, Metrics()
@@ -30,13 +30,13 @@ class Desk:
         keeper.look(NOW)
         assert keeper.snapshot is not None
         self.snapshot: Snapshot = keeper.snapshot
-        self.settler = Settler(world.store.write, self.metrics, max_age=3, lane=Lane(patience=0.05))
+        self.scorer = BatchScorer(world.store.write, self.metrics, max_age=3, lane=Lane(patience=0.05))
 
     def question(self, arm: str = "champion", *places: int, client: str = "c") -> Question:
         return Question(self.snapshot, client, arm, places or (0,))
 
     def answers(self, *questions: Question) -> list[list[dict[str, object]]]:
-        settled = self.settler.settle(questions)
+        settled = self.scorer.settle(questions)
         assert not any(isinstance(each, EvergreenError) for each in settled)
         return [[json.loads(text) for text in texts] for texts in settled]
 
@@ -70,14 +70,14 @@ def by_hand(model: ServedModel, row: Matrix) -> float:
 def test_settle__answers_with_the_arms_model_and_logs_both(desk: Desk, arm: str) -> None:
     answer = desk.answers(desk.question(arm, 2))[0][0]
     lineup, universe = desk.snapshot.lineup, desk.snapshot.universe
-    speaker = lineup.champion if arm == "champion" else lineup.challenger
-    assert speaker is not None and lineup.challenger is not None
-    forecast = by_hand(speaker, universe.features[2])
-    assert (answer["model"], answer["arm"], answer["ticker"]) == (speaker.version, arm, TICKERS[2])
+    answering_model = lineup.champion if arm == "champion" else lineup.challenger
+    assert answering_model is not None and lineup.challenger is not None
+    forecast = by_hand(answering_model, universe.features[2])
+    assert (answer["model"], answer["arm"], answer["ticker"]) == (answering_model.version, arm, TICKERS[2])
     assert answer["forecast_return"] == forecast
     assert answer["price"] == 100 * math.exp(forecast)
-    assert answer["lower"] == 100 * math.exp(forecast + speaker.manifest.interval_low)
-    assert answer["upper"] == 100 * math.exp(forecast + speaker.manifest.interval_high)
+    assert answer["lower"] == 100 * math.exp(forecast + answering_model.manifest.interval_low)
+    assert answer["upper"] == 100 * math.exp(forecast + answering_model.manifest.interval_high)
     row = on_record(desk.world, answer["id"])
     assert row.champion_raw == by_hand(lineup.champion, universe.features[2])
     assert row.challenger_raw == by_hand(lineup.challenger, universe.features[2])
@@ -150,7 +150,7 @@ def test_settle__does_not_wait_again_for_a_challenger_that_hangs(desk: Desk) -> 
 
 def test_settle__a_champion_without_a_finite_price_is_an_error_not_an_answer(desk: Desk) -> None:
     object.__setattr__(desk.snapshot.lineup.champion, "forecast", lambda rows: np.full(len(rows), 1e4))
-    outcome = desk.settler.settle([desk.question("champion")])[0]
+    outcome = desk.scorer.settle([desk.question("champion")])[0]
     assert isinstance(outcome, Unavailable)
     with reading(desk.world.engine) as conn:
         assert predictions.count(conn) == 0
@@ -160,9 +160,9 @@ def test_settle__no_answer_when_the_log_cannot_be_written(desk: Desk) -> None:
     def full(rows: Sequence[Prediction]) -> None:
         raise Unavailable("The disk is full.")
 
-    settler = Settler(full, desk.metrics, max_age=3)
+    scorer = BatchScorer(full, desk.metrics, max_age=3)
     with pytest.raises(Unavailable, match="disk is full"):
-        settler.settle([desk.question("champion")])
+        scorer.settle([desk.question("champion")])
     assert not list(desk.metrics.predictions.collect()[0].samples), "what was not answered is not counted"
 
 

@@ -157,7 +157,7 @@ def test_silent_collector__costs_no_answer(world: World) -> None:
 def test_off__nothing_is_wrapped_and_no_library_imported(world: World) -> None:
     loaded = {name for name in sys.modules if name.startswith("opentelemetry.instrumentation")}
     app = create_app(world.settings, world.store)
-    assert type(app.state.service.desk) is GroupCommit
+    assert type(app.state.service.commits) is GroupCommit
     assert app.build_middleware_stack.__func__ is type(app).build_middleware_stack
     assert {name for name in sys.modules if name.startswith("opentelemetry.instrumentation")} == loaded
 

@@ -43,7 +43,7 @@ def log_requests(world: World, broken: set[str], clients: int = 300, hours: int 
                     id=new_id(), at=NOW + timedelta(hours=hour), client=name, ticker=TICKERS[0], as_of="2008-09-12",
                     arm=where, version="1", price=1.0, lower=1.0, upper=1.0, last_close=1.0, forecast=0.0,
                     feature_hash="-", champion_version="1", champion_raw=0.0, challenger_version="2",
-                    challenger_raw=0.0, rollout_version=2, took_us=50_000 if fails else 300,
+                    challenger_raw=0.0, rollout_version=2, latency_us=50_000 if fails else 300,
                 )
             )  # fmt: skip
     predictions.insert_many(world.engine, rows)

@@ -12,7 +12,7 @@ import pandas as pd
 class Order:
     """What is asked for: the bars of `tickers` from session `first` to `last`.
 
-    With `history` each row is taken as known at its own session's close, and marked so. `witness` is a second
+    With `history` each row is taken as known at its own session's close, and marked so. `second_source` is a second
     source (as `open_source` takes it) whose disagreement is a finding; empty for none.
     """
 
@@ -21,7 +21,7 @@ class Order:
     first: pd.Timestamp
     last: pd.Timestamp
     history: bool = False
-    witness: str = ""
+    second_source: str = ""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
     report = validate(
         bars, calendar, folder, as_of=order.last, history=history, universe=asked, clean_page=order.history
     )
-    findings = [*report.findings, *_ask_witness(at, order, bars, history)]
+    findings = [*report.findings, *_ask_second_source(at, order, bars, history)]
     accepted, refused = split(bars, findings)
     held = () if report.blocked else quarantine.hold(at, refused, findings, known, order.source, order.last, now)
     appended = at.bars.append(accepted, pd.Timestamp(now), order.source, assumed=order.history)
@@ -81,15 +81,15 @@ def _fetch(at: Workspace, order: Order, known: pd.DataFrame) -> pd.DataFrame:
     return linked[linked["session"] >= order.first].reset_index(drop=True)
 
 
-def _ask_witness(at: Workspace, order: Order, bars: pd.DataFrame, history: pd.DataFrame) -> list[Finding]:
-    """What the witness tells differently; a witness that does not answer is told, and stops nothing."""
-    if not order.witness:
+def _ask_second_source(at: Workspace, order: Order, bars: pd.DataFrame, history: pd.DataFrame) -> list[Finding]:
+    """What the second_source tells differently; a second_source that does not answer is told, and stops nothing."""
+    if not order.second_source:
         return []
     try:
-        witness = open_source(order.witness, at.settings.calendar)
-        theirs = witness.fetch(list(order.tickers), order.first - BEFORE, order.last)
+        second_source = open_source(order.second_source, at.settings.calendar)
+        theirs = second_source.fetch(list(order.tickers), order.first - BEFORE, order.last)
     except EvergreenError as absent:
-        message = f"the witness {order.witness} did not answer: {absent.what}"
+        message = f"the second_source {order.second_source} did not answer: {absent.what}"
         return [Finding("witness_absent", "warn", "", None, "close", None, message)]
     return disagreements(bars, history, theirs)
 

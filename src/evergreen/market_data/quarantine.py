@@ -131,7 +131,7 @@ def revalidate(at: Workspace, accepted: pd.DataFrame, now: datetime) -> list[Cas
 
     A case is settled when bars that passed stand in the store for all its sessions, or when the findings that
     opened it come up again among the bars known then, and no longer among those known now. A finding that one
-    ticker alone cannot bring up again (a day on which the whole vendor failed, a witness) waits for a person.
+    ticker alone cannot bring up again (a day on which the whole vendor failed, a second_source) waits for a person.
     Oldest first, so that a bar let in counts for those after it.
     """
     with reading(at.engine) as conn:

@@ -30,7 +30,7 @@ from evergreen.service.pages import StatusPage
 from evergreen.service.problems import add_problem_handlers
 from evergreen.service.refresh import Keeper
 from evergreen.service.routes import router
-from evergreen.service.scoring import Settler
+from evergreen.service.scoring import BatchScorer
 from evergreen.service.store import DiskStore
 from evergreen.service.tracing import Tracing
 from evergreen.service.watch import WATCH_SECONDS, Watch, keep_watch
@@ -54,31 +54,31 @@ def create_app(
     """
     metrics, store = Metrics(), store or DiskStore(settings)
     keeper = Keeper(store, metrics, once_serving)
-    settler = Settler(store.write, metrics, settings.max_feature_age, expires=expiry(settings))
+    scorer = BatchScorer(store.write, metrics, settings.max_feature_age, expires=expiry(settings))
     metrics.snapshot_age.set_function(lambda: keeper.unconfirmed_seconds(datetime.now(UTC)))
     watch = Watch(settings, store)
     page = StatusPage(settings, store, keeper, watch)
     door = Door(Keys(settings.keys) if settings.service_auth else None, Rate(settings.requests_per_second))
     tracing = Tracing(settings.trace_collector) if settings.trace_collector else None
-    desk = tracing.desk(settler.settle) if tracing else GroupCommit(settler.settle)
-    service = Service(settings, keeper, desk, metrics, page.render, door)
-    return _assembled(service, _life(service, watch, settler, store, tracing), tracing)
+    commits = tracing.commits(scorer.settle) if tracing else GroupCommit(scorer.settle)
+    service = Service(settings, keeper, commits, metrics, page.render, door)
+    return _assembled(service, _life(service, watch, scorer, store, tracing), tracing)
 
 
-def _life(service: Service, watch: Watch, settler: Settler, store: DiskStore, tracing: Tracing | None) -> Life:
+def _life(service: Service, watch: Watch, scorer: BatchScorer, store: DiskStore, tracing: Tracing | None) -> Life:
     """What begins with the application and ends with it, in order."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
-        service.desk.start()
+        service.commits.start()
         looking = asyncio.create_task(service.keeper.run(service.settings.refresh_seconds, stop))
         watching = asyncio.create_task(keep_watch(watch, service.keeper, WATCH_SECONDS, stop))
         yield
         stop.set()
         await asyncio.gather(looking, watching)
-        await service.desk.close()
-        settler.close()
+        await service.commits.close()
+        scorer.close()
         store.close()
         if tracing:
             await tracing.close()

@@ -17,7 +17,7 @@ from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
 from evergreen.service.scoring import Question
 from evergreen.service.state import Snapshot
-from evergreen.service.tracing import TracedDesk
+from evergreen.service.tracing import TracedCommits
 from evergreen.settings import Settings
 
 
@@ -27,7 +27,7 @@ class Service:
 
     settings: Settings
     keeper: Keeper
-    desk: GroupCommit[Question, list[bytes]] | TracedDesk
+    commits: GroupCommit[Question, list[bytes]] | TracedCommits
     metrics: Metrics
     page: Callable[[], str]
     door: Door
@@ -65,8 +65,8 @@ class Service:
         assigned = arm(rollout.salt, client, rollout.weight)
         asked = tuple(places[ticker] for ticker in tickers)
         if self.settings.bad_inputs == "refuse":
-            require_good_inputs(snapshot, snapshot.speaker(assigned), asked, self.settings.max_feature_age)
-        return await self.desk.ask(Question(snapshot, client, assigned, asked))
+            require_good_inputs(snapshot, snapshot.answering_model(assigned), asked, self.settings.max_feature_age)
+        return await self.commits.ask(Question(snapshot, client, assigned, asked))
 
 
 def _unknown(tickers: Sequence[str], snapshot: Snapshot) -> NotFound:

@@ -8,14 +8,14 @@ from evergreen.errors import BadInput, Unavailable
 from evergreen.service.state import ServedModel, Snapshot
 
 
-def require_good_inputs(snapshot: Snapshot, speaker: ServedModel, places: Sequence[int], max_age: int) -> None:
+def require_good_inputs(snapshot: Snapshot, answering_model: ServedModel, places: Sequence[int], max_age: int) -> None:
     """Pass only where every ticker's features may be answered from by the model that speaks.
 
     Raises:
         Unavailable: features are older than `max_age` sessions; the next session's mend it.
         BadInput: too many are missing, or lie outside what the model was trained on.
     """
-    inputs, tickers = snapshot.inputs[speaker.version], snapshot.universe.tickers
+    inputs, tickers = snapshot.inputs[answering_model.version], snapshot.universe.tickers
     for place in places:
         if (age := snapshot.ages[place]) > max_age:
             raise Unavailable(

@@ -31,7 +31,7 @@ class Scores:
     """One model's forecasts of a batch, NaN where there are none, and the microseconds it took; None: it failed."""
 
     values: Forecasts
-    took_us: int | None
+    latency_us: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Question:
     places: tuple[int, ...]
 
 
-class Settler:
+class BatchScorer:
     """Scores questions with champion and challenger and writes every prediction before returning its answer.
 
     A challenger that raises, hangs or forecasts a non-finite return is counted, and its clients get the
@@ -90,7 +90,7 @@ class Settler:
         now, scored, start = datetime.now(UTC), [], 0
         for question in questions:
             end = start + len(question.places)
-            took = (champion if question.arm == "champion" else challenger).took_us
+            took = (champion if question.arm == "champion" else challenger).latency_us
             scored.append(_rows(question, champion.values[start:end], challenger.values[start:end], now, took))
             start = end
         return scored
@@ -125,7 +125,7 @@ class Settler:
                 "id": row.id,
                 "ticker": row.ticker,
                 "as_of": row.as_of,
-                "horizon": _speaker(snapshot, row.version).manifest.horizon,
+                "horizon": _answering_arm(snapshot, row.version).manifest.horizon,
                 "forecast_return": row.forecast,
                 "price": row.price,
                 "lower": row.lower,
@@ -139,7 +139,7 @@ class Settler:
                 "incomplete": inputs.is_incomplete(place),
                 "outside": float(inputs.outside[place]),
                 "out_of_distribution": inputs.is_out_of_distribution(place),
-                "expired": self._is_expired(_speaker(snapshot, row.version).manifest, snapshot.clock),
+                "expired": self._is_expired(_answering_arm(snapshot, row.version).manifest, snapshot.clock),
                 "rollout_version": row.rollout_version,
             }
         )
@@ -156,16 +156,16 @@ def _score(model: ServedModel, rows: Matrix) -> Scores:
     return Scores(values, (time.perf_counter_ns() - began) // 1_000)
 
 
-def _speaker(snapshot: Snapshot, version: str) -> ServedModel:
+def _answering_arm(snapshot: Snapshot, version: str) -> ServedModel:
     challenger = snapshot.lineup.challenger
     return challenger if challenger is not None and challenger.version == version else snapshot.lineup.champion
 
 
 def _rows(
-    question: Question, champion: Forecasts, challenger: Forecasts, now: datetime, took_us: int | None
+    question: Question, champion: Forecasts, challenger: Forecasts, now: datetime, latency_us: int | None
 ) -> list[Prediction] | EvergreenError:
     pairs = zip(question.places, champion.tolist(), challenger.tolist(), strict=True)
-    rows = [_row(question, place, first, second, now, took_us) for place, first, second in pairs]
+    rows = [_row(question, place, first, second, now, latency_us) for place, first, second in pairs]
     if all(math.isfinite(row.price) for row in rows):
         return rows
     return Unavailable(
@@ -175,13 +175,13 @@ def _rows(
 
 
 def _row(
-    question: Question, place: int, champion: float, challenger: float, now: datetime, took_us: int | None
+    question: Question, place: int, champion: float, challenger: float, now: datetime, latency_us: int | None
 ) -> Prediction:
     lineup, universe = question.snapshot.lineup, question.snapshot.universe
     answers = lineup.challenger if question.arm == "challenger" and math.isfinite(challenger) else None
-    speaker, forecast = (lineup.champion, champion) if answers is None else (answers, challenger)
+    answering_model, forecast = (lineup.champion, champion) if answers is None else (answers, challenger)
     close = float(universe.last_close[place])
-    below, above = (float(side[place]) for side in question.snapshot.reaches[speaker.version])
+    below, above = (float(side[place]) for side in question.snapshot.reaches[answering_model.version])
     return Prediction(
         id=new_id(),
         at=now,
@@ -189,7 +189,7 @@ def _row(
         ticker=universe.tickers[place],
         as_of=universe.dates[place],
         arm=question.arm,
-        version=speaker.version,
+        version=answering_model.version,
         price=_price(close, forecast),
         lower=_price(close, forecast + below),
         upper=_price(close, forecast + above),
@@ -201,7 +201,7 @@ def _row(
         challenger_version=lineup.rollout.challenger,
         challenger_raw=challenger if math.isfinite(challenger) else None,
         rollout_version=lineup.rollout.version,
-        took_us=took_us,
+        latency_us=latency_us,
     )
 
 

@@ -126,7 +126,7 @@ class Snapshot:
         """Every ticker's features in the order of `model`."""
         return _rows_for(model, self.universe)
 
-    def speaker(self, arm: Arm) -> ServedModel:
+    def answering_model(self, arm: Arm) -> ServedModel:
         """The model that answers an arm's clients."""
         return self.lineup.challenger if arm == "challenger" and self.lineup.challenger else self.lineup.champion
 

@@ -60,16 +60,16 @@ class Tracing:
             app, tracer_provider=self._provider, excluded_urls=QUIET, exclude_spans=["receive", "send"]
         )
 
-    def desk(self, settle: Settle) -> TracedDesk:
+    def commits(self, settle: Settle) -> TracedCommits:
         """A group commit whose requests are traced."""
-        return TracedDesk(settle, self._provider)
+        return TracedCommits(settle, self._provider)
 
     async def close(self) -> None:
         """Send what is left; a silent collector is waited for `PATIENCE` seconds."""
         await asyncio.to_thread(self._provider.shutdown)
 
 
-class TracedDesk:
+class TracedCommits:
     """A `GroupCommit` that adds to the span of whoever asks what came of it."""
 
     def __init__(self, settle: Settle, provider: TracerProvider) -> None:

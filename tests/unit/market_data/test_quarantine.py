@@ -172,17 +172,17 @@ def test_revalidate__a_forgotten_split_is_let_in_once_the_vendor_tells_it(market
 def test_witness__that_tells_a_close_differently_sends_the_bar_to_quarantine(
     market: Market, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    witness = Vendor(tmp_path_factory.mktemp("witness") / "bars")
-    witness.tells(BARS)
+    second_source = Vendor(tmp_path_factory.mktemp("second_source") / "bars")
+    second_source.tells(BARS)
     close = market.spoil(START, "close", 0.0)
     market.spoil(START, "close", close * 1.015)
     market.spoil(START, "high", close * 1.02)
     market.vendor.tells(market.bars)
-    order = Order(market.vendor.spec, ("S0", "S1"), DAYS[START], DAYS[START], witness=witness.spec)
+    order = Order(market.vendor.spec, ("S0", "S1"), DAYS[START], DAYS[START], second_source=second_source.spec)
     delivery = ingest(market.at, order, market.closed(START))
     assert [finding["rule"] for finding in delivery.findings] == ["witness_disagrees"]
     assert (delivery.added, delivery.refused) == (1, 1) and market.stored(START).empty
-    absent = Order(market.vendor.spec, ("S1",), DAYS[START + 1], DAYS[START + 1], witness="files:/nowhere")
+    absent = Order(market.vendor.spec, ("S1",), DAYS[START + 1], DAYS[START + 1], second_source="files:/nowhere")
     delivery = ingest(market.at, absent, market.closed(START + 1))
     assert (delivery.added, delivery.findings[0]["rule"]) == (1, "witness_absent")
 

@@ -21,7 +21,7 @@ class Prediction:
     """One served forecast: `price` with its interval, the return behind it, and what both models said.
 
     `forecast` and the raw outputs are log returns; `challenger_raw` is None when it gave no finite number.
-    `took_us`: microseconds the client's arm took to score the batch this was asked in, None when it failed.
+    `latency_us`: microseconds the client's arm took to score the batch this was asked in, None when it failed.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Prediction:
     challenger_version: str | None = None
     challenger_raw: float | None = None
     rollout_version: int
-    took_us: int | None = None
+    latency_us: int | None = None
 
 
 _CONVERTED = ("at", "as_of", "challenger_raw")
@@ -116,8 +116,8 @@ def silent(conn: Connection, challenger: str) -> int:
 
 def usual_slowness(conn: Connection, version: str, last: int = 10_000) -> int | None:
     """99th percentile of the microseconds a version took over its last answers; None with fewer than 100."""
-    timed = (prediction.c.version == version) & (prediction.c.arm == "champion") & prediction.c.took_us.is_not(None)
-    query = select(prediction.c.took_us).where(timed).order_by(prediction.c.id.desc()).limit(last)
+    timed = (prediction.c.version == version) & (prediction.c.arm == "champion") & prediction.c.latency_us.is_not(None)
+    query = select(prediction.c.latency_us).where(timed).order_by(prediction.c.id.desc()).limit(last)
     took = sorted(conn.execute(query).scalars())
     return int(took[int(0.99 * len(took))]) if len(took) >= 100 else None
 
@@ -131,7 +131,7 @@ def guarded(
     hour. An event is an arm that gave no finite number, or took longer than `slow_us`.
     """
     failed = (prediction.c.arm == "challenger") & prediction.c.challenger_raw.is_(None)
-    event = case((failed | (prediction.c.took_us > slow_us), 1), else_=0)
+    event = case((failed | (prediction.c.latency_us > slow_us), 1), else_=0)
     hour = func.substr(cast(prediction.c.at, Text), 1, 13)
     keys = (prediction.c.client, prediction.c.arm, prediction.c.rollout_version)
     query = (

@@ -69,7 +69,7 @@ class Provenance:
     audit: str = ""
 
 
-def write_dossier(model: ModelFolder, known: Provenance, lock: Path, folder: Path) -> list[Path]:
+def write_model_card(model: ModelFolder, known: Provenance, lock: Path, folder: Path) -> list[Path]:
     """Write card, page and bill of materials into `folder`; returns their paths."""
     from evergreen.adapters.documents.sbom import bill_of_materials
 

@@ -153,7 +153,7 @@ def blocks(bars: pd.DataFrame, findings: list[Finding]) -> bool:
     return bool(refused) and set(bars["session"].unique()) <= refused
 
 
-# what a finding takes whose rule is not in the table, such as a witness's
+# what a finding takes whose rule is not in the table, such as a second source's
 _BESIDE: dict[Severity, Scope] = {"block": "delivery", "quarantine": "bar", "warn": "nothing"}
 
 

@@ -1,4 +1,4 @@
-"""A second source as witness: where two vendors tell one stock's price differently."""
+"""A second source as second_source: where two vendors tell one stock's price differently."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ USUAL = 20  # sessions the level between the two is learned from
 
 
 def disagreements(
-    delivery: pd.DataFrame, known: pd.DataFrame, witness: pd.DataFrame, tolerance: float = TOLERANCE
+    delivery: pd.DataFrame, known: pd.DataFrame, second_source: pd.DataFrame, tolerance: float = TOLERANCE
 ) -> list[Finding]:
-    """The bars of `delivery` whose adjusted close the witness tells differently.
+    """The bars of `delivery` whose adjusted close the second_source tells differently.
 
     Two vendors anchor their adjustments differently, so the level between them is learned: the log ratio of
     their adjusted closes less its median over up to 20 earlier common sessions must not exceed `tolerance`.
@@ -25,10 +25,12 @@ def disagreements(
     Args:
         delivery: the bars to be judged.
         known: the bars in force before them.
-        witness: what the second source says of the same tickers, over both.
+        second_source: what the second source says of the same tickers, over both.
     """
     ours = pd.concat([known.assign(delivered=False), delivery.assign(delivered=True)], ignore_index=True)
-    pairs = _closes(ours.drop_duplicates(KEYS, keep="last")).merge(_closes(witness), on=KEYS, suffixes=("", "_theirs"))
+    pairs = _closes(ours.drop_duplicates(KEYS, keep="last")).merge(
+        _closes(second_source), on=KEYS, suffixes=("", "_theirs")
+    )
     pairs = pairs.sort_values(KEYS, ignore_index=True)
     with np.errstate(all="ignore"):
         gap = pd.Series(np.log(pairs["adjusted"] / pairs["adjusted_theirs"]))
@@ -45,7 +47,6 @@ def _closes(bars: pd.DataFrame) -> pd.DataFrame:
 
 def _finding(bar: tuple[object, ...], distance: float) -> Finding:
     ticker, session, close = (getattr(bar, name) for name in ("ticker", "session", "close"))
-    message = (
-        f"{ticker} {session:%Y-%m-%d}: close {close:g} lies {np.expm1(distance):+.1%} from where the witness has it"
-    )
+    apart = f"{np.expm1(distance):+.1%} from where the second source has it"
+    message = f"{ticker} {session:%Y-%m-%d}: close {close:g} lies {apart}"
     return Finding(RULE, "quarantine", ticker, session, "close", float(close), message)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evergreen.adapters.documents.model_card import Provenance, write_dossier
+from evergreen.adapters.documents.model_card import Provenance, write_model_card
 from evergreen.adapters.documents.sbom import bill_of_materials
 from evergreen.adapters.models.folder import read_model_folder
 from evergreen.errors import NotFound
@@ -31,7 +31,7 @@ def materials() -> dict:
 
 def test_dossier__says_what_is_on_record(model_folder, tmp_path):
     model = read_model_folder(model_folder)
-    card, page, bill = write_dossier(model, KNOWN, LOCK, tmp_path / "dossier")
+    card, page, bill = write_model_card(model, KNOWN, LOCK, tmp_path / "dossier")
     text = card.read_text()
     for fact in ("version 7", KNOWN.verdict, model.manifest.training_set_sha256, "f" * 64, "abc123", "Limits of use"):
         assert fact in text

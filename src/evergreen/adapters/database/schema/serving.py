@@ -74,7 +74,7 @@ prediction = Table(
     Column("challenger_version", Text),
     Column("challenger_raw", Float),
     Column("rollout_version", Integer, nullable=False),
-    Column("took_us", Integer),
+    Column("latency_us", Integer),
     Index(None, "as_of"),
     Index(None, "at"),
 )

@@ -1,7 +1,7 @@
 """Loss differences that foretell themselves: how often a canary sends equal models back, and a champion that keeps its
 skill is said to have lost it, with and without the frozen autocorrelation.
 
-python -m benchmarks.foretold --pairs 1000
+python -m benchmarks.autocorrelated --pairs 1000
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from tasks.training import commit
 
 
 @effect
-def write_dossier(asked: RetrainRequest, judged: Judgement, now: datetime) -> str:
+def write_model_card(asked: RetrainRequest, judged: Judgement, now: datetime) -> str:
     """Make the model card of a judged version and keep it with its MLflow run; returns the run's id."""
     from evergreen.adapters.documents import model_card
     from evergreen.adapters.models.folder import read_model_folder
@@ -36,7 +36,7 @@ def write_dossier(asked: RetrainRequest, judged: Judgement, now: datetime) -> st
         notebook_sha256=sha256(executed.read_bytes()).hexdigest() if executed.exists() else "",
     )
     model = read_model_folder(at.settings.runs / asked.id / "output")
-    papers = model_card.write_dossier(model, known, REPOSITORY / "requirements.lock", executed.parent / "dossier")
+    papers = model_card.write_model_card(model, known, REPOSITORY / "requirements.lock", executed.parent / "dossier")
     at.tracking.attach(registered.run_id, papers, "dossier")
     at.tracking.describe(at.settings.model_name, judged.version, _why(asked, judged))
     show("model-card", f"Model card of version {judged.version}", papers[0].read_text().partition("\n")[2])
