@@ -86,10 +86,10 @@ def validate(
 
 
 def _on_profile(bars: pd.DataFrame, history: pd.DataFrame | None) -> list[Finding]:
-    """What the delivery's profile says, where there are names enough for one; whylogs is slow to import."""
+    """What the delivery's profile says, where there are names enough for one; profiles are slow to import."""
     if bars["ticker"].nunique() < FEWEST_NAMES:
         return []
-    from evergreen.adapters.monitoring.whylogs_constraints import judge_profile
+    from evergreen.adapters.monitoring import judge_profile
 
     return judge_profile(bars, empty_bars() if history is None else history)
 
@@ -123,8 +123,8 @@ def _judged(screening: Screening, rules: tuple[Rule, ...]) -> pd.DataFrame:
 
 
 def _severity(result: Any) -> str:
-    told = result.exception_info
-    failures = [told] if "raised_exception" in told else list(told.values())  # one, or one a metric
+    exceptions = result.exception_info
+    failures = [exceptions] if "raised_exception" in exceptions else list(exceptions.values())  # one, or one a metric
     reasons = [failure["exception_message"] for failure in failures if failure["raised_exception"]]
     if reasons:
         rule = result.expectation_config.kwargs["column"]
