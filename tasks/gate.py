@@ -11,6 +11,7 @@ import pandas as pd
 from evergreen.adapters.database import decisions, evidence, reading, rollouts, trials, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.rollouts import Rollout
+from evergreen.adapters.models.folder import read_oos
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import show
 from tasks.decorators import effect
@@ -50,7 +51,7 @@ def judge_challenger(asked: RetrainRequest, version: str, now: datetime) -> Judg
 
 def walk_forward_record(at: Workspace, version: str) -> pd.DataFrame:
     """What a version's fold models forecast out of sample: ticker, session, forecast, label, interval."""
-    return pd.read_parquet(at.model_folder(version) / "oos.parquet")
+    return read_oos(at.model_folder(version))
 
 
 def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
