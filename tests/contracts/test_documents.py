@@ -13,7 +13,8 @@ from evergreen.workspace import REPOSITORY
 DOCS = REPOSITORY / "docs"
 RECORDS = sorted((DOCS / "decisions").glob("*.md"))
 PAGES = sorted([*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md")])
-FORM = r"# (\d+)\. .+\n\n\*\*Status\*\* .+?\n\n\*\*Context\.\*\* .+?\n\n\*\*Decision\.\*\* ?.+?\n\n\*\*Consequences\.\*\* .+"
+PARTS = ("Status", "Context.", "Decision.", "Consequences.")
+FORM = r"# (\d+)\. .+" + "".join(rf"\n\n\*\*{re.escape(part)}\*\*.+?" for part in PARTS)
 LONGEST = 400  # words: what is measured or tried goes to docs/experiments
 NAMED = re.compile(r"`((?:src|tests|docs|notebooks|benchmarks|feature_repo|flows|tasks|deploy)/[\w./-]+?)(?:::\w+)?`")
 
