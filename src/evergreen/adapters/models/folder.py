@@ -69,6 +69,18 @@ def read_model_folder(folder: Path) -> ModelFolder:
     return ModelFolder(folder, manifest, oos, metrics)
 
 
+def read_record(folder: Path) -> pd.DataFrame:
+    """The walk-forward record in a folder: ticker, session, forecast, label, lower, upper, as fold models said it.
+
+    Raises:
+        Broken: the file is missing or unreadable.
+    """
+    try:
+        return pd.read_parquet(folder / OOS)
+    except (OSError, ValueError) as error:
+        raise Broken(f"the record of {folder} cannot be read: {error}.", "Train or download it again.") from None
+
+
 def sha256s(folder: Path) -> dict[str, str]:
     """SHA-256 of the files a registered version is verified by.
 
