@@ -12,14 +12,14 @@ from evergreen.core.bars.calendar import sessions
 FIRST_SESSION = pd.Timestamp("2000-03-01")  # of the sample
 
 
-def sample_delivery(as_of: pd.Timestamp, tickers: Sequence[str]) -> pd.DataFrame:
+def sample_bars(as_of: pd.Timestamp, tickers: Sequence[str]) -> pd.DataFrame:
     """The bars as the source delivers them, defects included, up to and including session `as_of`."""
     return SampleSource().fetch(list(tickers), FIRST_SESSION, as_of)
 
 
-def sample_bars(as_of: pd.Timestamp, tickers: Sequence[str]) -> pd.DataFrame:
-    """The bars of `sample_delivery` that a backfill takes in: those with a finding that blocks are left out."""
+def accepted_sample_bars(as_of: pd.Timestamp, tickers: Sequence[str]) -> pd.DataFrame:
+    """The bars of `sample_bars` that a backfill takes in: those with a finding that blocks are left out."""
     from evergreen.core.quality import check, split
 
-    delivery = sample_delivery(as_of, tickers)
+    delivery = sample_bars(as_of, tickers)
     return split(delivery, check(delivery, sessions(SampleSource().calendar, FIRST_SESSION, as_of)))[0]

@@ -14,7 +14,7 @@ from evergreen.core.dataset.labels import forward_return
 from evergreen.core.dataset.look_ahead_audit import audit, require_passed, stamp
 from evergreen.core.features import LOOKBACK, DeclaredFactor, alpha158
 from evergreen.core.model.training import training_frame
-from evergreen.research.sample import sample_bars
+from evergreen.research.sample import accepted_sample_bars
 
 REPO = Path(__file__).resolve().parents[3] / "feature_repo"
 
@@ -27,7 +27,7 @@ def sample_training_set(as_of: pd.Timestamp, horizon: int, tickers: Sequence[str
     Returns:
         The shape of `core.training.training_frame`.
     """
-    bars = sample_bars(as_of, tickers)
+    bars = accepted_sample_bars(as_of, tickers)
     features, labels = alpha158(bars), forward_return(bars, horizon)
     verdict = audit(features, labels, bars, alpha158, LOOKBACK, horizon)
     return stamp(training_frame(features, labels), verdict)
