@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from evergreen.adapters.models.folder import read_oos
 from evergreen.core.bars.calendar import sessions
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.evaluation.diebold_mariano import dm_test
@@ -54,7 +55,7 @@ def ours(bars: Path, folder: Path, horizon: int, days: pd.DatetimeIndex) -> tupl
     labelled = days[: len(days) - horizon]
     sizes = [str(((labelled >= VALIDATION) & (labelled < TEST)).sum()), str((labelled >= TEST).sum())]
     figures = measured([sys.executable, "retrain_cycle.py", str(bars), str(folder), str(horizon), *sizes], folder)
-    return figures, pd.read_parquet(folder / "run" / "oos.parquet")
+    return figures, read_oos(folder / "run")
 
 
 def theirs(python: str, bars: Path, folder: Path, horizon: int) -> tuple[dict[str, float], pd.DataFrame]:

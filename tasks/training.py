@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime
@@ -125,10 +124,11 @@ def register_random_walk(
 @effect
 def register_trained(request: RetrainRequest, output: Path, now: datetime) -> str:
     """Attach the executed notebook to its MLflow run, register the model and fetch it back; returns the version."""
+    from evergreen.adapters.models.folder import read_run_id
     from evergreen.adapters.notebooks.papermill import to_html
 
     at = workspace()
-    run_id = json.loads((output / "run.json").read_text())["run_id"]
+    run_id = read_run_id(output)
     executed = output.parent / "train.ipynb"
     at.tracking.attach(run_id, [executed, to_html(executed)])
     return keep_version(request, run_id, now)

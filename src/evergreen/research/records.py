@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from evergreen.adapters.models.folder import OOS, read_record
+from evergreen.adapters.models.folder import OOS, read_oos
 from evergreen.core.canary import QualityTest
 from evergreen.errors import NotFound
 from evergreen.settings import Settings
@@ -24,7 +24,7 @@ def walk_forward_record(settings: Settings, version: str) -> pd.DataFrame:
     """
     for folder in (settings.models / version, Path(version)):
         if (folder / OOS).is_file():
-            return read_record(folder)
+            return read_oos(folder)
     raise NotFound(f"no walk-forward record of {version}.", "Give a version below models/, or a run's folder.")
 
 

@@ -12,7 +12,7 @@ from evergreen.core.evaluation.backtest import Backtest, long_short
 from evergreen.core.evaluation.evaluate import quantiles
 from evergreen.core.evaluation.metrics import gain_over_random_walk, rank_ic
 
-ROLLING = 60
+ROLLING = 60  # sessions, a quarter of trading: coverage by the single session is too rough to see
 
 
 def skill_over_time(oos: pd.DataFrame, folds: pd.DataFrame) -> Figure:

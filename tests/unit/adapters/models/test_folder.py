@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from evergreen.adapters.models.folder import read_model_folder, read_record, sha256s, write_model_folder
+from evergreen.adapters.models.folder import read_model_folder, read_oos, sha256s, write_model_folder
 from evergreen.errors import Broken, EvergreenError
 
 
@@ -44,7 +44,7 @@ def test_sha256s__missing_files_are_named(tmp_path):
         sha256s(tmp_path)
 
 
-def test_read_record__is_the_walk_forward_record_and_a_missing_one_is_named(model_folder, small_training, tmp_path):
-    pd.testing.assert_frame_equal(read_record(model_folder), small_training.oos, check_dtype=False)
+def test_read_oos__is_the_walk_forward_record_and_a_missing_one_is_named(model_folder, small_training, tmp_path):
+    pd.testing.assert_frame_equal(read_oos(model_folder), small_training.oos, check_dtype=False)
     with pytest.raises(Broken, match="record of"):
-        read_record(tmp_path)
+        read_oos(tmp_path)
