@@ -37,18 +37,19 @@ def universe_forecasts(version: str, features: pd.DataFrame) -> pd.DataFrame:
         ModelRefused: the file is not the one that was registered.
     """
     from evergreen.core.features.row_hashes import row_hashes
-    from evergreen.core.model.booster import load_verified, predict
+    from evergreen.core.model.protocol import forecast
+    from evergreen.core.model.registry import load_verified
 
     at = workspace()
     with reading(at.engine) as conn:
         registered = ledger.read_model_version(conn, at.settings.model_name, version)
-    booster = load_verified(at.model_folder(version) / folder.MODEL, registered.sha256)
+    model = load_verified(at.model_folder(version) / folder.MODEL, registered.sha256, registered.kind)
     matrix = features[list(read_manifest(at, version).feature_names)].to_numpy()
     return pd.DataFrame(
         {
             "ticker": features.index,
             "version": version,
-            "value": predict(booster, matrix),
+            "value": forecast(model, matrix),
             "feature_hash": row_hashes(matrix),
         }
     )

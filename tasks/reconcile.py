@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evergreen.adapters.database import decisions, ledger, reading, rollouts
 from evergreen.adapters.models.folder import MODEL
-from evergreen.core.model.booster import load_verified
+from evergreen.core.model.registry import load_verified
 from evergreen.errors import EvergreenError
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
@@ -27,7 +27,7 @@ def _is_intact(at: Workspace, version: str) -> bool:
     with reading(at.engine) as conn:
         registered = ledger.read_model_version(conn, at.settings.model_name, version)
     try:
-        load_verified(at.model_folder(version) / MODEL, registered.sha256)
+        load_verified(at.model_folder(version) / MODEL, registered.sha256, registered.kind)
     except (EvergreenError, OSError):
         return False
     return True

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evergreen.core.model.booster import LightGBM
 from evergreen.errors import ModelRefused, NotFound
 from evergreen.service.state import (
     Lineup,
@@ -58,7 +59,7 @@ def test_compose__refuses_a_champion_that_needs_a_feature_nobody_serves(world: W
 
 def test_compose__drops_a_challenger_that_does_not_fit_and_keeps_the_champion(world: World) -> None:
     lineup, names = served(world), tuple("ABCDE")
-    stranger = ServedModel("2", train(5, names), manifest_of(train(5, names), names))
+    stranger = ServedModel("2", LightGBM(train(5, names)), manifest_of(train(5, names), names))
     snapshot = compose(replace(lineup, challenger=stranger), universe_of(panel()), SESSION, (0,) * 4, NOW)
     assert snapshot.lineup.challenger is None and snapshot.challenger_rows is None
     assert "'A'" in snapshot.lineup.refusal
@@ -72,8 +73,8 @@ def test_compose__refuses_an_empty_universe(world: World) -> None:
 def test_rehearse__one_wrong_bit_is_refused() -> None:
     booster = train(1)
     manifest = manifest_of(booster)
-    assert rehearse(ServedModel("1", booster, manifest)).version == "1"
+    assert rehearse(ServedModel("1", LightGBM(booster), manifest)).version == "1"
     first, *others = manifest.golden_outputs
     altered = replace(manifest, golden_outputs=(float(np.nextafter(first, 1)), *others))
     with pytest.raises(ModelRefused, match="golden"):
-        rehearse(ServedModel("1", booster, altered))
+        rehearse(ServedModel("1", LightGBM(booster), altered))

@@ -107,7 +107,13 @@ def train_as_of(at: Workspace, known_at: datetime) -> tuple[str, str]:
 
 def keep_model(at: Workspace, version: str, now: datetime) -> None:
     kept = ModelVersion(
-        model="evergreen", version=version, run_id="r", sha256=version, as_of=f"{DAYS[-1]:%Y-%m-%d}", created_at=now
+        model="evergreen",
+        version=version,
+        run_id="r",
+        sha256=version,
+        kind="lightgbm",
+        as_of=f"{DAYS[-1]:%Y-%m-%d}",
+        created_at=now,
     )
     with writing(at.engine) as conn:
         ledger.record_model_version(conn, kept)

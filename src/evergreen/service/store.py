@@ -13,7 +13,8 @@ from evergreen.adapters.database import intervals, ledger, predictions, reading,
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.adapters.models.folder import MODEL, read_manifest
 from evergreen.core.bars.calendar import last_session, sessions_between
-from evergreen.core.model.booster import from_text, read_verified
+from evergreen.core.model.registry import read_model
+from evergreen.core.model.verified import read_verified
 from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.proving import prove
 from evergreen.service.refresh import Sighting
@@ -60,13 +61,13 @@ class DiskStore:
             record = ledger.read_model_version(conn, self._settings.model_name, version)
         try:
             manifest = read_manifest(folder)
-            text = read_verified(folder / MODEL, record.sha256)
+            content = read_verified(folder / MODEL, record.sha256)
         except (OSError, UnicodeDecodeError, Broken, NotFound) as error:
             raise _refused(version, str(error)) from None
         if manifest.model_sha256 != record.sha256:
             raise _refused(version, "its manifest describes another model")
-        prove(version, text, manifest)
-        return rehearse(ServedModel(version, from_text(text), manifest))
+        prove(version, content, manifest)
+        return rehearse(ServedModel(version, read_model(manifest.kind, content), manifest))
 
     def universe(self) -> Universe:
         """All tickers of the online store.

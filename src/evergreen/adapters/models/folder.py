@@ -47,7 +47,7 @@ def write_model_folder(training: Training, folder: Path, as_of: str, data_versio
         data_version: the snapshot trained on.
     """
     (folder / FIGURES).mkdir(parents=True, exist_ok=True)
-    (folder / MODEL).write_bytes(training.booster_text.encode())
+    (folder / MODEL).write_bytes(training.model.to_bytes())
     (folder / MANIFEST).write_text(training.manifest(as_of, data_version).to_json())
     training.oos.to_parquet(folder / OOS, index=False, coerce_timestamps="us")
     (folder / METRICS).write_text(json.dumps(_metrics(training), indent=1))
@@ -60,7 +60,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
     Raises:
         Broken: a file is missing, unreadable, or the model is not the manifest's.
     """
-    from evergreen.core.model.booster import load_verified
+    from evergreen.core.model.registry import load_verified
 
     try:
         manifest = read_manifest(folder)
@@ -68,7 +68,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
         metrics = json.loads((folder / METRICS).read_text())
     except (OSError, ValueError) as error:
         raise Broken(f"the model folder {folder} cannot be read: {error}.", "Train or download it again.") from None
-    load_verified(folder / MODEL, manifest.model_sha256)
+    load_verified(folder / MODEL, manifest.model_sha256, manifest.kind)
     return ModelFolder(folder, manifest, oos, metrics)
 
 

@@ -11,7 +11,6 @@ from evergreen.adapters.database.schema.data import (
     session_log,
 )
 from evergreen.adapters.database.schema.learning import (
-    MODEL_KINDS,
     REQUEST_STATES,
     drift_check,
     model_version,
@@ -35,7 +34,6 @@ BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLit
 __all__ = [
     "BEGIN",
     "HEAD",
-    "MODEL_KINDS",
     "QUARANTINE_STATES",
     "REQUEST_STATES",
     "STAGES",

@@ -8,7 +8,6 @@ from evergreen.adapters.database.schema.base import metadata, one_of
 from evergreen.adapters.database.types import CanonicalJson, SessionDate, UtcTime
 
 REQUEST_STATES = ("pending", "running", "done", "failed")
-MODEL_KINDS = ("random_walk", "lightgbm")
 
 retrain_request = Table(
     "retrain_request",
@@ -61,7 +60,6 @@ model_version = Table(
     Column("request_id", Text),
     Column("created_at", UtcTime, nullable=False),
     Column("kind", Text, nullable=False),
-    one_of("kind", MODEL_KINDS),
 )
 
 drift_check = Table(
