@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evergreen.core.bars.calendar import iso
 from evergreen.settings import load_settings
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
 ) -> None:
     """Look for what must not enter the bar store. Exit 0 clean, 1 findings that refuse something, 2 unreadable."""
+    from evergreen.core.bars.calendar import Calendar
     from evergreen.market_data.validate_files import inspect_paths
 
-    inspection = inspect_paths(paths, load_settings().calendar, datetime.now(UTC))
+    inspection = inspect_paths(paths, Calendar(load_settings().calendar), datetime.now(UTC))
     findings = [finding.to_dict() for finding in inspection.findings]
     if as_json:
         print(json.dumps({"findings": findings}, indent=2))
@@ -113,7 +115,7 @@ def _difference(found: Difference, told: list[Affected]) -> dict[str, Any]:
         "restated": [
             {
                 "ticker": bar.ticker,
-                "session": f"{bar.session:%Y-%m-%d}",
+                "session": iso(bar.session),
                 "changes": changes.get_group((bar.ticker, bar.session))[["column", "before", "after"]].to_dict(
                     "records"
                 ),
@@ -131,7 +133,7 @@ def _print_difference(found: Difference, told: list[Affected]) -> None:
         moved = changes.get_group((bar.ticker, bar.session))[["column", "before", "after"]]
         numbers = ", ".join(f"{name} {old:g} -> {new:g}" for name, old, new in moved.to_numpy())
         used = f"models {', '.join(bar.models) or '-'}, {len(bar.predictions)} served forecasts"
-        print(f"{bar.ticker:<8} {bar.session:%Y-%m-%d}  {numbers:<28}  {used}")
+        print(f"{bar.ticker:<8} {iso(bar.session)}  {numbers:<28}  {used}")
     models = sorted({model for bar in told for model in bar.models})
     forecasts = {each for bar in told for each in bar.predictions}
     print(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evergreen.core.bars.calendar import iso
 from evergreen.settings import load_settings
 
 if TYPE_CHECKING:
@@ -117,4 +118,4 @@ def _print_bars(series: pd.DataFrame) -> None:
     columns = ["session", "open", "high", "low", "close", "volume", "factor", "held"]
     for session, *prices, volume, factor, held in series.loc[series["near"], columns].to_numpy():
         shown = " ".join(f"{price:>10.6g}" for price in prices)
-        print(f"  {session:%Y-%m-%d} {shown} {volume:>14.0f} {factor:>10.6g}{'  refused' if held else ''}")
+        print(f"  {iso(session)} {shown} {volume:>14.0f} {factor:>10.6g}{'  refused' if held else ''}")

@@ -54,7 +54,8 @@ def create_app(
     """
     metrics, store = Metrics(), store or DiskStore(settings)
     keeper = Keeper(store, metrics, once_serving)
-    scorer = BatchScorer(store.write, metrics, settings.max_feature_age, expires=expiry(settings))
+    expires = expiry(settings.model_expiry, store.age)
+    scorer = BatchScorer(store.write, metrics, settings.max_feature_age, expires=expires)
     metrics.snapshot_age.set_function(lambda: keeper.unconfirmed_seconds(datetime.now(UTC)))
     watch = Watch(settings, store)
     page = StatusPage(settings, store, keeper, watch)
