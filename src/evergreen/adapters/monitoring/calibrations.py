@@ -60,5 +60,5 @@ def read_counts(kept: Kept, profiles: Path, calendar: Calendar, session: pd.Time
 
     history = kept.history
     lived = list(calendar.sessions(calendar.next(history.sessions[-1]), session))
-    wanted = lived[-kept.calibration.windows.pair :]
-    return join([history, *monitoring.stored_counts(profiles, wanted, history.grid)])
+    last = lived[-kept.calibration.windows.pair :]
+    return join([history, *monitoring.stored_counts(profiles, last, history.grid)])
