@@ -122,18 +122,17 @@ def _features(at: Workspace, data_version: str, answer: Prediction, folder: Path
     is none of them.
     """
     from evergreen.adapters.bars import BarStore
-    from evergreen.core.bars.calendar import next_session, sessions
 
-    day, calendar = pd.Timestamp(answer.as_of), at.settings.calendar
-    reach = next_session(calendar, day, -at.features.lookback)
-    store = BarStore(at.snapshots.checkout(data_version, folder), calendar)
+    day, calendar = pd.Timestamp(answer.as_of), at.calendar
+    reach = calendar.next(day, -at.features.lookback)
+    store = BarStore(at.snapshots.checkout(data_version, folder), calendar.exchange)
     bars = store.as_of(start=reach, end=day)
     own = bars[(bars["ticker"] == answer.ticker) & (bars["session"] == day)]
     if own.empty:
         raise NotFound(
             f"Data version {data_version} has no bar of {answer.ticker} in {answer.as_of}.", "See `data log`."
         )
-    rows = at.features.compute(bars, sessions(calendar, reach, day), since=day).astype(np.float32)
+    rows = at.features.compute(bars, calendar.sessions(reach, day), since=day).astype(np.float32)
     return rows[np.isfinite(rows.to_numpy()).any(axis=1)], float(own["close"].iloc[0])
 
 
