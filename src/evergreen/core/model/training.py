@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 Progress = Callable[[float, str], None]
-GOLDEN_ROWS = 16
+GOLDEN_ROWS = 16  # two of them at the edges (all missing, all zero); enough trees are walked, the manifest stays small
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +134,8 @@ def train(
     Raises:
         BadInput: an unusable training set, or too few sessions for the folds.
     """
-    made = _walk(training_set, "lightgbm", fitter, config, progress)
-    return replace(made, metrics=made.metrics | {"configurations": float(chosen_from)})
+    training = _walk(training_set, "lightgbm", fitter, config, progress)
+    return replace(training, metrics=training.metrics | {"configurations": float(chosen_from)})
 
 
 def train_random_walk(training_set: TrainingSet, config: TrainingConfig = TrainingConfig()) -> Training:
@@ -183,12 +183,12 @@ def _out_of_sample(
     session that settles, across folds.
     """
     starts = [int(panel.sessions.searchsorted(fold.test[0])) for fold in folds]
-    made = [
+    forecasts = [
         forecast_sessions(fit, panel, at, at + config.test_size, config.num_threads)
         for fit, at in zip(fits, starts, strict=True)
     ]
     begin, end = starts[0], len(panel.sessions)
-    rows, forecast = panel.rows(begin, end), np.concatenate(made)
+    rows, forecast = panel.rows(begin, end), np.concatenate(forecasts)
     scales, last_scales = panel_scales(panel, config.horizon)
     tail = panel.rows(fits[0].tail_start, fits[0].tail_start + config.validation_size)
     first = Band.of(fits[0].tail_residuals / scales[tail], config.interval)
@@ -207,13 +207,13 @@ def _out_of_sample(
 
 def _fold_row(train_sessions: pd.DatetimeIndex, frame: pd.DataFrame) -> dict[str, object]:
     measured = evaluate(frame)
-    kept = ("loss", "loss_random_walk", "skill", "ic", "rank_ic", "coverage")
+    shown = ("loss", "loss_random_walk", "skill", "ic", "rank_ic", "coverage")
     return {
         "train_start": train_sessions[0],
         "train_end": train_sessions[-1],
         "test_start": frame["session"].min(),
         "test_end": frame["session"].max(),
-    } | {name: measured[name] for name in kept}
+    } | {name: measured[name] for name in shown}
 
 
 def _importance(fit: Fit, panel: Panel) -> pd.Series:
