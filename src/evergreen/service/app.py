@@ -56,7 +56,8 @@ def create_app(
     """
     metrics, store = Metrics(), store or DiskStore(settings)
     keeper = Keeper(store, metrics, once_serving)
-    scorer = BatchScorer(store.write, metrics, settings.max_feature_age, expires=expiry(settings))
+    expires = expiry(settings.model_expiry, store.age)
+    scorer = BatchScorer(store.write, metrics, settings.max_feature_age, expires=expires)
     metrics.snapshot_age.set_function(keeper.unconfirmed_seconds)
     watch = Watch(settings, store)
     page = KeptPage(StatusPage(settings, store, keeper, watch).render)
