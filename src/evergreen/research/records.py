@@ -45,5 +45,5 @@ def last_canary(settings: Settings) -> QualityTest | None:
         return None
     with reading(open_database(settings.database)) as conn:
         rollout = rollouts.read(conn, settings.model_name)
-    kept = rollout.evidence if rollout else None
-    return QualityTest.from_json(kept["test"]) if kept else None
+    record = rollout.evidence if rollout else None
+    return record.quality_test() if record and record.test is not None else None

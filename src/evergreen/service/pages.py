@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from evergreen.adapters.database import reading
-from evergreen.core.canary import QualityTest
+from evergreen.core.canary import LADDER, QualityTest
 from evergreen.errors import EvergreenError
 from evergreen.service.charts import Chart, Level, Line
 from evergreen.service.refresh import Keeper
@@ -17,8 +17,6 @@ from evergreen.service.store import DiskStore
 from evergreen.service.view import Skill, View, gather
 from evergreen.service.watch import Watch
 from evergreen.settings import Settings
-
-LADDER = {"shadow": "shadow", "canary_5": "5 %", "canary_25": "25 %", "canary_50": "50 %"}
 
 _templates = Environment(
     loader=PackageLoader("evergreen.service"),
@@ -57,7 +55,7 @@ class StatusPage:
             max_age=self._settings.max_feature_age,
             alarms=alarms,
             guardrails=self._watch.said,
-            ladder=LADDER,
+            ladder=view.rollout.evidence.ladder if view and view.rollout and view.rollout.evidence else LADDER,
             evidence=evidence_chart(view.quality) if view and view.quality else None,
             skill=skill_chart(view.skills) if view and view.skills else None,
             mlflow=uri if uri.startswith("http") else None,

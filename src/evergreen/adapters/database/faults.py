@@ -29,7 +29,7 @@ def translate_errors(engine: Engine) -> None:
     """
 
     @event.listens_for(engine, "handle_error")
-    def told(context: ExceptionContext) -> BaseException | None:
+    def translate(context: ExceptionContext) -> BaseException | None:
         return _told(context, engine.url.render_as_string(hide_password=True))
 
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from evergreen.core.canary import LADDER, Ladder
 from evergreen.core.drift import COOLDOWN, LEVEL, TRIGGERS, Cause, Limits
-from evergreen.core.drift.skill import TRIP
+from evergreen.core.drift.skill import SKILL_TRIP
 from evergreen.errors import BadSetting
 
 Looks = Literal["weekly", "daily"]
@@ -38,7 +38,7 @@ class TriggerPolicy:
     every: int = 0
     looks: Looks = "weekly"
     level: float = LEVEL
-    skill_evidence: float = TRIP
+    skill_evidence: float = SKILL_TRIP
     retrain_after: int = 250
     settling: int = COOLDOWN
     cooldown: int = Limits.cooldown
