@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from evergreen.service.charts import Chart, Level, Line
+from evergreen.core.canary import CanaryRecord, Ladder, Stage
+from evergreen.service.charts import Chart, Level, Series
 from tests.service.running import Client, ask, with_service
 from tests.service.story import canary, tell
 from tests.service.world import World
@@ -54,13 +55,13 @@ def test_status__tells_the_whole_story_without_network(world: World) -> None:
     tell(world)
     page = page_of(world).replace("\u00a0", " ")
     assert_stands_alone(page)
-    for said in (
+    for sentence in (
         "Version 1 serves 75 % of clients", "version 2 the other 25 %",
         "Version 1 became champion", "Since session 2008-07-14", "promote 20", "roll back 10",
         "random walk", "champion arm, version 1", "challenger arm, version 2", "STD20, WVMA60",
         "5d1f0c2ab7e9", "5 clean sessions: 25 % of clients.",
     ):  # fmt: skip
-        assert said in page, said
+        assert sentence in page, sentence
     assert page.count('<li class="done">') == 2
 
 
@@ -72,7 +73,7 @@ def test_status__shows_the_alarms(world: World) -> None:
 
 
 def test_status__says_when_the_evidence_cannot_be_read(world: World) -> None:
-    world.change_rollout(evidence={"test": {"format": 99}})
+    world.change_rollout(evidence=CanaryRecord(test={"format": 99}))
     assert "stored evidence cannot be read" in page_of(world)
 
 
@@ -90,7 +91,7 @@ def test_status__before_the_canarys_first_session(world: World) -> None:
     import numpy as np
 
     state = json.loads(canary(np.random.default_rng(1), sessions=0).to_json())
-    world.change_rollout(evidence={"test": state})
+    world.change_rollout(evidence=CanaryRecord(test=state))
     assert "No session has settled yet" in page_of(world)
 
 
@@ -105,12 +106,20 @@ def test_docs__stand_alone_and_name_every_path(world: World) -> None:
 @pytest.mark.parametrize("values", [[1.0], [2.0, 2.0, 2.0], [1.0, math.nan, 3.0], [0.0, 1e12], [math.inf, 1.0]])
 def test_chart__is_well_formed_and_finite_whatever_the_values(values: list[float], log: bool) -> None:
     labels = [f"day {place}" for place in range(len(values))]
-    drawn = Chart("<b>", labels, [Line("a & b", values, "good")], [Level("limit", 20.0)], log).draw(400, "chart")
+    drawn = Chart("<b>", labels, [Series("a & b", values, "good")], [Level("limit", 20.0)], log).draw(400, "chart")
     xml.dom.minidom.parseString(drawn)
     assert "nan" not in drawn and "inf" not in drawn and "&lt;b&gt;" in drawn
 
 
 def test_chart__higher_is_drawn_higher() -> None:
-    drawn = Chart("t", ["a", "b"], [Line("x", [1.0, 100.0], "good")], log=True).draw(400, "chart")
+    drawn = Chart("t", ["a", "b"], [Series("x", [1.0, 100.0], "good")], log=True).draw(400, "chart")
     (_, low), (_, high) = re.findall(r"([\d.]+),([\d.]+)", drawn.split('points="')[1].split('"')[0])
     assert float(high) < float(low)
+
+
+def test_status__draws_the_ladder_that_the_canary_was_given(world: World) -> None:
+    ladder = Ladder((Stage("shadow", 0), Stage("canary_10", 1_000), Stage("canary_40", 4_000)))
+    world.change_rollout(stage="canary_10", weight=1_000, evidence=CanaryRecord(test={}, ladder=ladder))
+    page = page_of(world)
+    assert '<li class="done">shadow</li>' in page and '<li class="here">10 %</li>' in page
+    assert ">40 %</li>" in page and ">25 %</li>" not in page

@@ -9,9 +9,16 @@ from sqlalchemy import Connection, Engine
 
 from evergreen.adapters.database import decisions, evidence, ledger, predictions, reading, requests, rollouts
 from evergreen.adapters.database.decisions import RecordedDecision
+from evergreen.core.policy.kinds import DecisionKind
 
 EVERYTHING = 1_000_000
-STEPS = ("canary_start", "canary", "promote", "rollback", "inconclusive")  # kinds of decisions on who serves
+STEPS = (  # kinds of decisions on who serves
+    DecisionKind.CANARY_START,
+    DecisionKind.CANARY,
+    DecisionKind.PROMOTE,
+    DecisionKind.ROLLBACK,
+    DecisionKind.INCONCLUSIVE,
+)
 
 
 def give_account(engine: Engine, model: str, horizon: int = 1) -> dict[str, Any]:
@@ -29,7 +36,7 @@ def give_account(engine: Engine, model: str, horizon: int = 1) -> dict[str, Any]
             "refused": sum(version.rows_refused for version in data),
             "drift_events": _drift_events(made),
             "retrains": _retrains(conn, model),
-            "gate": [_gate(decision) for decision in made if decision.kind == "gate"],
+            "gate": [_gate(decision) for decision in made if decision.kind == DecisionKind.GATE],
             "canary": [_step(decision) for decision in made if decision.kind in STEPS],
             "champion": _champion(conn, model),
             "predictions": predictions.count(conn),
@@ -48,7 +55,7 @@ def _drift_events(made: Sequence[RecordedDecision]) -> list[dict[str, Any]]:
     return [
         {"as_of": decision.as_of, "summary": decision.summary, **decision.evidence}
         for decision in made
-        if decision.kind == "drift"
+        if decision.kind == DecisionKind.DRIFT
     ]
 
 

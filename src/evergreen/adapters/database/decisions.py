@@ -13,8 +13,8 @@ from sqlalchemy import Connection, select, true, update
 from evergreen.adapters.database.rows import every
 from evergreen.adapters.database.schema import decision, decision_head
 from evergreen.adapters.database.types import iso, utc
-from evergreen.core.policy.kinds import DecisionKind
 from evergreen.core.hash_chain import Break, Link, breaks, digest
+from evergreen.core.policy.kinds import DecisionKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,12 +88,18 @@ def turns(conn: Connection, model: str, limit: int = 20) -> list[RecordedDecisio
     return list(islice((one for one in rows if one.turned), limit))
 
 
-def open_since(conn: Connection, model: str, kind: DecisionKind, closed_by: Collection[DecisionKind]) -> list[RecordedDecision]:
+def open_since(
+    conn: Connection, model: str, kind: DecisionKind, closed_by: Collection[DecisionKind]
+) -> list[RecordedDecision]:
     """Decisions of a kind whose subject has met none of the kinds in `closed_by` afterwards, oldest first."""
     later = decision.alias("later")
     closed = (
         select(later.c.seq)
-        .where(later.c.subject == decision.c.subject, later.c.seq > decision.c.seq, later.c.kind.in_([str(each) for each in closed_by]))
+        .where(
+            later.c.subject == decision.c.subject,
+            later.c.seq > decision.c.seq,
+            later.c.kind.in_([str(each) for each in closed_by]),
+        )
         .exists()
     )
     which = (decision.c.model == model, decision.c.kind == str(kind), ~closed)

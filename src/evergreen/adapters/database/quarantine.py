@@ -87,7 +87,9 @@ def close(conn: Connection, case: Case, outcome: Outcome, reason: str, decision:
         Conflict: it is closed already.
     """
     still_held = (quarantine.c.id == case.id) & (quarantine.c.state == "held")
-    changed = conn.execute(update(quarantine).where(still_held).values(state=outcome, reason=reason, closed_at=decision.at))
+    changed = conn.execute(
+        update(quarantine).where(still_held).values(state=outcome, reason=reason, closed_at=decision.at)
+    )
     if not changed.rowcount:
         require_held(find(conn, case.id))
     decisions.append(conn, decision)

@@ -62,8 +62,8 @@ class CanaryRecord:
         """
         return QualityTest.from_json(self.test if self.test is not None else {})
 
-    def with_test(self, test: QualityTest, looked: str) -> Self:
-        """The record after a look in session `looked`."""
+    def with_test(self, test: QualityTest, looked: str | None = None) -> Self:
+        """The record with the test as it stands after a look in session `looked`; None before the first."""
         return replace(self, test=json.loads(test.to_json()), looked=looked)
 
     def with_step(self, version: int, weight: int) -> Self:
@@ -81,7 +81,7 @@ class CanaryRecord:
             "started": self.started,
             "looked": self.looked,
             "window": asdict(self.window) if self.window else None,
-            "ladder": None if self.test is None else self.ladder.to_json(),
+            "ladder": None if self.window else self.ladder.to_json(),
         }
         if self.traffic:
             known |= asdict(self.traffic) | {"started_at": self.traffic.started_at.isoformat()}
