@@ -41,9 +41,10 @@ def main() -> None:
     with importing("evergreen.adapters.mlflow.tracking"):
         executed = run_notebook(NOTEBOOK, parameters | BROAD | {"num_threads": 2}, work / "train.ipynb", timeout=1500)
     from evergreen.adapters.mlflow.tracking import Tracking
+    from evergreen.adapters.models.folder import read_run_id
 
     tracking = Tracking(f"sqlite:///{work / 'home' / 'mlflow.db'}")
-    run_id = json.loads((work / "run" / "run.json").read_text())["run_id"]
+    run_id = read_run_id(work / "run")
     tracking.attach(run_id, [executed, to_html(executed)])
     tracking.download("evergreen", tracking.register("evergreen", run_id, {}), work / "served")
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

@@ -13,6 +13,7 @@ from evergreen.adapters.database import decisions, evidence, predictions, readin
 from evergreen.adapters.database.canary_traffic import CanaryTraffic
 from evergreen.adapters.database.delivery_state import NOW, read_state
 from evergreen.adapters.database.rollouts import Rollout
+from evergreen.core.bars.calendar import iso
 from evergreen.core.canary import Guardrails
 from evergreen.core.canary.guardrails import check_outputs
 from evergreen.core.policy import Action, CanaryLook, DecisionKind, decide
@@ -35,7 +36,7 @@ def look_at_canary(as_of: pd.Timestamp, now: datetime, dry_run: bool = False) ->
     A session looked at already is not looked at again. A dry run says what it would do and changes nothing.
     """
     at = workspace()
-    session = f"{as_of:%Y-%m-%d}"
+    session = iso(as_of)
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, at.settings.model_name)
     if rollout is None or rollout.challenger is None or rollout.evidence is None:
@@ -66,7 +67,7 @@ def _decide(at: Workspace, rollout: Rollout, look: CanaryLook, as_of: pd.Timesta
     assert rollout.evidence is not None
     policy = at.settings.delivery_policy().with_changes(ladder=rollout.evidence.ladder)
     with reading(at.engine) as conn:
-        state = read_state(conn, rollout.model, at.settings.calendar, as_of)
+        state = read_state(conn, rollout.model, at.calendar, as_of)
     (action,) = decide(policy, state, look)
     if action.kind is DecisionKind.PROMOTE and (objection := _objection(at, rollout, look, action, dry_run)):
         (action,) = decide(policy, state, replace(look, objection=objection))
@@ -116,7 +117,7 @@ def _settled_losses(at: Workspace, rollout: Rollout) -> list[tuple[str, float, f
     whole = losses[block < len(losses) // horizon]
     means = whole.groupby(block).agg({"session": "last", "champion": "mean", "challenger": "mean"})
     return [
-        (f"{session:%Y-%m-%d}", float(champion), float(challenger))
+        (iso(session), float(champion), float(challenger))
         for session, champion, challenger in means.itertuples(index=False, name=None)
     ]
 

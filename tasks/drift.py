@@ -10,7 +10,7 @@ import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, rollouts, writing
 from evergreen.adapters.database.delivery_state import NOW, read_state
-from evergreen.core.bars.calendar import next_session
+from evergreen.core.bars.calendar import iso
 from evergreen.core.drift import Outcome
 from evergreen.market_data.delivery import Delivery
 from evergreen.workspace import Workspace, workspace
@@ -62,12 +62,12 @@ def is_checked(session: pd.Timestamp) -> bool:
     from evergreen.core.policy import is_look
 
     at = workspace()
-    following = next_session(at.settings.calendar, session)
+    following = at.calendar.next(session)
     ends_week = bool(following.isocalendar()[:2] != session.isocalendar()[:2])
     with reading(at.engine) as conn:
         if ends_week or rollouts.read(conn, at.settings.model_name) is None:
             return ends_week
-        state = read_state(conn, at.settings.model_name, at.settings.calendar, session)
+        state = read_state(conn, at.settings.model_name, at.calendar, session)
     return is_look(at.settings.delivery_policy(), state, NOW, ends_week)
 
 
@@ -82,7 +82,7 @@ def check_drift(session: pd.Timestamp, delivery: Delivery) -> DriftFinding | Non
     with reading(at.engine) as conn:
         if rollouts.read(conn, model) is None:
             return None
-        state = read_state(conn, model, at.settings.calendar, session)
+        state = read_state(conn, model, at.calendar, session)
     look = look_at_features(at, state.champion, session, policy.trigger.level)
     folder = at.model_folder(state.champion)
     skill = read_skill(at.engine, folder, state.champion, policy.trigger.skill_evidence)
@@ -109,7 +109,7 @@ def look_at_features(at: Workspace, version: str, session: pd.Timestamp, level: 
     calibrated = read_kept(at.settings.calibrations / version)
     if calibrated is None:
         return FeatureLook()
-    counts = read_counts(calibrated, at.settings.profiles, at.settings.calendar, session)
+    counts = read_counts(calibrated, at.settings.profiles, at.calendar, session)
     return FeatureLook(check(calibrated.calibration, counts, session, level), counts)
 
 
@@ -161,8 +161,8 @@ def _record(at: Workspace, version: str, finding: WatchFinding, check: DriftChec
             "p_value": check.p_family,
             "statistic": check.statistic,
             "culprits": list(check.culprits),
-            "window_start": f"{check.window_start:%Y-%m-%d}",
-            "window_end": f"{check.window_end:%Y-%m-%d}",
+            "window_start": iso(check.window_start),
+            "window_end": iso(check.window_end),
         }
     record = ledger.DriftRecord(
         model=at.settings.model_name,

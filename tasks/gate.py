@@ -11,8 +11,8 @@ import pandas as pd
 from evergreen.adapters.database import decisions, evidence, reading, rollouts, trials, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.rollouts import Rollout
+from evergreen.adapters.models.folder import read_oos
 from evergreen.core.policy.kinds import DecisionKind
-from evergreen.research.records import walk_forward_record
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import show
 from tasks.decorators import effect
@@ -47,7 +47,7 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
     at = workspace()
     with reading(at.engine) as conn:
         rollout = rollouts.current(conn, at.settings.model_name)
-    challenger = walk_forward_record(at.settings, version)
+    challenger = read_oos(at.model_folder(version))
     champion = champion_record(at, rollout.champion)
     tried = _count_trial(at, request, rollout, version, challenger)
     policy = at.settings.delivery_policy()
@@ -72,7 +72,7 @@ def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
         return None
     with reading(at.engine) as conn:
         served = evidence.forecasts(conn, version).rename(columns={"value": "forecast"})
-    record = pd.concat([walk_forward_record(at.settings, version), served])[["ticker", "session", "forecast"]]
+    record = pd.concat([read_oos(at.model_folder(version)), served])[["ticker", "session", "forecast"]]
     return record.drop_duplicates(["ticker", "session"], keep="first", ignore_index=True)
 
 
@@ -118,7 +118,7 @@ def _freeze(at: Workspace, rollout: Rollout, version: str, rules: CanaryPolicy) 
     from evergreen.core.canary.guardrails import OutputLimits, dispersion_range, rank_correlation_floor
     from evergreen.core.evaluation.metrics import session_losses
 
-    champion, challenger = champion_record(at, rollout.champion), walk_forward_record(at.settings, version)
+    champion, challenger = champion_record(at, rollout.champion), read_oos(at.model_folder(version))
     assert champion is not None
     both = challenger.merge(champion.rename(columns={"forecast": "champion"}), on=["ticker", "session"])
     pairs = both.rename(columns={"forecast": "challenger"}).dropna(subset="label")

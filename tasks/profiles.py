@@ -1,11 +1,10 @@
-"""A whylogs profile of all that a session brought: delivery, features, forecasts, and the outcomes it settled."""
+"""A profile of all that a session brought: delivery, features, forecasts, and the outcomes it settled."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from evergreen.adapters.database import evidence, reading, rollouts
-from evergreen.core.bars.calendar import next_session
 from evergreen.core.bars.schema import NUMBERS
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
@@ -46,10 +45,10 @@ def _profile_outputs(at: Workspace, champion: str, session: pd.Timestamp, tags: 
     from evergreen.adapters import monitoring
 
     horizon = read_manifest(at, champion).horizon
-    labelled = next_session(at.settings.calendar, session, -horizon)
+    labelled = at.calendar.next(session, -horizon)
     with reading(at.engine) as conn:
-        made = evidence.forecasts(conn, champion, session)[["value"]]
+        forecasts = evidence.forecasts(conn, champion, session)[["value"]]
         labels = evidence.settled(conn, champion, horizon, labelled, labelled)[["outcome"]]
-    for kind, day, values in (("forecasts", session, made), ("labels", labelled, labels)):
+    for kind, day, values in (("forecasts", session, forecasts), ("labels", labelled, labels)):
         if len(values):
             monitoring.write(monitoring.profile(values, day, tags), at.settings.profiles / kind)

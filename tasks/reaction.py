@@ -78,7 +78,7 @@ def decide_reaction(
 def _decide(conn: Connection, at: Workspace, finding: DriftFinding, session: pd.Timestamp) -> tuple[Action, ...]:
     """What follows from a finding; what its own session led to already is led to again."""
     model = at.settings.model_name
-    state = read_state(conn, model, at.settings.calendar, session)
+    state = read_state(conn, model, at.calendar, session)
     if any(trigger.request.as_of == finding.as_of for trigger in triggers.triggers(conn, model)):
         state = replace(state, retraining=False, challenger=None)
     evidence = WatchFinding(

@@ -69,7 +69,7 @@ def deliver(request: RetrainRequest, judgement: Judgement, now: datetime) -> str
     at = workspace()
     with reading(at.engine) as conn:
         rollout = rollouts.current(conn, at.settings.model_name)
-        state = read_state(conn, rollout.model, at.settings.calendar, pd.Timestamp(request.as_of))
+        state = read_state(conn, rollout.model, at.calendar, pd.Timestamp(request.as_of))
     actions = decide(at.settings.delivery_policy(), state, _judged(request, judgement))
     for action in actions:
         rollout = carry_out(at, rollout, action, judgement.record, now)
@@ -85,7 +85,7 @@ def start_queued(as_of: str, now: datetime) -> str | None:
         rollout = rollouts.read(conn, model)
         if rollout is None:
             return None
-        state = read_state(conn, model, at.settings.calendar, pd.Timestamp(as_of))
+        state = read_state(conn, model, at.calendar, pd.Timestamp(as_of))
         frozen = {decision.subject: frozen_record(decision) for decision in queued(conn, model)}
     actions = decide(at.settings.delivery_policy(), state, PlaceFreed(NOW, as_of))
     for action in actions:

@@ -8,11 +8,13 @@ import pandas as pd
 
 from evergreen.adapters.database import ledger, reading
 from evergreen.adapters.database.delivery_state import NOW
+from evergreen.core.bars.calendar import iso
 from evergreen.market_data.delivery import Delivery
 from evergreen.workspace import Workspace
 
 if TYPE_CHECKING:
-    from evergreen.core.drift import Counts, DriftCheck, Standing, TooLittleHistory
+    from evergreen.core.drift import Counts, DriftCheck, TooLittleHistory
+    from evergreen.core.drift.skill import Standing
     from evergreen.core.policy import SessionWatch
 
 WINDOW = 20  # sessions, as the current window of a drift check
@@ -29,7 +31,7 @@ def read_watch(
     """All that is asked of a session; shares of rows are of the last 20 sessions up to it."""
     from evergreen.core.policy import SessionWatch
 
-    as_of = f"{session:%Y-%m-%d}"
+    as_of = iso(session)
     with reading(at.engine) as conn:
         processed = ledger.sessions(conn, at.settings.model_name, WINDOW)
     earlier = [one.report for one in processed if one.as_of < as_of]

@@ -12,6 +12,7 @@ from evergreen.adapters.database.canary_traffic import CanaryTraffic
 from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.delivery_state import NOW, serving_state
 from evergreen.adapters.database.rollouts import Rollout
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.canary import Guardrails
 from evergreen.core.canary.guardrails import OutputLimits, check_outputs
 from evergreen.core.policy import Action, DecisionKind, GuardrailsBroken, decide, in_window
@@ -37,6 +38,7 @@ class Watch:
         self.verdict = Guardrails()
         self._settings = settings
         self._store = store
+        self._calendar = Calendar(settings.calendar)
         self._traffic = CanaryTraffic()
         self._checked: tuple[int, str] | None = None
         self._outputs: tuple[str, ...] = ()
@@ -76,7 +78,7 @@ class Watch:
         return Guardrails((*outputs, *verdict.broken), verdict.missing)
 
     def _in_window(self, row: Rollout, snapshot: Snapshot) -> bool:
-        return in_window(serving_state(row, self._settings.calendar, snapshot.clock), NOW)
+        return in_window(serving_state(row, self._calendar, snapshot.clock), NOW)
 
     def _after_promotion(self, row: Rollout, snapshot: Snapshot) -> tuple[str, ...]:
         previous, window = snapshot.lineup.previous, row.evidence.window if row.evidence else None
@@ -98,7 +100,7 @@ class Watch:
         return self._outputs
 
     def _end(self, row: Rollout, snapshot: Snapshot, now: datetime) -> str | None:
-        state = serving_state(row, self._settings.calendar, snapshot.clock)
+        state = serving_state(row, self._calendar, snapshot.clock)
         broken = GuardrailsBroken(NOW, snapshot.clock.date().isoformat(), self.verdict.broken)
         for action in decide(self._settings.delivery_policy(), state, broken):
             if not self._carry_out(row, action, now):

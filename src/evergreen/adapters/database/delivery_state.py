@@ -15,7 +15,7 @@ from evergreen.adapters.database import decisions, ledger, requests, rollouts, t
 from evergreen.adapters.database.decisions import RecordedDecision
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.adapters.database.triggers import Trigger
-from evergreen.core.bars.calendar import sessions_between
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.canary import CanaryRecord
 from evergreen.core.policy import (
     HAD_ITS_TURN,
@@ -32,7 +32,7 @@ NOW = 0  # the number of the session a run stands at
 Count = Callable[[str], int]
 
 
-def serving_state(row: Rollout, calendar: str, session: pd.Timestamp) -> DeliveryState:
+def serving_state(row: Rollout, calendar: Calendar, session: pd.Timestamp) -> DeliveryState:
     """What the rollout alone says, as seen from `session`: who serves, and how the running canary stands."""
     count = _count_from(calendar, session)
     record = row.evidence or CanaryRecord()
@@ -48,7 +48,7 @@ def serving_state(row: Rollout, calendar: str, session: pd.Timestamp) -> Deliver
     )
 
 
-def read_state(conn: Connection, model: str, calendar: str, session: pd.Timestamp) -> DeliveryState:
+def read_state(conn: Connection, model: str, calendar: Calendar, session: pd.Timestamp) -> DeliveryState:
     """All of it, as seen from `session`, without what that session itself has started.
 
     Raises:
@@ -87,8 +87,8 @@ def frozen_record(decision: RecordedDecision) -> CanaryRecord:
     return CanaryRecord.from_json(decision.evidence["frozen"])
 
 
-def _count_from(calendar: str, session: pd.Timestamp) -> Count:
-    return lambda as_of: sessions_between(calendar, session, pd.Timestamp(as_of))
+def _count_from(calendar: Calendar, session: pd.Timestamp) -> Count:
+    return lambda as_of: calendar.between(session, pd.Timestamp(as_of))
 
 
 def _retrainings(known: Iterable[Trigger], count: Count) -> Iterable[Retraining]:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from evergreen.adapters.database import archive, decisions, open_database, reading, rollouts
 from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.delivery_state import NOW, frozen_record, queued, read_state
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.canary import LADDER
 from evergreen.core.policy import SHIPPED, CanaryLook, DecisionKind, decide, parse_policies
 
@@ -52,7 +53,7 @@ def test_running_canary__goes_on_and_reads_back_equal(engine: Engine) -> None:
     session = pd.Timestamp("2008-09-17")
     with reading(engine) as conn:
         row = rollouts.current(conn, MODEL)
-        state = read_state(conn, MODEL, "XNYS", session)
+        state = read_state(conn, MODEL, Calendar("XNYS"), session)
     assert row.evidence is not None
     test = row.evidence.quality_test()
     test.update("2009-01-05", 1e-4, 1e-4)
@@ -72,7 +73,7 @@ def test_running_canary__goes_on_and_reads_back_equal(engine: Engine) -> None:
 def test_queue__who_waited_waits_on(engine: Engine) -> None:
     with reading(engine) as conn:
         (decision,) = queued(conn, MODEL)
-        state = read_state(conn, MODEL, "XNYS", pd.Timestamp("2008-09-17"))
+        state = read_state(conn, MODEL, Calendar("XNYS"), pd.Timestamp("2008-09-17"))
     assert [(one.version, one.champion) for one in state.queue] == [("3", "1")]
     assert state.queue[0].plan.startswith("To see a loss") and state.turns == {"2": "2008-09-15"}
     assert frozen_record(decision).quality_test().sessions == []

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters import monitoring
+from evergreen.core.bars.calendar import iso
 from evergreen.core.drift import (
     Calibration,
     DriftCheck,
@@ -73,7 +74,7 @@ def test_write__reads_back_and_replaces(tmp_path: Path) -> None:
         stored = monitoring.read(path)
         assert stored.metadata["data_version"] == "v7"
         assert np.array_equal(monitoring.counts(stored, grid).values, monitoring.counts(view, grid).values)
-    assert [entry.name for entry in path.parent.iterdir()] == [f"{SESSIONS[2]:%Y-%m-%d}.bin"]
+    assert [entry.name for entry in path.parent.iterdir()] == [f"{iso(SESSIONS[2])}.bin"]
 
 
 def test_stored_counts__rebuild_the_history(tmp_path: Path) -> None:
@@ -170,9 +171,12 @@ def test_report__is_one_page_that_needs_no_internet(tmp_path: Path) -> None:
 
 
 def test_import__core_stays_without_whylogs_and_statistics_stay_at_home() -> None:
-    code = "import os, sys, evergreen.core.drift; print('whylogs' in sys.modules, os.environ['WHYLOGS_NO_ANALYTICS'])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "True"]
+    code = (
+        "import os, sys, evergreen.core.drift; print('whylogs' in sys.modules); "
+        "import evergreen.adapters.monitoring; print(os.environ['WHYLOGS_NO_ANALYTICS'])"
+    )
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert child.stdout.split() == ["False", "True"]
 
 
 def test_read__a_profile_stored_years_ago_tells_the_same_counts_and_its_data_version() -> None:
@@ -198,4 +202,4 @@ def test_forget__deletes_profiles_and_their_counts_before_a_date_only(tmp_path: 
             monitoring.keep_counts(folder, view, make_grid(frame))
     assert monitoring.forget(tmp_path, SESSIONS[2]) == 8
     left = {path.name[:10] for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {f"{session:%Y-%m-%d}" for session in SESSIONS[2:4]}
+    assert left == {iso(session) for session in SESSIONS[2:4]}
