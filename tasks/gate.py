@@ -39,7 +39,7 @@ def judge_challenger(asked: RetrainRequest, version: str, now: datetime) -> Judg
     at = workspace()
     with reading(at.engine) as conn:
         rollout = rollouts.current(conn, at.settings.model_name)
-    challenger = walk_forward_record(at, version)
+    challenger = read_oos(at.model_folder(version))
     champion = champion_record(at, rollout.champion)
     tried = _count_trial(at, asked, rollout, version, challenger)
     verdict = require_audit(compare(champion, challenger, tried=tried), read_manifest(at, version))
@@ -47,11 +47,6 @@ def judge_challenger(asked: RetrainRequest, version: str, now: datetime) -> Judg
     show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)
     freeze = verdict.admitted and champion is not None
     return Judgement(version, rollout.champion, verdict, _frozen(at, rollout, version) if freeze else None)
-
-
-def walk_forward_record(at: Workspace, version: str) -> pd.DataFrame:
-    """What a version's fold models forecast out of sample: ticker, session, forecast, label, interval."""
-    return read_oos(at.model_folder(version))
 
 
 def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
@@ -63,7 +58,7 @@ def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
         return None
     with reading(at.engine) as conn:
         served = evidence.forecasts(conn, version).rename(columns={"value": "forecast"})
-    record = pd.concat([walk_forward_record(at, version), served])[["ticker", "session", "forecast"]]
+    record = pd.concat([read_oos(at.model_folder(version)), served])[["ticker", "session", "forecast"]]
     return record.drop_duplicates(["ticker", "session"], keep="first", ignore_index=True)
 
 
@@ -109,12 +104,14 @@ def _frozen(at: Workspace, rollout: Rollout, version: str) -> dict[str, Any]:
     from evergreen.core.canary.guardrails import OutputLimits, dispersion_range, rank_correlation_floor
     from evergreen.core.evaluation.metrics import session_losses
 
-    champion, challenger = champion_record(at, rollout.champion), walk_forward_record(at, version)
+    champion, challenger = champion_record(at, rollout.champion), read_oos(at.model_folder(version))
     assert champion is not None
     both = challenger.merge(champion.rename(columns={"forecast": "champion"}), on=["ticker", "session"])
     pairs = both.rename(columns={"forecast": "challenger"}).dropna(subset="label")
     by_row = pairs.set_index(["ticker", "session"])
-    losses = [session_losses(by_row[name], by_row["label"]).to_numpy() for name in ("champion", "challenger")]
+    champion_loss, challenger_loss = (
+        session_losses(by_row[name], by_row["label"]).to_numpy() for name in ("champion", "challenger")
+    )
     manifest = read_manifest(at, version)
     limits = OutputLimits(
         residual_sigma=read_manifest(at, rollout.champion).residual_sigma,
@@ -123,6 +120,6 @@ def _frozen(at: Workspace, rollout: Rollout, version: str) -> dict[str, Any]:
         rank_correlation=rank_correlation_floor(pairs),
         dispersion=dispersion_range(pairs),
     )
-    plan = plan_power(*losses)
+    plan = plan_power(champion_loss, challenger_loss)
     power = asdict(plan) | {"refusal": plan.refusal}
-    return {"test": QualityTest(*losses).to_json(), "limits": asdict(limits), "power": power}
+    return {"test": QualityTest(champion_loss, challenger_loss).to_json(), "limits": asdict(limits), "power": power}

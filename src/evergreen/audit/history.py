@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from evergreen.adapters.database import decisions, evidence, ledger, predictions, reading, requests, rollouts
 from evergreen.adapters.database.decisions import RecordedDecision
 from evergreen.adapters.database.triggers import EVERYTHING
+from evergreen.core.evaluation.losses import skill_score
 
 STEPS = ("canary_start", "canary", "promote", "rollback", "inconclusive")  # kinds of decisions on who serves
 
@@ -99,6 +100,6 @@ def _skill_of(conn: Connection, version: str, horizon: int) -> dict[str, Any]:
         "sessions": len(losses),
         "mean_squared_error": float(loss),
         "random_walk": float(baseline),
-        "gain_over_random_walk": float(1 - loss / baseline) if len(losses) else None,
+        "gain_over_random_walk": float(skill_score(loss, baseline)) if len(losses) else None,
         "rank_ic": float(losses["rank_ic"].mean()) if len(losses) else None,
     }

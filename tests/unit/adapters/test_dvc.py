@@ -9,11 +9,11 @@ import pytest
 
 from evergreen.adapters.bars import BarStore
 from evergreen.adapters.dvc import Snapshots
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 from evergreen.errors import BadInput, Broken, NoBars, NotFound, Unavailable
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31"))
 BARS = simulate(3, DAYS, seed=1)
 NOW = pd.Timestamp("2008-02-01", tz="UTC")
 

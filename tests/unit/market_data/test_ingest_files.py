@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 from evergreen.market_data.delivery import Order
 from evergreen.market_data.ingest import ingest
 from evergreen.market_data.validate_files import inspect_paths
 from evergreen.workspace import Workspace
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2008-01-02"), pd.Timestamp("2008-03-31"))
+XNYS = Calendar("XNYS")
+DAYS = XNYS.sessions(pd.Timestamp("2008-01-02"), pd.Timestamp("2008-03-31"))
 BARS = simulate(5, DAYS, seed=1)
-NOW = calendar.session_close("XNYS", DAYS[-1]).to_pydatetime()
+NOW = XNYS.close(DAYS[-1]).to_pydatetime()
 
 
 def test_ingest__says_of_files_what_validate_says_and_keeps_the_rest(home: Workspace, tmp_path: Path) -> None:
@@ -31,7 +32,7 @@ def test_ingest__says_of_files_what_validate_says_and_keeps_the_rest(home: Works
     source = f"files:{folder}"
     tickers = tuple(sorted(BARS["ticker"].unique()))
     delivery = ingest(home, Order(source, tickers, DAYS[0], DAYS[-1], history=True), NOW)
-    inspection = inspect_paths([folder], "XNYS", NOW)
+    inspection = inspect_paths([folder], XNYS, NOW)
     rules = {finding["rule"] for finding in delivery.findings}
     assert rules == {finding.rule for finding in inspection.findings}
     assert rules == {"unreadable", "not_bars", "number_form", "undated_rows"}

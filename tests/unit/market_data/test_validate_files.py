@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 from evergreen.errors import NoBars
 from evergreen.market_data.validate_files import Inspection, inspect_paths
@@ -15,7 +16,7 @@ BARS = simulate(4, 120, seed=2)
 
 
 def looked_at(folder: Path) -> Inspection:
-    return inspect_paths([folder], "XNYS", NOW)
+    return inspect_paths([folder], Calendar("XNYS"), NOW)
 
 
 def one_a_ticker(folder: Path) -> None:

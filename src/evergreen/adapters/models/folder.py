@@ -78,8 +78,15 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def read_oos(folder: Path) -> pd.DataFrame:
-    """The model's out-of-sample forecasts, as in `core.model.training.Training`."""
-    return pd.read_parquet(folder / OOS)
+    """The walk-forward record: a model's out-of-sample forecasts, as in `core.model.training.Training`.
+
+    Raises:
+        Broken: the file is missing or unreadable.
+    """
+    try:
+        return pd.read_parquet(folder / OOS)
+    except (OSError, ValueError) as error:
+        raise Broken(f"the record of {folder} cannot be read: {error}.", "Train or download it again.") from None
 
 
 def write_run(folder: Path, run_id: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.dataset.look_ahead_audit import Audit, verdict_on
 from evergreen.core.dataset.panel import Panel, TrainingSet, labelled_panel, training_frame, training_set_sha256
 from evergreen.core.dataset.splits import Fold, walk_forward
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 Progress = Callable[[float, str], None]
-GOLDEN_ROWS = 16
+GOLDEN_ROWS = 16  # two of them at the edges (all missing, all zero); enough trees are walked, the manifest stays small
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,7 @@ class Training:
             residual_sigma=float((self.oos["label"] - self.oos["forecast"]).std()),
             target_low=self.seen.target_low,
             target_high=self.seen.target_high,
-            trained_through=f"{self.seen.last_session:%Y-%m-%d}",
+            trained_through=iso(self.seen.last_session),
             as_of=as_of,
             data_version=data_version,
             training_set_sha256=self.training_set_sha256,
@@ -134,8 +135,8 @@ def train(
     Raises:
         BadInput: an unusable training set, or too few sessions for the folds.
     """
-    made = _walk(training_set, "lightgbm", fitter, config, progress)
-    return replace(made, metrics=made.metrics | {"configurations": float(chosen_from)})
+    training = _walk(training_set, "lightgbm", fitter, config, progress)
+    return replace(training, metrics=training.metrics | {"configurations": float(chosen_from)})
 
 
 def train_random_walk(training_set: TrainingSet, config: TrainingConfig = TrainingConfig()) -> Training:
@@ -183,12 +184,12 @@ def _out_of_sample(
     session that settles, across folds.
     """
     starts = [int(panel.sessions.searchsorted(fold.test[0])) for fold in folds]
-    made = [
+    forecasts = [
         forecast_sessions(fit, panel, at, at + config.test_size, config.num_threads)
         for fit, at in zip(fits, starts, strict=True)
     ]
     begin, end = starts[0], len(panel.sessions)
-    rows, forecast = panel.rows(begin, end), np.concatenate(made)
+    rows, forecast = panel.rows(begin, end), np.concatenate(forecasts)
     scales, last_scales = panel_scales(panel, config.horizon)
     tail = panel.rows(fits[0].tail_start, fits[0].tail_start + config.validation_size)
     first = Band.of(fits[0].tail_residuals / scales[tail], config.interval)
@@ -207,13 +208,13 @@ def _out_of_sample(
 
 def _fold_row(train_sessions: pd.DatetimeIndex, frame: pd.DataFrame) -> dict[str, object]:
     measured = evaluate(frame)
-    kept = ("loss", "loss_random_walk", "skill", "ic", "rank_ic", "coverage")
+    shown = ("loss", "loss_random_walk", "skill", "ic", "rank_ic", "coverage")
     return {
         "train_start": train_sessions[0],
         "train_end": train_sessions[-1],
         "test_start": frame["session"].min(),
         "test_end": frame["session"].max(),
-    } | {name: measured[name] for name in kept}
+    } | {name: measured[name] for name in shown}
 
 
 def _importance(fit: Fit, panel: Panel) -> pd.Series:

@@ -12,12 +12,12 @@ import pytest
 
 from evergreen.adapters.bars import AppendReport, BarStore
 from evergreen.adapters.bars.writing import only_writer
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.schema import NUMBERS, conform
 from evergreen.core.market import simulate
 from evergreen.errors import BadInput, BadSetting, Broken, Unavailable
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31"))
 BARS = simulate(3, DAYS, seed=1)
 EPOCH = pd.Timestamp("2008-02-01", tz="UTC")
 
@@ -62,10 +62,10 @@ def test_append__assumes_history_was_known_at_its_own_close(tmp_path: Path) -> N
     store = BarStore(tmp_path)
     store.append(BARS, at(0), "test", assumed=True)
     stored = store.as_of()
-    ends = calendar.session_closes("XNYS", pd.DatetimeIndex(stored["session"]))
+    ends = Calendar("XNYS").closes(pd.DatetimeIndex(stored["session"]))
     assert (pd.DatetimeIndex(stored["known_at"]) - ends == pd.Timedelta(minutes=30)).all()
     assert stored["known_at_assumed"].all()
-    half = store.as_of(calendar.session_close("XNYS", DAYS[9]))
+    half = store.as_of(Calendar("XNYS").close(DAYS[9]))
     assert half["session"].max() == DAYS[8]
 
 
@@ -79,7 +79,7 @@ def test_append__assumes_nothing_about_a_restatement(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(store.as_of(at(1)), then)
     newest = store.as_of()
     assert list(newest["known_at"][~newest["known_at_assumed"]]) == [at(2)]
-    early = calendar.session_close("XNYS", DAYS[-1])
+    early = Calendar("XNYS").close(DAYS[-1])
     fresh = BarStore(tmp_path / "early")
     fresh.append(BARS, early, "test", assumed=True)
     assert fresh.as_of()["known_at"].max() == early
@@ -158,10 +158,10 @@ import os, signal, sys
 import pandas as pd
 from pathlib import Path
 from evergreen.adapters.bars import BarStore, writing
-from evergreen.core.bars.calendar import sessions
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 
-bars = simulate(3, sessions("XNYS", pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31")), seed=1)
+bars = simulate(3, Calendar("XNYS").sessions(pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31")), seed=1)
 sync = writing._sync
 for step in range(4):
     left = [step]

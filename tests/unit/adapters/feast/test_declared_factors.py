@@ -13,7 +13,8 @@ from evergreen.adapters.feast import Features
 from evergreen.core.dataset.look_ahead_audit import LooksAhead
 from evergreen.core.features import FEATURE_NAMES, compute_features, factor
 from evergreen.core.model.training import TrainingConfig, train
-from evergreen.research.training_sets import accepted_sample_bars, training_set_with
+from evergreen.research.sample import accepted_sample_bars
+from evergreen.research.training_sets import training_set_with
 from tests.unit.adapters.feast.rows import REPO, SESSIONS, Rows, at_close
 
 DECLARED = '''

@@ -12,13 +12,13 @@ import pytest
 from evergreen.adapters.bars import BarStore
 from evergreen.adapters.dvc import Snapshots
 from evergreen.adapters.infra.buckets import look_at_bucket
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 from evergreen.errors import BadSetting, Unavailable
 from evergreen.ops.doctor import examine
 from evergreen.settings import Settings
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2008-01-02"), pd.Timestamp("2008-01-31"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2008-01-02"), pd.Timestamp("2008-01-31"))
 NOW = pd.Timestamp("2008-02-01", tz="UTC")
 pytestmark = pytest.mark.xdist_group("s3")
 

@@ -82,8 +82,8 @@ def test_panel_scales__are_those_of_the_wide_frame_with_gaps(training_set):
     wide = gappy.dropna(subset="label").pivot(index="session", columns="ticker", values="label")
     expected = volatility(wide, 2).stack()
     keys = panel.keys(2, len(panel.sessions))
-    found = pd.Series(rows[panel.first_row[2] :], index=pd.MultiIndex.from_frame(keys[["session", "ticker"]]))
-    pd.testing.assert_series_equal(found, expected.reindex(found.index), check_names=False)
+    scales_of_rows = pd.Series(rows[panel.first_row[2] :], index=pd.MultiIndex.from_frame(keys[["session", "ticker"]]))
+    pd.testing.assert_series_equal(scales_of_rows, expected.reindex(scales_of_rows.index), check_names=False)
     assert set(last) == set(wide.columns)
 
 

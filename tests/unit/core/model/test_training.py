@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.dataset.panel import labelled_panel
 from evergreen.core.evaluation.metrics import rank_ic
 from evergreen.core.model.booster import from_text, predict, sha256
@@ -100,10 +101,10 @@ def test_train__early_stopping_looks_at_no_session_after_the_window(training_set
 
 
 def test_train__progress_ends_at_one(training_set, small_config):
-    told: list[tuple[float, str]] = []
-    train(training_set, small_config, progress=lambda share, what: told.append((share, what)))
-    assert [what for _, what in told] == ["fold 1 of 3", "fold 2 of 3", "fold 3 of 3", "final model"]
-    assert [share for share, _ in told] == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    steps: list[tuple[float, str]] = []
+    train(training_set, small_config, progress=lambda share, what: steps.append((share, what)))
+    assert [what for _, what in steps] == ["fold 1 of 3", "fold 2 of 3", "fold 3 of 3", "final model"]
+    assert [share for share, _ in steps] == pytest.approx([0.25, 0.5, 0.75, 1.0])
 
 
 def test_train__metrics_agree_with_the_rows(training):
@@ -121,7 +122,7 @@ def test_manifest__golden_batch_is_answered_to_the_bit(training):
     assert predict(booster, manifest.golden_matrix()).tolist() == list(manifest.golden_outputs)
     assert np.isnan(manifest.golden_matrix()[-2]).all()
     assert manifest.model_sha256 == sha256(training.booster_text)
-    assert manifest.trained_through == f"{training.oos['session'].max():%Y-%m-%d}"
+    assert manifest.trained_through == iso(training.oos["session"].max())
     assert manifest.interval_low < 0 < manifest.interval_high
     assert set(manifest.scales) == set(training.oos["ticker"])
     assert all(0.01 < scale < 0.06 for scale in manifest.scales.values())
