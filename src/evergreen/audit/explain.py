@@ -117,7 +117,7 @@ def _features(at: Workspace, data_version: str, answer: Prediction, folder: Path
 
     day, calendar = pd.Timestamp(answer.as_of), at.calendar
     reach = calendar.next(day, -at.features.lookback)
-    store = BarStore(at.snapshots.checkout(data_version, folder), calendar.exchange)
+    store = BarStore(at.snapshots.checkout(data_version, folder), calendar)
     bars = store.as_of(tickers=[answer.ticker], start=reach, end=day)
     if bars.empty or bars["session"].max() != day:
         raise NotFound(
