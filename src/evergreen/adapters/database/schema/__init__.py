@@ -19,7 +19,6 @@ from evergreen.adapters.database.schema.learning import (
     trial,
 )
 from evergreen.adapters.database.schema.serving import (
-    STAGES,
     decision,
     decision_head,
     forecast,
@@ -38,7 +37,6 @@ __all__ = [
     "MODEL_KINDS",
     "QUARANTINE_STATES",
     "REQUEST_STATES",
-    "STAGES",
     "data_version",
     "decision",
     "decision_head",

@@ -1,7 +1,7 @@
 """A model version is known by the hashes of all its files, not of the model's alone.
 
 Revision ID: 0008_files
-Revises: 0005_latency
+Revises: 0006_stages
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008_files"
-down_revision = "0005_latency"
+down_revision = "0006_stages"
 
 
 def upgrade() -> None:
