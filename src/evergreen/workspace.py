@@ -49,7 +49,7 @@ class Workspace:
         """Bars as they became known."""
         from evergreen.adapters.bars import BarStore
 
-        return BarStore(self.settings.data)
+        return BarStore(self.settings.data, self.calendar)
 
     @cached_property
     def snapshots(self) -> Snapshots:

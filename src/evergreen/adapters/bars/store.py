@@ -53,7 +53,7 @@ class BarStore:
     no byte.
     """
 
-    def __init__(self, root: Path, calendar: str = "XNYS") -> None:
+    def __init__(self, root: Path, calendar: Calendar) -> None:
         self.root = Path(root)
         self.folder = self.root / "bars"
         self.calendar = calendar
@@ -141,7 +141,7 @@ class BarStore:
         return AppendReport(int(fresh.sum()), int((news & known).sum()), int((~news).sum()))
 
     def _assumed(self, bars: pd.DataFrame, arrival: pd.Timestamp) -> pd.Series:
-        closes = Calendar(self.calendar).closes(pd.DatetimeIndex(bars["session"]))
+        closes = self.calendar.closes(pd.DatetimeIndex(bars["session"]))
         stamps = pd.Series(closes + ASSUMED_DELAY, index=bars.index)
         return stamps.where(stamps < arrival, arrival)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from evergreen.core.model.protocol import Learner, Model
 from evergreen.core.model.verified import read_verified
-from evergreen.errors import NotFound
+from evergreen.errors import ModelRefused, NotFound
+
+if TYPE_CHECKING:  # a served model is parsed in a process that has no pandas
+    from evergreen.core.model.manifest import Manifest
 
 GROUP = "evergreen.learners"
 HOME = "evergreen.core.model"
@@ -41,6 +44,22 @@ def learner_names() -> list[str]:
 def read_model(kind: str, content: bytes) -> Model:
     """A model from content that is already verified, read by its learner."""
     return learner(kind).read(content)
+
+
+def require_described(model: Model, manifest: Manifest, sha256: str) -> None:
+    """Pass only where a manifest describes this very model: its hash, and its features in its order.
+
+    Raises:
+        ModelRefused: it describes another.
+    """
+    names = tuple(model.features)
+    if manifest.model_sha256 != sha256:
+        what = "describes another model"
+    elif names != tuple(manifest.feature_names):
+        what = f"lists {len(manifest.feature_names)} features, not the {len(names)} of its model in their order"
+    else:
+        return
+    raise ModelRefused(f"The manifest {what}.", "Fetch the version again with `evergreen reconcile`.")
 
 
 def load_verified(path: Path, sha256: str, kind: str) -> Model:

@@ -18,7 +18,6 @@ from evergreen.adapters.database.schema.learning import (
     trial,
 )
 from evergreen.adapters.database.schema.serving import (
-    STAGES,
     decision,
     decision_head,
     forecast,
@@ -36,7 +35,6 @@ __all__ = [
     "HEAD",
     "QUARANTINE_STATES",
     "REQUEST_STATES",
-    "STAGES",
     "data_version",
     "decision",
     "decision_head",
