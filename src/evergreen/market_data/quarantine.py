@@ -27,7 +27,7 @@ from evergreen.workspace import Workspace
 AROUND = pd.Timedelta(days=60)  # of the bars a held one is judged among
 NEAR = 5  # bars shown on either side of a held one: a week
 SHOWN = 20  # findings and bars written into the decision; the case's file holds all
-REPLAY_DELAY = timedelta(minutes=31)  # in a replay a person acts right after the session's own run
+REPLAY_PAUSE = timedelta(minutes=1)  # in a replay a person acts right after the session's own run
 
 
 def acting_at(at: Workspace) -> datetime:
@@ -36,7 +36,7 @@ def acting_at(at: Workspace) -> datetime:
         walked = ledger.clock(conn, at.settings.model_name)
     if at.settings.clock == "live" or walked is None:
         return pd.Timestamp.now("UTC").to_pydatetime()
-    return at.calendar.close(pd.Timestamp(walked)).to_pydatetime() + REPLAY_DELAY
+    return at.calendar.close(pd.Timestamp(walked)).to_pydatetime() + at.settings.market.delay + REPLAY_PAUSE
 
 
 def hold(
