@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 
 from evergreen.core.model.booster import LightGBM
+from evergreen.core.model.protocol import forecast
+from evergreen.core.model.ridge import Ridge
 from evergreen.errors import ModelRefused, NotFound
+from evergreen.service.proving import prove
 from evergreen.service.state import (
     Lineup,
     ServedModel,
@@ -16,7 +19,7 @@ from evergreen.service.state import (
     make_universe,
     rehearse,
 )
-from tests.service.world import NOW, SESSION, TICKERS, World, manifest_of, panel, train
+from tests.service.world import NAMES, NOW, SESSION, TICKERS, World, manifest_of, panel, train
 
 
 def universe_of(features: pd.DataFrame) -> Universe:
@@ -78,3 +81,26 @@ def test_rehearse__one_wrong_bit_is_refused() -> None:
     altered = replace(manifest, golden_outputs=(float(np.nextafter(first, 1)), *others))
     with pytest.raises(ModelRefused, match="golden"):
         rehearse(ServedModel("1", LightGBM(booster), altered))
+
+
+def test_compose__a_model_of_ranks_sees_the_tickers_of_its_session_alone(world: World) -> None:
+    lineup, weights = served(world), np.arange(1.0, 1.0 + len(NAMES)) / 100
+    ridge = replace(lineup.champion, model=Ridge(NAMES, weights))
+    universe = universe_of(panel())
+    snapshot = compose(replace(lineup, champion=ridge), universe, SESSION, (0,) * 4, NOW)
+    rows = universe.features[:, ridge.columns(universe.names)]
+    assert np.array_equal(ridge.forecast(snapshot.champion_rows), forecast(ridge.model, rows))
+    older = replace(universe, sessions=(SESSION - pd.Timedelta(days=1), *universe.sessions[1:]))
+    apart = compose(replace(lineup, champion=ridge), older, SESSION, (1, 0, 0, 0), NOW)
+    assert ridge.forecast(apart.champion_rows)[0] == 0.0  # alone in its session: the middle of every rank
+    assert np.array_equal(ridge.forecast(apart.champion_rows)[1:], forecast(ridge.model, rows[1:]))
+
+
+def test_prove__any_kind_answers_its_golden_rows_in_a_process_of_its_own() -> None:
+    ridge = Ridge(NAMES, np.arange(1.0, 1.0 + len(NAMES)) / 100)
+    golden = np.random.default_rng(0).normal(size=(6, len(NAMES))).astype(np.float32)
+    rows, outputs = tuple(map(tuple, golden.tolist())), tuple(forecast(ridge, golden).tolist())
+    manifest = replace(manifest_of(train(1)), kind="ridge", golden_inputs=rows, golden_outputs=outputs)
+    prove("1", ridge.to_bytes(), manifest)
+    with pytest.raises(ModelRefused, match="golden forecasts"):
+        prove("1", Ridge(NAMES, -ridge.weights).to_bytes(), manifest)
