@@ -20,10 +20,15 @@ from evergreen.errors import NoBars, UnreadableFile
 
 @dataclass(frozen=True)
 class Inspection:
-    """What the files that could be read say, the unreadable ones first, and why those could not be."""
+    """What the files that could be read say, the unreadable ones first, and why those could not be.
+
+    `bars` and `tickers` count what was read; a file that repeats another one is not counted again.
+    """
 
     findings: list[Finding]
     unreadable: list[UnreadableFile]
+    bars: int
+    tickers: int
 
 
 def inspect_paths(paths: Sequence[Path], calendar: str, now: datetime) -> Inspection:
@@ -45,7 +50,12 @@ def inspect_paths(paths: Sequence[Path], calendar: str, now: datetime) -> Inspec
     findings = [_about(file, "unreadable", "block", error.what) for file, error in unreadable]
     findings += _same_content(read) + _mixed_tickers(read)
     bars = conform(pd.concat(read.values(), ignore_index=True)) if read else empty_bars()
-    return Inspection(findings + inspect_bars(bars, calendar, now), [error for _, error in unreadable])
+    return Inspection(
+        findings=findings + inspect_bars(bars, calendar, now),
+        unreadable=[error for _, error in unreadable],
+        bars=len(bars),
+        tickers=bars["ticker"].nunique(),
+    )
 
 
 def inspect_bars(bars: pd.DataFrame, calendar: str, now: datetime) -> list[Finding]:
