@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.autocorrelated import share as told
-from evergreen.core.canary.guardrails import TRIP, EventCounts, excess_ln_e
+from evergreen.core.canary.guardrails import GUARDRAIL_TRIP, EventCounts, excess_ln_e
 
 REQUESTS, USUAL = 50_000, 0.005
 Z = 2.326  # one-sided 1 %
@@ -24,7 +25,7 @@ Z = 2.326  # one-sided 1 %
 @cache
 def trips(share: float, events: int, canary: int) -> bool:
     """Whether these counts stop a canary."""
-    return excess_ln_e([EventCounts(share, events, canary)]) >= math.log(TRIP)
+    return excess_ln_e([EventCounts(share, events, canary)]) >= math.log(GUARDRAIL_TRIP)
 
 
 def z_trips(share: float, events: int, canary: int) -> bool:
@@ -43,8 +44,9 @@ def walk(generator: np.random.Generator, share: float, harm: float) -> tuple[NDA
 def first_trip(at: NDArray[np.int64], mine: NDArray[np.bool_], share: float) -> tuple[int, int]:
     """The request at which the guardrail and the z test first trip, 0 if never."""
     found = [0, 0]
+    tests: tuple[Callable[[float, int, int], bool], ...] = (trips, z_trips)
     for number, canary in enumerate(np.cumsum(mine), start=1):
-        for place, tripped in enumerate((trips, z_trips)):
+        for place, tripped in enumerate(tests):
             if not found[place] and tripped(share, number, int(canary)):
                 found[place] = int(at[number - 1])
     return found[0], found[1]

@@ -16,7 +16,7 @@ from tasks.gate import judge_challenger
 from tasks.ledger import show_triggers
 from tasks.model_card import write_model_card
 from tasks.models import mirror_aliases
-from tasks.requests import claim_request, confirm_claim, finish_request, held, request_retrain
+from tasks.requests import claim_request, confirm_claim, finish_request, holding_claim, request_retrain
 from tasks.rollout import deliver, install_random_walk, read_rollout
 from tasks.sessions import latest_data_version
 from tasks.training import (
@@ -53,8 +53,8 @@ def retrain(
         asked = claim_request(request_id)
     except AlreadyClaimed as taken:
         return f"Nothing to do: {taken.what}"
-    now = now_at(pd.Timestamp(asked.as_of), workspace().settings)
-    with held(asked, now):
+    now = now_at(pd.Timestamp(asked.as_of), workspace())
+    with holding_claim(asked, now):
         return _train_and_judge(asked, horizon, seed, tuning_budget, now)
 
 
@@ -78,9 +78,9 @@ def _train_and_judge(asked: RetrainRequest, horizon: int, seed: int, tuning_budg
 
 
 def _request_by_hand(reason: str, run_id: str | None) -> str:
-    settings = workspace().settings
-    as_of = resolve_session(None, settings)
-    now = now_at(as_of, settings)
+    at = workspace()
+    as_of = resolve_session(None, at)
+    now = now_at(as_of, at)
     cause, why = f"by hand: {reason}", f"A challenger is wanted: {reason}."
     evidence = {"reason": reason}
     if run_id:

@@ -14,10 +14,10 @@ from nbclient import NotebookClient
 from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts
 from evergreen.adapters.models.folder import read_model_folder
 from evergreen.audit.history import give_account
-from evergreen.core.bars.calendar import next_session
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.core.model.manifest import Manifest
 from evergreen.workspace import REPOSITORY, Workspace
-from tests.flows.conftest import TICKERS, UNTIL, WALKED
+from tests.flows.conftest import TICKERS, UNTIL, WALKED, run_of
 
 pytestmark = pytest.mark.xdist_group("lived")
 MODEL = "evergreen"
@@ -31,7 +31,7 @@ def test_retrain__first_model_that_passes_the_gate_replaces_the_random_walk(copi
     assert kinds["1"] == "random_walk"
     assert len(gate) == 1
     assert rollout.champion == ("2" if gate[0].evidence["admitted"] else "1")
-    assert copied.tracking.aliases(MODEL) == {"champion": rollout.champion}
+    assert copied.tracking.aliases(MODEL) == {"champion": run_of(copied, rollout.champion)}
 
 
 def test_retrain__served_file_is_the_registered_one(copied: Workspace) -> None:
@@ -75,10 +75,10 @@ def test_daily__session_is_processed_once(copied: Workspace) -> None:
 
     with reading(copied.engine) as conn:
         last = pd.Timestamp(ledger.clock(conn, MODEL))
-    following = next_session("XNYS", last)
-    assert daily("sample", TICKERS, f"{following:%Y-%m-%d}") == [f"{following:%Y-%m-%d}"]
+    following = Calendar("XNYS").next(last)
+    assert daily("sample", TICKERS, iso(following)) == [iso(following)]
     hashed = copied.bars.content_hash()
-    assert daily("sample", TICKERS, f"{following:%Y-%m-%d}") == []
+    assert daily("sample", TICKERS, iso(following)) == []
     assert copied.bars.content_hash() == hashed
 
 
@@ -89,7 +89,7 @@ def test_process_session__again_leaves_the_same_records(copied: Workspace) -> No
     with reading(copied.engine) as conn:
         session = pd.Timestamp(ledger.clock(conn, MODEL))
     before, bars = give_account(copied.engine, MODEL), copied.bars.content_hash()
-    process_session("sample", TICKERS, session, now_at(session, copied.settings))
+    process_session("sample", TICKERS, session, now_at(session, copied))
     assert give_account(copied.engine, MODEL) == before
     assert copied.bars.content_hash() == bars
 
@@ -109,7 +109,7 @@ def test_daily__outcome_is_the_adjusted_return(copied: Workspace) -> None:
         champion = rollouts.current(conn, MODEL).champion
         losses = evidence.session_losses(conn, champion, horizon=1)
     session = pd.Timestamp(losses["session"].iloc[0])
-    bars = copied.bars.as_of(start=session, end=next_session("XNYS", session))
+    bars = copied.bars.as_of(start=session, end=Calendar("XNYS").next(session))
     price = (bars["close"] * bars["factor"]).to_numpy().reshape(len(TICKERS), 2)
     returns = pd.Series(price[:, 1] / price[:, 0]).map(math.log)
     assert losses["baseline_loss"].iloc[0] == pytest.approx((returns**2).mean())
@@ -128,10 +128,11 @@ def test_backfill__again_changes_nothing(copied: Workspace, monkeypatch: pytest.
 def test_reconcile__alias_edited_by_hand_is_mended(copied: Workspace) -> None:
     from flows.reconcile import reconcile
 
-    copied.tracking.set_alias(MODEL, "champion", "1")
+    copied.tracking.set_alias(MODEL, "champion", run_of(copied, "1"))
     assert reconcile()["aliases mended"] == ["champion"]
     with reading(copied.engine) as conn:
-        assert copied.tracking.aliases(MODEL)["champion"] == rollouts.current(conn, MODEL).champion
+        champion = rollouts.current(conn, MODEL).champion
+    assert copied.tracking.aliases(MODEL)["champion"] == run_of(copied, champion)
     assert reconcile()["aliases mended"] == []
 
 

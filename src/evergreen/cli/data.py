@@ -28,9 +28,10 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Look for what must not enter the bar store. Exit 0 clean, 1 findings that refuse something, 2 unreadable."""
+    from evergreen.core.bars.calendar import Calendar
     from evergreen.market_data.validate_files import inspect_paths
 
-    inspection = inspect_paths(paths, load_settings().calendar, datetime.now(UTC))
+    inspection = inspect_paths(paths, Calendar(load_settings().calendar), datetime.now(UTC))
     findings = [finding.to_dict() for finding in inspection.findings]
     content = {"bars": inspection.bars, "tickers": inspection.tickers, "findings": findings}
     if as_json or findings or not inspection.unreadable:
@@ -110,6 +111,8 @@ def data_diff(
 
 
 def _difference(difference: Difference, bars: list[Affected]) -> dict[str, Any]:
+    from evergreen.core.bars.calendar import iso
+
     columns = difference.restated.groupby(["ticker", "session"], sort=False)
     return {
         "added": len(difference.added),
@@ -117,7 +120,7 @@ def _difference(difference: Difference, bars: list[Affected]) -> dict[str, Any]:
         "restated": [
             {
                 "ticker": bar.ticker,
-                "session": f"{bar.session:%Y-%m-%d}",
+                "session": iso(bar.session),
                 "changes": columns.get_group((bar.ticker, bar.session))[["column", "before", "after"]].to_dict(
                     "records"
                 ),
@@ -130,12 +133,14 @@ def _difference(difference: Difference, bars: list[Affected]) -> dict[str, Any]:
 
 
 def _difference_lines(difference: Difference, bars: list[Affected]) -> Iterator[str]:
+    from evergreen.core.bars.calendar import iso
+
     columns = difference.restated.groupby(["ticker", "session"], sort=False)
     for bar in bars:
         moved = columns.get_group((bar.ticker, bar.session))[["column", "before", "after"]]
         numbers = ", ".join(f"{name} {old:g} -> {new:g}" for name, old, new in moved.to_numpy())
         used = f"models {', '.join(bar.models) or '-'}, {len(bar.predictions)} served forecasts"
-        yield f"{bar.ticker:<8} {bar.session:%Y-%m-%d}  {numbers:<28}  {used}"
+        yield f"{bar.ticker:<8} {iso(bar.session)}  {numbers:<28}  {used}"
     models = sorted({model for bar in bars for model in bar.models})
     forecasts = {each for bar in bars for each in bar.predictions}
     yield (

@@ -127,14 +127,12 @@ class CanaryStatus:
 
 def read_canary(settings: Settings) -> CanaryStatus | None:
     """How the running canary stands; None without one."""
-    from evergreen.core.canary import QualityTest
-
     at = Workspace(settings)
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, settings.model_name)
     if rollout is None or rollout.challenger is None or rollout.evidence is None:
         return None
-    test = QualityTest.from_json(rollout.evidence["test"])
+    test = rollout.evidence.quality_test()
     return CanaryStatus(
         challenger=rollout.challenger,
         champion=rollout.champion,

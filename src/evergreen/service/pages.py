@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from evergreen.adapters.database import reading
-from evergreen.core.canary import QualityTest
+from evergreen.core.canary import LADDER, QualityTest
 from evergreen.errors import EvergreenError
 from evergreen.service.charts import Chart, Level, Series
 from evergreen.service.refresh import Keeper
@@ -18,15 +20,28 @@ from evergreen.service.view import Skill, View, gather
 from evergreen.service.watch import Watch
 from evergreen.settings import Settings
 
-LADDER = {"shadow": "shadow", "canary_5": "5 %", "canary_25": "25 %", "canary_50": "50 %"}
-
+_loader = PackageLoader("evergreen.service")
 _templates = Environment(
-    loader=PackageLoader("evergreen.service"),
+    loader=_loader,
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+
+def _page_policy() -> str:
+    """What a browser may do with our pages: their one style sheet, known by its hash, and an icon of their own."""
+    source, *_ = _loader.get_source(_templates, "base.html")
+    style = source.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+PAGE_POLICY = _page_policy()
 
 
 class StatusPage:
@@ -57,7 +72,7 @@ class StatusPage:
             max_age=self._settings.max_feature_age,
             alarms=alarms,
             guardrails=self._watch.verdict,
-            ladder=LADDER,
+            ladder=view.rollout.evidence.ladder if view and view.rollout and view.rollout.evidence else LADDER,
             evidence=evidence_chart(view.quality) if view and view.quality else None,
             skill=skill_chart(view.skills) if view and view.skills else None,
             mlflow=uri if uri.startswith("http") else None,

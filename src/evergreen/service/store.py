@@ -11,9 +11,8 @@ from sqlalchemy import Connection, Engine
 
 from evergreen.adapters.database import intervals, ledger, predictions, reading, rollouts
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.adapters.models.folder import MODEL, read_manifest
-from evergreen.core.bars.calendar import last_session, sessions_between
-from evergreen.core.model.booster import from_text, read_verified
+from evergreen.adapters.models.folder import MANIFEST, MODEL, read_manifest
+from evergreen.core.model.booster import from_text, read_verified, require_described
 from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.proving import prove
 from evergreen.service.refresh import Sighting
@@ -59,14 +58,14 @@ class DiskStore:
         with reading(self.engine) as conn:
             record = ledger.read_model_version(conn, self._settings.model_name, version)
         try:
-            manifest = read_manifest(folder)
+            manifest = read_manifest(folder, record.files.get(MANIFEST))
             text = read_verified(folder / MODEL, record.sha256)
         except (OSError, UnicodeDecodeError, Broken, NotFound) as error:
             raise _refused(version, str(error)) from None
-        if manifest.model_sha256 != record.sha256:
-            raise _refused(version, "its manifest describes another model")
         prove(version, text, manifest)
-        return rehearse(ServedModel(version, from_text(text), manifest))
+        booster = from_text(text)
+        require_described(booster, manifest, record.sha256)
+        return rehearse(ServedModel(version, booster, manifest))
 
     def universe(self) -> Universe:
         """All tickers of the online store.
@@ -85,7 +84,7 @@ class DiskStore:
 
     def age(self, earlier: pd.Timestamp, later: pd.Timestamp) -> int:
         """Sessions from `earlier` to `later`, never negative."""
-        return max(sessions_between(self._settings.calendar, earlier, later), 0)
+        return max(self._at.calendar.between(earlier, later), 0)
 
     def write(self, rows: Sequence[Prediction]) -> None:
         """Put predictions on record, durably and all at once."""
@@ -98,7 +97,7 @@ class DiskStore:
 
     def _clock(self, conn: Connection, now: datetime) -> pd.Timestamp | None:
         if self._settings.clock == "live":
-            return last_session(self._settings.calendar, now)
+            return self._at.calendar.last_before(now)
         processed = ledger.clock(conn, self._settings.model_name)
         return pd.Timestamp(processed) if processed else None
 
