@@ -37,6 +37,7 @@ class Status:
     """How everything stands, None where there is nothing yet; `weight` is the challenger's share of clients."""
 
     home: str
+    market: str
     processes: Sequence[Process]
     session: str | None
     champion: str | None = None
@@ -50,15 +51,17 @@ class Status:
 
 def read_status(settings: Settings) -> Status:
     """What the records and the processes say now."""
-    at, name = Workspace(settings), settings.model_name
+    at, name, home = Workspace(settings), settings.model_name, str(settings.home)
+    market = f"{settings.market.calendar} in {settings.market.currency}, from {settings.market.source}"
     processes = [Process(each.name, each.url, each.log, each.alive) for each in Stack(settings.home).members()]
     with reading(at.engine) as conn:
         rollout, session = rollouts.read(conn, name), ledger.clock(conn, name)
         if rollout is None:
-            return Status(str(settings.home), processes, session)
+            return Status(home, market, processes, session)
         checks = ledger.drift_checks(conn, name, rollout.champion, limit=1)
         return Status(
-            home=str(settings.home),
+            home=home,
+            market=market,
             processes=processes,
             session=session,
             champion=rollout.champion,
@@ -84,6 +87,7 @@ def lines(status: Status) -> Iterator[str]:
     if status.session is None:
         yield "no data yet: type `evergreen backfill`"
         return
+    yield f"market     {status.market}"
     yield f"data       through session {status.session}"
     if status.champion is None:
         yield "no champion yet: its training is on its way, or type `evergreen reconcile`"
