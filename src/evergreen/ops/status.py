@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pandas as pd
 
 from evergreen.adapters.database import decisions, ledger, reading, rollouts, triggers
 from evergreen.adapters.infra.processes import Stack
+from evergreen.core.bars.calendar import iso
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
@@ -24,6 +28,7 @@ def lines(settings: Settings) -> Iterator[str]:
     market = settings.market
     yield f"market     {market.calendar} in {market.currency}, from {market.source}"
     yield f"data       through session {clock}"
+    yield from _owed(at, clock)
     if rollout is None:
         yield "no champion yet: its training is on its way, or type `evergreen reconcile`"
         return
@@ -33,6 +38,16 @@ def lines(settings: Settings) -> Iterator[str]:
     yield from _drift_lines(at, rollout.champion)
     for decision in turns:
         yield f"{decision.as_of} {decision.kind:<17} {decision.summary}"
+
+
+def _owed(at: Workspace, clock: str) -> Iterator[str]:
+    """The closed sessions that have not been processed: their bars have not come, or nothing asked for them."""
+    if at.settings.clock == "replay":
+        return
+    last = at.calendar.last_before(datetime.now(UTC) - at.settings.market.delay)
+    if owed := at.calendar.between(pd.Timestamp(clock), last):
+        first = at.calendar.next(pd.Timestamp(clock))
+        yield f"owed       {owed} closed sessions from {iso(first)} on: type `evergreen daily`, or look at the source"
 
 
 def _drift_lines(at: Workspace, champion: str) -> Iterator[str]:
