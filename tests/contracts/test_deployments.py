@@ -35,7 +35,7 @@ def test_entrypoint__imports_and_takes_the_declared_parameters(declared: dict[st
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Prefect server with everything deployed; gives its API."""
-    settings = Settings(home=tmp_path_factory.mktemp("deployed"))
+    settings = Settings(home=tmp_path_factory.mktemp("deployed"), server_auth=False)
     stack, ports = Stack(settings.home), Ports(0, 0, 0).chosen()
     variables = environment(settings, ports)
     command, health = commands(settings, ports)[0]

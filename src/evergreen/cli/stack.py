@@ -55,7 +55,11 @@ def up(
             f"{len(running)} processes run already.", "See `evergreen status`; stop them with `evergreen down`."
         )
     variables = local_stack.start(settings, local_stack.Ports(prefect_port, mlflow_port, service_port), print)
-    print(f"export PREFECT_API_URL={variables['PREFECT_API_URL']}")
+    for name, link in local_stack.links(settings, variables).items():
+        print(f"{name:<8} opens in a browser at {link}")
+    for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
+        if name in variables:
+            print(f"export {name}={variables[name]}")
 
 
 @app.command()

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from evergreen.adapters.infra.urls import trusts_proxy
 from evergreen.errors import PortInUse, Unavailable
 
 LOOPBACK = "127.0.0.1"
@@ -148,7 +149,7 @@ def wait_until_ready(member: Member, health: str, timeout: float = 120.0) -> Non
         if not member.alive:
             break
         try:
-            if httpx.get(health, timeout=5.0).status_code < 500:
+            if httpx.get(health, timeout=5.0, trust_env=trusts_proxy(health)).status_code < 500:
                 return
         except httpx.TransportError:
             continue
