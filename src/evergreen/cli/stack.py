@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from evergreen.errors import BadInput
 from evergreen.settings import load_settings
 
 app = typer.Typer()
@@ -44,16 +43,11 @@ def up(
     service_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 8780,
 ) -> None:
     """Start the stack and leave it running: Prefect server, worker, MLflow, service."""
-    from evergreen.adapters.infra.processes import Stack
     from evergreen.ops import local_stack
     from evergreen.workspace import require_writable
 
     settings = load_settings()
     require_writable(settings.home)
-    if running := Stack(settings.home).alive():
-        raise BadInput(
-            f"{len(running)} processes run already.", "See `evergreen status`; stop them with `evergreen down`."
-        )
     variables = local_stack.start(settings, local_stack.Ports(prefect_port, mlflow_port, service_port), print)
     for name, link in local_stack.links(settings, variables).items():
         print(f"{name:<8} opens in a browser at {link}")

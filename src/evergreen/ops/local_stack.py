@@ -148,7 +148,15 @@ def start(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict[
     """Bring the whole stack up and deploy the flows to it; on any failure stop what was started.
 
     Returns the environment under which its parts, and its users, run.
+
+    Raises:
+        Conflict: it runs, or another process is starting it.
     """
+    with Stack(settings.home).only_starter():
+        return _start(settings, ports, say)
+
+
+def _start(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict[str, str]:
     stack, chosen = Stack(settings.home), ports.chosen()
     variables = environment(settings, chosen)
     try:
