@@ -4,14 +4,50 @@ from __future__ import annotations
 
 import os
 import tomllib
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from evergreen.errors import BadSetting
 
+if TYPE_CHECKING:
+    from evergreen.core.policy import Policy
+
 PREFIX = "EVERGREEN_"
+SAMPLE_TICKERS = ("AAPL", "IBM", "MSFT", "GOOG")  # the sample's fifth, FB, has traded for ten months where it ends
+
+
+class Market(BaseModel):
+    """The exchange and what comes from it: table `[market]`, or `EVERGREEN_MARKET_CALENDAR` and the like.
+
+    In a variable tickers and special sessions are parted by commas.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    calendar: str = "XNYS"  # as exchange_calendars names the exchange
+    source: str = "sample"  # where bars come from when a flow names no source
+    tickers: tuple[str, ...] = ()  # the names wanted of that source; empty: all it has
+    currency: str = "USD"  # of the prices
+    delivery_delay: int = 30  # minutes after the close until a session's bars are final
+    special_sessions: tuple[datetime, ...] = ()  # that the exchange held besides: a date, or when it closed, local time
+
+    @field_validator("tickers", "special_sessions", mode="before")
+    @classmethod
+    def _parted(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @property
+    def delay(self) -> timedelta:
+        return timedelta(minutes=self.delivery_delay)
+
+    def tickers_of(self, source: str) -> tuple[str, ...]:
+        """The tickers wanted of `source` when none are named; empty for all it has."""
+        if source != self.source:
+            return ()
+        return self.tickers or (SAMPLE_TICKERS if source == "sample" else ())
 
 
 class Settings(BaseModel):
@@ -25,7 +61,7 @@ class Settings(BaseModel):
 
     home: Path = Path(".evergreen")
     model_name: str = "evergreen"
-    calendar: str = "XNYS"
+    market: Market = Market()
     clock: Literal["live", "replay"] = "live"  # replay: now is the last session processed
     database_url: str = ""
     mlflow_uri: str = ""
@@ -46,12 +82,14 @@ class Settings(BaseModel):
     requests_per_second: float = 1_000  # of one client; 0 is no limit
     max_feature_age: int = 3  # sessions after which an answer says `stale`
     lease_seconds: float = 300.0  # silence after which a retraining's worker is taken for dead
-    retrain_after: int = 250  # sessions after which a model is retrained though nothing was found
+    policy: str = "default"  # what the flows follow: when to retrain, what to admit, how to let it out
+    policies: str = ""  # a TOML file with policies of your own, beside the shipped ones
+    retrain_after: int | None = None  # in place of the policy's: sessions after which a model is retrained anyway
     model_expiry: int = 375  # sessions after which an answer says `expired`
     notify: str = ""  # Prefect notification block told of findings, as type/name, such as slack-webhook/desk
     guardrails: Literal["act", "tell"] = "act"  # whether the service rolls back by itself or only says so
-    newer_challenger: Literal["queue", "supersede"] = "queue"  # what one that arrives during a canary does
-    rollback_window: int = 5  # sessions after a promotion in which a guardrail brings the old champion back
+    newer_challenger: Literal["queue", "supersede"] | None = None  # in place of the policy's
+    rollback_window: int | None = None  # in place of the policy's: sessions in which the old champion can come back
     promotion_approval: bool = False  # a promotion waits for `evergreen canary approve`
     refresh_seconds: float = 0.2  # how often the service looks for a changed rollout or features
     bad_inputs: Literal["tell", "refuse"] = "tell"  # whether a stale, incomplete or unusual input gets no answer
@@ -64,6 +102,12 @@ class Settings(BaseModel):
         if uri.startswith("http") and "@" in uri:
             raise ValueError("an account belongs in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
         return uri
+
+    def variables(self) -> dict[str, str]:
+        """These settings as the environment of another process."""
+        values = self.model_dump(exclude={"market"})
+        values |= {f"market_{name}": value for name, value in self.market.model_dump().items()}
+        return {f"{PREFIX}{name.upper()}": _text(value) for name, value in values.items() if value is not None}
 
     @property
     def database(self) -> str:
@@ -121,6 +165,41 @@ class Settings(BaseModel):
         """Working folders of notebooks and training sets."""
         return self.home.resolve() / "runs"
 
+    def delivery_policies(self) -> dict[str, Policy]:
+        """The shipped delivery policies and a person's own, by name; his win.
+
+        Raises:
+            BadSetting: his file cannot be read.
+        """
+        from evergreen.core.policy import SHIPPED, parse_policies
+
+        shipped = parse_policies(SHIPPED.read_text())
+        if not self.policies:
+            return shipped
+        try:
+            return shipped | parse_policies(Path(self.policies).read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSetting(f"{self.policies} cannot be read: {error}.", "Mend the setting `policies`.") from None
+
+    def delivery_policy(self) -> Policy:
+        """The policy that the flows follow.
+
+        Raises:
+            BadSetting: no such policy, or one that only a replay can run.
+        """
+        from evergreen.core.policy import choose
+
+        policy = choose(self.delivery_policies(), self.policy).require_live()
+        return policy.with_changes(
+            retrain_after=self.retrain_after,
+            newer_challenger=self.newer_challenger,
+            rollback_window=self.rollback_window,
+        )
+
+
+def _text(value: object) -> str:
+    return ",".join(str(part) for part in value) if isinstance(value, tuple) else str(value)
+
 
 def load_settings(file: Path = Path("evergreen.toml")) -> Settings:
     """Settings from `file` and the environment.
@@ -128,7 +207,8 @@ def load_settings(file: Path = Path("evergreen.toml")) -> Settings:
     Raises:
         BadSetting: an unknown name or an unusable value, with where it came from.
     """
-    values = _from_file(file) | _from_environment()
+    from_file, from_environment = _with_market(_from_file(file)), _with_market(_from_environment())
+    values = from_file | from_environment | {"market": from_file["market"] | from_environment["market"]}
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -138,6 +218,18 @@ def load_settings(file: Path = Path("evergreen.toml")) -> Settings:
             f"setting {name!r}: {first['msg']}.",
             f"Look in {file} and at variables named {PREFIX}*; known: {', '.join(Settings.model_fields)}.",
         ) from None
+
+
+def _with_market(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` with all that is about the market in one table; a `calendar` of its own is how it was once written."""
+    market = values.get("market", {})
+    if not isinstance(market, dict):
+        raise BadSetting("setting 'market' is a table.", f"Known in it: {', '.join(Market.model_fields)}.")
+    market = {name: values[f"market_{name}"] for name in Market.model_fields if f"market_{name}" in values} | market
+    if "calendar" in values:
+        market = {"calendar": values["calendar"]} | market
+    moved = {"market", "calendar", *(f"market_{name}" for name in Market.model_fields)}
+    return {name: value for name, value in values.items() if name not in moved} | {"market": market}
 
 
 def _from_file(file: Path) -> dict[str, Any]:

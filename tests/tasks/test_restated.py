@@ -161,7 +161,7 @@ def test_training__as_known_before_the_restatement_gives_the_same_model(story: S
 
 
 def test_training__on_the_checked_out_version_gives_the_same_model(story: Story, tmp_path: Path) -> None:
-    bars = BarStore(story.at.snapshots.checkout(story.first, tmp_path)).as_of()
+    bars = BarStore(story.at.snapshots.checkout(story.first, tmp_path), Calendar("XNYS")).as_of()
     pd.testing.assert_frame_equal(bars_at(story.at, story.first), bars)
     frame = training_frame(alpha158(bars, calendar=DAYS), forward_return(bars, 1))
     assert training_set_sha256(frame) == story.training_set

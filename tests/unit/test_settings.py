@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from evergreen.errors import BadSetting
-from evergreen.settings import load_settings
+from evergreen.settings import Market, Settings, load_settings
 from evergreen.workspace import REPOSITORY
 
 
@@ -34,3 +35,83 @@ def test_team_toml__every_line_of_the_example_is_a_setting(tmp_path: Path) -> No
     (tmp_path / "all.toml").write_text(re.sub(r"^# (?=\w+ = )", "", example, flags=re.MULTILINE))
     settings = load_settings(tmp_path / "all.toml")
     assert settings.server_auth and settings.trace_collector and settings.prefect_messages.startswith("redis://")
+
+
+MARKET = """
+[market]
+calendar = "XBOM"
+source = "files:bars"
+tickers = ["INFY", "TCS"]
+currency = "INR"
+delivery_delay = 90
+special_sessions = [2023-11-12T19:15:00, "2024-03-02"]
+"""
+
+
+def test_market__is_read_from_a_table_and_variables_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "evergreen.toml").write_text(MARKET)
+    market = load_settings(tmp_path / "evergreen.toml").market
+    assert (market.calendar, market.currency, market.delay) == ("XBOM", "INR", timedelta(minutes=90))
+    assert market.special_sessions == (datetime(2023, 11, 12, 19, 15), datetime(2024, 3, 2))
+    monkeypatch.setenv("EVERGREEN_MARKET_TICKERS", "SBIN, LT")
+    monkeypatch.setenv("EVERGREEN_MARKET_SPECIAL_SESSIONS", "2024-05-18,2024-11-01T19:00")
+    changed = load_settings(tmp_path / "evergreen.toml").market
+    assert changed.tickers == ("SBIN", "LT") and changed.source == "files:bars"
+    assert changed.special_sessions == (datetime(2024, 5, 18), datetime(2024, 11, 1, 19))
+
+
+def test_market__reads_what_the_version_before_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "evergreen.toml").write_text('calendar = "XLON"\n')
+    assert load_settings(tmp_path / "evergreen.toml").market.calendar == "XLON"
+    monkeypatch.setenv("EVERGREEN_CALENDAR", "XTKS")
+    assert load_settings(tmp_path / "evergreen.toml").market.calendar == "XTKS"
+
+
+@pytest.mark.parametrize("text", ['market = "XLON"', '[market]\nexchange = "XLON"'])
+def test_market__what_is_unknown_in_it_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "evergreen.toml").write_text(text)
+    with pytest.raises(BadSetting, match="'market"):
+        load_settings(tmp_path / "evergreen.toml")
+
+
+def test_market__tickers_are_those_of_its_own_source_alone() -> None:
+    market = Market(source="files:mine", tickers=("A", "B"))
+    assert market.tickers_of("files:mine") == ("A", "B")
+    assert market.tickers_of("files:another") == () == market.tickers_of("sample")
+    assert len(Market().tickers_of("sample")) == 4
+
+
+def test_variables__another_process_reads_the_same_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "evergreen.toml").write_text(MARKET)
+    settings = load_settings(tmp_path / "evergreen.toml")
+    for name, value in settings.variables().items():
+        monkeypatch.setenv(name, value)
+    assert load_settings(tmp_path / "none.toml") == settings
+
+
+def test_delivery_policy__a_persons_own_file_stands_beside_the_shipped_ones(tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text("[monthly]\ntrigger.causes = ['calendar']\ntrigger.every = 21\n")
+    policies = Settings(policies=str(own)).delivery_policies()
+    assert "default" in policies and policies["monthly"].trigger.every == 21
+    assert Settings(policies=str(own), policy="monthly").delivery_policy() == policies["monthly"]
+
+
+def test_delivery_policy__settings_stand_in_place_of_the_policys_own() -> None:
+    policy = Settings(retrain_after=3, newer_challenger="supersede", rollback_window=0).delivery_policy()
+    assert policy.trigger.retrain_after == 3 and policy.canary is not None
+    assert (policy.canary.newer_challenger, policy.canary.rollback_window) == ("supersede", 0)
+    assert Settings(policy="eager", rollback_window=3).delivery_policy().canary is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"policy": "oracle"}, "only a replay can run it"),
+        ({"policy": "hope"}, "no policy 'hope'"),
+        ({"policies": "nowhere.toml"}, "cannot be read"),
+    ],
+)
+def test_delivery_policy__what_cannot_be_followed_is_refused(changes: dict[str, str], problem: str) -> None:
+    with pytest.raises(BadSetting, match=problem):
+        Settings(**changes).delivery_policy()

@@ -59,7 +59,7 @@ def bars_at(at: Workspace, point: str) -> pd.DataFrame:
         return at.bars.as_of()
     if point in at.snapshots.versions():
         with TemporaryDirectory(prefix=".checkout-", dir=at.settings.home) as folder:
-            return BarStore(at.snapshots.checkout(point, Path(folder))).as_of()
+            return BarStore(at.snapshots.checkout(point, Path(folder)), at.calendar).as_of()
     return at.bars.as_of(moment(point))
 
 

@@ -21,6 +21,8 @@ def lines(settings: Settings) -> Iterator[str]:
     if clock is None:
         yield "no data yet: type `evergreen backfill`"
         return
+    market = settings.market
+    yield f"market     {market.calendar} in {market.currency}, from {market.source}"
     yield f"data       through session {clock}"
     if rollout is None:
         yield "no champion yet: its training is on its way, or type `evergreen reconcile`"
@@ -59,15 +61,13 @@ def _processes(settings: Settings) -> Iterator[str]:
 
 def canary_lines(settings: Settings) -> Iterator[str]:
     """The running canary's stage, evidence and last step."""
-    from evergreen.core.canary import QualityTest
-
     at = Workspace(settings)
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, settings.model_name)
     if rollout is None or rollout.challenger is None or rollout.evidence is None:
         yield "no canary is running"
         return
-    test = QualityTest.from_json(rollout.evidence["test"])
+    test = rollout.evidence.quality_test()
     exposure = f"{rollout.stage}, {rollout.weight / 100:g} % of clients"
     yield f"version {rollout.challenger} against {rollout.champion}: {exposure}"
     yield f"{len(test.sessions)} sessions, mean r {test.mean_r:+.4f}, margin {test.margin:.4f}"

@@ -19,6 +19,7 @@ from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.urls import without_password
 from evergreen.errors import BadSetting
 from evergreen.ops.local_stack import WORK_POOL, deploy
+from evergreen.settings import Market
 from evergreen.workspace import REPOSITORY
 
 IN_IMAGE = "/app"  # where the image has this repository
@@ -27,7 +28,9 @@ VOLUME = "evergreen-home"  # of Docker; in Kubernetes the claim of that name
 KINDS = ("process", "docker", "kubernetes")
 
 
-def deploy_to(kind: str, server: Mapping[str, str], variables: Mapping[str, str], log: Path) -> str:
+def deploy_to(
+    kind: str, server: Mapping[str, str], variables: Mapping[str, str], log: Path, market: Market = Market()
+) -> str:
     """Make the work pool of that kind on `server`, named by its variables, and deploy every flow to it; its name.
 
     Raises:
@@ -43,7 +46,7 @@ def deploy_to(kind: str, server: Mapping[str, str], variables: Mapping[str, str]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "prefect.yaml"
         file.write_text(yaml.safe_dump(declaration, sort_keys=False))
-        deploy(server, log, file)
+        deploy(server, log, file, market)
     return pool
 
 

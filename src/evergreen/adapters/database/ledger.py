@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from evergreen.adapters.database.rows import every, first, insert_new, upsert, values
 from evergreen.adapters.database.schema import (
@@ -67,7 +67,10 @@ class DriftRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelVersion:
-    """A registered model and the hash its file must have."""
+    """A registered model and the hashes its files must have.
+
+    `files`: name -> SHA-256 of each file it is verified by; empty on a record from before they were kept.
+    """
 
     model: str
     version: str
@@ -78,6 +81,7 @@ class ModelVersion:
     kind: str = "lightgbm"
     data_version: str | None = None
     request_id: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +95,9 @@ class Materialization:
     finished_at: datetime
 
 
-def record_data_version(conn: Connection, made: DataVersion) -> None:
+def record_data_version(conn: Connection, snapshot: DataVersion) -> None:
     """Keep a data version; the first record of an id stays."""
-    insert_new(conn, data_version, [values(made)])
+    insert_new(conn, data_version, [values(snapshot)])
 
 
 def read_data_version(conn: Connection, version_id: str) -> DataVersion:
@@ -102,10 +106,10 @@ def read_data_version(conn: Connection, version_id: str) -> DataVersion:
     Raises:
         NotFound: it is not on record.
     """
-    found = first(conn, select(data_version).where(data_version.c.id == version_id), DataVersion)
-    if found is None:
+    snapshot = first(conn, select(data_version).where(data_version.c.id == version_id), DataVersion)
+    if snapshot is None:
         raise NotFound(f"no data version {version_id!r} is on record.", "See `evergreen data log`.")
-    return found
+    return snapshot
 
 
 def data_versions(conn: Connection, limit: int = 20) -> list[DataVersion]:
@@ -117,13 +121,13 @@ def data_versions(conn: Connection, limit: int = 20) -> list[DataVersion]:
 def rows_told(conn: Connection) -> tuple[int, int]:
     """How many rows all data versions together say were added, and how many restated."""
     added, restated = func.sum(data_version.c.rows_added), func.sum(data_version.c.restated)
-    told = conn.execute(select(func.coalesce(added, 0), func.coalesce(restated, 0))).one()
-    return int(told[0]), int(told[1])
+    sums = conn.execute(select(func.coalesce(added, 0), func.coalesce(restated, 0))).one()
+    return int(sums[0]), int(sums[1])
 
 
-def record_session(conn: Connection, done: ProcessedSession) -> None:
+def record_session(conn: Connection, processed: ProcessedSession) -> None:
     """Mark a session as processed; again replaces its report."""
-    upsert(conn, session_log, [values(done)])
+    upsert(conn, session_log, [values(processed)])
 
 
 def read_session(conn: Connection, model: str, as_of: Session) -> ProcessedSession | None:
@@ -170,13 +174,32 @@ def record_model_version(conn: Connection, registered: ModelVersion) -> None:
         Broken: the version is on record with another hash.
     """
     insert_new(conn, model_version, [values(registered)])
-    kept = read_model_version(conn, registered.model, registered.version)
-    if kept.sha256 != registered.sha256:
+    known = read_model_version(conn, registered.model, registered.version)
+    if (known.run_id, known.sha256) != (registered.run_id, registered.sha256):
         raise Broken(
-            f"version {kept.version} of {kept.model!r} is on record with sha256 {kept.sha256[:12]}, "
-            f"not {registered.sha256[:12]}.",
+            f"version {known.version} of {known.model!r} is on record as run {known.run_id} with sha256 "
+            f"{known.sha256[:12]}, not {registered.run_id} with {registered.sha256[:12]}.",
             "Register the new file as a new version.",
         )
+
+
+def record_files(conn: Connection, registered: ModelVersion, files: Mapping[str, str]) -> None:
+    """Complete a record from before the hashes of all files were kept; a complete one stays as it is."""
+    known = (model_version.c.model == registered.model, model_version.c.version == registered.version)
+    conn.execute(update(model_version).where(*known, model_version.c.files == {}).values(files=files))
+
+
+def version_of_run(conn: Connection, model: str, run_id: str, offered: str) -> str:
+    """The version that a run's model is or will be on record as: of its own, or `offered` if that is free.
+
+    A registry that lost its database counts from anew and offers numbers that others have: then it is one more
+    than the highest on record.
+    """
+    known = {row.version: row.run_id for row in model_versions(conn, model)}
+    own = [version for version, run in known.items() if run == run_id]
+    if own:
+        return own[0]
+    return offered if offered not in known else str(1 + max(int(version) for version in known))
 
 
 def read_model_version(conn: Connection, model: str, version: str) -> ModelVersion:
@@ -186,10 +209,10 @@ def read_model_version(conn: Connection, model: str, version: str) -> ModelVersi
         NotFound: it is not on record.
     """
     query = select(model_version).where(model_version.c.model == model, model_version.c.version == version)
-    found = first(conn, query, ModelVersion)
-    if found is None:
+    registered = first(conn, query, ModelVersion)
+    if registered is None:
         raise NotFound(f"no version {version} of {model!r} is on record.", "See `evergreen status`.")
-    return found
+    return registered
 
 
 def model_versions(conn: Connection, model: str) -> list[ModelVersion]:
@@ -198,9 +221,9 @@ def model_versions(conn: Connection, model: str) -> list[ModelVersion]:
     return every(conn, query.order_by(model_version.c.created_at.desc()), ModelVersion)
 
 
-def record_materialization(conn: Connection, done: Materialization) -> None:
+def record_materialization(conn: Connection, materialized: Materialization) -> None:
     """Keep how far a view is materialized; its watermark never goes back."""
-    upsert(conn, materialization, [values(done)], newer_by="watermark")
+    upsert(conn, materialization, [values(materialized)], newer_by="watermark")
 
 
 def read_materialization(conn: Connection, view: str) -> Materialization | None:

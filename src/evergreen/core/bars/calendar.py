@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from difflib import get_close_matches
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,12 @@ from numpy.typing import NDArray
 
 from evergreen.errors import BadInput, BadSetting
 
-FIRST_YEAR = 1990
-EARLIEST_YEAR = 1970  # before it exchange_calendars has no regular holidays: every weekday would be a session
+FIRST_YEAR = 1990  # what most histories need: a longer record takes longer to read
+EARLIEST_YEAR = 1953  # New York traded on Saturdays until September 1952, which exchange_calendars does not know
+PANDAS_HOLIDAYS = pd.Timestamp("1970-01-01")  # pandas lists no holiday before it unless asked for a span
+RECENT = 250  # sessions, about a year: what is usual now
+RARE = 0.05  # of the sessions: a day of the week with fewer has them by exception
+SAME_SESSIONS = {"XNSE": "XBOM", "NSE": "XBOM"}  # exchanges that exchange_calendars lacks, and one with their sessions
 
 Session = str | date  # an ISO date, a date, or a pandas Timestamp (which is a date)
 
@@ -37,10 +42,30 @@ def iso(session: Session) -> str:
 class Calendar:
     """The sessions of one exchange, by its name in exchange_calendars; sessions are naive midnights in microseconds.
 
-    What it reads from exchange_calendars is kept for the process: two of one name cost no more than one.
+    `special` are sessions that exchange_calendars does not know: when each closed, on the exchange's own clock; a
+    midnight stands for the usual time. What is read is kept for the process: two equal calendars cost no more than one.
     """
 
     exchange: str
+    special: tuple[datetime, ...] = ()
+
+    @property
+    def zone(self) -> str:
+        """The exchange's time zone, by its IANA name."""
+        return self._from(FIRST_YEAR).zone
+
+    @property
+    def weekdays(self) -> list[int]:
+        """The days of the week on which there are sessions as a rule; Monday is 0."""
+        days = self._from(FIRST_YEAR).sessions[-RECENT:].dayofweek
+        return np.flatnonzero(np.bincount(days) > RARE * RECENT).tolist()
+
+    @property
+    def usual_close(self) -> pd.Timedelta:
+        """The usual time of the close, from the session's midnight on the exchange's clock."""
+        record = self._from(FIRST_YEAR)
+        local = record.closes[-RECENT:].tz_convert(record.zone).tz_localize(None) - record.sessions[-RECENT:]
+        return pd.Timedelta(local.to_series().mode().iloc[0])
 
     def sessions(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
         """Sessions from `start` to `end`, both inclusive.
@@ -60,7 +85,7 @@ class Calendar:
         """
         last = self.last_before(now)
         early = pd.isna(start) or start.year < FIRST_YEAR
-        first = _record(self.exchange, EARLIEST_YEAR if early else FIRST_YEAR).first
+        first = self._from(EARLIEST_YEAR if early else FIRST_YEAR).first
         return self.sessions(first if pd.isna(start) else min(max(start, first), last), last)
 
     def close(self, session: pd.Timestamp) -> pd.Timestamp:
@@ -120,9 +145,12 @@ class Calendar:
             raise BadInput(f"{iso(stranger)} is not a session of {self.exchange}.", "Give a trading day.")
         return positions
 
+    def _from(self, year: int) -> _Record:
+        return _record(self.exchange, self.special, year)
+
     def _covering(self, start: pd.Timestamp, end: pd.Timestamp) -> _Record:
         """The record of a span that holds `start` and `end`, decades before 1990 only when asked for."""
-        record = _record(self.exchange, FIRST_YEAR if start.year >= FIRST_YEAR else EARLIEST_YEAR)
+        record = self._from(FIRST_YEAR if start.year >= FIRST_YEAR else EARLIEST_YEAR)
         if start < record.first or end > record.sessions[-1]:
             outside = start if start < record.first else end
             raise BadInput(f"{iso(outside)} is outside the {self.exchange} calendar.", record.span)
@@ -133,6 +161,7 @@ class _Record(NamedTuple):
     sessions: pd.DatetimeIndex
     closes: pd.DatetimeIndex
     first: pd.Timestamp
+    zone: str
 
     @property
     def span(self) -> str:
@@ -140,20 +169,50 @@ class _Record(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def _record(exchange: str, year: int) -> _Record:
+def _record(exchange: str, special: tuple[datetime, ...], year: int) -> _Record:
+    first, book = _book(_known_name(exchange), pd.Timestamp(f"{year}-01-01"))
+    closes = pd.Series(pd.DatetimeIndex(book.closes.to_numpy(), tz="UTC"), book.sessions.to_numpy())
+    if first < PANDAS_HOLIDAYS and book.regular_holidays is not None:
+        closes = closes.drop(book.regular_holidays.holidays(first, PANDAS_HOLIDAYS), errors="ignore")
+    if special:
+        own = {pd.Timestamp(end).normalize(): _special_close(book, pd.Timestamp(end)) for end in special}
+        closes = pd.Series(closes.to_dict() | own).sort_index()
+    days, ends = pd.DatetimeIndex(closes.index).as_unit("us"), pd.DatetimeIndex(closes).as_unit("us")
+    return _Record(days, ends, min(first, days[0]), str(book.tz))
+
+
+def _special_close(book: Any, end: pd.Timestamp) -> pd.Timestamp:
+    if end == end.normalize():
+        end += pd.Timedelta(str(book.close_times[-1][1]))
+    return end.tz_localize(book.tz).tz_convert("UTC")
+
+
+def _book(exchange: str, first: pd.Timestamp) -> tuple[pd.Timestamp, Any]:
+    """The exchange in exchange_calendars from `first` on, or from when it was founded or recorded."""
     import exchange_calendars
 
-    first = pd.Timestamp(f"{year}-01-01")
     try:
-        book = exchange_calendars.get_calendar(exchange, start=first)
-    except exchange_calendars.errors.InvalidCalendarName:
-        raise BadSetting(
-            f"there is no exchange calendar {exchange!r}.",
-            "Name one of exchange_calendars, such as XNYS.",
-        ) from None
-    except ValueError:  # founded, or recorded, only after `first`
-        first = type(exchange_calendars.get_calendar(exchange)).bound_min()
-        book = exchange_calendars.get_calendar(exchange, start=first)
-    days = pd.DatetimeIndex(book.sessions.to_numpy()).as_unit("us")
-    closes = pd.DatetimeIndex(book.closes.to_numpy(), tz="UTC").as_unit("us")
-    return _Record(days, closes, first)
+        return first, exchange_calendars.get_calendar(exchange, start=first)
+    except ValueError:
+        founded = type(exchange_calendars.get_calendar(exchange)).bound_min()
+        return founded, exchange_calendars.get_calendar(exchange, start=founded)
+
+
+def _known_name(exchange: str) -> str:
+    """`exchange` as exchange_calendars writes it, whatever its case.
+
+    Raises:
+        BadSetting: there is none, with those of near names.
+    """
+    import exchange_calendars
+
+    names = {name.upper(): name for name in exchange_calendars.get_calendar_names(include_aliases=True)}
+    asked = exchange.strip().upper()
+    if asked in names:
+        return str(names[asked])
+    advice = "Name one of exchange_calendars, such as XNYS."
+    if near := [names[name] for name in get_close_matches(asked, names, n=4, cutoff=0.5)]:
+        advice = f"Near it: {', '.join(near)}."
+    if twin := SAME_SESSIONS.get(asked):
+        advice = f"Use {twin}, whose sessions it shares."
+    raise BadSetting(f"there is no exchange calendar {exchange!r}.", advice)

@@ -75,20 +75,49 @@ def test_closed_sessions__run_from_a_bar_of_any_date_to_the_last_close() -> None
     now = pd.Timestamp("2008-11-28 17:59", tz="UTC")
     days = Calendar("XNYS").closed(day("2008-11-22"), now)
     assert [f"{session:%m-%d}" for session in days] == ["11-24", "11-25", "11-26"]
-    assert Calendar("XNYS").closed(day("1887-01-01"), now)[0] == day("1970-01-02")
+    assert Calendar("XNYS").closed(day("1887-01-01"), now)[0] == day("1953-01-02")
     assert len(Calendar("XNYS").closed(pd.NaT, now)) > 9_000
     assert list(Calendar("XNYS").closed(day("2024-01-02"), now)) == [day("2008-11-26")]
 
 
-def test_sessions__of_an_unknown_exchange_say_so() -> None:
-    with pytest.raises(BadSetting, match="no exchange calendar 'NOPE'"):
-        Calendar("NOPE").sessions(day("2008-01-01"), day("2008-02-01"))
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("zzzzz", "such as XNYS"), ("XLOM", "Near it: XLON"), ("XNSE", "Use XBOM"), ("nse", "Use XBOM")],
+)
+def test_calendar__of_an_unknown_exchange_names_near_ones(name: str, advice: str) -> None:
+    with pytest.raises(BadSetting, match=f"no exchange calendar '{name}'.*{advice}"):
+        Calendar(name).sessions(day("2008-01-01"), day("2008-02-01"))
+
+
+@pytest.mark.parametrize("name", ["xlon", "Xlon", " XLON ", "LSE", "lse"])
+def test_calendar__takes_an_exchange_in_any_case(name: str) -> None:
+    assert Calendar(name).close(day("2024-06-03")) == pd.Timestamp("2024-06-03 15:30", tz="UTC")
+
+
+def test_sessions__before_1970_are_those_that_new_york_held() -> None:
+    held = [len(Calendar("XNYS").sessions(day(f"{year}-01-01"), day(f"{year}-12-31"))) for year in (1953, 1962, 1968)]
+    assert held == [251, 252, 226]  # in 1968 it closed on Wednesdays, behind with its paperwork
+    assert Calendar("XNYS").next(day("1963-11-22")) == day("1963-11-26")
+
+
+INDIA = ("2023-11-12 19:15", "2024-03-02", "2024-05-18", "2024-11-01 19:00")
+
+
+def test_special__sessions_count_and_close_when_they_are_said_to() -> None:
+    plain, declared = Calendar("XBOM"), Calendar("XBOM", tuple(day(text).to_pydatetime() for text in INDIA))
+    days = pd.DatetimeIndex([day(text).normalize() for text in INDIA])
+    assert not plain.sessions(day("2023-01-01"), day("2024-12-31")).isin(days).any()
+    assert declared.sessions(day("2023-01-01"), day("2024-12-31")).isin(days).sum() == 4
+    closes = declared.closes(days).tz_convert("Asia/Kolkata").strftime("%Y-%m-%d %H:%M")
+    assert list(closes) == ["2023-11-12 19:15", "2024-03-02 15:30", "2024-05-18 15:30", "2024-11-01 19:00"]
+    assert declared.next(day("2023-11-10")) == day("2023-11-12") and plain.next(day("2023-11-10")) == day("2023-11-13")
+    assert declared.between(day("2023-11-10"), day("2023-11-13")) == 2
 
 
 def test_sessions__outside_what_is_recorded_are_refused_not_invented() -> None:
     assert len(Calendar("XNYS").sessions(day("1975-01-01"), day("1975-12-31"))) == 253
     assert len(Calendar("XTKS").sessions(day("1998-01-01"), day("1998-01-09"))) == 5
-    for name, start in (("XNYS", "1965-01-04"), ("XTKS", "1990-01-04")):
+    for name, start in (("XNYS", "1952-01-04"), ("XTKS", "1990-01-04")):
         with pytest.raises(BadInput, match=f"{start} is outside the {name} calendar"):
             Calendar(name).sessions(day(start), day("2000-01-01"))
 
