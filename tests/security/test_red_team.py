@@ -36,8 +36,9 @@ FORMS = (
     "text/plain; application/json",
 )
 CREDENTIALS = (
-    "", "Bearer", "Bearer x", "Bearer desk.", "Bearer desk.wrong", "Basic !!", "Basic eA==", "Digest x", "bearer boss.x",
-               "Bearer ../keys", "Bearer " + "x" * 8_000, "Basic " + "eA==" * 1_000)  # fmt: skip
+    "", "Bearer", "Bearer x", "Bearer desk.", "Bearer desk.wrong", "Basic !!", "Basic eA==", "Digest x",
+    "bearer boss.x", "Bearer ../keys", "Bearer " + "x" * 8_000, "Basic " + "eA==" * 1_000,
+)  # fmt: skip
 TICKERS = (
     "..%2f..%2fetc%2fpasswd",
     "%00",
