@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +40,7 @@ def test_entrypoint__imports_and_takes_the_declared_parameters(declared: dict[st
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Prefect server with everything deployed; gives its API."""
-    settings = Settings(home=tmp_path_factory.mktemp("deployed"))
+    settings = Settings(home=tmp_path_factory.mktemp("deployed"), server_auth=False)
     stack, ports = Stack(settings.home), Ports(0, 0, 0).chosen()
     variables = environment(settings, ports)
     command, health = commands(settings, ports)[0]
@@ -82,6 +86,38 @@ def test_deploy_all__schedules_become_runs(server: str) -> None:
         planned = {names[run["deployment_id"]] for run in runs.json()}
         time.sleep(1)
     assert planned == scheduled
+
+
+def evergreen_run(server: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`evergreen run` in a process of its own, from an empty folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "evergreen", "run", *arguments],
+        cwd=folder,
+        env=os.environ | {"PREFECT_API_URL": server},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.server
+def test_run__finds_the_run_of_its_key_again_and_exits_by_its_outcome(server: str, tmp_path: Path) -> None:
+    once, again = (evergreen_run(server, tmp_path, "reconcile", "--key", "night", "--json") for _ in range(2))
+    assert (once.returncode, again.returncode) == (0, 0), once.stderr
+    asked_for = json.loads(once.stdout)
+    assert json.loads(again.stdout)["id"] == asked_for["id"] != ""
+    for state, code in {"FAILED": 1, "CANCELLED": 3, "COMPLETED": 0}.items():  # no worker: the test plays its part
+        body = {"state": {"type": state, "message": "as it was"}, "force": True}
+        httpx.post(f"{server}/flow_runs/{asked_for['id']}/set_state", json=body).raise_for_status()
+        ended = evergreen_run(server, tmp_path, "reconcile", "--key", "night", "--wait", "--json")
+        assert (ended.returncode, json.loads(ended.stdout)["state"]) == (code, state)
+
+
+@pytest.mark.server
+def test_run__what_the_deployment_does_not_take_is_one_sentence(server: str, tmp_path: Path) -> None:
+    for arguments in (("daily", "--param", "sauce=sample"), ("daily", "--param", "tickers=7"), ("nightly",)):
+        refused = evergreen_run(server, tmp_path, *arguments)
+        assert refused.returncode in (1, 2) and len(refused.stderr.strip().splitlines()) == 1, refused.stderr
 
 
 def test_schedules__keep_the_clock_of_the_exchange() -> None:
@@ -131,7 +167,8 @@ def test_repository__names_every_flow_file_in_prefect_yaml() -> None:
 @pytest.mark.server
 @pytest.mark.parametrize("kind", ["docker", "kubernetes"])
 def test_deploy_to__server_accepts_each_kind_of_work_pool(server: str, tmp_path: Path, kind: str) -> None:
-    pool = deploy_to(kind, server, {"IMAGE": "evergreen:1", "MEMORY": "6Gi", "CPU": "3"}, tmp_path / "log")
+    variables = {"IMAGE": "evergreen:1", "MEMORY": "6Gi", "CPU": "3"}
+    pool = deploy_to(kind, {"PREFECT_API_URL": server}, variables, tmp_path / "log")
     try:
         deployed = httpx.post(f"{server}/deployments/filter", json={}).json()
         assert {each["work_pool_name"] for each in deployed} == {pool}
@@ -142,13 +179,13 @@ def test_deploy_to__server_accepts_each_kind_of_work_pool(server: str, tmp_path:
         assert retrain["pull_steps"] == [{"prefect.deployments.steps.set_working_directory": {"directory": IN_IMAGE}}]
         assert retrain["concurrency_limit"] == 1 or retrain["global_concurrency_limit"]["limit"] == 1
     finally:
-        deploy_to("process", server, {}, tmp_path / "log")
+        deploy_to("process", {"PREFECT_API_URL": server}, {}, tmp_path / "log")
 
 
 @pytest.mark.server
 def test_deploy_to__kubernetes_jobs_have_limits_and_the_shared_home(server: str, tmp_path: Path) -> None:
-    deploy_to("kubernetes", server, {"IMAGE": "evergreen:1"}, tmp_path / "log")
-    deploy_to("process", server, {}, tmp_path / "log")
+    deploy_to("kubernetes", {"PREFECT_API_URL": server}, {"IMAGE": "evergreen:1"}, tmp_path / "log")
+    deploy_to("process", {"PREFECT_API_URL": server}, {}, tmp_path / "log")
     template = httpx.get(f"{server}/work_pools/{pool_name('kubernetes')}").json()["base_job_template"]
     pod = template["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
     assert pod["containers"][0]["volumeMounts"] == [{"name": "home", "mountPath": HOME_IN_IMAGE}]

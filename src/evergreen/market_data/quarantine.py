@@ -158,7 +158,7 @@ def judge(at: Workspace, case: Case, bars: pd.DataFrame, known_at: datetime | No
     earlier = among["session"] < bars["session"].min()
     delivered = pd.concat([among[~earlier], bars[among.columns]], ignore_index=True)
     findings = check(delivered, days, as_of=days[-1], history=among[earlier])
-    return [each for each in findings if each.severity != "warn" and (bars["session"] == each.session).any()]
+    return [each for each in findings if each.severity != "warn" and bars["session"].isin(each.days).any()]
 
 
 def among_neighbours(at: Workspace, case: Case) -> pd.DataFrame:
