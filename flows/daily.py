@@ -11,12 +11,13 @@ from evergreen.core.bars.calendar import iso
 from evergreen.errors import NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
-from tasks.bars import ingest_bars, name_universe, require_accepted, snapshot_bars
+from tasks.bars import ingest_bars, mend_remote, name_universe, require_accepted, snapshot_bars
 from tasks.drift import check_drift, is_checked
 from tasks.features import materialize_features, read_served, update_features
 from tasks.outcomes import score_universe, settle_outcomes
 from tasks.profiles import profile_session
 from tasks.reaction import react_to_drift
+from tasks.reconcile import keep_decision_head
 from tasks.sessions import close_session, last_closed_session
 
 
@@ -38,6 +39,9 @@ def daily(
     universe = name_universe(source, tickers)
     for session in due:
         process_session(source, universe, session, now_at(session, at), second_source)
+    if due:
+        mend_remote()
+    keep_decision_head(now_at(until, at))
     return [iso(session) for session in due]
 
 
