@@ -15,8 +15,9 @@ from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.processes import Stack, wait_until_ready
 from evergreen.errors import BadSetting
 from evergreen.ops.local_stack import WORK_POOL, Ports, commands, deploy, environment
+from evergreen.ops.schedules import in_market
 from evergreen.ops.work_pools import HOME_IN_IMAGE, IN_IMAGE, adapted, deploy_to, pool_name
-from evergreen.settings import Settings
+from evergreen.settings import Market, Settings
 from evergreen.workspace import REPOSITORY
 
 pytestmark = pytest.mark.xdist_group("server")
@@ -86,6 +87,40 @@ def test_deploy_all__schedules_become_runs(server: str) -> None:
 def test_schedules__keep_the_clock_of_the_exchange() -> None:
     zones = {schedule["timezone"] for declared in DECLARED for schedule in declared.get("schedules", [])}
     assert zones == {"America/New_York"}
+
+
+@pytest.mark.parametrize(
+    ("exchange", "daily", "canary", "zone"),
+    [
+        ("XNYS", "45 17 * * 1,2,3,4,5", "45 18 * * 1,2,3,4,5", "America/New_York"),
+        ("XLON", "15 18 * * 1,2,3,4,5", "15 19 * * 1,2,3,4,5", "Europe/London"),
+        ("XTKS", "15 17 * * 1,2,3,4,5", "15 18 * * 1,2,3,4,5", "Asia/Tokyo"),
+        ("XBOM", "15 17 * * 1,2,3,4,5", "15 18 * * 1,2,3,4,5", "Asia/Kolkata"),
+        ("24/7", "45 1 * * *", "45 2 * * *", "UTC"),
+    ],
+)
+def test_in_market__schedules_follow_the_close_of_the_exchange(
+    exchange: str, daily: str, canary: str, zone: str
+) -> None:
+    declared = {"deployments": DECLARED}
+    moved = {
+        deployment["name"]: deployment["schedules"][0]
+        for deployment in in_market(declared, Market(calendar=exchange))["deployments"]
+        if "schedules" in deployment
+    }
+    assert (moved["daily"]["cron"], moved["canary"]["cron"]) == (daily, canary)
+    assert moved["reconcile"]["cron"] == "*/30 * * * *"
+    assert {schedule["timezone"] for schedule in moved.values()} == {zone}
+
+
+def test_in_market__a_later_delivery_is_waited_for() -> None:
+    moved = in_market({"deployments": DECLARED}, Market(calendar="XNYS", delivery_delay=8 * 60))
+    schedules = {each["name"]: each["schedules"][0]["cron"] for each in moved["deployments"] if "schedules" in each}
+    assert schedules["daily"] == "15 1 * * 2,3,4,5,6", "the next morning, Saturday's for Friday"
+
+
+def test_deployments__leave_source_and_tickers_to_the_market_setting() -> None:
+    assert not [declared["name"] for declared in DECLARED if "parameters" in declared]
 
 
 def test_repository__names_every_flow_file_in_prefect_yaml() -> None:

@@ -24,12 +24,15 @@ versions = typer.Typer(help="Versions of the bars.", no_args_is_help=True)
 def validate(
     paths: Annotated[list[Path], typer.Argument(help="CSV or Parquet files or folders of bars.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
+    calendar: Annotated[str, typer.Option(help="The exchange the bars are from; by default the market's.")] = "",
 ) -> None:
     """Look for what must not enter the bar store. Exit 0 clean, 1 findings that refuse something, 2 unreadable."""
     from evergreen.core.bars.calendar import Calendar
     from evergreen.market_data.validate_files import inspect_paths
+    from evergreen.workspace import calendar_of
 
-    inspection = inspect_paths(paths, Calendar(load_settings().calendar), datetime.now(UTC))
+    exchange = Calendar(calendar) if calendar else calendar_of(load_settings().market)
+    inspection = inspect_paths(paths, exchange, datetime.now(UTC))
     findings = [finding.to_dict() for finding in inspection.findings]
     if as_json:
         print(json.dumps({"findings": findings}, indent=2))

@@ -10,17 +10,22 @@ from evergreen.cli.asking import start
 
 app = typer.Typer()
 
-Tickers = Annotated[list[str] | None, typer.Option("--ticker", help="Repeat for several; all of the source if absent.")]
+Tickers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ticker", help="Repeat for several; if absent those of the market setting, or all of another source."
+    ),
+]
 
 
 @app.command()
-def daily(source: str = "sample", ticker: Tickers = None, as_of: str | None = None) -> None:
+def daily(source: str | None = None, ticker: Tickers = None, as_of: str | None = None) -> None:
     """Ask the server for a run of `daily` now."""
     start("daily/daily", {"source": source, "tickers": ticker, "as_of": as_of})
 
 
 @app.command()
-def backfill(source: str = "sample", ticker: Tickers = None, as_of: str | None = None) -> None:
+def backfill(source: str | None = None, ticker: Tickers = None, as_of: str | None = None) -> None:
     """Ask the server to load a source's history and to train a first champion."""
     start("backfill/backfill", {"source": source, "tickers": ticker, "as_of": as_of})
 
@@ -48,5 +53,5 @@ def deploy(
 
     settings = load_settings()
     url = api_url(settings)
-    name = deploy_to(pool, url, from_environment(), settings.home / "logs" / "deploy.log")
+    name = deploy_to(pool, url, from_environment(), settings.home / "logs" / "deploy.log", settings.market)
     print(f"deployed to {name} on {url}: type `prefect worker start --pool {name} --type {pool}`")

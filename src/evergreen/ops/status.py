@@ -21,6 +21,8 @@ def lines(settings: Settings) -> Iterator[str]:
     if clock is None:
         yield "no data yet: type `evergreen backfill`"
         return
+    market = settings.market
+    yield f"market     {market.calendar} in {market.currency}, from {market.source}"
     yield f"data       through session {clock}"
     if rollout is None:
         yield "no champion yet: its training is on its way, or type `evergreen reconcile`"
