@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +86,38 @@ def test_deploy_all__schedules_become_runs(server: str) -> None:
         planned = {names[run["deployment_id"]] for run in runs.json()}
         time.sleep(1)
     assert planned == scheduled
+
+
+def evergreen_run(server: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`evergreen run` in a process of its own, from an empty folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "evergreen", "run", *arguments],
+        cwd=folder,
+        env=os.environ | {"PREFECT_API_URL": server},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.server
+def test_run__finds_the_run_of_its_key_again_and_exits_by_its_outcome(server: str, tmp_path: Path) -> None:
+    once, again = (evergreen_run(server, tmp_path, "reconcile", "--key", "night", "--json") for _ in range(2))
+    assert (once.returncode, again.returncode) == (0, 0), once.stderr
+    asked_for = json.loads(once.stdout)
+    assert json.loads(again.stdout)["id"] == asked_for["id"] != ""
+    for state, code in {"FAILED": 1, "CANCELLED": 3, "COMPLETED": 0}.items():  # no worker: the test plays its part
+        body = {"state": {"type": state, "message": "as it was"}, "force": True}
+        httpx.post(f"{server}/flow_runs/{asked_for['id']}/set_state", json=body).raise_for_status()
+        ended = evergreen_run(server, tmp_path, "reconcile", "--key", "night", "--wait", "--json")
+        assert (ended.returncode, json.loads(ended.stdout)["state"]) == (code, state)
+
+
+@pytest.mark.server
+def test_run__what_the_deployment_does_not_take_is_one_sentence(server: str, tmp_path: Path) -> None:
+    for arguments in (("daily", "--param", "sauce=sample"), ("daily", "--param", "tickers=7"), ("nightly",)):
+        refused = evergreen_run(server, tmp_path, *arguments)
+        assert refused.returncode in (1, 2) and len(refused.stderr.strip().splitlines()) == 1, refused.stderr
 
 
 def test_schedules__keep_the_clock_of_the_exchange() -> None:
