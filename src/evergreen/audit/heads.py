@@ -15,7 +15,6 @@ from evergreen.core.hash_chain import utc_text
 from evergreen.errors import Broken
 
 FILE = "decision_heads.txt"  # in the home: a line for each head that was kept, its time, number and hash
-SHORTEST = 12  # characters of a hash: fewer are met by chance or by search
 
 
 def keep_head(home: Path, head: Head, now: datetime) -> bool:
