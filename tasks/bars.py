@@ -9,7 +9,11 @@ import pandas as pd
 from evergreen.errors import DeliveryBlocked
 from evergreen.market_data.delivery import Delivery, Order
 from evergreen.workspace import workspace
+from tasks.artifacts import show
 from tasks.decorators import effect
+from tasks.notices import notify
+
+NOTICE_AFTER = 2  # sessions: a vendor is an evening late now and then, two are an outage
 
 
 @effect
@@ -29,6 +33,25 @@ def ingest_bars(
     from evergreen.market_data.ingest import ingest
 
     return ingest(workspace(), Order(source, tuple(tickers), first, last, history, second_source or ""), now)
+
+
+@effect
+def ingest_late_bars(source: str, tickers: list[str], until: pd.Timestamp, now: datetime) -> list[Delivery]:
+    """Ask again for bars that sessions up to `until` lack; what came by now enters as known at `now`."""
+    from evergreen.market_data.ingest import ingest
+    from evergreen.market_data.owed import late_orders
+
+    at = workspace()
+    return [ingest(at, order, now) for order in late_orders(at, source, tickers, until)]
+
+
+@effect
+def tell_owed(owed: list[str], source: str) -> None:
+    """Show the sessions of which no bar has come, and send a notice once there are several."""
+    sentence = f"No bars of {', '.join(owed)} came from {source}: they are asked for again at the next run."
+    show("owed", "Sessions owed", sentence)
+    if len(owed) >= NOTICE_AFTER:
+        notify("Bars are owed", sentence)
 
 
 @effect
