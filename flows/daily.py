@@ -12,12 +12,21 @@ from evergreen.core.bars.calendar import iso
 from evergreen.errors import NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
-from tasks.bars import ingest_bars, ingest_late_bars, name_universe, require_accepted, snapshot_bars, tell_owed
+from tasks.bars import (
+    ingest_bars,
+    ingest_late_bars,
+    mend_remote,
+    name_universe,
+    require_accepted,
+    snapshot_bars,
+    tell_owed,
+)
 from tasks.drift import check_drift, is_checked
 from tasks.features import materialize_features, read_served, update_features
 from tasks.outcomes import is_known, score_universe, settle_outcomes
 from tasks.profiles import profile_session
 from tasks.reaction import react_to_drift
+from tasks.reconcile import keep_decision_head
 from tasks.sessions import close_session, last_closed_session
 
 
@@ -47,6 +56,9 @@ def daily(
     walks = {iso(day): process_session(source, universe, day, now_at(day, at), second_source) for day in due}
     if owed := [session for session, walk in walks.items() if not walk.arrived]:
         tell_owed(owed, source)
+    if due:
+        mend_remote()
+    keep_decision_head(now_at(until, at))
     return [session for session, walk in walks.items() if walk.arrived]
 
 

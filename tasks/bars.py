@@ -71,6 +71,22 @@ def snapshot_bars(delivery: Delivery, now: datetime) -> str:
     return record_snapshot(workspace(), delivery.last, delivery.source, delivery.refused, delivery.summary(), now)
 
 
+@effect
+def mend_remote() -> str:
+    """Have the remote hold every data version on record; says what it had lost, empty when nothing."""
+    from evergreen.adapters.database import ledger, reading
+    from evergreen.adapters.database.triggers import EVERYTHING
+
+    at = workspace()
+    with reading(at.engine) as conn:
+        recorded = [version.id for version in ledger.data_versions(conn, EVERYTHING)]
+    mended = at.snapshots.mend_remote(recorded)
+    if mended.sentence:
+        print(mended.sentence)
+        show("data-remote", "The remote of data versions", mended.sentence)
+    return mended.sentence
+
+
 def require_accepted(delivery: Delivery) -> None:
     """Stop a flow at a delivery that was refused as a whole.
 

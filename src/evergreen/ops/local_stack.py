@@ -84,7 +84,7 @@ def messages(redis: str) -> dict[str, str]:
     Raises:
         BadSetting: prefect-redis is not installed.
     """
-    require_installed("prefect_redis", "Prefect cannot pass messages through Redis", "evergreen[team]")
+    require_installed("prefect_redis", "Prefect cannot pass messages through Redis", ".[team]")
     return {
         "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
         "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
