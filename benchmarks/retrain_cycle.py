@@ -37,7 +37,13 @@ def main() -> None:
     from evergreen.core.model.breadth import BROAD
 
     parameters = {"training_set": str(work / "set.parquet"), "as_of": "2018-02-07", "horizon": int(horizon)}
-    parameters |= {"folds": 1, "test_size": int(test), "validation_size": int(validation), "output": str(work / "run")}
+    parameters |= {
+        "folds": 1,
+        "test_size": int(test),
+        "fold_grid": False,
+        "validation_size": int(validation),
+        "output": str(work / "run"),
+    }
     with importing("evergreen.adapters.mlflow.tracking"):
         executed = run_notebook(NOTEBOOK, parameters | BROAD | {"num_threads": 2}, work / "train.ipynb", timeout=1500)
     from evergreen.adapters.mlflow.tracking import Tracking

@@ -80,6 +80,7 @@ def run_training_notebook(
         "horizon": horizon,
         "seed": seed,
         "tuning_budget": tuning_budget,
+        "train_sessions": workspace().settings.train_sessions,
         "output": str(output),
         "data_version": made.data_version,
         "commit": commit(),

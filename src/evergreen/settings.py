@@ -46,6 +46,7 @@ class Settings(BaseModel):
     max_feature_age: int = 3  # sessions after which an answer says `stale`
     lease_seconds: float = 300.0  # silence after which a retraining's worker is taken for dead
     retrain_after: int = 250  # sessions after which a model is retrained though nothing was found
+    train_sessions: int = 0  # most sessions, the last ones, that a model is fitted on; 0: all there are
     model_expiry: int = 375  # sessions after which an answer says `expired`
     notify: str = ""  # Prefect notification block told of findings, as type/name, such as slack-webhook/desk
     guardrails: Literal["act", "tell"] = "act"  # whether the service rolls back by itself or only says so

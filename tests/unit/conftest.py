@@ -11,7 +11,9 @@ from evergreen.core.model.training import Training, TrainingConfig, train, train
 from evergreen.workspace import Workspace
 from tests.conftest import enter
 
-SMALL = TrainingConfig(folds=2, test_size=40, min_train=100, validation_size=40, rounds=20, learning_rate=0.1)
+SMALL = TrainingConfig(
+    folds=2, test_size=40, min_train=100, validation_size=40, rounds=20, learning_rate=0.1, fold_grid=False
+)
 
 
 @pytest.fixture

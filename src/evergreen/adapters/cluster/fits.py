@@ -20,7 +20,7 @@ from evergreen.core.model.booster import from_text
 from evergreen.core.model.config import TrainingConfig, parameters
 from evergreen.core.model.fitting import Fit, Fitter, best_rounds, fit_boosters
 from evergreen.core.model.lightgbm_datasets import labels_to_fit, labels_to_stop_by
-from evergreen.errors import Unavailable
+from evergreen.errors import BadSetting, Unavailable
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -42,8 +42,15 @@ def _fits(address: str, panel: Panel, stops: Sequence[int], config: TrainingConf
 
     Raises:
         Unavailable: no answer, no worker, or one that was lost during a fit and its rows with it.
+        BadSetting: a bounded training window, which the workers' shares of the rows do not know.
     """
     from distributed import KilledWorker
+
+    if config.train_sessions:
+        raise BadSetting(
+            f"a cluster fits on all sessions, not on the last {config.train_sessions}.",
+            "Set EVERGREEN_TRAIN_SESSIONS=0, or train without EVERGREEN_DASK_ADDRESS.",
+        )
 
     fewest, most = _fitted(panel, stops[0], config).stop, panel.rows(0, stops[-1]).stop
     try:

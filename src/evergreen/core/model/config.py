@@ -17,6 +17,9 @@ class TrainingConfig:
         test_size: sessions in each window (63: a quarter).
         embargo: sessions between the last training label and a window.
         min_train: fewest sessions the first fold may train on.
+        fold_grid: windows lie on a grid of weekdays that does not move with the last session, so that two
+            trainings share the folds of the time they share (`core.dataset.splits.walk_forward`).
+        train_sessions: most sessions, the last ones, that a model is fitted on; 0: all there are.
         validation_size: sessions at the end of a training window on which the rounds are chosen.
         rounds: most boosting rounds.
         patience: rounds without improvement on the validation sessions before stopping; 0: all `rounds` are
@@ -41,6 +44,8 @@ class TrainingConfig:
     test_size: int = 63
     embargo: int = 5
     min_train: int = 500
+    fold_grid: bool = True
+    train_sessions: int = 0
     validation_size: int = 126
     rounds: int = 300
     patience: int = 50
@@ -70,6 +75,15 @@ class TrainingConfig:
             )
         if min(self.rounds, self.patience + 1, self.num_threads, self.max_bin - 1) < 1:
             raise BadInput("rounds and num_threads count from 1, patience from 0, max_bin from 2.", "Raise them.")
+        if self.train_sessions and self.train_sessions < self.validation_size + self.horizon + self.embargo + 1:
+            raise BadInput(
+                f"{self.train_sessions} sessions leave none to fit on beside {self.validation_size} of validation.",
+                "Give more sessions, or 0 for all there are.",
+            )
+
+    def first_session(self, stop: int) -> int:
+        """The number of the first session that a model of the sessions before number `stop` is fitted on."""
+        return max(0, stop - self.train_sessions) if self.train_sessions else 0
 
 
 def parameters(config: TrainingConfig, rows: slice) -> dict[str, object]:

@@ -20,9 +20,11 @@ __all__ = [
     "Fitter",
     "TrainingConfig",
     "best_rounds",
+    "fit_before",
     "fit_booster",
     "fit_boosters",
     "fit_random_walks",
+    "fitted_rows",
     "forecast_sessions",
 ]
 
@@ -49,7 +51,12 @@ def fit_boosters(panel: Panel, stops: Sequence[int], config: TrainingConfig) -> 
     """
     sets = datasets(panel, stops, config)
     for stop in stops:
-        yield _fit(panel, stop, config, sets)
+        yield fit_before(panel, stop, config, sets)
+
+
+def fitted_rows(panel: Panel, stop: int, config: TrainingConfig) -> slice:
+    """The rows that a model of the sessions before number `stop` is fitted on."""
+    return panel.rows(config.first_session(stop), stop)
 
 
 def fit_booster(panel: Panel, stop: int, config: TrainingConfig) -> Fit:
@@ -57,8 +64,9 @@ def fit_booster(panel: Panel, stop: int, config: TrainingConfig) -> Fit:
     return next(fit_boosters(panel, [stop], config))
 
 
-def _fit(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> Fit:
-    rows, tail = panel.rows(0, stop), panel.rows(stop - config.validation_size, stop)
+def fit_before(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> Fit:
+    """One of `fit_boosters`, on `sets` that reach as far as `stop`; the other fits made on them do not matter."""
+    rows, tail = fitted_rows(panel, stop, config), panel.rows(stop - config.validation_size, stop)
     rounds, said = _chosen(panel, stop, config, sets) if config.patience else (config.rounds, 0.0)
     booster = lgb.train(parameters(config, rows), sets.to_fit(rows), num_boost_round=rounds)
     return Fit(from_text(to_text(booster)), rounds, stop - config.validation_size, panel.label[tail] - said)
@@ -68,7 +76,7 @@ def _chosen(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> 
     """How many rounds suit the sessions before `stop`, and what a model of that many said of their tail."""
     kept, _ = purged_tail(panel.sessions[:stop], config.validation_size, config.horizon, config.embargo)
     tail = panel.rows(stop - config.validation_size, stop)
-    trial = _trial(panel.rows(0, len(kept)), tail, config, sets)
+    trial = _trial(panel.rows(config.first_session(stop), len(kept)), tail, config, sets)
     said = np.asarray(trial.predict(panel.matrix[tail], num_threads=config.num_threads))
     return max(1, trial.best_iteration), said
 

@@ -25,7 +25,7 @@ def GAP5(bars):
     """mean(open / ref(close, 1) - 1, 5)"""
     return (bars.open / bars.close.shift(1) - 1).rolling(5).mean()
 '''
-SMALL = TrainingConfig(folds=2, test_size=40, min_train=150, rounds=10)
+SMALL = TrainingConfig(folds=2, test_size=40, min_train=150, rounds=10, fold_grid=False)
 
 MOM20 = factor(21, "MOM20", "close / ref(close, 20) - 1")(lambda bars: bars.close / bars.close.shift(20) - 1)
 PEEK = factor(21, "PEEK", "ref(close, -1) / close - 1")(lambda bars: bars.close.shift(-1) / bars.close - 1)
