@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.core.canary import Decision, QualityTest, first_decisions
+from evergreen.core.canary import CanaryVerdict, QualityTest, first_decisions
 from evergreen.core.drift import SkillTest
 from evergreen.core.evaluation.losses import relative_difference
 
@@ -88,9 +88,9 @@ def table(pairs: int, seed: int, history: int, frozen: bool) -> pd.DataFrame:
         for tail, degrees in TAILS.items():
             kind = (seed, pairs, history, coefficient, noise, degrees)
             equal, worse = losses(*kind), losses(*kind, worse=HARM)
-            sent_back = [fates(*each, frozen) == Decision.ROLLBACK.value for each in (equal, worse)]
-            kept = fates(*equal, frozen, shift=True) == Decision.PROMOTE.value
-            passed = fates(*equal, frozen) == Decision.PROMOTE.value
+            sent_back = [fates(*each, frozen) == CanaryVerdict.ROLLBACK.value for each in (equal, worse)]
+            kept = fates(*equal, frozen, shift=True) == CanaryVerdict.PROMOTE.value
+            passed = fates(*equal, frozen) == CanaryVerdict.PROMOTE.value
             rows[f"{memory}, {tail}"] = {
                 "equal: rolled back": share(sent_back[0].sum(), pairs),
                 "equal: promoted": share(passed.sum(), pairs),

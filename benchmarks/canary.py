@@ -15,7 +15,7 @@ from scipy import stats
 
 from benchmarks.autocorrelated import share
 from evergreen.core.canary import (
-    Decision,
+    CanaryVerdict,
     QualityTest,
     first_decisions,
     plan_power,
@@ -113,13 +113,13 @@ def error_rates(pairs: int, seed: int) -> pd.DataFrame:
         ("twice the loss", 1.0, 0.0, None),
     ):
         fates = canary(panel(seed, pairs, excess=excess, memory=memory), margin)
-        ended = {each: fates["decision"] == each.value for each in Decision}
-        rolled_back = ended[Decision.ROLLBACK]
+        ended = {each: fates["decision"] == each.value for each in CanaryVerdict}
+        rolled_back = ended[CanaryVerdict.ROLLBACK]
         rows[name] = {
-            "promoted": share(ended[Decision.PROMOTE].sum(), pairs),
+            "promoted": share(ended[CanaryVerdict.PROMOTE].sum(), pairs),
             "rolled back": share(rolled_back.sum(), pairs),
             "by session 15": share((rolled_back & (fates["session"] <= 15)).sum(), pairs),
-            "inconclusive": share(ended[Decision.INCONCLUSIVE].sum(), pairs),
+            "inconclusive": share(ended[CanaryVerdict.INCONCLUSIVE].sum(), pairs),
             "median session": fates.loc[rolled_back, "session"].median(),
         }
     return pd.DataFrame(rows).T
@@ -133,7 +133,7 @@ def worse_by_margin(pairs: int, seed: int) -> str:
         rules = QualityTest(a[:HISTORY], b[:HISTORY]).rules
         r = relative_difference(a, b)[HISTORY:]
         decision, _ = first_decisions((r - rules.margin)[None], rules)
-        promoted.append(decision[0] == Decision.PROMOTE.value)
+        promoted.append(decision[0] == CanaryVerdict.PROMOTE.value)
     return share(sum(promoted), pairs)
 
 

@@ -67,8 +67,8 @@ def keys(bars: pd.DataFrame) -> pd.MultiIndex:
 
 def recall(truth: pd.DataFrame, marked: pd.MultiIndex) -> tuple[int, int]:
     """Events found, and all."""
-    found = pd.Series(keys(truth).isin(marked)).groupby(truth["event"].to_numpy()).any()
-    return int(found.sum()), len(found)
+    recalled = pd.Series(keys(truth).isin(marked)).groupby(truth["event"].to_numpy()).any()
+    return int(recalled.sum()), len(recalled)
 
 
 def marked_by(screening: Screening, names: Iterable[str]) -> pd.MultiIndex:
@@ -107,10 +107,12 @@ def clean_panel(path: Path | None) -> pd.DataFrame:
     bars = simulate(300, 5 * 252, seed=11) if path is None else read_any(path)
     days = sessions("XNYS", bars["session"].min(), bars["session"].max())
     screening = screen(bars, days)
-    found = screening.findings()
-    grave = [finding for finding in found if finding.severity != "warn"]
-    print(f"as they are    {len(bars):,} bars, {len(grave)} findings that refuse, {len(found) - len(grave)} warnings")
-    _, refused = split(bars, found)
+    findings = screening.findings()
+    grave = [finding for finding in findings if finding.severity != "warn"]
+    print(
+        f"as they are    {len(bars):,} bars, {len(grave)} findings that refuse, {len(findings) - len(grave)} warnings"
+    )
+    _, refused = split(bars, findings)
     hurt = refused["ticker"].unique()
     bars = bars[~bars["ticker"].isin(hurt)].reset_index(drop=True)
     print(f"injected into  {len(bars):,} bars of {bars['ticker'].nunique()} tickers, {len(hurt)} left out")
@@ -132,11 +134,11 @@ def main() -> None:
         begun = time.perf_counter()
         screening = screen(spoiled.bars, days)
         seconds = time.perf_counter() - begun
-        found, injected = recall(spoiled.truth, marked_by(screening, NAMED[kind]))
+        seen, injected = recall(spoiled.truth, marked_by(screening, NAMED[kind]))
         rival, _ = recall(spoiled.truth, limits(screening.bars))
         alarms = untouched(spoiled, screening)
         print(
-            f"{kind:<24}{injected:>9}{found:>7}{found / max(injected, 1):>8.1%}{rival / max(injected, 1):>8.1%}"
+            f"{kind:<24}{injected:>9}{seen:>7}{seen / max(injected, 1):>8.1%}{rival / max(injected, 1):>8.1%}"
             f"{alarms:>14}{seconds:>9.2f}"
         )
 

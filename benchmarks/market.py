@@ -48,12 +48,15 @@ def main() -> None:
     sessions = given.years * 252
     begun = time.perf_counter()
     bars = simulate(given.tickers, sessions, seed=1, ic=0.03)
-    made = time.perf_counter()
+    simulated = time.perf_counter()
     with_listings(with_corporate_actions(bars, seed=2), seed=3)
     lived = time.perf_counter()
     one_by_one(given.tickers, sessions)
     peer = time.perf_counter() - lived
-    print(f"evergreen  {len(bars):,} bars  {made - begun:.2f} s; splits, dividends, listings {lived - made:.2f} s more")
+    print(
+        f"evergreen  {len(bars):,} bars  {simulated - begun:.2f} s; "
+        f"splits, dividends, listings {lived - simulated:.2f} s more"
+    )
     print(f"one by one {len(bars):,} bars  {peer:.2f} s")
     ic, error = found_ic(bars)
     print(f"planted    ic 0.03, found {ic:.4f} +- {error:.4f}")

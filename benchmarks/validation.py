@@ -23,7 +23,7 @@ import pandas as pd
 from evergreen.core.bars.schema import PRICES
 from evergreen.core.market import simulate
 
-Told = dict[str, Any]
+Figures = dict[str, Any]
 
 
 def broken_market(tickers: int, years: int) -> pd.DataFrame:
@@ -34,7 +34,7 @@ def broken_market(tickers: int, years: int) -> pd.DataFrame:
     return bars
 
 
-def ours(bars: pd.DataFrame) -> Told:
+def ours(bars: pd.DataFrame) -> Figures:
     """Every rule, through the gate."""
     from evergreen.adapters.gx import validate
     from evergreen.core.bars.calendar import sessions
@@ -45,7 +45,7 @@ def ours(bars: pd.DataFrame) -> Told:
     return _spent(begun, worked) | {"bars": len(wrong), "rules": _rules()}
 
 
-def peer(bars: pd.DataFrame) -> Told:
+def peer(bars: pd.DataFrame) -> Figures:
     """The row rules alone, as expectations on the columns themselves."""
     import great_expectations as gx
     import great_expectations.expectations as gxe
@@ -69,7 +69,7 @@ def peer(bars: pd.DataFrame) -> Told:
     return _spent(begun, worked) | {"bars": max(counts), "rules": len(expected)}
 
 
-def _spent(begun: float, worked: float) -> Told:
+def _spent(begun: float, worked: float) -> Figures:
     return {"seconds": time.perf_counter() - begun, "processor": time.process_time() - worked}
 
 
@@ -79,12 +79,12 @@ def _rules() -> int:
     return len(RULES)
 
 
-def measure(who: str, tickers: int, years: int) -> Told:
+def measure(who: str, tickers: int, years: int) -> Figures:
     """Run one of them in a fresh process."""
     command = [sys.executable, __file__, "--only", who, "--tickers", str(tickers), "--years", str(years)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    told: Told = json.loads(done.stdout.splitlines()[-1])
-    return told
+    process = subprocess.run(command, check=True, capture_output=True, text=True)
+    figures: Figures = json.loads(process.stdout.splitlines()[-1])
+    return figures
 
 
 def main() -> None:
@@ -97,16 +97,16 @@ def main() -> None:
     if given.only:
         bars = broken_market(given.tickers, given.years)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        told = {"ours": ours, "peer": peer}[given.only](bars)
+        figures = {"ours": ours, "peer": peer}[given.only](bars)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        print(json.dumps(told | {"before": before, "peak": peak, "size": len(bars)}))
+        print(json.dumps(figures | {"before": before, "peak": peak, "size": len(bars)}))
         return
     for who, name in (("ours", "evergreen, all rules"), ("peer", "Great Expectations, row rules")):
-        told = measure(who, given.tickers, given.years)
+        figures = measure(who, given.tickers, given.years)
         print(
-            f"{name:<31} {told['size']:,} bars  {told['rules']:>2} rules  {told['seconds']:5.1f} s "
-            f"({told['processor']:.1f} s of processor)  peak "
-            f"{told['peak']:.2f} GB ({told['before']:.2f} GB before)  {told['bars']} bars refused of 20 broken"
+            f"{name:<31} {figures['size']:,} bars  {figures['rules']:>2} rules  {figures['seconds']:5.1f} s "
+            f"({figures['processor']:.1f} s of processor)  peak "
+            f"{figures['peak']:.2f} GB ({figures['before']:.2f} GB before)  {figures['bars']} bars refused of 20 broken"
         )
 
 

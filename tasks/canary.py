@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from tasks.rollout import decision, promote, settle
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from evergreen.core.canary import Guardrails, QualityTest, Stage, Step
+    from evergreen.core.canary import Guardrails, QualityTest, Step
 
 
 @effect
@@ -42,7 +42,7 @@ def look_at_canary(as_of: pd.Timestamp, now: datetime, dry_run: bool = False) ->
     test, step = weigh(at, rollout, as_of)
     if step.stage == "champion" and (waits_for := _hindrance(at, rollout, test, step, dry_run)):
         held = f"Held: {step.reason} {waits_for}"
-        step = replace(step, stage=cast("Stage", rollout.stage), weight=rollout.weight, reason=held)
+        step = replace(step, stage=rollout.stage, weight=rollout.weight, reason=held)
     if dry_run:
         return f"would go to {step.stage}: {step.reason}"
     _take(rollout, test, step, session, now)

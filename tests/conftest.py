@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evergreen.workspace import Workspace, _open, workspace
+from evergreen.workspace import Workspace, open_workspace, workspace
 
 if TYPE_CHECKING:
     from tests.services.servers import Postgresql
@@ -62,5 +62,5 @@ def enter(home: Path, patch: pytest.MonkeyPatch) -> Workspace:
     """Make `home` the workspace of this process, on the clock of a replay."""
     patch.setenv("EVERGREEN_HOME", str(home))
     patch.setenv("EVERGREEN_CLOCK", "replay")
-    _open.cache_clear()
+    open_workspace.cache_clear()
     return workspace()

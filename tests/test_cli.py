@@ -30,12 +30,12 @@ def run(*arguments: str, cwd: Path, before: Sequence[str] = (), **environment: s
     )
 
 
-def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
-    """What was said on stderr, after a look that it is no stack trace."""
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    return done.stderr
+def one_sentence(completed: subprocess.CompletedProcess[str]) -> str:
+    """What was sentence on stderr, after a look that it is no stack trace."""
+    assert completed.returncode != 0
+    assert "Traceback" not in completed.stderr
+    assert len(completed.stderr.strip().splitlines()) == 1
+    return completed.stderr
 
 
 @pytest.fixture
@@ -55,24 +55,24 @@ def bars() -> pd.DataFrame:
 
 def test_validate__clean_file_exits_0(tmp_path: Path, bars: pd.DataFrame) -> None:
     bars.to_csv(tmp_path / "bars.csv", index=False)
-    done = run("validate", "bars.csv", cwd=tmp_path)
-    assert (done.returncode, done.stdout.strip()) == (0, "0 findings")
+    completed = run("validate", "bars.csv", cwd=tmp_path)
+    assert (completed.returncode, completed.stdout.strip()) == (0, "0 findings")
 
 
 def test_validate__broken_bar_exits_1_and_is_named(tmp_path: Path, bars: pd.DataFrame) -> None:
     bars.loc[1, "high"] = 100.0
     bars.to_csv(tmp_path / "bars.csv", index=False)
-    done = run("validate", "bars.csv", "--json", cwd=tmp_path)
-    assert done.returncode == 1
-    assert '"rule": "high_not_highest"' in done.stdout
-    assert '"session": "2008-07-01' in done.stdout
+    completed = run("validate", "bars.csv", "--json", cwd=tmp_path)
+    assert completed.returncode == 1
+    assert '"rule": "high_not_highest"' in completed.stdout
+    assert '"session": "2008-07-01' in completed.stdout
 
 
 def test_validate__error_page_in_a_csv_exits_2(tmp_path: Path) -> None:
     (tmp_path / "bars.csv").write_text("<html><body>429 Too Many Requests</body></html>")
-    done = run("validate", "bars.csv", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "bars.csv" in one_sentence(done)
+    completed = run("validate", "bars.csv", cwd=tmp_path)
+    assert completed.returncode == 2
+    assert "bars.csv" in one_sentence(completed)
 
 
 def test_validate__folder_without_bars_says_so(tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_up__port_in_use_leaves_nothing_running(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        said = one_sentence(run("up", "--prefect-port", port, cwd=tmp_path))
-    assert port in said and "in use" in said
+        sentence = one_sentence(run("up", "--prefect-port", port, cwd=tmp_path))
+    assert port in sentence and "in use" in sentence
     assert not (tmp_path / ".evergreen" / "stack.json").exists()
 
 
@@ -105,8 +105,8 @@ def test_stack__folder_without_write_permission_is_left_alone(tmp_path: Path, co
 
 
 def test_setting__unknown_name_is_refused(tmp_path: Path) -> None:
-    said = one_sentence(run("status", cwd=tmp_path, EVERGREEN_HOMME="x"))
-    assert "homme" in said and "known" in said
+    sentence = one_sentence(run("status", cwd=tmp_path, EVERGREEN_HOMME="x"))
+    assert "homme" in sentence and "known" in sentence
 
 
 def test_retrain__without_a_server_says_what_to_type(tmp_path: Path) -> None:
@@ -114,15 +114,15 @@ def test_retrain__without_a_server_says_what_to_type(tmp_path: Path) -> None:
 
 
 def test_status__before_anything_ran(tmp_path: Path) -> None:
-    done = run("status", cwd=tmp_path)
-    assert done.returncode == 0
-    assert "evergreen up" in done.stdout
+    completed = run("status", cwd=tmp_path)
+    assert completed.returncode == 0
+    assert "evergreen up" in completed.stdout
 
 
 def test_doctor__names_what_does_not_answer_and_what_to_type(tmp_path: Path) -> None:
-    done = run("doctor", cwd=tmp_path, EVERGREEN_MLFLOW_URI="http://127.0.0.1:9")
-    lines = {line.split()[1]: line for line in done.stdout.splitlines()}
-    assert (done.returncode, done.stderr) == (1, "")
+    completed = run("doctor", cwd=tmp_path, EVERGREEN_MLFLOW_URI="http://127.0.0.1:9")
+    lines = {line.split()[1]: line for line in completed.stdout.splitlines()}
+    assert (completed.returncode, completed.stderr) == (1, "")
     assert lines["home"].startswith("ok") and lines["database"].startswith("ok")
     assert lines["mlflow"].startswith("WRONG") and "evergreen up" in lines["mlflow"]
     assert lines["prefect"].startswith("WRONG") and "PREFECT_API_URL" in lines["prefect"]
@@ -134,20 +134,22 @@ def test_help__imports_nothing_heavy(tmp_path: Path) -> None:
         "heavy = {'pandas', 'prefect', 'mlflow', 'feast', 'lightgbm', 'great_expectations', 'whylogs', 'dvc'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert done.stdout.strip() == "[]"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert completed.stdout.strip() == "[]"
 
 
 def test_find_python__names_the_versions_it_needs(tmp_path: Path) -> None:
     script = Path(__file__).parents[1] / ".ci" / "find-python"
     (tmp_path / "python3").write_text("#!/bin/sh\ncase $1 in --version) echo Python 3.13.1;; *) exit 1;; esac\n")
     (tmp_path / "python3").chmod(0o755)
-    done = subprocess.run(["/bin/sh", script], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith("Evergreen needs Python 3.11 or 3.12 (found: Python 3.13.1)")
+    completed = subprocess.run(
+        ["/bin/sh", script], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert completed.returncode == 1
+    assert completed.stderr.startswith("Evergreen needs Python 3.11 or 3.12 (found: Python 3.13.1)")
 
 
 def test_predictions_export__says_when_there_is_nothing_and_forgets_only_by_date(tmp_path: Path) -> None:
-    done = run("predictions", "export", "out", cwd=tmp_path)
-    assert done.returncode == 0 and done.stdout == "there are no such predictions\n"
+    completed = run("predictions", "export", "out", cwd=tmp_path)
+    assert completed.returncode == 0 and completed.stdout == "there are no such predictions\n"
     assert "--before DATE" in one_sentence(run("predictions", "export", "out", "--forget", cwd=tmp_path))

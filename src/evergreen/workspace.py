@@ -79,13 +79,14 @@ class Workspace:
 
 
 @lru_cache(maxsize=4)
-def _open(settings: Settings) -> Workspace:
+def open_workspace(settings: Settings) -> Workspace:
+    """The one workspace of these settings in this process."""
     return Workspace(settings)
 
 
 def workspace() -> Workspace:
     """The workspace of this process' settings."""
-    return _open(load_settings())
+    return open_workspace(load_settings())
 
 
 def require_writable(folder: Path) -> None:

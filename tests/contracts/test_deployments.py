@@ -37,13 +37,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Prefect server with everything deployed; gives its API."""
     settings = Settings(home=tmp_path_factory.mktemp("deployed"))
     stack, ports = Stack(settings.home), Ports(0, 0, 0).chosen()
-    told = environment(settings, ports)
+    variables = environment(settings, ports)
     command, health = commands(settings, ports)[0]
     try:
-        wait_until_ready(stack.start(command, told), health)
-        PrefectApi(told["PREFECT_API_URL"]).create_work_pool(WORK_POOL)
-        deploy(told, settings.home / "deploy.log")
-        yield told["PREFECT_API_URL"]
+        wait_until_ready(stack.start(command, variables), health)
+        PrefectApi(variables["PREFECT_API_URL"]).create_work_pool(WORK_POOL)
+        deploy(variables, settings.home / "deploy.log")
+        yield variables["PREFECT_API_URL"]
     finally:
         stack.stop()
 
@@ -69,8 +69,8 @@ def test_deploy_all__schedules_become_runs(server: str) -> None:
     """The server's scheduler works: with SQLAlchemy 2.1 it failed in silence."""
     scheduled = {declared["name"] for declared in DECLARED if "schedules" in declared}
     deadline = time.monotonic() + 90
-    found: set[str] = set()
-    while found != scheduled and time.monotonic() < deadline:
+    planned: set[str] = set()
+    while planned != scheduled and time.monotonic() < deadline:
         runs = httpx.post(
             f"{server}/flow_runs/filter", json={"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
         )
@@ -78,9 +78,9 @@ def test_deploy_all__schedules_become_runs(server: str) -> None:
             deployment["id"]: deployment["name"]
             for deployment in httpx.post(f"{server}/deployments/filter", json={}).json()
         }
-        found = {names[run["deployment_id"]] for run in runs.json()}
+        planned = {names[run["deployment_id"]] for run in runs.json()}
         time.sleep(1)
-    assert found == scheduled
+    assert planned == scheduled
 
 
 def test_schedules__keep_the_clock_of_the_exchange() -> None:
@@ -123,28 +123,30 @@ def test_deploy_to__kubernetes_jobs_have_limits_and_the_shared_home(server: str,
 
 def test_adapted__code_comes_from_git_where_it_is_asked_for() -> None:
     declared = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())
-    told = {"IMAGE": "evergreen:1", "GIT_URL": "https://example.org/evergreen.git", "GIT_REVISION": "v1"}
-    clone, install = adapted(declared, "docker", told)["pull"]
+    variables = {"IMAGE": "evergreen:1", "GIT_URL": "https://example.org/evergreen.git", "GIT_REVISION": "v1"}
+    clone, install = adapted(declared, "docker", variables)["pull"]
     assert clone["prefect.deployments.steps.git_clone"]["branch"] == "v1"
     assert "--no-deps" in install["prefect.deployments.steps.run_shell_script"]["script"]
-    assert adapted(declared, "process", told) == declared
+    assert adapted(declared, "process", variables) == declared
 
 
-@pytest.mark.parametrize(("kind", "told"), [("docker", "IMAGE names none"), ("slurm", "no work pool of kind 'slurm'")])
-def test_adapted__what_cannot_be_deployed_is_said(kind: str, told: str) -> None:
-    with pytest.raises(BadSetting, match=told):
+@pytest.mark.parametrize(
+    ("kind", "sentence"), [("docker", "IMAGE names none"), ("slurm", "no work pool of kind 'slurm'")]
+)
+def test_adapted__what_cannot_be_deployed_is_said(kind: str, sentence: str) -> None:
+    with pytest.raises(BadSetting, match=sentence):
         adapted({"deployments": []}, kind, {})
 
 
 def test_kubernetes__a_password_in_a_url_is_left_to_the_secret() -> None:
-    told = {"IMAGE": "evergreen", "EVERGREEN_DATABASE_URL": "postgresql://me:word@host/evergreen"}
-    told |= {"EVERGREEN_MLFLOW_URI": "http://mlflow:5000"}
+    variables = {"IMAGE": "evergreen", "EVERGREEN_DATABASE_URL": "postgresql://me:word@host/evergreen"}
+    variables |= {"EVERGREEN_MLFLOW_URI": "http://mlflow:5000"}
     declared = {"deployments": [{"name": "daily"}]}
-    env = {kind: _pool(adapted(declared, kind, told))["env"] for kind in ("docker", "kubernetes")}
+    env = {kind: _pool(adapted(declared, kind, variables))["env"] for kind in ("docker", "kubernetes")}
     assert "EVERGREEN_DATABASE_URL" not in env["kubernetes"] and "EVERGREEN_MLFLOW_URI" in env["kubernetes"]
-    assert env["docker"]["EVERGREEN_DATABASE_URL"] == told["EVERGREEN_DATABASE_URL"], "it has no other place"
+    assert env["docker"]["EVERGREEN_DATABASE_URL"] == variables["EVERGREEN_DATABASE_URL"], "it has no other place"
 
 
 def _pool(declared: dict[str, Any]) -> dict[str, Any]:
-    variables: dict[str, Any] = declared["deployments"][0]["work_pool"]["job_variables"]
-    return variables
+    job: dict[str, Any] = declared["deployments"][0]["work_pool"]["job_variables"]
+    return job

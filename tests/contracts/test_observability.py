@@ -46,5 +46,7 @@ def test_observability__each_alert_says_what_to_do() -> None:
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian's package prometheus) is not installed")
 def test_alerts__promtool_accepts_them() -> None:
-    done = subprocess.run(["promtool", "check", "rules", str(FOLDER / "alerts.yaml")], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    completed = subprocess.run(
+        ["promtool", "check", "rules", str(FOLDER / "alerts.yaml")], capture_output=True, text=True
+    )
+    assert completed.returncode == 0, completed.stdout + completed.stderr

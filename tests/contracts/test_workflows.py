@@ -48,10 +48,10 @@ def steps() -> Iterator[Step]:
 def targets(step: Step) -> list[str]:
     """The make targets a step asks for; a choice of the person who starts it stands for each of its options."""
     file = REPOSITORY / ".github" / "workflows" / f"{step.workflow}.yml"
-    asked = re.fullmatch(r'make (?:-C base )?"?([\w$-]+)"?', step.run)
-    assert asked, f"{step} does not call one make target"
-    if asked[1] != "$ACTION":
-        return [asked[1]]
+    target = re.fullmatch(r'make (?:-C base )?"?([\w$-]+)"?', step.run)
+    assert target, f"{step} does not call one make target"
+    if target[1] != "$ACTION":
+        return [target[1]]
     declared = yaml.safe_load(file.read_text())
     return list(declared[True]["workflow_dispatch"]["inputs"]["action"]["options"])  # YAML 1.1 reads `on` as true
 
@@ -62,10 +62,10 @@ def test_step__is_a_make_target_that_exists(step: Step) -> None:
         assert step.needs_secret or step.run.startswith("sudo")
         return
     for target in targets(step):
-        done = subprocess.run(
+        completed = subprocess.run(
             ["make", "--dry-run", target], cwd=REPOSITORY, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stderr
+        assert completed.returncode == 0, completed.stderr
 
 
 def test_steps__no_expression_of_the_event_is_pasted_into_a_shell() -> None:
@@ -92,7 +92,7 @@ def test_comparison__its_steps_run_in_order_and_say_what_changed(tmp_path: Path)
     beside(changed / "base")
     for step in steps():
         if step.workflow == "comparison" and not step.needs_secret:
-            done = subprocess.run(
+            completed = subprocess.run(
                 step.run,
                 shell=True,
                 cwd=changed,
@@ -101,9 +101,9 @@ def test_comparison__its_steps_run_in_order_and_say_what_changed(tmp_path: Path)
                 text=True,
                 check=False,
             )
-            assert done.returncode == 0, done.stderr
-    told = (changed / ".evergreen" / "comparison" / "comparison.md").read_text()
-    assert "Nothing: both train the same model, byte for byte" in told
+            assert completed.returncode == 0, completed.stderr
+    report = (changed / ".evergreen" / "comparison" / "comparison.md").read_text()
+    assert "Nothing: both train the same model, byte for byte" in report
 
 
 def test_image__is_locked_to_the_versions_that_are_tested() -> None:

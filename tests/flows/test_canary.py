@@ -14,7 +14,7 @@ from evergreen.adapters.database import decisions, evidence, ledger, reading, re
 from evergreen.core.bars.calendar import sessions
 from evergreen.core.canary import QualityTest
 from evergreen.core.gate.verdict import Verdict
-from evergreen.workspace import Workspace, _open, workspace
+from evergreen.workspace import Workspace, open_workspace, workspace
 from tests.flows.conftest import TICKERS
 
 pytestmark = pytest.mark.xdist_group("lived")
@@ -72,7 +72,7 @@ def _walk(at: Workspace, days: int, restart: bool = False) -> list[str]:
     stages = []
     for session in WALK[1 : days + 1]:
         if restart:
-            _open.cache_clear()
+            open_workspace.cache_clear()
         _forget_after(workspace(), session)
         look_at_canary(session, NOW)
         with reading(workspace().engine) as conn:

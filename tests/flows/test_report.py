@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import ledger, reading, rollouts
-from evergreen.workspace import Workspace, _open
+from evergreen.workspace import Workspace, open_workspace
 from tests.flows.conftest import TICKERS
 
 pytestmark = pytest.mark.xdist_group("lived")
@@ -75,7 +75,7 @@ def test_check__of_a_model_that_nobody_has_retrained_for_too_long_asks_for_a_ret
 ) -> None:
     assert finding(copied).reaction != "retrain"
     monkeypatch.setenv("EVERGREEN_RETRAIN_AFTER", "3")
-    _open.cache_clear()
+    open_workspace.cache_clear()
     found = finding(copied)
     assert (found.cause, found.reaction) == ("old_age", "retrain")
 
@@ -85,7 +85,7 @@ def test_check__on_a_broken_delivery_asks_for_no_retraining(copied: Workspace, m
     from tasks.drift import check_drift
 
     monkeypatch.setenv("EVERGREEN_RETRAIN_AFTER", "3")
-    _open.cache_clear()
+    open_workspace.cache_clear()
     session = last_session(copied)
     plain = Delivery("sample", session, session, 3, 3, 0, 0, False, (), "")
     split = ({"rule": "unadjusted_split", "ticker": "AAPL"},)
@@ -149,7 +149,7 @@ def test_notify__goes_through_the_configured_block_and_never_stops_a_session(
 
     for name in ("", f"{block.get_block_type_slug()}/desk", "slack-webhook/nobody"):
         monkeypatch.setenv("EVERGREEN_NOTIFY", name)
-        _open.cache_clear()
+        open_workspace.cache_clear()
         tell()
     assert said == [False, True, False]
     assert sent == [{"text": "Drift: two windows"}]

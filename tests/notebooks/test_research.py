@@ -35,7 +35,7 @@ def test_research__runs_from_nothing_and_shows_what_it_says(name, tmp_path, monk
     given = SMALL[name] | {"output": str(tmp_path / "pictures")}
     executed = run_notebook(NOTEBOOKS / f"{name}.ipynb", given, tmp_path / f"{name}.ipynb", timeout=250)
     page = to_html(executed).read_text()
-    assert all(said in page for said in SAYS[name])
+    assert all(sentence in page for sentence in SAYS[name])
     assert len(list((tmp_path / "pictures").glob("*.png"))) == PICTURES[name]
     cells = nbformat.read(executed, as_version=4).cells
     shown = [out for cell in cells for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]

@@ -41,14 +41,14 @@ def tell(world: World, sessions: int = 50) -> None:
         for line in DECISIONS.strip().splitlines():
             session, kind, subject, summary = line.split("|")
             at = datetime.fromisoformat(session + "T21:05:00").replace(tzinfo=UTC)
-            made = Decision(at=at, model="evergreen", kind=kind, as_of=session, subject=subject, summary=summary)
-            decisions.append(conn, made)
+            decision = Decision(at=at, model="evergreen", kind=kind, as_of=session, subject=subject, summary=summary)
+            decisions.append(conn, decision)
     world.change_rollout(stage="canary_25", weight=2_500, evidence={"test": json.loads(canary(rng).to_json())})
 
 
 def _forecasts(days: pd.DatetimeIndex, version: str, values: np.ndarray) -> pd.DataFrame:
-    made = _long(days, values)
-    return made.assign(version=version, feature_hash="0" * 16, made_at=NOW)
+    table = _long(days, values)
+    return table.assign(version=version, feature_hash="0" * 16, made_at=NOW)
 
 
 def _outcomes(days: pd.DatetimeIndex, values: np.ndarray) -> pd.DataFrame:

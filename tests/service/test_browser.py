@@ -66,9 +66,9 @@ class Browser:
 def browser(tmp_path: Path) -> Iterator[Browser]:
     profile = tmp_path / "profile"
     flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-    told = [*flags, "--disable-background-networking", f"--user-data-dir={profile}", "--remote-debugging-port=0"]
+    arguments = [*flags, "--disable-background-networking", f"--user-data-dir={profile}", "--remote-debugging-port=0"]
     running = subprocess.Popen(
-        [str(CHROMIUM), *told, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [str(CHROMIUM), *arguments, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         with connect(_tab(profile), max_size=None) as tab:

@@ -37,14 +37,14 @@ def exported(world: World) -> tuple[set[str], set[str]]:
 
 def test_dashboard__asks_only_for_metrics_and_labels_that_exist_and_for_each_of_them(world: World) -> None:
     names, labels = exported(world)
-    asked = " ".join(query for panel in DASHBOARD["panels"] for query in queries(panel))
-    wanted = set(re.findall(r"\bevergreen_\w+", asked))
-    assert wanted <= names, wanted - names
-    grouped = {label.strip() for found in re.findall(r"by \(([^)]*)\)", asked) for label in found.split(",")}
-    filtered = set(re.findall(r"[{,](\w+)=~?\"", asked))
+    expressions = " ".join(query for panel in DASHBOARD["panels"] for query in queries(panel))
+    metrics = set(re.findall(r"\bevergreen_\w+", expressions))
+    assert metrics <= names, metrics - names
+    grouped = {label.strip() for group in re.findall(r"by \(([^)]*)\)", expressions) for label in group.split(",")}
+    filtered = set(re.findall(r"[{,](\w+)=~?\"", expressions))
     assert grouped | filtered <= labels, (grouped | filtered) - labels
     families = {re.sub(r"_(total|bucket|count|sum|created)$", "", name) for name in names}
-    assert {re.sub(r"_(total|bucket|count|sum)$", "", name) for name in wanted} == families
+    assert {re.sub(r"_(total|bucket|count|sum)$", "", name) for name in metrics} == families
 
 
 def test_dashboard__panels_have_titles_of_their_own_and_do_not_overlap() -> None:

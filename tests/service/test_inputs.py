@@ -41,8 +41,8 @@ def test_answer__says_what_is_missing_and_what_the_model_never_met(
 
 @pytest.mark.parametrize(("ticker", "status"), [("AAPL", 200), ("IBM", 422), ("GOOG", 422), ("NOSUCH", 404)])
 def test_refuse__answers_only_from_good_inputs(tmp_path: Path, ticker: str, status: int) -> None:
-    found, answer = told(odd_world(tmp_path, bad_inputs="refuse"), ticker)
-    assert found == status and (status == 200 or ticker in str(answer["error"]))
+    answered, answer = told(odd_world(tmp_path, bad_inputs="refuse"), ticker)
+    assert answered == status and (status == 200 or ticker in str(answer["error"]))
 
 
 def test_refuse__one_bad_ticker_refuses_the_request_and_logs_nothing(tmp_path: Path) -> None:
@@ -61,6 +61,6 @@ def test_refuse__one_bad_ticker_refuses_the_request_and_logs_nothing(tmp_path: P
 def test_stale__is_told_or_refused_by_policy(tmp_path: Path, policy: str, status: int) -> None:
     world = ready_world(tmp_path, bad_inputs=policy)
     world.process(pd.Timestamp("2008-09-19"))
-    found, answer = told(world, "AAPL")
-    assert found == status
+    answered, answer = told(world, "AAPL")
+    assert answered == status
     assert answer.get("stale") is True or "5 sessions old, 3 are allowed" in str(answer["error"])

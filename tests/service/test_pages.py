@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from evergreen.service.charts import Chart, Level, Line
+from evergreen.service.charts import Chart, Level, Series
 from tests.service.running import Client, ask, with_service
 from tests.service.story import canary, tell
 from tests.service.world import World
@@ -54,13 +54,13 @@ def test_status__tells_the_whole_story_without_network(world: World) -> None:
     tell(world)
     page = page_of(world).replace("\u00a0", " ")
     assert_stands_alone(page)
-    for said in (
+    for sentence in (
         "Version 1 serves 75 % of clients", "version 2 the other 25 %",
         "Version 1 became champion", "Since session 2008-07-14", "promote 20", "roll back 10",
         "random walk", "champion arm, version 1", "challenger arm, version 2", "STD20, WVMA60",
         "5d1f0c2ab7e9", "5 clean sessions: 25 % of clients.",
     ):  # fmt: skip
-        assert said in page, said
+        assert sentence in page, sentence
     assert page.count('<li class="done">') == 2
 
 
@@ -105,12 +105,12 @@ def test_docs__stand_alone_and_name_every_path(world: World) -> None:
 @pytest.mark.parametrize("values", [[1.0], [2.0, 2.0, 2.0], [1.0, math.nan, 3.0], [0.0, 1e12], [math.inf, 1.0]])
 def test_chart__is_well_formed_and_finite_whatever_the_values(values: list[float], log: bool) -> None:
     labels = [f"day {place}" for place in range(len(values))]
-    drawn = Chart("<b>", labels, [Line("a & b", values, "good")], [Level("limit", 20.0)], log).draw(400, "chart")
+    drawn = Chart("<b>", labels, [Series("a & b", values, "good")], [Level("limit", 20.0)], log).draw(400, "chart")
     xml.dom.minidom.parseString(drawn)
     assert "nan" not in drawn and "inf" not in drawn and "&lt;b&gt;" in drawn
 
 
 def test_chart__higher_is_drawn_higher() -> None:
-    drawn = Chart("t", ["a", "b"], [Line("x", [1.0, 100.0], "good")], log=True).draw(400, "chart")
+    drawn = Chart("t", ["a", "b"], [Series("x", [1.0, 100.0], "good")], log=True).draw(400, "chart")
     (_, low), (_, high) = re.findall(r"([\d.]+),([\d.]+)", drawn.split('points="')[1].split('"')[0])
     assert float(high) < float(low)

@@ -188,9 +188,9 @@ def test_look__a_database_that_is_away_leaves_the_snapshot(
 
 
 def test_look__tells_once_when_the_first_snapshot_stands(world: World) -> None:
-    told: list[int] = []
-    keeper = Keeper(world.store, Metrics(), lambda: told.append(1))
+    calls: list[int] = []
+    keeper = Keeper(world.store, Metrics(), lambda: calls.append(1))
     keeper.look(NOW)
     world.materialize(SESSION + pd.Timedelta(days=3))
     keeper.look(NOW)
-    assert told == [1]
+    assert calls == [1]

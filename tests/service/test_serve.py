@@ -129,5 +129,5 @@ def test_import__brings_in_nothing_heavy() -> None:
         f"import sys, evergreen.service.app, evergreen.adapters.feast; print([m for m in {heavy} if m in sys.modules])"
     )
     paths = {"PYTHONPATH": "src"}
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ | paths, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]", done.stderr
+    child = subprocess.run([sys.executable, "-c", code], env=os.environ | paths, capture_output=True, text=True)
+    assert child.stdout.strip() == "[]", child.stderr

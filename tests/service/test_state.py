@@ -32,10 +32,10 @@ def test_make_universe__leaves_out_what_cannot_be_forecast() -> None:
     features.loc["IBM"] = np.nan
     close = pd.Series({"AAPL": 10.0, "GOOG": np.nan, "IBM": 5.0, "MSFT": 7.0})
     as_of = pd.Series(SESSION, features.index)
-    kept = make_universe(features, close, as_of)
-    assert kept.tickers == ("AAPL", "MSFT")
-    assert kept.last_close.tolist() == [10.0, 7.0]
-    assert kept.dates == ("2008-09-12", "2008-09-12")
+    universe = make_universe(features, close, as_of)
+    assert universe.tickers == ("AAPL", "MSFT")
+    assert universe.last_close.tolist() == [10.0, 7.0]
+    assert universe.dates == ("2008-09-12", "2008-09-12")
 
 
 def test_make_universe__some_missing_factors_are_no_reason_to_refuse() -> None:

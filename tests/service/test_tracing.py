@@ -60,9 +60,9 @@ def attributes(holder: Any) -> dict[str, Any]:
     return {each.key: value(each.value) for each in holder.attributes}
 
 
-def value(held: Any) -> Any:
-    kind = held.WhichOneof("value")
-    return [value(each) for each in held.array_value.values] if kind == "array_value" else getattr(held, kind)
+def value(proto: Any) -> Any:
+    kind = proto.WhichOneof("value")
+    return [value(each) for each in proto.array_value.values] if kind == "array_value" else getattr(proto, kind)
 
 
 @pytest.fixture
@@ -85,13 +85,13 @@ def test_request__its_span_leads_from_the_caller_to_the_prediction_row(world: Wo
 
     answer = with_service(world, act)
     (request,) = collector.named("GET /v1/predictions/{ticker}")
-    told = attributes(request)
+    span = attributes(request)
     assert (request.trace_id.hex(), request.parent_span_id.hex()) == (TRACE, CALLER)
-    assert told["evergreen.prediction.id"] == [answer["id"]]
-    assert (told["evergreen.model.version"], told["evergreen.arm"]) == ([answer["model"]], answer["arm"])
-    assert told["evergreen.rollout.version"] == answer["rollout_version"]
+    assert span["evergreen.prediction.id"] == [answer["id"]]
+    assert (span["evergreen.model.version"], span["evergreen.arm"]) == ([answer["model"]], answer["arm"])
+    assert span["evergreen.rollout.version"] == answer["rollout_version"]
     with reading(world.engine) as conn:
-        row = predictions.find(conn, told["evergreen.prediction.id"][0])
+        row = predictions.find(conn, span["evergreen.prediction.id"][0])
     assert (row.version, row.arm) == (answer["model"], answer["arm"])
     assert collector.services == {"evergreen"}
     assert "somebody-s-name" not in str(request) and str(answer["price"]) not in str(request)

@@ -59,17 +59,17 @@ def looked(world: World) -> tuple[Watch, str | None]:
 def test_watch__a_sane_canary_goes_on(tmp_path: Path) -> None:
     world = guarded_world(tmp_path)
     log_requests(world, broken=set())
-    watch, done = looked(world)
-    assert done is None and not watch.said.broken and not watch.said.missing
+    watch, summary = looked(world)
+    assert summary is None and not watch.verdict.broken and not watch.verdict.missing
     assert world.rollout().challenger == "2"
 
 
 def test_watch__slow_answers_on_the_canary_alone_end_it_with_a_decision(tmp_path: Path) -> None:
     world = guarded_world(tmp_path)
     log_requests(world, broken={"challenger"})
-    _, done = looked(world)
+    _, summary = looked(world)
     row = world.rollout()
-    assert done and (row.champion, row.challenger, row.weight) == ("1", None, 0)
+    assert summary and (row.champion, row.challenger, row.weight) == ("1", None, 0)
     with reading(world.engine) as conn:
         last = decisions.recent(conn, "evergreen", 1)[0]
         assert decisions.verify(conn) == []
@@ -85,21 +85,21 @@ def test_watch__slow_answers_on_both_arms_are_nobodys_fault(tmp_path: Path) -> N
 def test_watch__a_split_that_is_not_what_it_says_stops_the_judging(tmp_path: Path) -> None:
     world = guarded_world(tmp_path)
     log_requests(world, broken={"challenger"}, flip=True)
-    watch, done = looked(world)
-    assert done is None and "split" in watch.said.missing[0]
+    watch, summary = looked(world)
+    assert summary is None and "split" in watch.verdict.missing[0]
 
 
 def test_watch__outputs_out_of_range_end_it_at_the_first_look(tmp_path: Path) -> None:
     world = guarded_world(tmp_path, OutputLimits(residual_sigma=1.0, target_low=-1e-9, target_high=1e-9))
-    _, done = looked(world)
-    assert done and "outside the training target's range" in done
+    _, summary = looked(world)
+    assert summary and "outside the training target's range" in summary
 
 
 def test_watch__told_only_to_tell_it_changes_nothing(tmp_path: Path) -> None:
     world = guarded_world(tmp_path, OutputLimits(residual_sigma=1.0, target_low=-1e-9, target_high=1e-9))
     world.use(guardrails="tell")
-    watch, done = looked(world)
-    assert done is None and watch.said.broken and world.rollout().challenger == "2"
+    watch, summary = looked(world)
+    assert summary is None and watch.verdict.broken and world.rollout().challenger == "2"
 
 
 @pytest.mark.parametrize(("sessions", "champion"), [(5, "1"), (0, "2")])
@@ -116,5 +116,5 @@ def test_watch__a_fresh_promotion_is_taken_back_within_its_window(tmp_path: Path
 def test_watch__a_canary_without_limits_on_its_outputs_misses_a_guardrail(tmp_path: Path) -> None:
     world = ready_world(tmp_path)
     world.change_rollout(evidence={"test": {}})
-    watch, done = looked(world)
-    assert done is None and watch.said.missing == ("No limits on outputs were fixed when it began.",)
+    watch, summary = looked(world)
+    assert summary is None and watch.verdict.missing == ("No limits on outputs were fixed when it began.",)

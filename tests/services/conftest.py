@@ -18,10 +18,10 @@ __all__ = ["model_folder", "running_mlflow", "small_training", "small_training_s
 def running_mlflow(settings: Settings) -> Iterator[str]:
     """The MLflow server of a stack with these settings, without the rest of it; gives its address."""
     stack, ports = Stack(settings.home), Ports(0, 0, 0).chosen()
-    told = local_stack.environment(settings, ports)
+    variables = local_stack.environment(settings, ports)
     _, (command, health), _ = local_stack.commands(settings, ports)
     try:
-        wait_until_ready(stack.start(command, told), health)
+        wait_until_ready(stack.start(command, variables), health)
         yield command.url
     finally:
         stack.stop()

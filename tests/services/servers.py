@@ -42,10 +42,10 @@ class Postgresql:
 def program(name: str) -> str:
     """Where a server's program is; skips the test where it is not installed."""
     beside = sorted(Path("/").glob(f"{DEBIAN.lstrip('/')}/{name}"))
-    found = shutil.which(name) or (str(beside[-1]) if beside else None)
-    if found is None:
+    path = shutil.which(name) or (str(beside[-1]) if beside else None)
+    if path is None:
         pytest.skip(f"{name} is not installed (Debian: apt-get install postgresql redis-server)")
-    return found
+    return path
 
 
 @contextmanager
@@ -116,5 +116,5 @@ def _as_owner() -> list[str]:
 
 
 def _run_as_owner(command: list[str]) -> None:
-    done = subprocess.run([*_as_owner(), *command], capture_output=True, text=True, cwd="/", check=False)
-    assert done.returncode == 0, done.stderr
+    run = subprocess.run([*_as_owner(), *command], capture_output=True, text=True, cwd="/", check=False)
+    assert run.returncode == 0, run.stderr

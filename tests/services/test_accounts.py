@@ -78,7 +78,7 @@ def test_mlflow__without_the_account_nothing_is_told(
         Tracking(guarded.mlflow).aliases("evergreen")
     mlflow = next(check for check in examine(guarded) if check.name == "mlflow")
     assert not mlflow.sound
-    assert mlflow.said.startswith(f"MLflow at {guarded.mlflow} {why}") and mlflow.said.count("\n") == 0
+    assert mlflow.sentence.startswith(f"MLflow at {guarded.mlflow} {why}") and mlflow.sentence.count("\n") == 0
 
 
 def test_mlflow__another_account_may_read_and_not_promote(

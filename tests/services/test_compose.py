@@ -50,16 +50,16 @@ class Place:
     names: dict[str, str]
     ports: dict[str, int]
 
-    def told(self, text: str) -> str:
+    def expanded(self, text: str) -> str:
         """What compose would hand to a process, as it holds here."""
-        told = re.sub(r"\$\{(\w+):(\?|-([^}]*))\}", lambda found: found[3] or VARIABLES[found[1]], text)
+        text = re.sub(r"\$\{(\w+):(\?|-([^}]*))\}", lambda match: match[3] or VARIABLES[match[1]], text)
         for name, here in self.names.items():
-            told = told.replace(name, here)
-        return told
+            text = text.replace(name, here)
+        return text
 
     def command(self, service: str) -> Command:
         url = f"http://{LOOPBACK}:{self.ports[service]}"
-        return Command(service, ("-m", *map(self.told, DECLARED["services"][service]["command"])), url)
+        return Command(service, ("-m", *map(self.expanded, DECLARED["services"][service]["command"])), url)
 
     def second(self) -> Command:
         """Another Prefect server, which only answers: the first one evaluates the triggers."""
@@ -69,13 +69,13 @@ class Place:
 
     def environment(self, service: str) -> dict[str, str]:
         declared = DECLARED["services"][service]["environment"]
-        return {name: self.told(value) for name, value in declared.items() if value is not None}
+        return {name: self.expanded(value) for name, value in declared.items() if value is not None}
 
     def write_configs(self) -> None:
         for config in DECLARED["services"]["mlflow"]["configs"]:
-            file = Path(self.told(config["target"]))
+            file = Path(self.expanded(config["target"]))
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(self.told(DECLARED["configs"][config["source"]]["content"]))
+            file.write_text(self.expanded(DECLARED["configs"][config["source"]]["content"]))
 
 
 @pytest.fixture(scope="module")
@@ -121,16 +121,16 @@ def test_mlflow__takes_a_model_from_the_loop_s_account(
 def test_prefect__an_event_told_to_a_second_server_is_acted_on_by_the_first(place: Place) -> None:
     first, second = place.command("prefect"), place.second()
     wait_until_ready(Stack(place.home).start(second, place.environment("prefect")), f"{second.url}/api/health")
-    told = EVENT | {"occurred": datetime.now(UTC).isoformat()}
+    event = EVENT | {"occurred": datetime.now(UTC).isoformat()}
     with httpx.Client(auth=ACCOUNT) as api:
         api.post(f"{first.url}/api/automations/", json=AUTOMATION).raise_for_status()
-        api.post(f"{second.url}/api/events", json=[told]).raise_for_status()
+        api.post(f"{second.url}/api/events", json=[event]).raise_for_status()
         acted = until(lambda: api.post(f"{second.url}/api/events/filter", json={"filter": ACTED}).json()["events"])
     assert acted[0]["payload"]["triggering_event"]["id"] == EVENT["id"]
     url = place.environment("prefect")["PREFECT_REDIS_MESSAGING_URL"]
     with Redis.from_url(url, decode_responses=True) as messages:
-        kept: list[Any] = messages.xrevrange("events")  # type: ignore[assignment]
-    assert [message for _, message in kept if EVENT["id"] in str(message)]
+        events: list[Any] = messages.xrevrange("events")  # type: ignore[assignment]
+    assert [message for _, message in events if EVENT["id"] in str(message)]
 
 
 def test_servers__log_no_password(place: Place) -> None:

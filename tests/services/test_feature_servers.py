@@ -44,9 +44,9 @@ def test_online__a_correction_of_the_newest_session_goes_online_and_an_older_win
     assert store.materialize(at_close(SESSIONS[3])).moved == 0
     old = [at_close(session).to_pydatetime() for session in (SESSIONS[0], SESSIONS[4])]
     store._feast.materialize(*old, ["alpha158", "price"])
-    held = store.read_online(["AAA"])
-    assert bits(held.features) == bits(corrected.features)
-    assert (held.as_of == SESSIONS[10]).all()
+    online = store.read_online(["AAA"])
+    assert bits(online.features) == bits(corrected.features)
+    assert (online.as_of == SESSIONS[10]).all()
 
 
 def test_training_frame__is_that_of_a_store_in_files(store: Features, tmp_path: Path) -> None:

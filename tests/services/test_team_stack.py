@@ -116,11 +116,11 @@ def rows(url: str, table: str) -> int:
 
 def test_team__a_finding_started_a_retraining_by_automation(team: Team) -> None:
     with reading(team.workspace.engine) as conn:
-        asked = requests.recent(conn, team.settings.model_name)
+        recorded = requests.recent(conn, team.settings.model_name)
         assert decisions.verify(conn) == []
-    found = "covariate_shift" if team.market is INTO_THE_BREAK else "old_age"
-    assert {request.cause for request in asked} == {"bootstrap", found}
-    for request in asked:
+    cause = "covariate_shift" if team.market is INTO_THE_BREAK else "old_age"
+    assert {request.cause for request in recorded} == {"bootstrap", cause}
+    for request in recorded:
         run = httpx.get(f"{team.prefect}/flow_runs/{request.claimed_by}", auth=ACCOUNT).json()
         assert (request.state, run["created_by"]["type"]) == ("done", "AUTOMATION")
 
@@ -141,10 +141,10 @@ def test_team__who_has_no_account_is_refused_and_told_so(team: Team, monkeypatch
     for name in log_in(*ACCOUNT):
         monkeypatch.delenv(name)
     monkeypatch.setenv("PREFECT_API_URL", team.prefect)
-    told = {check.name: check for check in examine(settings) if not check.sound}
-    assert told.keys() == {"prefect", "mlflow"}
-    assert told["prefect"].said == f"Prefect at {team.prefect} asks for an account. Set {PREFECT}=user:password."
-    assert told["mlflow"].said.startswith(f"MLflow at {settings.mlflow} asks for an account. Set {MLFLOW_USER}")
+    unsound = {check.name: check for check in examine(settings) if not check.sound}
+    assert unsound.keys() == {"prefect", "mlflow"}
+    assert unsound["prefect"].sentence == f"Prefect at {team.prefect} asks for an account. Set {PREFECT}=user:password."
+    assert unsound["mlflow"].sentence.startswith(f"MLflow at {settings.mlflow} asks for an account. Set {MLFLOW_USER}")
     with pytest.raises(BadSetting, match="asks for an account"):
         PrefectApi(team.prefect).start("reconcile/reconcile", {})
 
@@ -169,7 +169,7 @@ def test_team__each_database_holds_what_is_its_own_and_no_file_does(team: Team) 
 def test_team__doctor_finds_every_place_sound(team: Team) -> None:
     checks = list(examine(team.reachable))
     assert [check for check in checks if not check.sound] == []
-    assert not [check for check in checks if "secret" in check.said or ACCOUNT[1] in check.said]
+    assert not [check for check in checks if "secret" in check.sentence or ACCOUNT[1] in check.sentence]
 
 
 def test_team__no_password_is_in_a_log(team: Team) -> None:

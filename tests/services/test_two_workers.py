@@ -36,7 +36,7 @@ class Pair:
 
     settings: Settings
     api: PrefectApi
-    told: dict[str, str]
+    variables: dict[str, str]
     at: Workspace
 
     def request(self) -> RetrainRequest | None:
@@ -45,9 +45,9 @@ class Pair:
 
     def held_until(self) -> datetime:
         """The end of the running claim's lease."""
-        asked = self.request()
-        assert asked is not None and asked.lease_until is not None
-        return asked.lease_until
+        request = self.request()
+        assert request is not None and request.lease_until is not None
+        return request.lease_until
 
     def runs(self, flow: str) -> list[dict[str, Any]]:
         query = {"flows": {"name": {"any_": [flow]}}}
@@ -67,18 +67,18 @@ class Pair:
 def until(condition: Callable[[], Any], patience: float = 300.0) -> Any:
     """What `condition` gives once it is true."""
     deadline = time.monotonic() + patience
-    while not (found := condition()):
+    while not (outcome := condition()):
         assert time.monotonic() < deadline, "it did not come to pass"
         time.sleep(0.3)
-    return found
+    return outcome
 
 
-def deploy_to_second(told: dict[str, str], folder: Path) -> None:
+def deploy_to_second(variables: dict[str, str], folder: Path) -> None:
     declared = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())
     for deployment in declared["deployments"]:
         deployment |= {"name": f"{deployment['name']}-{SECOND}", "work_pool": {"name": SECOND}}
     (folder / "second.yaml").write_text(yaml.safe_dump(declared))
-    local_stack.deploy(told, folder / "deploy.log", folder / "second.yaml")
+    local_stack.deploy(variables, folder / "deploy.log", folder / "second.yaml")
 
 
 @pytest.fixture
@@ -92,29 +92,32 @@ def pair(tmp_path: Path, postgresql: Postgresql) -> Iterator[Pair]:
         mlflow_database=postgresql.database(),
     )
     try:
-        told = local_stack.start(settings, Ports(0, 0, 0), print)
-        api = PrefectApi(told["PREFECT_API_URL"])
+        variables = local_stack.start(settings, Ports(0, 0, 0), print)
+        api = PrefectApi(variables["PREFECT_API_URL"])
         api.create_work_pool(SECOND)
-        deploy_to_second(told, tmp_path)
-        start_worker(settings, told, SECOND)
+        deploy_to_second(variables, tmp_path)
+        start_worker(settings, variables, SECOND)
         yield Pair(
-            settings, api, told, Workspace(settings.model_copy(update={"mlflow_uri": told["EVERGREEN_MLFLOW_URI"]}))
+            settings,
+            api,
+            variables,
+            Workspace(settings.model_copy(update={"mlflow_uri": variables["EVERGREEN_MLFLOW_URI"]})),
         )
     finally:
         Stack(settings.home).stop()
 
 
-def start_worker(settings: Settings, told: dict[str, str], pool: str) -> None:
+def start_worker(settings: Settings, variables: dict[str, str], pool: str) -> None:
     arguments = ("-m", "prefect", "worker", "start", "--pool", pool, "--type", "process")
-    Stack(settings.home).start(Command(POOLS[pool], arguments), told)
+    Stack(settings.home).start(Command(POOLS[pool], arguments), variables)
 
 
 def test_workers__one_killed_at_its_work_the_other_finishes_it_once(pair: Pair) -> None:
     pair.api.start("backfill/backfill", MARKET)
-    asked = until(lambda: (one := pair.request()) and one.state == "running" and one)
+    request = until(lambda: (one := pair.request()) and one.state == "running" and one)
     both = until(lambda: len(runs := pair.runs("retrain")) == 2 and all(run["start_time"] for run in runs) and runs)
     assert {run["work_pool_name"] for run in both} == set(POOLS)
-    claimed = next(run for run in both if run["id"] == asked.claimed_by)
+    claimed = next(run for run in both if run["id"] == request.claimed_by)
     killed = claimed["work_pool_name"]
     (survivor,) = set(POOLS) - {killed}
     pair.kill(POOLS[killed])
@@ -128,7 +131,7 @@ def test_workers__one_killed_at_its_work_the_other_finishes_it_once(pair: Pair) 
     assert (finished.state, finished.fence, len(pair.runs("backfill"))) == ("done", 2, 1)
     before = whole_record(pair)
 
-    start_worker(pair.settings, pair.told, killed)
+    start_worker(pair.settings, pair.variables, killed)
     until(lambda: all(run["state_type"] not in ("SCHEDULED", "PENDING", "RUNNING") for run in pair.runs("retrain")))
     assert whole_record(pair) == before
 
@@ -137,8 +140,8 @@ def _taken_over(pair: Pair, patience: float) -> bool:
     """Whether another run claims the request within some seconds."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        asked = pair.request()
-        if asked is not None and asked.fence == 2:
+        request = pair.request()
+        if request is not None and request.fence == 2:
             return True
         time.sleep(0.3)
     return False
@@ -149,10 +152,10 @@ def whole_record(pair: Pair) -> tuple[Any, ...]:
     at, model = pair.at, pair.settings.model_name
     with reading(at.engine) as conn:
         versions = [version.version for version in ledger.model_versions(conn, model)]
-        made = [decision.kind for decision in decisions.recent(conn, model, 100)]
+        kinds = [decision.kind for decision in decisions.recent(conn, model, 100)]
         rollout = rollouts.current(conn, model)
         assert decisions.verify(conn) == []
     assert sorted(versions) == ["1", "2"]
-    assert made.count("gate") == made.count("retrain_requested") == 1
+    assert kinds.count("gate") == kinds.count("retrain_requested") == 1
     assert at.tracking.aliases(model)["champion"] == rollout.champion
-    return versions, made, rollout, at.tracking.aliases(model)
+    return versions, kinds, rollout, at.tracking.aliases(model)

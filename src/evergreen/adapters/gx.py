@@ -123,8 +123,8 @@ def _judged(screening: Screening, rules: tuple[Rule, ...]) -> pd.DataFrame:
 
 
 def _severity(result: Any) -> str:
-    told = result.exception_info
-    failures = [told] if "raised_exception" in told else list(told.values())  # one, or one a metric
+    exceptions = result.exception_info
+    failures = [exceptions] if "raised_exception" in exceptions else list(exceptions.values())  # one, or one a metric
     reasons = [failure["exception_message"] for failure in failures if failure["raised_exception"]]
     if reasons:
         rule = result.expectation_config.kwargs["column"]

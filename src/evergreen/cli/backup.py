@@ -19,21 +19,21 @@ def backup(target: Annotated[Path, typer.Argument(help="A folder that is not the
 
     from evergreen.ops.backup import back_up
 
-    made = back_up(load_settings(), target.resolve(), datetime.now(UTC))
-    print(f"{len(made.files)} files are in {target}, each with its sha256")
-    for place in made.elsewhere:
+    manifest = back_up(load_settings(), target.resolve(), datetime.now(UTC))
+    print(f"{len(manifest.files)} files are in {target}, each with its sha256")
+    for place in manifest.elsewhere:
         print(f"not copied: {place}")
 
 
 @app.command()
-def restore(source: Annotated[Path, typer.Argument(help="A folder that `backup` made.")]) -> None:
+def restore(source: Annotated[Path, typer.Argument(help="A folder that `backup` manifest.")]) -> None:
     """Fill an empty home and empty databases from a backup, after each of its bytes was checked."""
     from evergreen.ops.backup import restore as fill
 
     settings = load_settings()
-    held = fill(settings, source.resolve())
-    print(f"{settings.home} holds what {held.home} held at {held.made_at}: type `evergreen up`")
-    for place in held.elsewhere:
+    manifest = fill(settings, source.resolve())
+    print(f"{settings.home} holds what {manifest.home} held at {manifest.made_at}: type `evergreen up`")
+    for place in manifest.elsewhere:
         print(f"not restored: {place}")
 
 

@@ -43,13 +43,13 @@ def canary_approve(reason: Annotated[str, typer.Option()]) -> None:
         row = rollouts.current(conn, at.settings.model_name)
     if row.challenger is None:
         raise NotFound("There is no canary.", "See `evergreen status`.")
-    made = decisions.Decision(
+    approval = decisions.Decision(
         at=datetime.now(UTC), model=row.model, kind="approval", as_of=row.stage_session, subject=row.challenger,
         summary=f"Version {row.challenger} may be promoted: {reason}", evidence={"by": "a person"},
     )  # fmt: skip
     with writing(at.engine) as conn:
-        decisions.append(conn, made)
-    print(made.summary)
+        decisions.append(conn, approval)
+    print(approval.summary)
 
 
 @app.command("promote")

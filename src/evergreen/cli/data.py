@@ -97,44 +97,44 @@ def data_diff(
     from evergreen.workspace import Workspace
 
     at = Workspace(load_settings())
-    found = difference(at, a, b)
-    told = affected(at, found)
+    changes = difference(at, a, b)
+    bars = affected(at, changes)
     if as_json:
-        print(json.dumps(_difference(found, told), indent=2))
+        print(json.dumps(_difference(changes, bars), indent=2))
     else:
-        _print_difference(found, told)
+        _print_difference(changes, bars)
 
 
-def _difference(found: Difference, told: list[Affected]) -> dict[str, Any]:
-    changes = found.restated.groupby(["ticker", "session"], sort=False)
+def _difference(difference: Difference, bars: list[Affected]) -> dict[str, Any]:
+    columns = difference.restated.groupby(["ticker", "session"], sort=False)
     return {
-        "added": len(found.added),
-        "withdrawn": len(found.withdrawn),
+        "added": len(difference.added),
+        "withdrawn": len(difference.withdrawn),
         "restated": [
             {
                 "ticker": bar.ticker,
                 "session": f"{bar.session:%Y-%m-%d}",
-                "changes": changes.get_group((bar.ticker, bar.session))[["column", "before", "after"]].to_dict(
+                "changes": columns.get_group((bar.ticker, bar.session))[["column", "before", "after"]].to_dict(
                     "records"
                 ),
                 "models": list(bar.models),
                 "predictions": list(bar.predictions),
             }
-            for bar in told
+            for bar in bars
         ],
     }
 
 
-def _print_difference(found: Difference, told: list[Affected]) -> None:
-    changes = found.restated.groupby(["ticker", "session"], sort=False)
-    for bar in told:
-        moved = changes.get_group((bar.ticker, bar.session))[["column", "before", "after"]]
+def _print_difference(difference: Difference, bars: list[Affected]) -> None:
+    columns = difference.restated.groupby(["ticker", "session"], sort=False)
+    for bar in bars:
+        moved = columns.get_group((bar.ticker, bar.session))[["column", "before", "after"]]
         numbers = ", ".join(f"{name} {old:g} -> {new:g}" for name, old, new in moved.to_numpy())
         used = f"models {', '.join(bar.models) or '-'}, {len(bar.predictions)} served forecasts"
         print(f"{bar.ticker:<8} {bar.session:%Y-%m-%d}  {numbers:<28}  {used}")
-    models = sorted({model for bar in told for model in bar.models})
-    forecasts = {each for bar in told for each in bar.predictions}
+    models = sorted({model for bar in bars for model in bar.models})
+    forecasts = {each for bar in bars for each in bar.predictions}
     print(
-        f"{len(told)} bars restated, {len(found.added)} added, {len(found.withdrawn)} withdrawn; used by "
+        f"{len(bars)} bars restated, {len(difference.added)} added, {len(difference.withdrawn)} withdrawn; used by "
         f"{len(models)} models ({', '.join(models) or '-'}) and {len(forecasts)} served forecasts"
     )

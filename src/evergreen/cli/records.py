@@ -34,20 +34,20 @@ def audit() -> None:
 @app.command()
 def explain(prediction_id: str, exported: Exported = None) -> None:
     """From a served number back to model, run, data version, commit and every decision about it."""
-    from evergreen.audit.explain import explain as told
+    from evergreen.audit.explain import explain as trace
     from evergreen.workspace import Workspace
 
-    for what, value in told(Workspace(load_settings()), prediction_id, exported):
+    for what, value in trace(Workspace(load_settings()), prediction_id, exported):
         print(f"{what:<15} {value}")
 
 
 @app.command()
 def reproduce(prediction_id: str, exported: Exported = None) -> None:
     """Compute a served number again from versioned data. Exit 0 equal to the bit, 1 says what differs."""
-    from evergreen.audit.explain import reproduce as again
+    from evergreen.audit.explain import reproduce as recompute
     from evergreen.workspace import Workspace
 
-    compared = again(Workspace(load_settings()), prediction_id, exported)
+    compared = recompute(Workspace(load_settings()), prediction_id, exported)
     for each in compared:
         print(f"{each.name:<15} {each.recorded}" + ("" if each.same else f"  recomputed as {each.found}"))
     differing = [each.name for each in compared if not each.same]

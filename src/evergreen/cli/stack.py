@@ -54,8 +54,8 @@ def up(
         raise BadInput(
             f"{len(running)} processes run already.", "See `evergreen status`; stop them with `evergreen down`."
         )
-    told = local_stack.start(settings, local_stack.Ports(prefect_port, mlflow_port, service_port), print)
-    print(f"export PREFECT_API_URL={told['PREFECT_API_URL']}")
+    variables = local_stack.start(settings, local_stack.Ports(prefect_port, mlflow_port, service_port), print)
+    print(f"export PREFECT_API_URL={variables['PREFECT_API_URL']}")
 
 
 @app.command()
@@ -83,7 +83,7 @@ def doctor() -> None:
 
     sound = True
     for check in examine(load_settings()):
-        print(f"{'ok' if check.sound else 'WRONG':<6} {check.name:<10} {check.said}")
+        print(f"{'ok' if check.sound else 'WRONG':<6} {check.name:<10} {check.sentence}")
         sound = sound and check.sound
     raise typer.Exit(0 if sound else 1)
 

@@ -28,7 +28,7 @@ class Order:
 class Delivery:
     """What became of one delivery; counts are rows, `first` and `last` ISO sessions.
 
-    `page` is the path of the validation report, empty for a session's delivery without findings; `held` are
+    `page` is the path of the validation report, empty for a session's delivery without findings; `cases` are
     the ids of the quarantine cases it opened.
     """
 
@@ -42,7 +42,7 @@ class Delivery:
     blocked: bool
     findings: tuple[dict[str, Any], ...]
     page: str
-    held: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """The delivery as it is kept with a data version: its findings counted by rule, unadjusted splits named."""

@@ -19,7 +19,9 @@ from evergreen.market_data import quarantine
 from evergreen.market_data.delivery import Delivery, Order
 from evergreen.workspace import Workspace
 
-BEFORE = pd.Timedelta(days=30)  # what a delivery's first bars are held against
+BEFORE = pd.Timedelta(
+    days=30
+)  # what a delivery's first bars are held against: the 20 sessions that rules take as usual
 
 
 def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
@@ -34,16 +36,16 @@ def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
     bars = _fetch(at, order, known)
     folder = at.settings.reports / f"{order.last:%Y-%m-%d}"
     calendar = sessions(at.settings.calendar, order.first, order.last)
-    asked = frozenset(order.tickers)
+    universe = frozenset(order.tickers)
     report = validate(
-        bars, calendar, folder, as_of=order.last, history=history, universe=asked, clean_page=order.history
+        bars, calendar, folder, as_of=order.last, history=history, universe=universe, clean_page=order.history
     )
     findings = [*report.findings, *_ask_second_source(at, order, bars, history)]
     accepted, refused = split(bars, findings)
-    held = () if report.blocked else quarantine.hold(at, refused, findings, known, order.source, order.last, now)
+    cases = () if report.blocked else quarantine.hold(at, refused, findings, known, order.source, order.last, now)
     appended = at.bars.append(accepted, pd.Timestamp(now), order.source, assumed=order.history)
     quarantine.revalidate(at, accepted, now)
-    return _delivery(order, bars, appended, len(refused), report.blocked, findings, report.page, held)
+    return _delivery(order, bars, appended, len(refused), report.blocked, findings, report.page, cases)
 
 
 def record_snapshot(at: Workspace, as_of: str, source: str, refused: int, report: dict[str, Any], now: datetime) -> str:
@@ -56,7 +58,7 @@ def record_snapshot(at: Workspace, as_of: str, source: str, refused: int, report
     bars, restatements = at.bars.counts()
     with writing(at.engine) as conn:
         added, restated = ledger.rows_told(conn)
-        made = ledger.DataVersion(
+        recorded = ledger.DataVersion(
             id=version,
             created_at=now,
             as_of=as_of,
@@ -66,7 +68,7 @@ def record_snapshot(at: Workspace, as_of: str, source: str, refused: int, report
             restated=restatements - restated,
             report=report,
         )
-        ledger.record_data_version(conn, made)
+        ledger.record_data_version(conn, recorded)
     return version
 
 
@@ -82,15 +84,15 @@ def _fetch(at: Workspace, order: Order, known: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ask_second_source(at: Workspace, order: Order, bars: pd.DataFrame, history: pd.DataFrame) -> list[Finding]:
-    """What the second_source tells differently; a second_source that does not answer is told, and stops nothing."""
+    """What the second source tells differently; a second source that does not answer is told, and stops nothing."""
     if not order.second_source:
         return []
     try:
         second_source = open_source(order.second_source, at.settings.calendar)
         theirs = second_source.fetch(list(order.tickers), order.first - BEFORE, order.last)
     except EvergreenError as absent:
-        message = f"the second_source {order.second_source} did not answer: {absent.what}"
-        return [Finding("witness_absent", "warn", "", None, "close", None, message)]
+        message = f"the second source {order.second_source} did not answer: {absent.what}"
+        return [Finding("second_source_absent", "warn", "", None, "close", None, message)]
     return disagreements(bars, history, theirs)
 
 
@@ -102,7 +104,7 @@ def _delivery(
     blocked: bool,
     findings: Sequence[Finding],
     page: object,
-    held: tuple[str, ...],
+    cases: tuple[str, ...],
 ) -> Delivery:
     return Delivery(
         source=order.source,
@@ -115,5 +117,5 @@ def _delivery(
         blocked=blocked,
         findings=tuple(finding.to_dict() for finding in findings),
         page=str(page or ""),
-        held=held,
+        cases=cases,
     )

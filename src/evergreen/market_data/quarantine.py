@@ -19,15 +19,14 @@ from evergreen.adapters.database import ledger, quarantine, reading, writing
 from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.quarantine import Case, Outcome
 from evergreen.core.bars.calendar import closed_sessions, session_close
-from evergreen.core.bars.schema import NUMBERS
+from evergreen.core.bars.schema import KEYS, NUMBERS
 from evergreen.core.quality import Finding, check
 from evergreen.errors import BadInput, Refused
 from evergreen.workspace import Workspace
 
-KEYS = ["ticker", "session"]
 AROUND = pd.Timedelta(days=60)  # of the bars a held one is judged among
-NEAR = 5
-TOLD = 20  # findings and bars written into the decision; the case's file holds all
+NEAR = 5  # bars shown on either side of a held one: a week
+SHOWN = 20  # findings and bars written into the decision; the case's file holds all
 REPLAY_DELAY = timedelta(minutes=31)  # in a replay a person acts right after the session's own run
 
 
@@ -131,7 +130,7 @@ def revalidate(at: Workspace, accepted: pd.DataFrame, now: datetime) -> list[Cas
 
     A case is settled when bars that passed stand in the store for all its sessions, or when the findings that
     opened it come up again among the bars known then, and no longer among those known now. A finding that one
-    ticker alone cannot bring up again (a day on which the whole vendor failed, a second_source) waits for a person.
+    ticker alone cannot bring up again (a day on which the whole vendor failed, a second source) waits for a person.
     Oldest first, so that a bar let in counts for those after it.
     """
     with reading(at.engine) as conn:
@@ -157,8 +156,8 @@ def judge(at: Workspace, case: Case, bars: pd.DataFrame, known_at: datetime | No
     among = _around(at, case, bars, known_at)
     earlier = among["session"] < bars["session"].min()
     delivered = pd.concat([among[~earlier], bars[among.columns]], ignore_index=True)
-    found = check(delivered, days, as_of=days[-1], history=among[earlier])
-    return [each for each in found if each.severity != "warn" and (bars["session"] == each.session).any()]
+    findings = check(delivered, days, as_of=days[-1], history=among[earlier])
+    return [each for each in findings if each.severity != "warn" and (bars["session"] == each.session).any()]
 
 
 def among_neighbours(at: Workspace, case: Case) -> pd.DataFrame:
@@ -224,19 +223,19 @@ def _admit(at: Workspace, case: Case, bars: pd.DataFrame, outcome: Outcome, reas
 
 def _close(at: Workspace, case: Case, outcome: Outcome, reason: str, bars: pd.DataFrame, now: datetime) -> Case:
     with writing(at.engine) as conn:
-        made = Decision(
+        decision = Decision(
             at=now,
             model=at.settings.model_name,
             kind="quarantine",
             as_of=ledger.clock(conn, at.settings.model_name) or case.as_of,
             subject=case.id,
             summary=f"{case.ticker}: {case.bars} bars {outcome}. {reason}",
-            evidence={"outcome": outcome, "findings": case.findings[:TOLD], "bars": _told(bars[:TOLD])},
+            evidence={"outcome": outcome, "findings": case.findings[:SHOWN], "bars": _as_json(bars[:SHOWN])},
         )
-        quarantine.close(conn, case, outcome, reason, made)
+        quarantine.close(conn, case, outcome, reason, decision)
         return quarantine.find(conn, case.id)
 
 
-def _told(bars: pd.DataFrame) -> list[dict[Hashable, Any]]:
+def _as_json(bars: pd.DataFrame) -> list[dict[Hashable, Any]]:
     shown = bars[["session", *NUMBERS]]
     return shown.assign(session=shown["session"].dt.strftime("%Y-%m-%d")).to_dict("records")

@@ -29,8 +29,10 @@ def corrected(at: Workspace, case_id: str, changes: Sequence[str], file: Path | 
         case = quarantine.find(conn, case_id)
     bars = held_bars(at).read(case_id).set_index("session")[list(NUMBERS)]
     if file is not None:
-        told = read_any(file)
-        right = told[(told["ticker"] == case.ticker) & told["session"].isin(bars.index)].set_index("session")
+        replacement = read_any(file)
+        right = replacement[(replacement["ticker"] == case.ticker) & replacement["session"].isin(bars.index)].set_index(
+            "session"
+        )
         if right.empty:
             raise BadInput(f"{file} has no bar of {case.ticker} that case {case_id} holds.", "Name another file.")
         bars.update(right[list(NUMBERS)])
@@ -43,9 +45,9 @@ def corrected(at: Workspace, case_id: str, changes: Sequence[str], file: Path | 
 
 
 def _parsed(change: str, bars: pd.DataFrame) -> tuple[pd.Timestamp, str, float]:
-    told = _CHANGE.fullmatch(change)
+    parts = _CHANGE.fullmatch(change)
     try:
-        session, column, value = pd.Timestamp(told[1]), told[2], float(told[3])  # type: ignore[index]
+        session, column, value = pd.Timestamp(parts[1]), parts[2], float(parts[3])  # type: ignore[index]
     except (TypeError, ValueError):
         raise BadInput(f"{change!r} says nothing.", "Write it as 2008-09-15.close=112.5.") from None
     if session not in bars.index or column not in NUMBERS:

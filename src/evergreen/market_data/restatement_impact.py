@@ -71,11 +71,11 @@ def moment(text: str) -> pd.Timestamp:
         NotFound: it tells none.
     """
     try:
-        told = pd.Timestamp(datetime.fromisoformat(text))
+        instant = pd.Timestamp(datetime.fromisoformat(text))
     except ValueError:
         hint = "`evergreen data log` lists the versions; write a time as 2008-09-15T20:30."
         raise NotFound(f"{text!r} is neither a data version on record nor a time.", hint) from None
-    return told.tz_localize(UTC) if told.tzinfo is None else told.tz_convert(UTC)
+    return instant.tz_localize(UTC) if instant.tzinfo is None else instant.tz_convert(UTC)
 
 
 def affected(at: Workspace, difference: Difference) -> list[Affected]:

@@ -67,19 +67,19 @@ def _same_content(read: dict[Path, pd.DataFrame]) -> list[Finding]:
 
 def _digest(bars: pd.DataFrame) -> str:
     """Of what the bars say, whatever the file's form."""
-    told = bars[["ticker", "session", *NUMBERS]]
-    return hashlib.sha256(np.asarray(pd.util.hash_pandas_object(told, index=False)).tobytes()).hexdigest()
+    content = bars[["ticker", "session", *NUMBERS]]
+    return hashlib.sha256(np.asarray(pd.util.hash_pandas_object(content, index=False)).tobytes()).hexdigest()
 
 
 def _mixed_tickers(read: dict[Path, pd.DataFrame]) -> list[Finding]:
     """A finding for each stranger in a file that is named for a ticker it holds."""
     findings = []
     for file, bars in read.items():
-        held = [str(ticker) for ticker in bars["ticker"].unique()]
-        if len(held) > 1 and ticker_of(file) in held:
+        tickers = [str(ticker) for ticker in bars["ticker"].unique()]
+        if len(tickers) > 1 and ticker_of(file) in tickers:
             findings += [
                 _about(file, "mixed_tickers", "quarantine", f"{file} also holds bars of {stranger}", stranger)
-                for stranger in held
+                for stranger in tickers
                 if stranger != ticker_of(file)
             ]
     return findings
@@ -91,7 +91,7 @@ def _about(file: Path, rule: str, severity: Severity, message: str, ticker: str 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
-        held = bar_files(path) if path.is_dir() else [path]
-        if not held:
+        files = bar_files(path) if path.is_dir() else [path]
+        if not files:
             raise NoBars(f"{path} holds no bars.", "Name a folder with CSV or Parquet files.")
-        yield from held
+        yield from files

@@ -33,7 +33,7 @@ NOT_COPIED = shutil.ignore_patterns(
 
 
 @dataclass(frozen=True)
-class Manifest:
+class BackupContents:
     """What a backup holds: `files` by relative path with their sha256, and what is kept elsewhere."""
 
     made_at: str
@@ -43,7 +43,7 @@ class Manifest:
     format: int = FORMAT
 
 
-def back_up(settings: Settings, target: Path, now: datetime) -> Manifest:
+def back_up(settings: Settings, target: Path, now: datetime) -> BackupContents:
     """Copy databases, bars, data versions, features, models, artifacts and keys into the new folder `target`.
 
     A running stack may go on meanwhile. Not copied: caches, logs, and Prefect's history of runs.
@@ -69,12 +69,12 @@ def back_up(settings: Settings, target: Path, now: datetime) -> Manifest:
         elsewhere += _copy_place(_artifacts(settings), partial / "mlflow-artifacts", "MLflow's artifacts")
         if "mlflow" not in _databases(settings):
             elsewhere.append(f"MLflow's records: {settings.mlflow}")
-        manifest = Manifest(now.isoformat(timespec="seconds"), str(home), _hashes(partial), elsewhere)
-        (partial / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1))
-    return manifest
+        contents = BackupContents(now.isoformat(timespec="seconds"), str(home), _hashes(partial), elsewhere)
+        (partial / MANIFEST).write_text(json.dumps(asdict(contents), indent=1))
+    return contents
 
 
-def restore(settings: Settings, source: Path) -> Manifest:
+def restore(settings: Settings, source: Path) -> BackupContents:
     """Fill the empty home and the empty databases of `settings` from the backup `source`.
 
     Raises:
@@ -83,7 +83,7 @@ def restore(settings: Settings, source: Path) -> Manifest:
         Conflict: the home or a database is not empty.
         BadSetting: the backup holds a folder where the settings name an address.
     """
-    manifest = read_backup(source)
+    contents = read_backup(source)
     home = settings.home.resolve()
     if home.exists() and any(home.iterdir()):
         raise Conflict(f"{home} is not empty.", "Set EVERGREEN_HOME to an empty folder, or move that one away.")
@@ -97,11 +97,11 @@ def restore(settings: Settings, source: Path) -> Manifest:
         for name, url in _databases(beside, source).items():
             load(source / name, url)
             if name == "mlflow" and url.startswith(SQLITE):
-                move_artifacts(url, Path(manifest.home), home)
-    return manifest
+                move_artifacts(url, Path(contents.home), home)
+    return contents
 
 
-def read_backup(source: Path) -> Manifest:
+def read_backup(source: Path) -> BackupContents:
     """What the backup `source` holds, every byte of it checked.
 
     Raises:
@@ -109,26 +109,26 @@ def read_backup(source: Path) -> Manifest:
         Broken: a file is missing, added or altered, or a newer Evergreen wrote it.
     """
     try:
-        manifest = Manifest(**json.loads((source / MANIFEST).read_text()))
+        contents = BackupContents(**json.loads((source / MANIFEST).read_text()))
     except (OSError, ValueError, TypeError):
         raise NotFound(f"{source} is no backup.", "Name a folder that `evergreen backup` made.") from None
-    if manifest.format != FORMAT:
-        raise Broken(f"{source} has format {manifest.format}, not {FORMAT}.", "Use the Evergreen that wrote it.")
-    found = _hashes(source)
-    if differing := sorted(set(found.items()) ^ set(manifest.files.items())):
+    if contents.format != FORMAT:
+        raise Broken(f"{source} has format {contents.format}, not {FORMAT}.", "Use the Evergreen that wrote it.")
+    present = _hashes(source)
+    if differing := sorted(set(present.items()) ^ set(contents.files.items())):
         raise Broken(f"{source / differing[0][0]} is not what was backed up.", "Use another backup.")
-    return manifest
+    return contents
 
 
 def _databases(settings: Settings, source: Path | None = None) -> dict[str, str]:
     """By name in a backup; MLflow's only where its database is known, or is in the backup `source`."""
     own = f"{SQLITE}{settings.home.resolve() / 'mlflow.db'}"
     mlflow = settings.mlflow_database or (settings.mlflow if settings.mlflow.startswith(SQLITE) else own)
-    found = {"evergreen": settings.database, "mlflow": mlflow}
+    databases = {"evergreen": settings.database, "mlflow": mlflow}
     if source is not None:
-        return {name: url for name, url in found.items() if (source / name).exists()}
+        return {name: url for name, url in databases.items() if (source / name).exists()}
     known = settings.mlflow_database or Path(mlflow.removeprefix(SQLITE)).exists()
-    return found if known else {"evergreen": settings.database}
+    return databases if known else {"evergreen": settings.database}
 
 
 def _artifacts(settings: Settings) -> str:

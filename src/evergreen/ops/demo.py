@@ -61,14 +61,14 @@ def run_demo(home: Path, account: Path, walk: Walk, console: Console) -> dict[st
     if stopped := stack.stop():
         console.print(f"stopped what an earlier demo left running: {', '.join(stopped)}")
     try:
-        told = local_stack.start(settings, Ports(0, 0, 0), lambda line: console.print(f"  {line}"))
-        _walk(PrefectApi(told["PREFECT_API_URL"]), Workspace(settings), walk, console)
-        given = give_account(Workspace(settings).engine, settings.model_name)
+        variables = local_stack.start(settings, Ports(0, 0, 0), lambda line: console.print(f"  {line}"))
+        _walk(PrefectApi(variables["PREFECT_API_URL"]), Workspace(settings), walk, console)
+        report = give_account(Workspace(settings).engine, settings.model_name)
     finally:
         stack.stop()
-    account.write_text(json.dumps(given, indent=2, default=str))
-    tell(given, account, home, console)
-    return given
+    account.write_text(json.dumps(report, indent=2, default=str))
+    tell(report, account, home, console)
+    return report
 
 
 def _walk(api: PrefectApi, at: Workspace, walk: Walk, console: Console) -> None:
@@ -80,8 +80,8 @@ def _walk(api: PrefectApi, at: Workspace, walk: Walk, console: Console) -> None:
         seen = 0
         for _ in _follow(api, started):
             seen = _show_new(at, seen, progress)
-            done = _walked(at)
-            progress.update(bar, completed=len(due[due <= done]) if done else 0, description=_where(at, done))
+            clock = _walked(at)
+            progress.update(bar, completed=len(due[due <= clock]) if clock else 0, description=_where(at, clock))
     _require_completed(api.read(started.id))
 
 
@@ -101,21 +101,21 @@ def _follow(api: PrefectApi, run: FlowRun, pause: float = 0.5, patience: float =
 
 def _walked(at: Workspace) -> pd.Timestamp | None:
     with reading(at.engine) as conn:
-        done = ledger.clock(conn, at.settings.model_name)
-    return pd.Timestamp(done) if done else None
+        clock = ledger.clock(conn, at.settings.model_name)
+    return pd.Timestamp(clock) if clock else None
 
 
-def _where(at: Workspace, done: pd.Timestamp | None) -> str:
-    return f"session {done:%Y-%m-%d}" if done is not None else "loading the history"
+def _where(at: Workspace, clock: pd.Timestamp | None) -> str:
+    return f"session {clock:%Y-%m-%d}" if clock is not None else "loading the history"
 
 
 def _show_new(at: Workspace, seen: int, progress: Progress) -> int:
     """Print the decisions made since the last look; returns how many there are."""
     with reading(at.engine) as conn:
-        made = list(reversed(decisions.turns(conn, at.settings.model_name, EVERYTHING)))
-    for decision in made[seen:]:
+        turns = list(reversed(decisions.turns(conn, at.settings.model_name, EVERYTHING)))
+    for decision in turns[seen:]:
         progress.console.print(f"[dim]{decision.as_of}[/] [bold]{decision.kind:<12}[/] {decision.summary}")
-    return len(made)
+    return len(turns)
 
 
 def _require_completed(run: FlowRun) -> None:

@@ -27,7 +27,7 @@ def _lines(given: dict[str, Any]) -> list[tuple[str, str]]:
         ("sessions", f"{walked['count']}, from {walked['first']} to {walked['last']}"),
         ("bars", f"{given['bars']} accepted, {given['refused']} refused"),
         *(("drift", f"{event['as_of']}: {event['summary']}") for event in given["drift_events"] or [_NO_DRIFT]),
-        *(("retrained", _retrain(asked)) for asked in given["retrains"]),
+        *(("retrained", _retrain(request)) for request in given["retrains"]),
         *(("gate", f"version {verdict['version']}: {verdict['summary']}") for verdict in given["gate"]),
         *(("canary", _step(step)) for step in given["canary"]),
         *(("skill", _skill(skill)) for skill in given["skill"]),
@@ -44,8 +44,8 @@ def _step(step: dict[str, Any]) -> str:
     return f"{step['as_of']} {stage}{step['summary']}"
 
 
-def _retrain(asked: dict[str, Any]) -> str:
-    return f"as of {asked['as_of']} ({asked['cause']}): {asked['verdict'] or asked['state']}"
+def _retrain(request: dict[str, Any]) -> str:
+    return f"as of {request['as_of']} ({request['cause']}): {request['verdict'] or request['state']}"
 
 
 def _skill(skill: dict[str, Any]) -> str:

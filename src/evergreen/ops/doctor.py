@@ -23,11 +23,11 @@ PATIENCE = 5.0  # seconds for a server to answer
 
 @dataclass(frozen=True)
 class Check:
-    """One place looked at: what it said, or what is wrong with it and what to type."""
+    """One place looked at: what it answered, or what is wrong with it and what to type."""
 
     name: str
     sound: bool
-    said: str
+    sentence: str
 
 
 def examine(settings: Settings) -> Iterator[Check]:

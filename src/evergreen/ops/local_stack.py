@@ -39,14 +39,14 @@ def environment(settings: Settings, ports: Ports) -> dict[str, str]:
     """What every process of the stack, and whoever talks to it, is told."""
     require_mlflow_client(settings.mlflow_artifacts)
     home = settings.home.resolve()
-    told = {f"EVERGREEN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    variables = {f"EVERGREEN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
     if settings.prefect_database:
-        told["PREFECT_API_DATABASE_CONNECTION_URL"] = with_driver(settings.prefect_database, "asyncpg")
-    told |= messages(settings.prefect_messages) if settings.prefect_messages else {}
+        variables["PREFECT_API_DATABASE_CONNECTION_URL"] = with_driver(settings.prefect_database, "asyncpg")
+    variables |= messages(settings.prefect_messages) if settings.prefect_messages else {}
     mlflow_database = with_driver(settings.mlflow_database, "psycopg") or f"sqlite:///{home / 'mlflow.db'}"
     if settings.server_auth:
-        told |= guards(mlflow_database, home / "mlflow-accounts.ini")
-    return told | {
+        variables |= guards(mlflow_database, home / "mlflow-accounts.ini")
+    return variables | {
         "EVERGREEN_HOME": str(home),
         "EVERGREEN_MLFLOW_URI": f"http://{LOOPBACK}:{ports.mlflow}",
         "EVERGREEN_SERVICE_PORT": str(ports.service),
@@ -116,19 +116,19 @@ def start(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict[
     Returns the environment under which its parts, and its users, run.
     """
     stack, chosen = Stack(settings.home), ports.chosen()
-    told = environment(settings, chosen)
+    variables = environment(settings, chosen)
     try:
-        started = [(stack.start(command, told), health) for command, health in commands(settings, chosen)]
+        started = [(stack.start(command, variables), health) for command, health in commands(settings, chosen)]
         prefect, *others = started
         _await(*prefect, say)
-        _prepare(settings, told)
-        stack.start(WORKER, told)
+        _prepare(settings, variables)
+        stack.start(WORKER, variables)
         for member, health in others:
             _await(member, health, say)
     except BaseException:
         stack.stop()
         raise
-    return told
+    return variables
 
 
 def _await(member: Member, health: str, say: Callable[[str], None]) -> None:
@@ -136,28 +136,28 @@ def _await(member: Member, health: str, say: Callable[[str], None]) -> None:
     say(f"{member.name:<8} {member.url}")
 
 
-def _prepare(settings: Settings, told: dict[str, str]) -> None:
-    api = PrefectApi(told["PREFECT_API_URL"])
+def _prepare(settings: Settings, variables: dict[str, str]) -> None:
+    api = PrefectApi(variables["PREFECT_API_URL"])
     api.crash_unfinished()
     api.create_work_pool(WORK_POOL)
-    deploy(told, settings.home / "logs" / "deploy.log")
+    deploy(variables, settings.home / "logs" / "deploy.log")
 
 
-def deploy(told: dict[str, str], log: Path, declared: Path = REPOSITORY / "prefect.yaml") -> None:
+def deploy(variables: dict[str, str], log: Path, declared: Path = REPOSITORY / "prefect.yaml") -> None:
     """Register every deployment of `declared` on the server named in `told`, which has the work pool.
 
     Raises:
         Unavailable: Prefect refused, with the place of its log.
     """
     with log.open("ab") as stream:
-        done = subprocess.run(
+        run = subprocess.run(
             [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(declared)],
             cwd=REPOSITORY,
-            env=os.environ | told,
+            env=os.environ | variables,
             stdout=stream,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             check=False,
         )
-    if done.returncode:
+    if run.returncode:
         raise Unavailable("`prefect deploy --all` failed.", f"Its last words are in {log}.")

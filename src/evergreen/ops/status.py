@@ -17,7 +17,7 @@ def lines(settings: Settings) -> Iterator[str]:
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, settings.model_name)
         clock = ledger.clock(conn, settings.model_name)
-        made = decisions.turns(conn, settings.model_name, 5)
+        turns = decisions.turns(conn, settings.model_name, 5)
     if clock is None:
         yield "no data yet: type `evergreen backfill`"
         return
@@ -29,7 +29,7 @@ def lines(settings: Settings) -> Iterator[str]:
     if rollout.challenger:
         yield f"challenger version {rollout.challenger}, {rollout.stage}, {rollout.weight / 100:g} % of clients"
     yield from _drift_lines(at, rollout.champion)
-    for decision in made:
+    for decision in turns:
         yield f"{decision.as_of} {decision.kind:<17} {decision.summary}"
 
 

@@ -35,14 +35,14 @@ def deploy_to(kind: str, url: str, variables: Mapping[str, str], log: Path) -> s
         Unavailable: the server did not answer, or refused.
     """
     declared = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())
-    wanted = adapted(declared, kind, variables)
+    declaration = adapted(declared, kind, variables)
     pool = pool_name(kind)
     api = PrefectApi(url)
     api.create_work_pool(pool, kind, with_home if kind == "kubernetes" else None)
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "prefect.yaml"
-        file.write_text(yaml.safe_dump(wanted, sort_keys=False))
+        file.write_text(yaml.safe_dump(declaration, sort_keys=False))
         deploy({"PREFECT_API_URL": url}, log, file)
     return pool
 
@@ -60,28 +60,28 @@ def adapted(declared: Mapping[str, Any], kind: str, variables: Mapping[str, str]
     """
     if kind not in KINDS:
         raise BadSetting(f"there is no work pool of kind {kind!r}.", f"Known: {', '.join(KINDS)}.")
-    wanted = deepcopy(dict(declared))
+    declaration = deepcopy(dict(declared))
     if kind == "process":
-        return wanted
+        return declaration
     if not variables.get("IMAGE"):
         raise BadSetting(f"A {kind} work pool runs an image, and IMAGE names none.", "Type `make image`, set IMAGE.")
     pool = {"name": pool_name(kind), "job_variables": _job_variables(kind, variables)}
-    for deployment in wanted["deployments"]:
+    for deployment in declaration["deployments"]:
         deployment["work_pool"] = pool
-    return wanted | {"pull": _pull(variables)}
+    return declaration | {"pull": _pull(variables)}
 
 
 def with_home(template: dict[str, Any]) -> dict[str, Any]:
     """A Kubernetes job template whose containers have the shared home, and URLs and accounts from the secret."""
-    made = deepcopy(template)
-    pod = made["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
+    template = deepcopy(template)
+    pod = template["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
     pod["volumes"] = [{"name": "home", "persistentVolumeClaim": {"claimName": VOLUME}}]
     pod["securityContext"] = {"runAsNonRoot": True, "runAsUser": 10001, "fsGroup": 10001}
     pod["containers"][0] |= {
         "volumeMounts": [{"name": "home", "mountPath": HOME_IN_IMAGE}],
         "envFrom": [{"configMapRef": {"name": "evergreen"}}, {"secretRef": {"name": "evergreen"}}],
     }
-    return made
+    return template
 
 
 def _job_variables(kind: str, variables: Mapping[str, str]) -> dict[str, Any]:

@@ -84,9 +84,9 @@ def _path(line: NDArray[np.float32], low: float, high: float) -> str:
 
 def write() -> None:
     """Write the page and its pictures."""
-    from evergreen.research.training_sets import sample_bars
+    from evergreen.research.training_sets import accepted_sample_bars
 
-    features = compute_features(sample_bars(LAST, [SHOWN])).loc[SHOWN].loc[FIRST:].iloc[::3]
+    features = compute_features(accepted_sample_bars(LAST, [SHOWN])).loc[SHOWN].loc[FIRST:].iloc[::3]
     PICTURES.mkdir(exist_ok=True)
     for name, own in families(FACTORS).items():
         shown = [own[0], own[-1]] if len(own) > 1 else own

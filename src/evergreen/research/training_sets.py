@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from evergreen.adapters.bars import SampleSource
+from evergreen.adapters.bars.store import ASSUMED_DELAY
 from evergreen.core.bars.calendar import session_closes, sessions
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.dataset.look_ahead_audit import audit, require_passed, stamp
@@ -18,10 +19,9 @@ from evergreen.core.quality import check, split
 
 REPO = Path(__file__).resolve().parents[3] / "feature_repo"
 FIRST_SESSION = pd.Timestamp("2000-03-01")
-ASSUMED_DELAY = pd.Timedelta(minutes=30)
 
 
-def sample_bars(as_of: pd.Timestamp, tickers: Sequence[str]) -> pd.DataFrame:
+def accepted_sample_bars(as_of: pd.Timestamp, tickers: Sequence[str]) -> pd.DataFrame:
     """The packaged sample's bars up to and including session `as_of`, less those a backfill refuses."""
     source = SampleSource()
     delivery = source.fetch(list(tickers), FIRST_SESSION, as_of)
@@ -36,7 +36,7 @@ def sample_training_set(as_of: pd.Timestamp, horizon: int, tickers: Sequence[str
     Returns:
         The shape of `core.training.training_frame`.
     """
-    bars = sample_bars(as_of, tickers)
+    bars = accepted_sample_bars(as_of, tickers)
     features, labels = alpha158(bars), forward_return(bars, horizon)
     verdict = audit(features, labels, bars, alpha158, LOOKBACK, horizon)
     return stamp(training_frame(features, labels), verdict)

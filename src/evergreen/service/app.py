@@ -38,7 +38,7 @@ from evergreen.settings import Settings, load_settings
 
 Life = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-GRACE_SECONDS = 10
+GRACE_SECONDS = 10  # for requests under way at the end: as long as Kubernetes leaves after its own notice
 HUNG_SECONDS = 20  # the supervisor waits so long for a worker that died between its question and the answer
 
 
@@ -177,10 +177,10 @@ def bind(host: str, port: int, guarded: bool = False) -> socket.socket:
 
 def _address(host: str, guarded: bool) -> str:
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise BadSetting(f"service_host {host!r} is not an address of this machine.", "Use 127.0.0.1.") from None
-    addresses = [str(entry[4][0]) for entry in found]
+    addresses = [str(entry[4][0]) for entry in resolved]
     if not host or (not guarded and not all(ipaddress.ip_address(address).is_loopback for address in addresses)):
         raise BadSetting(
             f"service_host {host!r} is reachable from other machines, and nobody is asked for a key.",

@@ -14,7 +14,7 @@ log = logging.getLogger("evergreen.service")
 
 Part = TypeVar("Part")
 
-RETRY = timedelta(seconds=2)
+RETRY = timedelta(seconds=2)  # a model of 300 trees takes a second to try
 
 
 class Attempts:
@@ -31,12 +31,12 @@ class Attempts:
         if last is not None and last[0] == subject and now - last[1] < RETRY:
             return None
         try:
-            made = call()
+            outcome = call()
         except EvergreenError as error:
             self._fail(part, subject, now, str(error))
             return None
         self.clear(part)
-        return made
+        return outcome
 
     def clear(self, part: str) -> None:
         """The part is well, or no longer wanted."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-HEIGHT = 240
+HEIGHT = 240  # pixels, as are those below: margins that hold the labels, and a width for desk and phone
 LEFT, RIGHT, TOP, BOTTOM = 40, 92, 12, 26
 WIDE, NARROW = 860, 380
 
 
 @dataclass(frozen=True)
-class Line:
+class Series:
     """One series, one value per x label; `style` is a CSS class of the page. Non-finite values are gaps."""
 
     name: str
@@ -37,7 +37,7 @@ class Chart:
 
     title: str
     labels: Sequence[str]
-    lines: Sequence[Line]
+    lines: Sequence[Series]
     levels: Sequence[Level] = ()
     log: bool = False
 
@@ -49,7 +49,7 @@ class Chart:
         """An SVG of that width and its names at the line ends; read aloud by its title."""
         axes = _Axes.around(self, width)
         parts = [_ticks(axes), *(_level(level, axes) for level in self.levels)]
-        parts += [_path(line, axes) for line in self.lines]
+        parts += [_path(series, axes) for series in self.lines]
         parts += _names(self, axes)
         parts += [_date(self.labels[0], LEFT, "start"), _date(self.labels[-1], width - RIGHT, "end")]
         return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}" class="{}">{}</svg>').format(
@@ -68,7 +68,7 @@ class _Axes:
     @classmethod
     def around(cls, chart: Chart, width: int) -> _Axes:
         scale = _log10 if chart.log else float
-        values = [value for line in chart.lines for value in line.values if math.isfinite(value)]
+        values = [value for series in chart.lines for value in series.values if math.isfinite(value)]
         shown = [scale(value) for value in [*values, *(level.value for level in chart.levels)]]
         room = (max(shown) - min(shown)) * 0.06 or 1.0
         return cls(min(shown) - room, max(shown) + room, len(chart.labels), width, chart.log)
@@ -115,19 +115,19 @@ def _level(level: Level, axes: _Axes) -> Markup:
     )
 
 
-def _path(line: Line, axes: _Axes) -> Markup:
-    points = [(axes.x(place), axes.y(value)) for place, value in enumerate(line.values) if math.isfinite(value)]
+def _path(series: Series, axes: _Axes) -> Markup:
+    points = [(axes.x(place), axes.y(value)) for place, value in enumerate(series.values) if math.isfinite(value)]
     if len(points) == 1:
-        return Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="3"/>').format(line.style, *points[0])
+        return Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="3"/>').format(series.style, *points[0])
     drawn = " ".join(f"{across:.1f},{up:.1f}" for across, up in points)
-    return Markup('<polyline class="line {}" points="{}"/>').format(line.style, drawn)
+    return Markup('<polyline class="line {}" points="{}"/>').format(series.style, drawn)
 
 
 def _names(chart: Chart, axes: _Axes) -> list[Markup]:
     ends = [(axes.y(level.value), level.name, level.style) for level in chart.levels]
-    for line in chart.lines:
-        finite = [value for value in line.values if math.isfinite(value)]
-        ends += [(axes.y(value), line.name, line.style) for value in finite[-1:]]
+    for series in chart.lines:
+        finite = [value for value in series.values if math.isfinite(value)]
+        ends += [(axes.y(value), series.name, series.style) for value in finite[-1:]]
     placed, names = -math.inf, []
     for height, name, style in sorted(ends):
         placed = max(height, placed + 15)

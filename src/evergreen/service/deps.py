@@ -63,10 +63,10 @@ class Service:
             raise _unknown(unknown, snapshot)
         rollout = snapshot.lineup.rollout
         assigned = arm(rollout.salt, client, rollout.weight)
-        asked = tuple(places[ticker] for ticker in tickers)
+        rows = tuple(places[ticker] for ticker in tickers)
         if self.settings.bad_inputs == "refuse":
-            require_good_inputs(snapshot, snapshot.answering_model(assigned), asked, self.settings.max_feature_age)
-        return await self.commits.ask(Question(snapshot, client, assigned, asked))
+            require_good_inputs(snapshot, snapshot.answering_model(assigned), rows, self.settings.max_feature_age)
+        return await self.commits.ask(Question(snapshot, client, assigned, rows))
 
 
 def _unknown(tickers: Sequence[str], snapshot: Snapshot) -> NotFound:

@@ -13,8 +13,8 @@ from evergreen.errors import BadInput, KeyRefused, NotPermitted, TooManyRequests
 from evergreen.service.keys import Account, Keys
 
 ANONYMOUS = "anonymous"
-LONGEST = 128
-CLIENTS = 100_000
+LONGEST = 128  # characters of a client's name, which is written into every row
+CLIENTS = 100_000  # buckets kept at once, some 20 MB
 
 
 class Rate:

@@ -12,9 +12,9 @@ from evergreen.errors import EvergreenError, Unavailable
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
-CAPACITY = 4_096
-BATCH = 256
-LINGER = 0.001
+CAPACITY = 4_096  # questions; at 4,000 a second the last of them waits for a second
+BATCH = 256  # questions that share one commit: more take longer than the disk does
+LINGER = 0.001  # seconds; what a commit to disk costs is not worth more waiting
 
 
 class GroupCommit(Generic[Question, Answer]):
@@ -93,7 +93,7 @@ class GroupCommit(Generic[Question, Answer]):
         futures = [future for _, future in batch]
         self._settling = True
         work = self._thread.submit(self._settle, [question for question, _ in batch])
-        work.add_done_callback(lambda done: loop.call_soon_threadsafe(self._end, futures, done))
+        work.add_done_callback(lambda settled: loop.call_soon_threadsafe(self._end, futures, settled))
 
     def _end(self, futures: Sequence[asyncio.Future[Answer]], work: Future[Sequence[Answer | EvergreenError]]) -> None:
         _deliver(futures, work)

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from evergreen.service.metrics import Metrics
 from evergreen.service.problems import problem
 
-MAX_BODY = 64 * 1024
+MAX_BODY = 64 * 1024  # bytes; 1,000 tickers of the longest kind are 36 KB
 
 
 class BodyLimit:

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from evergreen.adapters.database import reading
 from evergreen.core.canary import QualityTest
 from evergreen.errors import EvergreenError
-from evergreen.service.charts import Chart, Level, Line
+from evergreen.service.charts import Chart, Level, Series
 from evergreen.service.refresh import Keeper
 from evergreen.service.store import DiskStore
 from evergreen.service.view import Skill, View, gather
@@ -56,7 +56,7 @@ class StatusPage:
             snapshot=self._keeper.snapshot,
             max_age=self._settings.max_feature_age,
             alarms=alarms,
-            guardrails=self._watch.said,
+            guardrails=self._watch.verdict,
             ladder=LADDER,
             evidence=evidence_chart(view.quality) if view and view.quality else None,
             skill=skill_chart(view.skills) if view and view.skills else None,
@@ -71,8 +71,8 @@ def evidence_chart(quality: QualityTest) -> Chart | None:
         return None
     promote, rollback = 1 / quality.rules.alpha_promote, 1 / quality.rules.alpha_rollback
     lines = [
-        Line("not worse", [look.e_promote for look in path], "good"),
-        Line("worse", [look.e_rollback for look in path], "bad"),
+        Series("not worse", [look.e_promote for look in path], "good"),
+        Series("worse", [look.e_rollback for look in path], "bad"),
     ]
     levels = [
         Level(f"promote {promote:g}", promote, "level good"),
@@ -86,7 +86,7 @@ def skill_chart(skills: Sequence[Skill]) -> Chart:
     """Cumulated advantage in squared error over the random walk, by session."""
     sessions = sorted({session for skill in skills for session in skill.losses["session"]})
     lines = [
-        Line(
+        Series(
             f"version {skill.version}",
             skill.advantage.set_axis(skill.losses["session"]).reindex(sessions).tolist(),
             "good" if place == 0 else "other",

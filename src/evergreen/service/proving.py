@@ -18,7 +18,7 @@ from evergreen.errors import ModelRefused
 if TYPE_CHECKING:
     from evergreen.core.model.manifest import Manifest
 
-SECONDS = 20.0
+SECONDS = 20.0  # a child needs two to import LightGBM and answer; a busy machine ten times that
 
 
 def prove(version: str, text: str, manifest: Manifest) -> None:
@@ -32,13 +32,13 @@ def prove(version: str, text: str, manifest: Manifest) -> None:
     golden = io.BytesIO()
     np.save(golden, manifest.golden_matrix())
     try:
-        said = _answers(text, golden.getvalue())
+        forecasts = _answers(text, golden.getvalue())
     except subprocess.TimeoutExpired:
         raise _refused(version, f"did not answer its golden batch within {SECONDS:g} s") from None
     except subprocess.CalledProcessError as died:
         raise _refused(version, f"ended the process that tried it: {_last_words(died)}") from None
     recorded = np.asarray(manifest.golden_outputs, dtype=np.float64)
-    if said != recorded.tobytes():
+    if forecasts != recorded.tobytes():
         raise _refused(version, "does not repeat the golden forecasts recorded with it")
 
 
@@ -47,10 +47,10 @@ def _answers(text: str, golden: bytes) -> bytes:
     """The forecasts as float64 bytes; a failure is not remembered."""
     command = [sys.executable, "-m", "evergreen.service.proving"]
     threads = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
+    child = subprocess.run(
         command, input=golden + text.encode(), env=threads, capture_output=True, timeout=SECONDS, check=True
     )
-    return done.stdout
+    return child.stdout
 
 
 def _last_words(died: subprocess.CalledProcessError) -> str:
@@ -72,9 +72,9 @@ def _answer() -> None:
         sys.modules[name] = None  # type: ignore[assignment]  # optional to LightGBM, and 1.5 s to import
     from evergreen.core.model.booster import from_text, predict
 
-    asked = io.BytesIO(sys.stdin.buffer.read())
-    golden: NDArray[np.float32] = np.load(asked, allow_pickle=False)
-    sys.stdout.buffer.write(predict(from_text(asked.read().decode()), golden).tobytes())
+    sent = io.BytesIO(sys.stdin.buffer.read())
+    golden: NDArray[np.float32] = np.load(sent, allow_pickle=False)
+    sys.stdout.buffer.write(predict(from_text(sent.read().decode()), golden).tobytes())
 
 
 if __name__ == "__main__":

@@ -101,21 +101,21 @@ class Keeper:
         return float("inf") if self._confirmed is None else (now - self._confirmed).total_seconds()
 
     def _lineup_for(self, rollout: Rollout | None, now: datetime) -> Lineup | None:
-        held = self._lineup
-        if rollout is None or (held is not None and held.rollout == rollout and held.complete):
-            return held
+        lineup = self._lineup
+        if rollout is None or (lineup is not None and lineup.rollout == rollout and lineup.complete):
+            return lineup
         champion = self._model("champion", rollout.champion, now)
         if champion is None:
-            return held
+            return lineup
         challenger = None
         if rollout.challenger is None:
             self._attempts.clear("challenger")
         else:
             challenger = self._model("challenger", rollout.challenger, now)
-        if held is not None and held.rollout == rollout and challenger is None:
-            return held
-        wanted = {rollout.champion, rollout.challenger, rollout.previous_champion}
-        self._models = {version: model for version, model in self._models.items() if version in wanted}
+        if lineup is not None and lineup.rollout == rollout and challenger is None:
+            return lineup
+        in_use = {rollout.champion, rollout.challenger, rollout.previous_champion}
+        self._models = {version: model for version, model in self._models.items() if version in in_use}
         return Lineup(rollout, champion, challenger, previous=self._previous(rollout, now))
 
     def _previous(self, rollout: Rollout, now: datetime) -> ServedModel | None:
@@ -135,27 +135,27 @@ class Keeper:
         return self._models[version]
 
     def _universe_for(self, finished_at: datetime | None, now: datetime) -> tuple[datetime, Universe] | None:
-        held = self._universe
-        if finished_at is None or (held is not None and held[0] == finished_at):
-            return held
+        current = self._universe
+        if finished_at is None or (current is not None and current[0] == finished_at):
+            return current
         universe = self._attempts.run("features", finished_at, now, self._store.universe)
-        return held if universe is None else (finished_at, universe)
+        return current if universe is None else (finished_at, universe)
 
     def _serve(self, lineup: Lineup, universe: Universe, clock: pd.Timestamp, now: datetime) -> None:
-        held = self.snapshot
+        snapshot = self.snapshot
         if self._composed != (id(lineup), id(universe)):
             fresh = self._compose(lineup, universe, clock, now)
             if fresh is not None:
-                if held is None:
+                if snapshot is None:
                     self._once_serving()
-                held, self._composed = fresh, (id(lineup), id(universe))
-        if held is None:
+                snapshot, self._composed = fresh, (id(lineup), id(universe))
+        if snapshot is None:
             return
-        if held.clock != clock:
-            held = replace(held, clock=clock, ages=self._ages(held.universe, clock))
-        self.snapshot = held
-        self._metrics.rollout_version.set(held.lineup.rollout.version)
-        self._metrics.feature_age.set(max(held.ages))
+        if snapshot.clock != clock:
+            snapshot = replace(snapshot, clock=clock, ages=self._ages(snapshot.universe, clock))
+        self.snapshot = snapshot
+        self._metrics.rollout_version.set(snapshot.lineup.rollout.version)
+        self._metrics.feature_age.set(max(snapshot.ages))
         if self._composed == (id(lineup), id(universe)):
             self._confirmed = now
 

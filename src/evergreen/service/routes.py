@@ -82,9 +82,9 @@ async def predict_one(request: Request) -> Response:
     tags=["predictions"],
     openapi_extra={"parameters": [_CLIENT]},
 )
-async def predict_many(asked: PredictionRequest, client: ClientDep, service: ServiceDep) -> Response:
+async def predict_many(body: PredictionRequest, client: ClientDep, service: ServiceDep) -> Response:
     """Forecast many tickers at once, all by the same arm; a repeated ticker is answered once."""
-    answers = await service.predict(client, tuple(dict.fromkeys(asked.tickers)))
+    answers = await service.predict(client, tuple(dict.fromkeys(body.tickers)))
     return Response(b'{"predictions":[' + b",".join(answers) + b"]}", media_type=JSON)
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-MAX_TICKERS = 1_000
-MAX_TICKER = 32
+MAX_TICKERS = 1_000  # two universes of 500; as rows of one commit they take 20 ms
+MAX_TICKER = 32  # characters; the longest symbols in use, of options, have 21
 
 Ticker = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TICKER)]
 

@@ -90,8 +90,8 @@ class BatchScorer:
         now, scored, start = datetime.now(UTC), [], 0
         for question in questions:
             end = start + len(question.places)
-            took = (champion if question.arm == "champion" else challenger).latency_us
-            scored.append(_rows(question, champion.values[start:end], challenger.values[start:end], now, took))
+            latency_us = (champion if question.arm == "champion" else challenger).latency_us
+            scored.append(_rows(question, champion.values[start:end], challenger.values[start:end], now, latency_us))
             start = end
         return scored
 

@@ -77,12 +77,12 @@ class TracedCommits:
 
         self._current_span = get_current_span
         self._tracer = provider.get_tracer("evergreen.service", __version__)
-        self._desk: GroupCommit[Question, Settled] = GroupCommit(_timed(settle))
-        self.start, self.close = self._desk.start, self._desk.close
+        self._group: GroupCommit[Question, Settled] = GroupCommit(_timed(settle))
+        self.start, self.close = self._group.start, self._group.close
 
     async def ask(self, question: Question) -> list[bytes]:
         """As `GroupCommit.ask`."""
-        settled = await self._desk.ask(question)
+        settled = await self._group.ask(question)
         span = self._current_span()
         if span.is_recording():  # a sampler may have left this request out
             self._record(span, question, settled)

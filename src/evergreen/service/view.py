@@ -101,8 +101,8 @@ def _registered(conn: Connection, row: Rollout | None) -> ModelVersion | None:
 
 def _why(conn: Connection, row: Rollout | None) -> RecordedDecision | None:
     about = decisions.of(conn, row.champion) if row is not None else []
-    made = [each for each in about if each.kind.startswith(MAKES_CHAMPION)]
-    return next(reversed(made or about[:1]), None)
+    made_champion = [each for each in about if each.kind.startswith(MAKES_CHAMPION)]
+    return next(reversed(made_champion or about[:1]), None)
 
 
 def _quality(row: Rollout | None) -> QualityTest | None:

@@ -25,18 +25,18 @@ from evergreen.settings import Settings
 
 log = logging.getLogger("evergreen.service")
 
-WATCH_SECONDS = 2.0
+WATCH_SECONDS = 2.0  # a rollback must reach all within five seconds
 
 
 class Watch:
     """Ends a canary, or takes back a fresh promotion, whose guardrail is broken.
 
     Any number of watchers may look at one rollout: the change is a compare-and-set, so one of them wins and
-    one decision is written. `said` is what the last look found.
+    one decision is written. `verdict` is what the last look found.
     """
 
     def __init__(self, settings: Settings, store: DiskStore) -> None:
-        self.said = Guardrails()
+        self.verdict = Guardrails()
         self._settings = settings
         self._store = store
         self._requests = RequestLog()
@@ -51,12 +51,12 @@ class Watch:
         with reading(self._store.engine) as conn:
             row = rollouts.read(conn, self._settings.model_name)
             if row is None or row.evidence is None:
-                self.said = Guardrails()
+                self.verdict = Guardrails()
                 return None
             if row.challenger and "started_at" in row.evidence:
                 self._requests.read(conn, row)
-        self.said = self._judge(row, snapshot, refused)
-        if not self.said.broken or self._settings.guardrails == "tell":
+        self.verdict = self._judge(row, snapshot, refused)
+        if not self.verdict.broken or self._settings.guardrails == "tell":
             return None
         return self._end(row, snapshot, now)
 
@@ -68,14 +68,14 @@ class Watch:
             return Guardrails(broken=(refused,) if fresh else ())
         if row.challenger is None:
             return Guardrails(broken=self._after_promotion(row, snapshot))
-        told = self._requests.judge(row) if "started_at" in row.evidence else Guardrails()
+        verdict = self._requests.judge(row) if "started_at" in row.evidence else Guardrails()
         challenger = snapshot.lineup.challenger
         if challenger is None or challenger.version != row.challenger:
-            return Guardrails(told.broken, (*told.missing, f"Version {row.challenger} is not loaded."))
+            return Guardrails(verdict.broken, (*verdict.missing, f"Version {row.challenger} is not loaded."))
         if "limits" not in row.evidence:
-            return Guardrails(told.broken, (*told.missing, "No limits on outputs were fixed when it began."))
+            return Guardrails(verdict.broken, (*verdict.missing, "No limits on outputs were fixed when it began."))
         outputs = self._compared(snapshot, challenger, snapshot.lineup.champion, row.evidence["limits"])
-        return Guardrails((*outputs, *told.broken), told.missing)
+        return Guardrails((*outputs, *verdict.broken), verdict.missing)
 
     def _in_window(self, row: Rollout, snapshot: Snapshot) -> bool:
         window = (row.evidence or {}).get("window")
@@ -102,17 +102,17 @@ class Watch:
         return self._outputs
 
     def _end(self, row: Rollout, snapshot: Snapshot, now: datetime) -> str | None:
-        why = " ".join(self.said.broken)
+        why = " ".join(self.verdict.broken)
         as_of = snapshot.clock.date().isoformat()
         back = row.champion if row.challenger else str(row.previous_champion)
         leaves = row.challenger or row.champion
         summary = f"Version {leaves} is rolled back to {back}. Guardrail broken: {why}"
-        made = Decision(
+        decision = Decision(
             at=now, model=row.model, kind="rollback", as_of=as_of, subject=leaves, summary=summary,
-            evidence={"by": "the service's watch", "broken": list(self.said.broken), **dict(row.evidence or {})},
+            evidence={"by": "the service's watch", "broken": list(self.verdict.broken), **dict(row.evidence or {})},
         )  # fmt: skip
         try:
-            rollouts.settle(self._store.engine, row, made, champion=back)
+            rollouts.settle(self._store.engine, row, decision, champion=back)
         except RolloutConflict:
             return None  # somebody else moved it; the next look judges what stands then
         log.error(summary)
@@ -122,9 +122,9 @@ class Watch:
 async def keep_watch(watch: Watch, keeper: Keeper, every: float, stop: asyncio.Event) -> None:
     """Look every `every` seconds until `stop` is set, once something is served."""
     while not stop.is_set():
-        if (held := keeper.snapshot) is not None:
+        if (snapshot := keeper.snapshot) is not None:
             try:
-                await asyncio.to_thread(watch.look, held, datetime.now(UTC), keeper.alarms.get("snapshot", ""))
+                await asyncio.to_thread(watch.look, snapshot, datetime.now(UTC), keeper.alarms.get("snapshot", ""))
             except EvergreenError as error:
                 log.error("the guardrails could not be looked at: %s", error)
         with suppress(TimeoutError):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import decisions, reading
-from evergreen.adapters.database import quarantine as cases
+from evergreen.adapters.database import quarantine as quarantined
 from evergreen.adapters.database.quarantine import Case
 from evergreen.core.bars import calendar
 from evergreen.core.market import simulate
@@ -50,9 +50,9 @@ class Market:
     def stored(self, session: int) -> pd.DataFrame:
         return self.at.bars.as_of(tickers=["S0"], start=DAYS[session], end=DAYS[session])
 
-    def held(self) -> list[Case]:
+    def cases(self) -> list[Case]:
         with reading(self.at.engine) as conn:
-            return cases.held(conn)
+            return quarantined.held(conn)
 
 
 @pytest.fixture
@@ -64,8 +64,8 @@ def test_hold__keeps_the_refused_bar_out_of_the_store_and_on_record(market: Mark
     market.spoil(START, "high", 0.01)
     for _ in range(2):
         delivery = market.deliver(START, START)
-        case = market.held()[0]
-        assert len(market.held()) == 1 and delivery.held == (case.id,)
+        case = market.cases()[0]
+        assert len(market.cases()) == 1 and delivery.cases == (case.id,)
         assert market.stored(START).empty
     assert (case.ticker, case.bars, case.first_session) == ("S0", 1, f"{DAYS[START]:%Y-%m-%d}")
     assert {finding["rule"] for finding in case.findings} == {"high_not_highest", "low_not_lowest"}
@@ -75,7 +75,7 @@ def test_hold__keeps_the_refused_bar_out_of_the_store_and_on_record(market: Mark
 def test_release__lets_the_bar_in_with_its_true_arrival_and_a_chained_reason(market: Market) -> None:
     market.spoil(START, "high", 0.01)
     market.deliver(START, START)
-    case, now = market.held()[0], market.closed(START + 1)
+    case, now = market.cases()[0], market.closed(START + 1)
     with pytest.raises(BadInput, match="a reason is wanted"):
         quarantine.release(market.at, case.id, " ", now)
     released = quarantine.release(market.at, case.id, "seen on the tape", now)
@@ -84,7 +84,9 @@ def test_release__lets_the_bar_in_with_its_true_arrival_and_a_chained_reason(mar
     assert (bar["high"], bar["known_at"], bar["known_at_assumed"]) == (0.01, pd.Timestamp(now), False)
     with reading(market.at.engine) as conn:
         assert decisions.verify(conn) == []
-        assert [made.summary for made in decisions.of(conn, case.id)] == ["S0: 1 bars released. seen on the tape"]
+        assert [decision.summary for decision in decisions.of(conn, case.id)] == [
+            "S0: 1 bars released. seen on the tape"
+        ]
     with pytest.raises(Conflict, match="was released before"):
         quarantine.release(market.at, case.id, "again", now)
 
@@ -92,7 +94,7 @@ def test_release__lets_the_bar_in_with_its_true_arrival_and_a_chained_reason(mar
 def test_repair__must_itself_pass_and_tells_what_went_in(market: Market) -> None:
     right = market.spoil(START, "high", 0.01)
     market.deliver(START, START)
-    case, now = market.held()[0], market.closed(START)
+    case, now = market.cases()[0], market.closed(START)
     bar = pd.DataFrame({"session": [DAYS[START]], "high": [0.02]})
     numbers = quarantine.held_bars(market.at).read(case.id)[["session", "open", "low", "close", "volume", "factor"]]
     with pytest.raises(Refused, match="still wrong"):
@@ -107,12 +109,12 @@ def test_discard__closes_the_case_and_keeps_the_bar_out(market: Market) -> None:
     market.spoil(START, "high", 0.01)
     market.deliver(START, START)
     assert (
-        quarantine.discard(market.at, market.held()[0].id, "no such trade", market.closed(START)).state == "discarded"
+        quarantine.discard(market.at, market.cases()[0].id, "no such trade", market.closed(START)).state == "discarded"
     )
     market.deliver(START, START)
-    assert market.held() == [] and market.stored(START).empty
+    assert market.cases() == [] and market.stored(START).empty
     with reading(market.at.engine) as conn:
-        closed = cases.cases(conn)[0]
+        closed = quarantined.cases(conn)[0]
     with pytest.raises(Conflict, match="was discarded before: no such trade"):
         quarantine.release(market.at, closed.id, "after all", market.closed(START))
     assert market.stored(START).empty
@@ -121,21 +123,21 @@ def test_discard__closes_the_case_and_keeps_the_bar_out(market: Market) -> None:
 def test_revalidate__a_delivery_of_better_bars_settles_the_case(market: Market) -> None:
     right = market.spoil(START, "high", 0.01)
     market.deliver(START, START)
-    case = market.held()[0]
+    case = market.cases()[0]
     market.deliver(START + 1, START + 1)
-    assert market.held() == [case]
+    assert market.cases() == [case]
     market.spoil(START, "high", right)
     market.deliver(START, START + 2, history=True)
-    assert market.held() == [] and market.stored(START)["high"].item() == right
+    assert market.cases() == [] and market.stored(START)["high"].item() == right
     with reading(market.at.engine) as conn:
-        assert cases.find(conn, case.id).state == "restated"
+        assert quarantined.find(conn, case.id).state == "restated"
 
 
 def test_revalidate__a_bad_restatement_waits_while_the_stored_bar_stands(market: Market) -> None:
     right = market.spoil(START - 5, "high", 0.01)
     market.deliver(START - 5, START, history=True)
     assert market.stored(START - 5)["high"].item() == right
-    assert [case.bars for case in market.held()] == [len(quarantine.outstanding(market.at, market.held()[0]))]
+    assert [case.bars for case in market.cases()] == [len(quarantine.outstanding(market.at, market.cases()[0]))]
 
 
 def split(market: Market) -> None:
@@ -145,17 +147,17 @@ def split(market: Market) -> None:
     market.bars = market.bars.assign(**prices, volume=market.bars["volume"].mask(late, market.bars["volume"] * 4))
     for session in (START, START + 1, START + 2):
         market.deliver(session, session)
-    assert [case.findings[0]["rule"] for case in market.held()] == ["unadjusted_split"] * 3
+    assert [case.findings[0]["rule"] for case in market.cases()] == ["unadjusted_split"] * 3
 
 
 def test_revalidate__what_follows_a_released_bar_is_let_in_with_it(market: Market) -> None:
     split(market)
-    first, second, third = market.held()
+    first, second, third = market.cases()
     now = market.closed(START + 2) + timedelta(minutes=1)
     quarantine.release(market.at, first.id, "four for one, the factor comes later", now)
-    assert market.held() == [] and len(market.stored(START + 2)) == 1
+    assert market.cases() == [] and len(market.stored(START + 2)) == 1
     with reading(market.at.engine) as conn:
-        assert {cases.find(conn, case.id).state for case in (second, third)} == {"restated"}
+        assert {quarantined.find(conn, case.id).state for case in (second, third)} == {"restated"}
 
 
 def test_revalidate__a_forgotten_split_is_let_in_once_the_vendor_tells_it(market: Market) -> None:
@@ -164,12 +166,12 @@ def test_revalidate__a_forgotten_split_is_let_in_once_the_vendor_tells_it(market
     market.bars = market.bars.assign(factor=market.bars["factor"].mask(early, 0.25))
     before = market.at.bars.as_of(end=DAYS[START - 1])
     assert market.deliver(0, START + 3, history=True).restated == 0
-    assert market.held() == []
+    assert market.cases() == []
     pd.testing.assert_frame_equal(market.at.bars.as_of(end=DAYS[START - 1]), before)
     assert market.stored(START)["factor"].item() == 4.0
 
 
-def test_witness__that_tells_a_close_differently_sends_the_bar_to_quarantine(
+def test_second_source__that_tells_a_close_differently_sends_the_bar_to_quarantine(
     market: Market, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     second_source = Vendor(tmp_path_factory.mktemp("second_source") / "bars")
@@ -180,17 +182,17 @@ def test_witness__that_tells_a_close_differently_sends_the_bar_to_quarantine(
     market.vendor.tells(market.bars)
     order = Order(market.vendor.spec, ("S0", "S1"), DAYS[START], DAYS[START], second_source=second_source.spec)
     delivery = ingest(market.at, order, market.closed(START))
-    assert [finding["rule"] for finding in delivery.findings] == ["witness_disagrees"]
+    assert [finding["rule"] for finding in delivery.findings] == ["second_source_disagrees"]
     assert (delivery.added, delivery.refused) == (1, 1) and market.stored(START).empty
     absent = Order(market.vendor.spec, ("S1",), DAYS[START + 1], DAYS[START + 1], second_source="files:/nowhere")
     delivery = ingest(market.at, absent, market.closed(START + 1))
-    assert (delivery.added, delivery.findings[0]["rule"]) == (1, "witness_absent")
+    assert (delivery.added, delivery.findings[0]["rule"]) == (1, "second_source_absent")
 
 
 def test_command_line__shows_a_case_with_its_picture_and_lets_it_go(market: Market, tmp_path: Path) -> None:
     right = market.spoil(START, "high", 0.01)
     market.deliver(START, START)
-    case = market.held()[0].id
+    case = market.cases()[0].id
     home = {"EVERGREEN_HOME": str(market.at.settings.home), "EVERGREEN_CLOCK": "replay"}
     assert run("quarantine", "list", cwd=tmp_path, **home).stdout.startswith(f"{case}  held      S0")
     shown = run("quarantine", "show", case, cwd=tmp_path, **home).stdout
@@ -199,6 +201,6 @@ def test_command_line__shows_a_case_with_its_picture_and_lets_it_go(market: Mark
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "--reason" in run("quarantine", "release", case, cwd=tmp_path, **home).stderr
     change = f"{DAYS[START]:%Y-%m-%d}.high={right}"
-    done = run("quarantine", "repair", case, "--set", change, "--reason", "a digit was lost", cwd=tmp_path, **home)
-    assert "repaired" in done.stdout and market.stored(START)["high"].item() == right
+    process = run("quarantine", "repair", case, "--set", change, "--reason", "a digit was lost", cwd=tmp_path, **home)
+    assert "repaired" in process.stdout and market.stored(START)["high"].item() == right
     assert run("audit", cwd=tmp_path, **home).stdout.strip() == "the decision log is whole"

@@ -47,16 +47,16 @@ def test_inspect_paths__the_same_content_twice_counts_once(tmp_path: Path) -> No
 def test_inspect_paths__one_series_under_two_names_is_found_across_files(tmp_path: Path) -> None:
     one_a_ticker(tmp_path)
     BARS[BARS["ticker"] == "S1"].drop(columns="ticker").to_csv(tmp_path / "TWIN.csv", index=False)
-    found = looked_at(tmp_path).findings
-    assert {(finding.rule, finding.ticker) for finding in found} == {("same_series", "S1"), ("same_series", "TWIN")}
+    findings = looked_at(tmp_path).findings
+    assert {(finding.rule, finding.ticker) for finding in findings} == {("same_series", "S1"), ("same_series", "TWIN")}
 
 
 def test_inspect_paths__names_strangers_in_a_tickers_file(tmp_path: Path) -> None:
     one_a_ticker(tmp_path)
     (tmp_path / "S2.csv").unlink()
     BARS[BARS["ticker"].isin(["S1", "S2"])].to_csv(tmp_path / "S1.csv", index=False)
-    found = looked_at(tmp_path).findings
-    assert [(finding.rule, finding.ticker) for finding in found] == [("mixed_tickers", "S2")]
+    findings = looked_at(tmp_path).findings
+    assert [(finding.rule, finding.ticker) for finding in findings] == [("mixed_tickers", "S2")]
 
 
 def test_inspect_paths__an_empty_folder_says_so(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ from evergreen.ops.doctor import Check, examine
 from evergreen.settings import Settings
 
 
-def said(settings: Settings) -> dict[str, Check]:
+def checks_of(settings: Settings) -> dict[str, Check]:
     return {check.name: check for check in examine(settings)}
 
 
 def test_examine__a_silent_server_is_named_without_its_password(tmp_path: Path) -> None:
-    told = said(
+    checks = checks_of(
         Settings(
             home=tmp_path,
             database_url="postgresql://u:secret@127.0.0.1:9/evergreen",
@@ -29,10 +29,10 @@ def test_examine__a_silent_server_is_named_without_its_password(tmp_path: Path) 
         )
     )
     for name in ("database", "registry", "online"):
-        assert not told[name].sound
-        assert "127.0.0.1:9" in told[name].said and "did not answer" in told[name].said
-        assert "secret" not in told[name].said
-    assert told["home"].sound
+        assert not checks[name].sound
+        assert "127.0.0.1:9" in checks[name].sentence and "did not answer" in checks[name].sentence
+        assert "secret" not in checks[name].sentence
+    assert checks["home"].sound
 
 
 def test_examine__a_bucket_that_cannot_be_reached_says_what_to_install(
@@ -42,10 +42,13 @@ def test_examine__a_bucket_that_cannot_be_reached_says_what_to_install(
         monkeypatch.setitem(sys.modules, module, None)
     buckets = Settings(home=tmp_path, dvc_remote="s3://bucket/evergreen", mlflow_artifacts="s3://bucket/mlflow")
     for name, module in (("snapshots", "dvc_s3"), ("artifacts", "boto3")):
-        found = said(buckets)[name]
-        assert not found.sound
-        assert f"without {module}. Type `pip install 'evergreen[s3]'`." in found.said
-    assert "pip install 'dvc-gs'" in said(Settings(home=tmp_path, dvc_remote="gs://bucket/evergreen"))["snapshots"].said
+        check = checks_of(buckets)[name]
+        assert not check.sound
+        assert f"without {module}. Type `pip install 'evergreen[s3]'`." in check.sentence
+    assert (
+        "pip install 'dvc-gs'"
+        in checks_of(Settings(home=tmp_path, dvc_remote="gs://bucket/evergreen"))["snapshots"].sentence
+    )
 
 
 @pytest.fixture
@@ -71,6 +74,6 @@ def old_mlflow() -> Iterator[str]:
 
 
 def test_examine__a_server_of_another_version_is_named_with_what_to_type(tmp_path: Path, old_mlflow: str) -> None:
-    found = said(Settings(home=tmp_path, mlflow_uri=old_mlflow))["mlflow"]
-    assert not found.sound
-    assert "runs MLflow 1.0.0, this process 3." in found.said and "pip install mlflow==3." in found.said
+    check = checks_of(Settings(home=tmp_path, mlflow_uri=old_mlflow))["mlflow"]
+    assert not check.sound
+    assert "runs MLflow 1.0.0, this process 3." in check.sentence and "pip install mlflow==3." in check.sentence

@@ -1,16 +1,16 @@
 """Bars from outside, and the store that keeps them."""
 
 from evergreen.adapters.bars.files import read_any
-from evergreen.adapters.bars.sources import FilesSource, SampleSource, SimulatedSource, Source, open_source
+from evergreen.adapters.bars.sources import BarSource, FilesSource, SampleSource, SimulatedSource, open_source
 from evergreen.adapters.bars.store import AppendReport, BarStore
 
 __all__ = [
     "AppendReport",
+    "BarSource",
     "BarStore",
     "FilesSource",
     "SampleSource",
     "SimulatedSource",
-    "Source",
     "open_source",
     "read_any",
 ]

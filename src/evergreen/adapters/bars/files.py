@@ -120,8 +120,8 @@ def _names(columns: list[str], path: Path) -> dict[str, str]:
     }
     missing = [name for name in REQUIRED if name not in names and name != "ticker"]
     if missing:
-        found = ", ".join(str(column)[:30] for column in columns[:12])
-        raise UnreadableFile(f"{path} has no column for {', '.join(missing)} (it has: {found}).", _HINT)
+        present = ", ".join(str(column)[:30] for column in columns[:12])
+        raise UnreadableFile(f"{path} has no column for {', '.join(missing)} (it has: {present}).", _HINT)
     return names
 
 

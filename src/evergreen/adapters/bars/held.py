@@ -9,12 +9,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evergreen.adapters.bars.store import KEYS, SCHEMA, write_bars
-from evergreen.core.bars.schema import NUMBERS
+from evergreen.adapters.bars.store import SCHEMA, write_bars
+from evergreen.core.bars.schema import KEYS, NUMBERS
 from evergreen.errors import Broken
 
 HELD = SCHEMA.append(pa.field("restates", pa.bool_()))
-ID_LENGTH = 12
+ID_LENGTH = 12  # hexadecimal digits: a million cases meet by chance once in 500 stores; short enough to type
 
 
 class HeldBars:
@@ -52,5 +52,5 @@ class HeldBars:
 
 
 def _identity(bars: pd.DataFrame) -> str:
-    told = bars[[*KEYS, *NUMBERS, "source"]].to_csv(index=False, date_format="%Y-%m-%d")
-    return hashlib.sha256(told.encode()).hexdigest()[:ID_LENGTH]
+    text = bars[[*KEYS, *NUMBERS, "source"]].to_csv(index=False, date_format="%Y-%m-%d")
+    return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]

@@ -10,15 +10,13 @@ from typing import Any, Protocol, cast, get_args
 import pandas as pd
 
 from evergreen.adapters.bars.files import bar_files, read_any
-from evergreen.core.bars.schema import NUMBERS, conform
+from evergreen.core.bars.schema import SUPPLIED, conform
 from evergreen.core.market import START, Drift, DriftKind, simulate
+from evergreen.core.market.simulated_actions import SESSIONS_A_YEAR
 from evergreen.errors import BadSetting, NoBars
 
-GIVEN = ("ticker", "session", *NUMBERS)
-SESSIONS_A_YEAR = 252
 
-
-class Source(Protocol):
+class BarSource(Protocol):
     """Something that has bars of some tickers on the sessions of one exchange."""
 
     @property
@@ -36,14 +34,14 @@ class Source(Protocol):
         ...
 
     def fetch(self, tickers: Sequence[str], start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        """The bars there are of `tickers` from `start` to `end` (sessions, inclusive): columns `GIVEN`.
+        """The bars there are of `tickers` from `start` to `end` (sessions, inclusive): columns `SUPPLIED`.
 
         A ticker or session without bars is simply absent; what should have been there is for validation.
         """
         ...
 
 
-class HeldSource:
+class LoadedSource:
     """A source whose bars are all loaded at the first question."""
 
     def __init__(self, name: str, load: Callable[[], pd.DataFrame], calendar: str) -> None:
@@ -60,13 +58,13 @@ class HeldSource:
         return sorted(self._bars["ticker"].dropna().unique())
 
     def fetch(self, tickers: Sequence[str], start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        """The bars there are of `tickers` from `start` to `end` (sessions, inclusive): columns `GIVEN`."""
+        """The bars there are of `tickers` from `start` to `end` (sessions, inclusive): columns `SUPPLIED`."""
         session = self._bars["session"]
-        wanted = self._bars["ticker"].isin(list(tickers)) & (session >= start) & (session <= end)
-        return self._bars.loc[wanted, list(GIVEN)].reset_index(drop=True)
+        chosen = self._bars["ticker"].isin(list(tickers)) & (session >= start) & (session <= end)
+        return self._bars.loc[chosen, list(SUPPLIED)].reset_index(drop=True)
 
 
-class SampleSource(HeldSource):
+class SampleSource(LoadedSource):
     """Five real US stocks (AAPL, FB, GOOG, IBM, MSFT), 2000-03-01 to 2013-03-01, from `bokeh_sampledata`.
 
     Raw prices; `factor` carries every split and dividend up to the series' own making, later ones too.
@@ -76,14 +74,14 @@ class SampleSource(HeldSource):
         super().__init__("sample", _sample, "XNYS")
 
 
-class FilesSource(HeldSource):
+class FilesSource(LoadedSource):
     """The CSV and Parquet files of `folder`: one long file, or one a ticker, as `read_any` takes them."""
 
     def __init__(self, folder: Path, calendar: str = "XNYS") -> None:
         super().__init__("files", lambda: _folder(Path(folder)), calendar)
 
 
-class SimulatedSource(HeldSource):
+class SimulatedSource(LoadedSource):
     """A market of `core.market.simulate`, equal for equal arguments; see there for `ic` and `drift`."""
 
     def __init__(
@@ -99,7 +97,7 @@ class SimulatedSource(HeldSource):
         super().__init__("simulated", lambda: _simulated(tickers, count, seed, start, ic, drift), "XNYS")
 
 
-def open_source(spec: str, calendar: str = "XNYS") -> Source:
+def open_source(spec: str, calendar: str = "XNYS") -> BarSource:
     """The source that `spec` names; `calendar` is that of the files.
 
     `sample`; `files:FOLDER`; `simulated`, with any of `simulated:tickers=50,seed=7,years=12,start=2000-01-03,

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from evergreen.adapters.bars.writing import LOCK, only_writer, replace
 from evergreen.core.bars.calendar import session_closes
-from evergreen.core.bars.schema import COLUMNS, NUMBERS, conform, empty_bars
+from evergreen.core.bars.schema import COLUMNS, KEYS, NUMBERS, conform, empty_bars
 from evergreen.errors import BadInput, Broken
 
 SCHEMA = pa.schema(
@@ -28,8 +28,7 @@ SCHEMA = pa.schema(
         ("known_at_assumed", pa.bool_()),
     ]
 )
-KEYS = ["ticker", "session"]
-ASSUMED_DELAY = pd.Timedelta(minutes=30)
+ASSUMED_DELAY = pd.Timedelta(minutes=30)  # after the close: when end-of-day bars are usually final
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ class BarStore:
     def _append_year(self, path: Path, bars: pd.DataFrame, arrival: pd.Timestamp, assumed: bool) -> AppendReport:
         stored = _frame(_load(path)) if path.exists() else empty_bars()
         known = _matches(bars, stored[KEYS].drop_duplicates())["known"]
-        news = ~_told(bars, _in_force(stored, arrival))
+        news = ~_says_the_same(bars, _in_force(stored, arrival))
         fresh = news & ~known
         if assumed:
             stamps = bars["known_at"].mask(fresh, self._assumed(bars, arrival))
@@ -189,18 +188,18 @@ def _unique(bars: pd.DataFrame) -> pd.DataFrame:
     return bars
 
 
-def _told(bars: pd.DataFrame, in_force: pd.DataFrame) -> pd.Series:
+def _says_the_same(bars: pd.DataFrame, in_force: pd.DataFrame) -> pd.Series:
     """Which of `bars` have the very numbers of the bar in force, NaN equal to NaN."""
-    found = _matches(bars, in_force[[*KEYS, *NUMBERS]])
-    ours, theirs = bars[list(NUMBERS)], found[list(NUMBERS)]
+    stored = _matches(bars, in_force[[*KEYS, *NUMBERS]])
+    ours, theirs = bars[list(NUMBERS)], stored[list(NUMBERS)]
     alike = ours.eq(theirs) | (ours.isna() & theirs.isna())
-    return alike.all(axis=1) & found["known"]
+    return alike.all(axis=1) & stored["known"]
 
 
 def _matches(bars: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """For each of `bars` its row among `rows` (one a ticker and session), and whether there is one."""
-    found = bars[KEYS].merge(rows.assign(known=True), on=KEYS, how="left")
-    return found.assign(known=found["known"].notna()).set_axis(bars.index)
+    matches = bars[KEYS].merge(rows.assign(known=True), on=KEYS, how="left")
+    return matches.assign(known=matches["known"].notna()).set_axis(bars.index)
 
 
 def _in_force(rows: pd.DataFrame, known_at: pd.Timestamp | None) -> pd.DataFrame:

@@ -9,12 +9,11 @@ from typing import Any
 import pandas as pd
 
 from evergreen.core.bars.corporate_actions import unadjusted
-from evergreen.core.bars.schema import NUMBERS, conform, empty_bars
+from evergreen.core.bars.schema import SUPPLIED, conform, empty_bars
 from evergreen.errors import BadSetting, Unavailable
 
-GIVEN = ["ticker", "session", *NUMBERS]
-ATTEMPTS = 5
-LONGEST_PAUSE = 60.0  # seconds
+ATTEMPTS = 5  # with pauses of 1, 2, 4 and 8 s: longer than the blocks of a few seconds it answers a burst with
+LONGEST_PAUSE = 60.0  # seconds; a flow waits on it
 _OURS = {
     "Open": "open",
     "High": "high",
@@ -49,7 +48,7 @@ class YahooSource:
         return self._symbols
 
     def fetch(self, tickers: Sequence[str], start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        """The bars there are of `tickers` from `start` to `end` (sessions, inclusive): columns `GIVEN`.
+        """The bars there are of `tickers` from `start` to `end` (sessions, inclusive): columns `SUPPLIED`.
 
         Raises:
             Unavailable: Yahoo did not answer five times in a row.
@@ -57,7 +56,7 @@ class YahooSource:
         """
         parts = [_bars(ticker, self._history(ticker, start)) for ticker in tickers]
         bars = conform(pd.concat(parts, ignore_index=True)) if parts else empty_bars()
-        return bars.loc[(bars["session"] >= start) & (bars["session"] <= end), GIVEN].reset_index(drop=True)
+        return bars.loc[(bars["session"] >= start) & (bars["session"] <= end), list(SUPPLIED)].reset_index(drop=True)
 
     def _history(self, ticker: str, start: pd.Timestamp) -> pd.DataFrame:
         """Yahoo's own table from `start` to now; empty for a symbol without bars."""
@@ -89,9 +88,9 @@ class YahooSource:
             raise Unavailable(f"Yahoo did not give bars of {ticker}: {reason}.", "Try again later.") from None
 
 
-def _bars(ticker: str, told: pd.DataFrame) -> pd.DataFrame:
-    if told.empty:
+def _bars(ticker: str, history: pd.DataFrame) -> pd.DataFrame:
+    if history.empty:
         return empty_bars()
-    days = pd.DatetimeIndex(told.index).tz_localize(None).normalize()
-    history = told.rename(columns=_OURS)[list(_OURS.values())].astype("float64").set_axis(days)
-    return unadjusted(history).assign(ticker=ticker).rename_axis("session").reset_index()
+    days = pd.DatetimeIndex(history.index).tz_localize(None).normalize()
+    columns = history.rename(columns=_OURS)[list(_OURS.values())].astype("float64").set_axis(days)
+    return unadjusted(columns).assign(ticker=ticker).rename_axis("session").reset_index()

@@ -19,7 +19,7 @@ Account = tuple[str, str]  # user and password
 PREFECT = "PREFECT_API_AUTH_STRING"
 MLFLOW_USER, MLFLOW_PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 SHORTEST = 12  # characters of a password that MLflow takes
-TOLD = {
+WHAT_TO_SET = {
     "Prefect": f"Set {PREFECT}=user:password.",
     "MLflow": f"Set {MLFLOW_USER} and {MLFLOW_PASSWORD}.",
 }
@@ -41,7 +41,7 @@ def not_admitted(tool: str, where: str) -> BadSetting:
     """What to say when a server answers 401."""
     given = {"Prefect": prefect_account, "MLflow": mlflow_account}[tool]()
     why = "asks for an account" if given is None else "does not know the account it was given"
-    return BadSetting(f"{tool} at {where} {why}.", TOLD[tool])
+    return BadSetting(f"{tool} at {where} {why}.", WHAT_TO_SET[tool])
 
 
 def require_admitted(answer: httpx.Response, tool: str, where: str) -> httpx.Response:
@@ -68,7 +68,9 @@ def guards(mlflow_database: str, config: Path) -> dict[str, str]:
     prefect, mlflow = prefect_account(), mlflow_account()
     for tool, account in (("Prefect", prefect), ("MLflow", mlflow)):
         if account is None:
-            raise BadSetting(f"server_auth is on and nothing says which account {tool} is to ask for.", TOLD[tool])
+            raise BadSetting(
+                f"server_auth is on and nothing says which account {tool} is to ask for.", WHAT_TO_SET[tool]
+            )
     if len(os.environ.get(MLFLOW_PASSWORD, "")) < SHORTEST:
         raise BadSetting(f"MLflow takes no password of fewer than {SHORTEST} characters.", "Use a longer one.")
     require_installed("flask_wtf", "MLflow cannot ask for accounts", "evergreen[team]")

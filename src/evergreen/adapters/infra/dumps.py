@@ -79,14 +79,14 @@ def _run(program: str, url: str, options: list[str]) -> None:
     if shutil.which(program) is None:
         raise BadSetting(f"{program} is not installed.", "Install PostgreSQL's client (Debian: postgresql-client).")
     parts = urlsplit(plain(url))
-    told = os.environ | ({"PGPASSWORD": unquote(parts.password)} if parts.password else {})
+    environment = os.environ | ({"PGPASSWORD": unquote(parts.password)} if parts.password else {})
     place = parts._replace(netloc=_without_password(parts.netloc)).geturl()
-    done = subprocess.run(
-        [program, f"--dbname={place}", *options], env=told, capture_output=True, text=True, check=False
+    run = subprocess.run(
+        [program, f"--dbname={place}", *options], env=environment, capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise Unavailable(f"{program} failed on {without_password(url)}: {said}.", "Nothing was left half-done.")
+    if run.returncode:
+        reason = (run.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise Unavailable(f"{program} failed on {without_password(url)}: {reason}.", "Nothing was left half-done.")
 
 
 def _without_password(netloc: str) -> str:

@@ -19,8 +19,8 @@ def require_installed(module: str, user: str, package: str) -> None:
         BadSetting: it is not installed; says what to type.
     """
     try:
-        found = find_spec(module)
+        spec = find_spec(module)
     except ModuleNotFoundError:
-        found = None
-    if found is None:
+        spec = None
+    if spec is None:
         raise BadSetting(f"{user} without {module}.", f"Type `pip install '{package}'`.")

@@ -13,7 +13,7 @@ from evergreen.adapters.infra.accounts import prefect_account, require_admitted
 from evergreen.errors import NotFound, Unavailable
 
 AdaptTemplate = Callable[[dict[str, Any]], dict[str, Any]]
-BUSY_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds
+BUSY_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds; SQLite gives up on a lock after some of them
 UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
 
 
@@ -57,10 +57,10 @@ class PrefectApi:
     def _template(self, kind: str) -> dict[str, Any]:
         """The job template that the server knows for a kind of work pool."""
         known = self._ask("GET", "/collections/views/aggregate-worker-metadata") or {}
-        found = [kinds[kind] for kinds in known.values() if kind in kinds]
-        if not found:
+        templates = [kinds[kind] for kinds in known.values() if kind in kinds]
+        if not templates:
             raise NotFound(f"The Prefect server at {self.url} knows no {kind} work pool.", "Update it.")
-        return dict(found[0]["default_base_job_configuration"])
+        return dict(templates[0]["default_base_job_configuration"])
 
     def start(self, deployment: str, parameters: dict[str, Any]) -> FlowRun:
         """Ask for a run of `flow/deployment`.
@@ -77,10 +77,10 @@ class PrefectApi:
 
     def read(self, flow_run: str) -> FlowRun:
         """The run as it stands."""
-        found = self._ask("GET", f"/flow_runs/{flow_run}")
-        if found is None:
+        run = self._ask("GET", f"/flow_runs/{flow_run}")
+        if run is None:
             raise NotFound(f"Flow run {flow_run} is not on {self.url}.")
-        return _flow_run(found)
+        return _flow_run(run)
 
     def crash_unfinished(self) -> list[str]:
         """Mark every run that nobody can be executing as crashed, so that it frees its place in the queue.

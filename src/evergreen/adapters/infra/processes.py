@@ -162,7 +162,7 @@ def _ticks(timeout: float, pause: float) -> Iterator[None]:
         time.sleep(pause)
 
 
-def choose_port(wanted: int) -> int:
+def choose_port(port: int) -> int:
     """`wanted` if nobody listens on it; 0 asks for any free loopback port.
 
     Raises:
@@ -171,9 +171,9 @@ def choose_port(wanted: int) -> int:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, wanted))
+            probe.bind((LOOPBACK, port))
         except OSError:
             raise PortInUse(
-                f"Port {wanted} on {LOOPBACK} is in use.", "Stop what listens there or choose another port."
+                f"Port {port} on {LOOPBACK} is in use.", "Stop what listens there or choose another port."
             ) from None
         return int(probe.getsockname()[1])

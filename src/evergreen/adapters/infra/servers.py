@@ -46,15 +46,15 @@ def look_at_redis(url: str) -> str:
     shown = without_password(url)
     try:
         server = Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
-        told = cast("dict[str, Any]", server.info())
+        info = cast("dict[str, Any]", server.info())
     except RedisError as error:
         raise Unavailable(f"{shown} did not answer: {_first_line(error)}.", "Start it or mend its URL.") from None
-    if told["maxmemory"] and told["maxmemory_policy"] != "noeviction":
+    if info["maxmemory"] and info["maxmemory_policy"] != "noeviction":
         raise BadSetting(
-            f"{shown} evicts keys when its memory is full ({told['maxmemory_policy']}).",
+            f"{shown} evicts keys when its memory is full ({info['maxmemory_policy']}).",
             "Type `redis-cli config set maxmemory-policy noeviction`: what is evicted is served no more.",
         )
-    return f"{shown} runs Redis {told['redis_version']}"
+    return f"{shown} runs Redis {info['redis_version']}"
 
 
 def _first_line(error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-SECONDS = 10.0
+SECONDS = 10.0  # for another system to judge; a flow run waits meanwhile
 
 
 def objection(url: str, evidence: Mapping[str, Any], seconds: float = SECONDS) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-KEYS = ["ticker", "session"]
+from evergreen.core.bars.schema import KEYS
+
 ROUNDING = 1e-9  # relative: what one rescaling does to a factor
-DECIMALS = 4
+DECIMALS = 4  # the finest that exchanges quote
 
 
 def link_factors(delivery: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:

@@ -7,9 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from evergreen.core.bars.schema import NUMBERS
-
-KEYS = ["ticker", "session"]
+from evergreen.core.bars.schema import KEYS, NUMBERS
 
 
 class RestatedBar(NamedTuple):
@@ -38,8 +36,8 @@ class Difference:
 
     def bars(self) -> list[RestatedBar]:
         """The restated bars, by ticker and session."""
-        told = self.restated[list(RestatedBar._fields)].drop_duplicates(KEYS)
-        return [RestatedBar(*bar) for bar in told.itertuples(index=False, name=None)]
+        once = self.restated[list(RestatedBar._fields)].drop_duplicates(KEYS)
+        return [RestatedBar(*bar) for bar in once.itertuples(index=False, name=None)]
 
 
 def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
@@ -64,5 +62,5 @@ def _restated(common: pd.DataFrame) -> pd.DataFrame:
 def _changes(common: pd.DataFrame, times: pd.DataFrame, name: str) -> pd.DataFrame:
     old, new = common[name], common[f"{name}_after"]
     moved = ~(old.eq(new) | (old.isna() & new.isna()))
-    found = times[moved].assign(column=name, before=old[moved], after=new[moved])
-    return found[[*KEYS, "column", "before", "after", "first_known", "restated_at"]]
+    changes = times[moved].assign(column=name, before=old[moved], after=new[moved])
+    return changes[[*KEYS, "column", "before", "after", "first_known", "restated_at"]]

@@ -7,10 +7,12 @@ import pandas as pd
 
 from evergreen.errors import BadInput
 
+KEYS = ["ticker", "session"]  # what names a bar
 PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "volume", "factor")
 _ASSUMED = "known_at_assumed"
-COLUMNS = ("ticker", "session", *NUMBERS, "source", "known_at", _ASSUMED)
+SUPPLIED = (*KEYS, *NUMBERS)  # what a source says of a bar
+COLUMNS = (*SUPPLIED, "source", "known_at", _ASSUMED)
 REQUIRED = ("ticker", "session", *PRICES, "volume")
 
 

@@ -2,21 +2,21 @@
 
 from evergreen.core.canary.betting import robust_scale
 from evergreen.core.canary.power import Power, PowerPlan, plan_power
-from evergreen.core.canary.quality import Look, QualityTest
-from evergreen.core.canary.rules import Decision, Rules, first_decisions
-from evergreen.core.canary.stages import WEIGHTS, Guardrails, Stage, StagePolicy, Step, next_stage
+from evergreen.core.canary.quality import QualityTest, SessionEvidence
+from evergreen.core.canary.rules import CanaryVerdict, Rules, first_decisions
+from evergreen.core.canary.stages import LADDER, Guardrails, Ladder, Stage, Step, next_stage
 
 __all__ = [
-    "WEIGHTS",
-    "Decision",
+    "LADDER",
+    "CanaryVerdict",
     "Guardrails",
-    "Look",
+    "Ladder",
     "Power",
     "PowerPlan",
     "QualityTest",
     "Rules",
+    "SessionEvidence",
     "Stage",
-    "StagePolicy",
     "Step",
     "first_decisions",
     "next_stage",

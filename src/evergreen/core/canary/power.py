@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evergreen.core.canary.betting import Floats, history_difference
-from evergreen.core.canary.rules import Decision, Rules, first_decisions, rules_from
+from evergreen.core.canary.rules import CanaryVerdict, Rules, first_decisions, rules_from
 
 GRID = (0.0, 0.02, 0.05, 0.10, 0.20, 0.50, 1.0)
 ENOUGH = 0.80
@@ -93,12 +93,12 @@ def _bootstrap(series: Floats, simulations: int, length: int, generator: np.rand
 def _power(log_ratios: Floats, excess: float, rules: Rules) -> Power:
     r = -2 * np.tanh((log_ratios + np.log1p(excess)) / 2)
     decisions, sessions = first_decisions(r, rules)
-    rolled_back = decisions == Decision.ROLLBACK.value
+    rolled_back = decisions == CanaryVerdict.ROLLBACK.value
     return Power(
         excess=excess,
         rolled_back=float(rolled_back.mean()),
-        promoted=float((decisions == Decision.PROMOTE.value).mean()),
-        inconclusive=float((decisions == Decision.INCONCLUSIVE.value).mean()),
+        promoted=float((decisions == CanaryVerdict.PROMOTE.value).mean()),
+        inconclusive=float((decisions == CanaryVerdict.INCONCLUSIVE.value).mean()),
         sessions=float(np.median(sessions[rolled_back])) if rolled_back.any() else None,
     )
 

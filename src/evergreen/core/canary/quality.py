@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evergreen.core.canary.betting import WORST, history_difference
-from evergreen.core.canary.rules import Decision, Looks, Rules, look, rules_from
+from evergreen.core.canary.rules import CanaryVerdict, Looks, Rules, look, rules_from
 from evergreen.core.evaluation.losses import relative_difference
 from evergreen.errors import BadInput, Broken
 
@@ -22,7 +22,7 @@ Session = date | np.datetime64 | str | int
 
 
 @dataclass(frozen=True)
-class Look:
+class SessionEvidence:
     """The evidence as it stood after one session."""
 
     session: str
@@ -74,10 +74,10 @@ class QualityTest:
         self.rules = rules
         self._r: dict[str, float] = {}
         self._explained: dict[str, str] = {}
-        self._decision = Decision.CONTINUE
+        self._decision = CanaryVerdict.CONTINUE
         self._looks: Looks | None = None
 
-    def update(self, session: Session, champion_loss: float, challenger_loss: float) -> Decision:
+    def update(self, session: Session, champion_loss: float, challenger_loss: float) -> CanaryVerdict:
         """Add one session's mean losses over the same tickers and say what now holds.
 
         A session already seen changes nothing, nor does anything after a final decision. Sessions count in
@@ -88,7 +88,7 @@ class QualityTest:
             BadInput: a champion loss that is not finite, or a negative loss; nothing is added.
         """
         key = session_key(session)
-        if self._decision is Decision.CONTINUE and key not in self._r:
+        if self._decision is CanaryVerdict.CONTINUE and key not in self._r:
             self._r[key] = _paired(key, champion_loss, challenger_loss)
             self._look()
             self._decision = self._decide()
@@ -109,17 +109,17 @@ class QualityTest:
         explained = np.array([key in self._explained for key in self._r])
         self._looks = look(np.array(list(self._r.values())), self.rules, explained)
 
-    def _decide(self) -> Decision:
+    def _decide(self) -> CanaryVerdict:
         if self._looks is None:
-            return Decision.CONTINUE
+            return CanaryVerdict.CONTINUE
         if self._looks.rollback[-1]:
-            return Decision.ROLLBACK
+            return CanaryVerdict.ROLLBACK
         if self._looks.promote[-1]:
-            return Decision.PROMOTE
-        return Decision.INCONCLUSIVE if len(self._r) >= self.rules.t_max else Decision.CONTINUE
+            return CanaryVerdict.PROMOTE
+        return CanaryVerdict.INCONCLUSIVE if len(self._r) >= self.rules.t_max else CanaryVerdict.CONTINUE
 
     @property
-    def decision(self) -> Decision:
+    def decision(self) -> CanaryVerdict:
         """What holds now."""
         return self._decision
 
@@ -154,12 +154,12 @@ class QualityTest:
         return self.rules.margin
 
     @property
-    def path(self) -> list[Look]:
+    def path(self) -> list[SessionEvidence]:
         """The evidence after each session, for pictures."""
         if self._looks is None:
             return []
         columns = zip(self._r.items(), self._looks.e_promote, self._looks.e_rollback, strict=True)
-        return [Look(key, r, float(up), float(down)) for (key, r), up, down in columns]
+        return [SessionEvidence(key, r, float(up), float(down)) for (key, r), up, down in columns]
 
     def to_json(self) -> str:
         """The whole state, rules included; `from_json` gives back a test that decides the same."""
@@ -188,7 +188,7 @@ class QualityTest:
             test._begin(Rules(**fields["rules"]))
             test._r = {str(key): float(r) for key, r in fields["sessions"]}
             test._explained = dict(fields["explained"])
-            test._decision = Decision(fields["decision"])
+            test._decision = CanaryVerdict(fields["decision"])
         except (ValueError, KeyError, TypeError, AttributeError, BadInput) as error:
             raise Broken(
                 f"the canary's stored evidence cannot be read: {error}.",

@@ -22,7 +22,7 @@ MAX_DEFAULT_MARGIN = 0.10
 WILD = 3.0
 
 
-class Decision(Enum):
+class CanaryVerdict(Enum):
     """What a canary says after a session. All but `CONTINUE` are final."""
 
     CONTINUE = "continue"
@@ -113,7 +113,7 @@ def look(r: Floats, rules: Rules, explained: NDArray[np.bool_] | None = None) ->
 
 
 def first_decisions(r: Floats, rules: Rules) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
-    """Decision values and their sessions (1-based) of many canaries, r [canaries, t_max sessions or more].
+    """CanaryVerdict values and their sessions (1-based) of many canaries, r [canaries, t_max sessions or more].
 
     The same answers as one `QualityTest` per row; made for simulation.
     """
@@ -121,6 +121,6 @@ def first_decisions(r: Floats, rules: Rules) -> tuple[NDArray[np.str_], NDArray[
     stops = looks.promote | looks.rollback
     stopped, first = stops.any(axis=1), stops.argmax(axis=1)
     rolled_back = looks.rollback[np.arange(len(r)), first]
-    decisions = np.where(rolled_back, Decision.ROLLBACK.value, Decision.PROMOTE.value)
-    decisions = np.where(stopped, decisions, Decision.INCONCLUSIVE.value)
+    decisions = np.where(rolled_back, CanaryVerdict.ROLLBACK.value, CanaryVerdict.PROMOTE.value)
+    decisions = np.where(stopped, decisions, CanaryVerdict.INCONCLUSIVE.value)
     return decisions, np.where(stopped, first + 1, rules.t_max)

@@ -1,18 +1,20 @@
 """Drift: is the market different enough to retrain? Calibrated on the model's own history first."""
 
 from evergreen.core.drift.calibration import Calibration, TooLittleHistory, calibrate
-from evergreen.core.drift.cause import RULES, Cause, Diagnosis, Reaction, Signs, cause
-from evergreen.core.drift.check import LEVEL, DriftCheck, DriftVerdict, Outcome, check, verdict
+from evergreen.core.drift.cause import RULES, TRIGGERS, Cause, Diagnosis, Reaction, Signs, cause
+from evergreen.core.drift.check import COOLDOWN, LEVEL, DriftCheck, DriftVerdict, Outcome, check, verdict
 from evergreen.core.drift.counts import Counts, join, session_counts
 from evergreen.core.drift.grid import Grid, make_grid
 from evergreen.core.drift.psi import Windows, psi, shares
 from evergreen.core.drift.realized import Realized, realized
 from evergreen.core.drift.retrain_limits import Limits, Triggered, hold_back, next_generation
-from evergreen.core.drift.skill import SkillLook, SkillTest
+from evergreen.core.drift.skill import SkillLook, SkillTest, Standing
 
 __all__ = [
+    "COOLDOWN",
     "LEVEL",
     "RULES",
+    "TRIGGERS",
     "Calibration",
     "Cause",
     "Counts",
@@ -27,6 +29,7 @@ __all__ = [
     "Signs",
     "SkillLook",
     "SkillTest",
+    "Standing",
     "TooLittleHistory",
     "Triggered",
     "Windows",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 
@@ -17,6 +17,7 @@ class Cause(Enum):
     LOSS_OF_SKILL = "loss_of_skill"
     COVARIATE_SHIFT = "covariate_shift"
     OLD_AGE = "old_age"
+    CALENDAR = "calendar"
     NONE = "none"
 
 
@@ -36,7 +37,7 @@ class Signs:
 
     `refused` is the share of delivered rows that validation refused, `missing` the share of expected rows that
     are absent, `unadjusted` names tickers whose price jumped like a split that no factor explains, `aged` says
-    that nothing has been trained for longer than a model is to go without.
+    that nothing has been trained for longer than a model is to go without, `due` that a calendar asks for a training.
     """
 
     drift: bool
@@ -45,10 +46,11 @@ class Signs:
     missing: float = 0.0
     unadjusted: tuple[str, ...] = ()
     aged: bool = False
+    due: bool = False
 
 
 @dataclass(frozen=True)
-class Rule:
+class CauseRule:
     """If it applies, this is the cause, and this follows."""
 
     cause: Cause
@@ -69,38 +71,44 @@ class Diagnosis:
 REFUSED_LIMIT = 0.01  # a large universe has a bad row now and then; more of them is a sick vendor
 MISSING_LIMIT = 0.10
 
-RULES: tuple[Rule, ...] = (
-    Rule(
+RULES: tuple[CauseRule, ...] = (
+    CauseRule(
+        Cause.CALENDAR,
+        Reaction.RETRAIN,
+        lambda signs: signs.due,
+        "the sessions between two trainings have passed; retrain",
+    ),
+    CauseRule(
         Cause.CORPORATE_ACTION,
         Reaction.REPAIR,
         lambda signs: bool(signs.unadjusted),
         "a price jumped like a split that no factor explains; repair the factor and validate again",
     ),
-    Rule(
+    CauseRule(
         Cause.VENDOR_FAULT,
         Reaction.BLOCK,
         lambda signs: signs.refused > REFUSED_LIMIT or signs.missing > MISSING_LIMIT,
         "the delivery itself is at fault; block it and tell a person, never retrain on it",
     ),
-    Rule(
+    CauseRule(
         Cause.LOSS_OF_SKILL,
         Reaction.RETRAIN,
         lambda signs: signs.skill == "lost",
         "the champion no longer does what its gate record promised; retrain",
     ),
-    Rule(
+    CauseRule(
         Cause.COVARIATE_SHIFT,
         Reaction.RETRAIN,
-        lambda signs: signs.drift and signs.skill == "unproven",
+        lambda signs: signs.drift and signs.skill != "held",
         "the features moved and the champion has not shown that its skill holds; retrain",
     ),
-    Rule(
+    CauseRule(
         Cause.OLD_AGE,
         Reaction.RETRAIN,
         lambda signs: signs.aged,
         "nothing was trained for longer than a model is to go without; retrain",
     ),
-    Rule(
+    CauseRule(
         Cause.COVARIATE_SHIFT,
         Reaction.WATCH,
         lambda signs: signs.drift,
@@ -109,9 +117,19 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def cause(signs: Signs) -> Diagnosis:
-    """The first of `RULES` that applies, broken data before drift: a retraining on a bad split costs most."""
+# What may start a retraining, in the order in which it is asked.
+TRIGGERS = tuple(dict.fromkeys(rule.cause for rule in RULES if rule.reaction is Reaction.RETRAIN))
+
+
+def cause(signs: Signs, triggers: Collection[Cause] = TRIGGERS) -> Diagnosis:
+    """The first of `RULES` that applies, broken data before drift: a retraining on a bad split costs most.
+
+    A calendar alone goes before it: it looks at nothing. A rule that asks for a retraining counts only if its cause is
+    among `triggers`.
+    """
     for rule in RULES:
+        if rule.reaction is Reaction.RETRAIN and rule.cause not in triggers:
+            continue
         if rule.applies(signs):
             return Diagnosis(rule.cause, rule.reaction, f"{rule.cause.value}: {rule.because}.")
     return Diagnosis(Cause.NONE, Reaction.NOTHING, "Nothing moved beyond what this model's history shows.")

@@ -91,10 +91,10 @@ def _same_series(bars: pd.DataFrame, at: Places) -> Faulty:
 
 def _thinned(bars: pd.DataFrame, at: Places, least: float, most: float) -> Faulty:
     """A share of all tickers absent on some sessions; told by the bars that are left there."""
-    held = bars.groupby("session").indices
+    by_session = bars.groupby("session").indices
     gone, left = [], []
     for day in at.days:
-        rows = at.rng.permutation(held[day])
+        rows = at.rng.permutation(by_session[day])
         count = int(at.rng.uniform(least, most) * len(rows))
         gone.append(rows[:count])
         left.append(rows[count:])

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from evergreen.errors import BadInput
 
 Ints = NDArray[np.intp]
-MARGIN = 60  # bars at either end of a ticker that stay as they are
-SEEN = 0.15  # in logs
-SEEN_DEVIATIONS = 8.0
+MARGIN = 60  # bars: what the longest rule looks back, at either end of a ticker that stay as they are
+SEEN = 0.15  # in logs: what anybody looking at a chart would see
+SEEN_DEVIATIONS = 8.0  # usual moves, above what turmoil does
 
 
 @dataclass(frozen=True)

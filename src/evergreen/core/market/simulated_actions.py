@@ -11,7 +11,7 @@ from evergreen.core.bars.schema import PRICES, conform
 RATIOS = np.array([2.0, 3.0, 1.5, 4.0, 10.0, 0.1])
 RATIO_SHARES = np.array([0.5, 0.15, 0.15, 0.1, 0.05, 0.05])
 SESSIONS_A_YEAR = 252
-QUARTER = 63  # sessions between dividends
+QUARTER = SESSIONS_A_YEAR // 4  # sessions between dividends
 
 Floats = NDArray[np.float64]
 
@@ -38,21 +38,21 @@ def with_listings(bars: pd.DataFrame, seed: int, listed: float = 0.1, delisted: 
     """`bars` less those before a listing or after a delisting, of the given shares of tickers."""
     rng = np.random.default_rng(seed)
     conformed = conform(bars)
-    kept = np.ones(len(conformed), dtype=bool)
+    listed_then = np.ones(len(conformed), dtype=bool)
     for rows in conformed.groupby("ticker", sort=False).indices.values():
         late, gone = rng.random(2) < (listed, delisted)
         first, last = np.sort(rng.integers(0, len(rows), 2))
-        kept[rows[: first if late else 0]] = False
-        kept[rows[last + 1 if gone else len(rows) :]] = False
-    return conformed[kept].reset_index(drop=True)
+        listed_then[rows[: first if late else 0]] = False
+        listed_then[rows[last + 1 if gone else len(rows) :]] = False
+    return conformed[listed_then].reset_index(drop=True)
 
 
 def _factors(rng: np.random.Generator, length: int, chance: float, dividend_yield: float) -> tuple[Floats, Floats]:
     """Of one ticker, per session: the part of the factor that splits make, and the part that dividends make."""
     ratio = np.where(rng.random(length) < chance, rng.choice(RATIOS, length, p=RATIO_SHARES), 1.0)
     pays = (np.arange(length) + rng.integers(QUARTER)) % QUARTER == 0
-    kept = np.where(pays, 1 - dividend_yield / 4, 1.0)
-    return _later(1 / ratio), _later(kept)
+    paid = np.where(pays, 1 - dividend_yield / 4, 1.0)
+    return _later(1 / ratio), _later(paid)
 
 
 def _later(steps: Floats) -> Floats:

@@ -13,13 +13,13 @@ from evergreen.core.bars import calendar
 from evergreen.core.bars.schema import adjusted, conform
 from evergreen.errors import BadInput
 
-START = pd.Timestamp("2000-01-03")
-SIGNAL_SESSIONS = 5
-DAILY_VOLATILITY = 0.016
-MEAN_RETURN = 0.0002
-VOLATILITY_MEMORY = 0.97
-TAIL_DOF = 5.0
-SECTORS = 8
+START = pd.Timestamp("2000-01-03")  # near the packaged sample's first session
+SIGNAL_SESSIONS = 5  # the week over which real stocks reverse
+DAILY_VOLATILITY = 0.016  # 25 % a year, a large stock's
+MEAN_RETURN = 0.0002  # 5 % a year
+VOLATILITY_MEMORY = 0.97  # a session: turmoil halves in a month
+TAIL_DOF = 5.0  # of Student's t: as heavy as daily returns of stocks are
+SECTORS = 8  # about as many as industry classifications have
 
 Floats = NDArray[np.float64]
 DriftKind = Literal["mean", "spread", "dependence", "sign"]
@@ -118,13 +118,13 @@ def _begun(days: pd.DatetimeIndex, drift: Drift | None) -> Floats:
     return np.where(np.arange(len(days)) >= position, 1.0, 0.0)
 
 
-def _days(wanted: int | pd.DatetimeIndex, start: pd.Timestamp) -> pd.DatetimeIndex:
-    if isinstance(wanted, pd.DatetimeIndex):
-        return wanted.as_unit("us")
-    if wanted < 1:
+def _days(sessions: int | pd.DatetimeIndex, start: pd.Timestamp) -> pd.DatetimeIndex:
+    if isinstance(sessions, pd.DatetimeIndex):
+        return sessions.as_unit("us")
+    if sessions < 1:
         return pd.DatetimeIndex([])
     first = calendar.next_session("XNYS", start - pd.Timedelta(days=1))
-    return calendar.sessions("XNYS", first, calendar.next_session("XNYS", first, wanted - 1))
+    return calendar.sessions("XNYS", first, calendar.next_session("XNYS", first, sessions - 1))
 
 
 def _volatility(rng: np.random.Generator, length: int, tickers: int) -> Floats:

@@ -9,13 +9,13 @@ import pandas as pd
 
 from evergreen.core.bars.schema import NUMBERS, PRICES
 from evergreen.core.market.places import Fault, Ints, Places, events
+from evergreen.core.market.simulated_actions import RATIOS
 
 Edit = Callable[[pd.DataFrame, pd.DataFrame, Places], pd.DataFrame]
 """Of bars and the bars before them (numbers only): what the vendor delivers instead."""
 
 _VALUES = list(NUMBERS)
 _PRICES = list(PRICES)
-RATIOS = (1.5, 2.0, 3.0, 4.0, 10.0, 0.1)
 
 
 def _runs(edit: Edit, shortest: int = 1, longest: int = 1) -> Fault:
@@ -33,8 +33,11 @@ def _on_days(edit: Edit, least: float, most: float) -> Fault:
     """The edit on a share of all tickers, on each of the sessions."""
 
     def fault(bars: pd.DataFrame, at: Places) -> tuple[pd.DataFrame, pd.DataFrame]:
-        held = bars.groupby("session").indices
-        hit = [at.rng.permutation(held[day])[: int(at.rng.uniform(least, most) * len(held[day]))] for day in at.days]
+        by_session = bars.groupby("session").indices
+        hit = [
+            at.rng.permutation(by_session[day])[: int(at.rng.uniform(least, most) * len(by_session[day]))]
+            for day in at.days
+        ]
         return _edited(bars, np.concatenate(hit), edit, at), events(bars, hit)
 
     return fault
@@ -98,8 +101,8 @@ def _wrong_company(bars: pd.DataFrame, at: Places) -> tuple[pd.DataFrame, pd.Dat
         run = np.arange(row, row + at.rng.integers(1, 4))
         for place in at.rng.permutation(len(others)):
             donor = others[place][np.isin(sessions[others[place]], sessions[run])]
-            told = len(donor) == len(run) and abs(np.log(closes[donor[0]] / closes[row]))
-            if told and told > abs(at.size(span, closes)):
+            apart = len(donor) == len(run) and abs(np.log(closes[donor[0]] / closes[row]))
+            if apart and apart > abs(at.size(span, closes)):
                 spoiled.loc[run, _VALUES] = bars.loc[donor, _VALUES].to_numpy()
                 runs.append(run)
                 break

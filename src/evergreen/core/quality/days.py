@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from evergreen.core.quality.line import Floats, Ints, Mask
-from evergreen.core.quality.panel import Panel
+from evergreen.core.quality.delivery_panel import DeliveryPanel
+from evergreen.core.quality.tape import Floats, Ints, Mask
 
-FAULTS = (
+FAULTY = (
     "not_finite",
     "not_positive",
     "negative_volume",
@@ -21,19 +21,19 @@ FAULTS = (
     "lost_digit",
     "wrong_company",
 )
-MANY_NAMES = 10
-MANY_SHARE = 0.02
-MOST_SHARE = 0.5
+MANY_NAMES = 10  # in a panel of 500 real stocks no session has more than two faults by chance
+MANY_SHARE = 0.02  # in larger panels ten may be chance
+MOST_SHARE = 0.5  # more wrong than right
 FEWEST_NAMES = 4  # with fewer tickers a share of them says nothing about the vendor
-COVERAGE_FLOOR = 0.5
-COVERAGE_USUAL = 0.9
+COVERAGE_FLOOR = 0.5  # ranks over less than half of the names are ranks of something else
+COVERAGE_USUAL = 0.9  # halts and listings take a few names in a hundred, never ten
 RECENT = 5  # sessions: a ticker with a bar in them is expected today
 
 
-def day_masks(panel: Panel, masks: Mapping[str, Mask]) -> dict[str, Mask]:
+def day_masks(panel: DeliveryPanel, masks: Mapping[str, Mask]) -> dict[str, Mask]:
     """`vendor_fault` and `faulty_session` mark the faulty bars of a session, the coverage rules all its bars."""
     faulty = np.zeros(len(panel.bars), dtype=bool)
-    for name in FAULTS:
+    for name in FAULTY:
         mask = masks[name]
         faulty |= mask.any(axis=1) if mask.ndim == 2 else mask
     placed = panel.at >= 0
@@ -55,7 +55,7 @@ def _on(at: Ints, sessions: Mask) -> Mask:
     return np.asarray(sessions[at] & (at >= 0)) if len(sessions) else np.zeros(len(at), dtype=bool)
 
 
-def _coverage(panel: Panel, there: Ints) -> Floats:
+def _coverage(panel: DeliveryPanel, there: Ints) -> Floats:
     """Tickers with a bar over tickers expected, per session; 1 where that cannot be told.
 
     Expected are the tickers whose span holds the session; on the newest session, where spans end, those asked for
@@ -68,24 +68,24 @@ def _coverage(panel: Panel, there: Ints) -> Floats:
     return share / np.median(known) if len(known) > 1 else share
 
 
-def _alive(panel: Panel, sessions: int) -> Ints:
+def _alive(panel: DeliveryPanel, sessions: int) -> Ints:
     """How many tickers each session should have."""
-    line = panel.whole
-    if not len(line):
+    tape = panel.whole
+    if not len(tape):
         return np.zeros(sessions, dtype=np.intp)
-    first = np.flatnonzero(np.r_[True, ~line.follows()[1:]])
-    last = np.r_[first[1:], len(line)] - 1
-    ends = line.at[last] + 1
+    first = np.flatnonzero(np.r_[True, ~tape.follows()[1:]])
+    last = np.r_[first[1:], len(tape)] - 1
+    ends = tape.at[last] + 1
     newest = int(panel.at.max())
     ends = np.where(ends > newest - RECENT, np.maximum(ends, newest + 1), ends)
-    steps = np.bincount(line.at[first], minlength=sessions + 1) - np.bincount(ends, minlength=sessions + 1)
+    steps = np.bincount(tape.at[first], minlength=sessions + 1) - np.bincount(ends, minlength=sessions + 1)
     missing = _asked_for(panel, newest)
     alive = np.cumsum(steps)[:sessions]
     alive[newest] += missing
     return alive
 
 
-def _asked_for(panel: Panel, newest: int) -> int:
+def _asked_for(panel: DeliveryPanel, newest: int) -> int:
     """Tickers of the universe that had a bar shortly before `newest` and are absent from the delivery."""
     if panel.universe is None or panel.past.empty:
         return 0

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 from evergreen.core.bars.schema import NUMBERS, PRICES
-from evergreen.core.quality.line import Floats, Ints, Mask
-from evergreen.core.quality.panel import ROUNDING, Panel
+from evergreen.core.quality.delivery_panel import ROUNDING, DeliveryPanel
+from evergreen.core.quality.tape import Floats, Ints, Mask
 
 SPECIAL_SHARE = 0.5  # of the delivery's tickers: with so many of them trading, the exchange was open
 SHIFTED_SHARE = 0.5  # of the bars on days without trading
 
 
-def ticker_missing(panel: Panel) -> Mask:
+def ticker_missing(panel: DeliveryPanel) -> Mask:
     """No name, or a blank one."""
     return nameless(panel.bars["ticker"])
 
@@ -24,55 +24,55 @@ def nameless(tickers: pd.Series) -> Mask:
     return np.asarray(tickers.isin(blank))
 
 
-def session_missing(panel: Panel) -> Mask:
+def session_missing(panel: DeliveryPanel) -> Mask:
     """No date, or none that could be read."""
     return np.asarray(panel.bars["session"].isna())
 
 
-def future_session(panel: Panel) -> Mask:
+def future_session(panel: DeliveryPanel) -> Mask:
     """After the last session that can have bars."""
     return (panel.bars["session"] > panel.as_of).to_numpy()
 
 
-def not_finite(panel: Panel) -> Mask:
+def not_finite(panel: DeliveryPanel) -> Mask:
     """NaN or infinite, in any column."""
     finite: Mask = np.isfinite(np.column_stack([panel.numbers[name] for name in NUMBERS]))
     return ~finite
 
 
-def not_positive(panel: Panel) -> Mask:
+def not_positive(panel: DeliveryPanel) -> Mask:
     """A price or a factor of zero or less."""
     return np.column_stack([panel.numbers[name] for name in (*PRICES, "factor")]) <= 0
 
 
-def negative_volume(panel: Panel) -> Mask:
+def negative_volume(panel: DeliveryPanel) -> Mask:
     """Fewer than no shares."""
     return np.asarray(panel.numbers["volume"] < 0)
 
 
-def zero_volume(panel: Panel) -> Mask:
+def zero_volume(panel: DeliveryPanel) -> Mask:
     """Nothing traded."""
     return np.asarray(panel.numbers["volume"] == 0)
 
 
-def high_not_highest(panel: Panel) -> Mask:
+def high_not_highest(panel: DeliveryPanel) -> Mask:
     """High below another price of its bar, beyond rounding; what is not a number is not compared."""
     high = panel.numbers["high"]
     return np.asarray(high < _extreme(panel, "high", np.fmax) - ROUNDING * np.abs(high))
 
 
-def low_not_lowest(panel: Panel) -> Mask:
+def low_not_lowest(panel: DeliveryPanel) -> Mask:
     """Low above another price of its bar, beyond rounding."""
     low = panel.numbers["low"]
     return np.asarray(low > _extreme(panel, "low", np.fmin) + ROUNDING * np.abs(low))
 
 
-def _extreme(panel: Panel, left_out: str, pick: np.ufunc) -> Floats:
-    found: Floats = pick.reduce([panel.numbers[name] for name in PRICES if name != left_out])
-    return found
+def _extreme(panel: DeliveryPanel, left_out: str, pick: np.ufunc) -> Floats:
+    extreme: Floats = pick.reduce([panel.numbers[name] for name in PRICES if name != left_out])
+    return extreme
 
 
-def conflicting_bars(panel: Panel) -> Mask:
+def conflicting_bars(panel: DeliveryPanel) -> Mask:
     """Bars of one ticker and session whose numbers differ."""
     if not panel.copied.any():
         return panel.copied
@@ -82,7 +82,7 @@ def conflicting_bars(panel: Panel) -> Mask:
     return np.isin(key, key[shared][panel.copied[shared] & ~alike])
 
 
-def row_masks(panel: Panel) -> dict[str, Mask]:
+def row_masks(panel: DeliveryPanel) -> dict[str, Mask]:
     """Every rule that a bar breaks by itself, by its copies or by its day."""
     conflicting = conflicting_bars(panel)
     rules = (ticker_missing, session_missing, future_session, not_finite, not_positive, negative_volume, zero_volume)
@@ -97,7 +97,7 @@ def row_masks(panel: Panel) -> dict[str, Mask]:
     )
 
 
-def off_calendar(panel: Panel) -> dict[str, Mask]:
+def off_calendar(panel: DeliveryPanel) -> dict[str, Mask]:
     """Bars on days without trading, told apart.
 
     `shifted_dates`: at least half of them stand where a session beside them lacks its bar: dates moved.
@@ -114,7 +114,7 @@ def off_calendar(panel: Panel) -> dict[str, Mask]:
     return {"shifted_dates": shifted, "special_session": special, "not_a_session": off & ~shifted & ~special}
 
 
-def _shifted(panel: Panel, off: Mask) -> Mask:
+def _shifted(panel: DeliveryPanel, off: Mask) -> Mask:
     rows = np.flatnonzero(off)
     lacking = _lacks_neighbour(panel, rows)
     moved = np.zeros(len(off), dtype=bool)
@@ -122,7 +122,7 @@ def _shifted(panel: Panel, off: Mask) -> Mask:
     return moved
 
 
-def _special(panel: Panel, off: Mask) -> Mask:
+def _special(panel: DeliveryPanel, off: Mask) -> Mask:
     prices = panel.bars[["ticker", *PRICES]]
     copies = (prices == prices.shift()).all(axis=1).to_numpy()
     traded = off & (panel.numbers["volume"] > 0) & ~panel.malformed & ~copies
@@ -131,7 +131,7 @@ def _special(panel: Panel, off: Mask) -> Mask:
     return np.asarray(traded & panel.bars["session"].isin(full).to_numpy())
 
 
-def _lacks_neighbour(panel: Panel, rows: Ints) -> Mask:
+def _lacks_neighbour(panel: DeliveryPanel, rows: Ints) -> Mask:
     """Whether the ticker has no bar on the session before, or on the one after, within its own span."""
     bars = panel.bars
     own = bars[bars["ticker"].isin(bars["ticker"].iloc[rows])]

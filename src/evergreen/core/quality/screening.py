@@ -9,13 +9,13 @@ import pandas as pd
 
 from evergreen.core.bars.schema import NUMBERS, conform, empty_bars
 from evergreen.core.quality.days import day_masks
-from evergreen.core.quality.line import Mask
+from evergreen.core.quality.delivery_panel import DeliveryPanel
 from evergreen.core.quality.names import name_masks
-from evergreen.core.quality.panel import Panel
 from evergreen.core.quality.policy import RULES
 from evergreen.core.quality.rows import nameless, row_masks
 from evergreen.core.quality.rule import Rule, Scope, Severity
 from evergreen.core.quality.series import series_masks
+from evergreen.core.quality.tape import Mask
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Screening:
 
     def findings(self) -> list[Finding]:
         """What each rule has to say, gravest rules first, bars in order."""
-        return [self._finding(rule, column, rows) for rule in RULES for column, rows in self._told(rule)]
+        return [self._finding(rule, column, rows) for rule in RULES for column, rows in self._breaks(rule)]
 
     def marked(self, rule: Rule) -> Mask:
         """Which bars break `rule`, in any column."""
@@ -63,7 +63,7 @@ class Screening:
     def messages(self, rule: Rule) -> pd.Categorical:
         """One value a bar: what is wrong with it, or missing when `rule` holds."""
         wrong: dict[int, str] = {}
-        for column, rows in self._told(rule):
+        for column, rows in self._breaks(rule):
             message = self._finding(rule, column, rows).message
             wrong |= {row: f"{wrong[row]}; {message}" if row in wrong else message for row in rows}
         texts = pd.Index(sorted(set(wrong.values())), dtype=object)
@@ -71,7 +71,7 @@ class Screening:
         codes[list(wrong)] = texts.get_indexer(pd.Index(list(wrong.values()), dtype=object))
         return pd.Categorical.from_codes(codes, categories=texts)  # type: ignore[arg-type]  # stubs want a list
 
-    def _told(self, rule: Rule) -> list[tuple[str, list[int]]]:
+    def _breaks(self, rule: Rule) -> list[tuple[str, list[int]]]:
         """The columns and bars of each finding of `rule`."""
         rows, columns = np.nonzero(self.broken[rule.name])
         if rule.per == "bar":
@@ -125,7 +125,7 @@ def screen(
     days = pd.DatetimeIndex(sessions).as_unit("us")
     last = as_of if as_of is not None else (days[-1] if len(days) else pd.Timestamp.min)
     past = empty_bars() if history is None else conform(history)
-    panel = Panel(conform(bars), days, last, past, universe)
+    panel = DeliveryPanel(conform(bars), days, last, past, universe)
     with np.errstate(all="ignore"):
         masks = row_masks(panel) | series_masks(panel) | name_masks(panel)
         masks |= day_masks(panel, masks)
@@ -159,8 +159,8 @@ _BESIDE: dict[Severity, Scope] = {"block": "delivery", "quarantine": "bar", "war
 
 def _refused(delivery: pd.DataFrame, findings: list[Finding]) -> Mask:
     scopes = {rule.name: rule.refuses for rule in RULES}
-    told = [(finding, scopes.get(finding.rule, _BESIDE[finding.severity])) for finding in findings]
-    of = {scope: [finding for finding, takes in told if takes == scope] for scope in set(scopes.values())}
+    costs = [(finding, scopes.get(finding.rule, _BESIDE[finding.severity])) for finding in findings]
+    of = {scope: [finding for finding, takes in costs if takes == scope] for scope in set(scopes.values())}
     if of["delivery"]:
         return np.ones(len(delivery), dtype=bool)
     names = delivery["ticker"].where(~nameless(delivery["ticker"]), "")

@@ -1,22 +1,22 @@
-"""A second source as second_source: where two vendors tell one stock's price differently."""
+"""Where two vendors tell one stock's price differently."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+from evergreen.core.bars.schema import KEYS
 from evergreen.core.quality import Finding
 
-KEYS = ["ticker", "session"]
-RULE = "witness_disagrees"
+RULE = "second_source_disagrees"
 TOLERANCE = 0.01  # log distance: ten times what honest vendors' closes differ by
-USUAL = 20  # sessions the level between the two is learned from
+USUAL_SESSIONS = 20  # the level between the two is learned from
 
 
 def disagreements(
     delivery: pd.DataFrame, known: pd.DataFrame, second_source: pd.DataFrame, tolerance: float = TOLERANCE
 ) -> list[Finding]:
-    """The bars of `delivery` whose adjusted close the second_source tells differently.
+    """The bars of `delivery` whose adjusted close the second source tells differently.
 
     Two vendors anchor their adjustments differently, so the level between them is learned: the log ratio of
     their adjusted closes less its median over up to 20 earlier common sessions must not exceed `tolerance`.
@@ -34,15 +34,17 @@ def disagreements(
     pairs = pairs.sort_values(KEYS, ignore_index=True)
     with np.errstate(all="ignore"):
         gap = pd.Series(np.log(pairs["adjusted"] / pairs["adjusted_theirs"]))
-    level = gap.groupby(pairs["ticker"]).transform(lambda gaps: gaps.shift().rolling(USUAL, min_periods=1).median())
+    level = gap.groupby(pairs["ticker"]).transform(
+        lambda gaps: gaps.shift().rolling(USUAL_SESSIONS, min_periods=1).median()
+    )
     off = gap - level
     apart = pairs["delivered"].eq(True) & (off.abs() > tolerance)
     return [_finding(bar, distance) for bar, distance in zip(pairs[apart].itertuples(), off[apart], strict=True)]
 
 
 def _closes(bars: pd.DataFrame) -> pd.DataFrame:
-    kept = [name for name in (*KEYS, "close", "delivered") if name in bars]
-    return bars[kept].assign(adjusted=bars["close"] * bars["factor"])
+    columns = [name for name in (*KEYS, "close", "delivered") if name in bars]
+    return bars[columns].assign(adjusted=bars["close"] * bars["factor"])
 
 
 def _finding(bar: tuple[object, ...], distance: float) -> Finding:

@@ -6,82 +6,84 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evergreen.core.quality.line import Floats, Ints, Line, Mask
-from evergreen.core.quality.panel import Panel
+from evergreen.core.quality.delivery_panel import DeliveryPanel
+from evergreen.core.quality.tape import Floats, Ints, Mask, Tape
 
-SPLITS = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100])
+SPLITS = np.array(  # new shares for an old one that companies choose; reverse splits by their inverse
+    [1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100]
+)
 SPLIT_AT_OPEN = 0.04  # log distance: a split shows in the open, before the session's own news
-SPLIT_AT_CLOSE = 0.15
+SPLIT_AT_CLOSE = 0.15  # the news of one session on top
 CROWD = 4.0  # times the usual: news brings crowds, a split or a wrong digit does not
 GREAT_JUMP = 0.4  # in logs; a third lost or half gained
-LONGEST_SPIKE = 5  # bars
+LONGEST_SPIKE = 5  # bars: a vendor mends within a week
 SPIKE_GAP = 0.04  # in logs, between the whole range of the spike and the ranges around it
-SPIKE_DEVIATIONS = 5.0
+SPIKE_DEVIATIONS = 5.0  # usual moves: beyond them a gap out and back does not happen in turmoil either
 WICK = 1.0  # in logs, beyond open, close and the bars around; flash crashes (2015-08-24) went 0.7
-WICK_DEVIATIONS = 15.0
-FLAT_BARS = 5
-LONG_GAP = 60  # sessions
-OTHER_LEVEL = 0.4  # in logs
+WICK_DEVIATIONS = 15.0  # usual moves, for shares that swing by 7 % and more a day
+FLAT_BARS = 5  # a week: thin names stand still for some days
+LONG_GAP = 60  # sessions: exchanges keep a symbol free for a quarter before they give it away
+OTHER_LEVEL = 0.4  # in logs; a third lost or half gained, as a great jump
 
 
 @dataclass(frozen=True)
 class Jumps:
     """Where the adjusted open leaves the close before by a third or more, and how the money then traded."""
 
-    bar: Ints  # places in the line
+    bar: Ints  # places in the tape
     opening: Floats  # log
     closing: Floats
     shares: Floats  # times the usual
     money: Floats
 
 
-def spike(line: Line) -> Mask:
+def spike(tape: Tape) -> Mask:
     """Up to five bars whose whole range lies clear of the ranges on both sides, which meet again.
 
     The gap is over 4 % and five times the ticker's usual move: a lost digit, bars of another company, a wrong
     currency. A real excursion that far and back leaves a bar that touches one side.
     """
-    found = np.zeros(len(line), dtype=bool)
-    least = np.maximum(SPIKE_GAP, SPIKE_DEVIATIONS * line.usual_move())
-    low, high = line.low, line.high
+    marked = np.zeros(len(tape), dtype=bool)
+    least = np.maximum(SPIKE_GAP, SPIKE_DEVIATIONS * tape.usual_move())
+    low, high = tape.low, tape.high
     for length in range(1, LONGEST_SPIKE + 1):
         if length > 1:
-            low = np.fmin(low, line.after(line.low, length - 1))
-            high = np.fmax(high, line.after(line.high, length - 1))
-        for start in np.flatnonzero(_departs(line, low, high, length, least * np.sqrt(length))):
-            found[start : start + length] |= not found[start : start + length].any()
-    return found
+            low = np.fmin(low, tape.after(tape.low, length - 1))
+            high = np.fmax(high, tape.after(tape.high, length - 1))
+        for start in np.flatnonzero(_departs(tape, low, high, length, least * np.sqrt(length))):
+            marked[start : start + length] |= not marked[start : start + length].any()
+    return marked
 
 
-def _departs(line: Line, low: Floats, high: Floats, length: int, least: Floats) -> Mask:
+def _departs(tape: Tape, low: Floats, high: Floats, length: int, least: Floats) -> Mask:
     """Whether `length` bars with these extremes leave what is before and after them, and come back."""
-    top = np.maximum(line.before(line.high), line.after(line.high, length))
-    bottom = np.minimum(line.before(line.low), line.after(line.low, length))
+    top = np.maximum(tape.before(tape.high), tape.after(tape.high, length))
+    bottom = np.minimum(tape.before(tape.low), tape.after(tape.low, length))
     gap = np.log(np.maximum(low / top, bottom / high))
-    back = np.abs(np.log(line.after(line.open, length) / line.before(line.close)))
+    back = np.abs(np.log(tape.after(tape.open, length) / tape.before(tape.close)))
     return (gap > least) & (back < gap / 2)
 
 
-def wick(line: Line) -> Mask:
+def wick(tape: Tape) -> Mask:
     """A high over 2.7 times, or a low below 1/2.7 of, what open, close and the bars around reached."""
-    reach = np.maximum(WICK, WICK_DEVIATIONS * line.usual_move())
-    top, bottom = np.maximum(line.open, line.close), np.minimum(line.open, line.close)
-    above = np.fmax(np.fmax(line.before(line.high), line.after(line.high)), top)
-    below = np.fmin(np.fmin(line.before(line.low), line.after(line.low)), bottom)
-    return (np.log(line.high / above) > reach) | (np.log(below / line.low) > reach)
+    reach = np.maximum(WICK, WICK_DEVIATIONS * tape.usual_move())
+    top, bottom = np.maximum(tape.open, tape.close), np.minimum(tape.open, tape.close)
+    above = np.fmax(np.fmax(tape.before(tape.high), tape.after(tape.high)), top)
+    below = np.fmin(np.fmin(tape.before(tape.low), tape.after(tape.low)), bottom)
+    return (np.log(tape.high / above) > reach) | (np.log(below / tape.low) > reach)
 
 
-def jumps(line: Line) -> Jumps:
-    """Every jump of the line, given without its spikes."""
-    before = line.before(line.close)
-    opening, closing = np.log(line.open / before), np.log(line.close / before)
+def jumps(tape: Tape) -> Jumps:
+    """Every jump of the tape, given without its spikes."""
+    before = tape.before(tape.close)
+    opening, closing = np.log(tape.open / before), np.log(tape.close / before)
     great = np.minimum(np.abs(opening), np.abs(closing)) > np.log(SPLITS[0]) - SPLIT_AT_CLOSE
     bar = np.flatnonzero(great & (opening * closing > 0))
-    money = line.times_usual(line.close * line.volume, bar)
-    return Jumps(bar, opening[bar], closing[bar], line.times_usual(line.volume, bar), money)
+    money = tape.times_usual(tape.close * tape.volume, bar)
+    return Jumps(bar, opening[bar], closing[bar], tape.times_usual(tape.volume, bar), money)
 
 
-def lost_digit(line: Line, jump: Jumps) -> Mask:
+def lost_digit(tape: Tape, jump: Jumps) -> Mask:
     """A jump by a power of ten with shares as usual, less than six bars before the ticker's end.
 
     Further back it would have returned, and be a spike. A split of ten changes the number of shares alike.
@@ -89,15 +91,15 @@ def lost_digit(line: Line, jump: Jumps) -> Mask:
     tens = np.round(jump.opening / np.log(10))
     near = (tens != 0) & (np.abs(jump.opening - tens * np.log(10)) < SPLIT_AT_CLOSE)
     usual = (jump.shares < CROWD) & (jump.shares > 1 / CROWD)
-    found = np.zeros(len(line), dtype=bool)
+    marked = np.zeros(len(tape), dtype=bool)
     for start in jump.bar[near & usual]:
-        rest = line.ticker[start : start + LONGEST_SPIKE + 1] == line.ticker[start]
+        rest = tape.ticker[start : start + LONGEST_SPIKE + 1] == tape.ticker[start]
         if rest.sum() <= LONGEST_SPIKE:
-            found[start : start + rest.sum()] = True
-    return found
+            marked[start : start + rest.sum()] = True
+    return marked
 
 
-def unadjusted_split(line: Line, jump: Jumps) -> Mask:
+def unadjusted_split(tape: Tape, jump: Jumps) -> Mask:
     """A jump that the factor should have taken out: price moves like a split and money as usual.
 
     The adjusted open over the last adjusted close lies within 4 % (in logs) of a usual split ratio, the close
@@ -108,75 +110,75 @@ def unadjusted_split(line: Line, jump: Jumps) -> Mask:
     steps = np.concatenate([np.log(SPLITS), -np.log(SPLITS)])
     at_open = np.abs(jump.opening[:, None] - steps) < SPLIT_AT_OPEN
     at_close = np.abs(jump.closing[:, None] - steps) < SPLIT_AT_CLOSE
-    return _marked(line, jump.bar[(at_open & at_close).any(axis=1) & (jump.money < CROWD)])
+    return _marked(tape, jump.bar[(at_open & at_close).any(axis=1) & (jump.money < CROWD)])
 
 
-def unexplained_jump(line: Line, jump: Jumps) -> Mask:
+def unexplained_jump(tape: Tape, jump: Jumps) -> Mask:
     """A jump by a third or more from close to open that neither a split's ratio nor a crowd explains."""
     great = np.minimum(np.abs(jump.opening), np.abs(jump.closing)) > GREAT_JUMP
-    return _marked(line, jump.bar[great & (jump.money < CROWD)])
+    return _marked(tape, jump.bar[great & (jump.money < CROWD)])
 
 
-def _marked(line: Line, bars: Ints) -> Mask:
-    mask = np.zeros(len(line), dtype=bool)
+def _marked(tape: Tape, bars: Ints) -> Mask:
+    mask = np.zeros(len(tape), dtype=bool)
     mask[bars] = True
     return mask
 
 
-def stale_bar(line: Line) -> Mask:
+def stale_bar(tape: Tape) -> Mask:
     """All four prices of the bar before, though something was traded and prices moved within the bar."""
-    same = line.follows() & (line.volume > 0) & (line.high > line.low)
-    for values in (line.open, line.high, line.low, line.close):
-        same &= values == line.before(values)
+    same = tape.follows() & (tape.volume > 0) & (tape.high > tape.low)
+    for values in (tape.open, tape.high, tape.low, tape.close):
+        same &= values == tape.before(values)
     return same
 
 
-def flat_line(line: Line) -> Mask:
+def flat_line(tape: Tape) -> Mask:
     """Five bars or more in a row at one single price, though shares are said to have traded."""
-    return _flat(line, line.volume > 0)
+    return _flat(tape, tape.volume > 0)
 
 
-def halted(line: Line) -> Mask:
+def halted(tape: Tape) -> Mask:
     """Five bars or more in a row at one single price, and nothing traded."""
-    return _flat(line, line.volume == 0)
+    return _flat(tape, tape.volume == 0)
 
 
-def _flat(line: Line, traded: Mask) -> Mask:
+def _flat(tape: Tape, traded: Mask) -> Mask:
     """Every bar of a run of at least five such bars, and of one price."""
-    flat = (line.high == line.low) & traded
-    goes_on = flat & (line.close == line.before(line.close)) & np.roll(flat, 1)
+    flat = (tape.high == tape.low) & traded
+    goes_on = flat & (tape.close == tape.before(tape.close)) & np.roll(flat, 1)
     run = np.cumsum(~goes_on)
     return np.asarray(flat & (np.bincount(run, minlength=len(run) + 1)[run] >= FLAT_BARS))
 
 
-def missing_sessions(line: Line) -> Mask:
+def missing_sessions(tape: Tape) -> Mask:
     """The first bar after sessions of which the ticker has none."""
-    return line.follows() & (np.diff(line.at, prepend=0) > 1)
+    return tape.follows() & (np.diff(tape.at, prepend=0) > 1)
 
 
-def recycled_symbol(line: Line) -> Mask:
+def recycled_symbol(tape: Tape) -> Mask:
     """The first bar after sixty sessions or more without any, at another level of price or volume."""
-    resumed = np.flatnonzero(line.follows() & (np.diff(line.at, prepend=0) >= LONG_GAP))
-    moved = np.abs(np.log(line.open[resumed] / line.close[resumed - 1])) > OTHER_LEVEL
-    shares = np.abs(np.log(line.times_usual(line.volume, resumed))) > np.log(2 * CROWD)
-    return _marked(line, resumed[moved | shares])
+    resumed = np.flatnonzero(tape.follows() & (np.diff(tape.at, prepend=0) >= LONG_GAP))
+    moved = np.abs(np.log(tape.open[resumed] / tape.close[resumed - 1])) > OTHER_LEVEL
+    shares = np.abs(np.log(tape.times_usual(tape.volume, resumed))) > np.log(2 * CROWD)
+    return _marked(tape, resumed[moved | shares])
 
 
-def series_masks(panel: Panel) -> dict[str, Mask]:
+def series_masks(panel: DeliveryPanel) -> dict[str, Mask]:
     """Every rule of this module on the delivery; jumps are looked for once spikes are taken out."""
-    line = panel.line
-    spikes = spike(line)
-    settled = line.keep(~spikes) if spikes.any() else line
+    tape = panel.tape
+    spikes = spike(tape)
+    settled = tape.keep(~spikes) if spikes.any() else tape
     jump = jumps(settled)
     lost = lost_digit(settled, jump)
     split = unadjusted_split(settled, jump) & ~lost
-    found = {
-        "spike": (line, spikes),
+    masks = {
+        "spike": (tape, spikes),
         "lost_digit": (settled, lost),
         "unadjusted_split": (settled, split),
         "unexplained_jump": (settled, unexplained_jump(settled, jump) & ~lost & ~split),
         "missing_sessions": (panel.whole, missing_sessions(panel.whole)),
     }
     for rule in (wick, stale_bar, flat_line, halted, recycled_symbol):
-        found[rule.__name__] = (settled, rule(settled))
-    return {name: panel.mask(of, marked) for name, (of, marked) in found.items()}
+        masks[rule.__name__] = (settled, rule(settled))
+    return {name: panel.mask(of, marked) for name, (of, marked) in masks.items()}

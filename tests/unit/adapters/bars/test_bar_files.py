@@ -112,7 +112,7 @@ def test_read_any__of_an_absent_file_says_so(tmp_path: Path) -> None:
 def test_check__finds_the_known_defects_of_a_real_panel_and_little_else() -> None:
     bars = read_any(PANEL)
     findings = check(bars, calendar.sessions("XNYS", bars["session"].min(), bars["session"].max()))
-    found = {(finding.rule, finding.ticker, f"{finding.session:%Y-%m-%d}") for finding in findings}
+    marks = {(finding.rule, finding.ticker, f"{finding.session:%Y-%m-%d}") for finding in findings}
     assert {
         ("not_finite", "DHR", "2015-07-17"),
         ("not_finite", "BHF", "2017-07-26"),
@@ -120,12 +120,12 @@ def test_check__finds_the_known_defects_of_a_real_panel_and_little_else() -> Non
         ("low_not_lowest", "LNT", "2016-05-19"),
         ("unadjusted_split", "DISCK", "2014-08-07"),
         ("zero_volume", "UA", "2016-04-07"),
-    } <= found
-    days = {day for rule, _, day in found if rule == "vendor_fault"}
+    } <= marks
+    days = {day for rule, _, day in marks if rule == "vendor_fault"}
     assert {"2014-07-18", "2014-08-04", "2017-08-02"} <= days  # some tickers repeat their previous bar
-    assert ("stale_bar", "AAP", "2014-08-04") in found
-    assert ("spike", "MRO", "2017-09-14") in found and ("spike", "NWL", "2017-09-14") in found
-    assert {ticker for rule, ticker, _ in found if rule == "unexplained_jump"} == {"BAX", "DISCA", "EBAY", "NI"}
-    told = ("stale_bar", "not_finite", "high_not_highest", "low_not_lowest")
-    others = [finding for finding in findings if finding.severity != "warn" and finding.rule not in told]
+    assert ("stale_bar", "AAP", "2014-08-04") in marks
+    assert ("spike", "MRO", "2017-09-14") in marks and ("spike", "NWL", "2017-09-14") in marks
+    assert {ticker for rule, ticker, _ in marks if rule == "unexplained_jump"} == {"BAX", "DISCA", "EBAY", "NI"}
+    frequent = ("stale_bar", "not_finite", "high_not_highest", "low_not_lowest")
+    others = [finding for finding in findings if finding.severity != "warn" and finding.rule not in frequent]
     assert len(others) < 0.0005 * len(bars) / 10 and not any(finding.severity == "block" for finding in findings)

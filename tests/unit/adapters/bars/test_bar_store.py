@@ -38,10 +38,10 @@ def test_append__gives_back_what_it_was_given_and_says_when_it_was_known(tmp_pat
     store = BarStore(tmp_path)
     assert store.last_session() is None and store.as_of().empty
     assert store.append(BARS.sample(frac=1, random_state=1), at(0), "test") == AppendReport(len(BARS), 0, 0)
-    kept = store.as_of()
-    pd.testing.assert_frame_equal(prices(kept), prices(BARS))
-    assert set(kept["source"]) == {"test"} and set(kept["known_at"]) == {at(0)}
-    assert list(kept.dtypes) == list(conform(BARS).dtypes)
+    stored = store.as_of()
+    pd.testing.assert_frame_equal(prices(stored), prices(BARS))
+    assert set(stored["source"]) == {"test"} and set(stored["known_at"]) == {at(0)}
+    assert list(stored.dtypes) == list(conform(BARS).dtypes)
     pd.testing.assert_index_equal(store.sessions(), DAYS)
     assert store.last_session() == DAYS[-1]
     assert sorted(path.name for path in store.folder.iterdir()) == ["year=2007.parquet", "year=2008.parquet"]
@@ -61,10 +61,10 @@ def test_append__the_same_twice_changes_no_byte(tmp_path: Path) -> None:
 def test_append__assumes_history_was_known_at_its_own_close(tmp_path: Path) -> None:
     store = BarStore(tmp_path)
     store.append(BARS, at(0), "test", assumed=True)
-    kept = store.as_of()
-    ends = calendar.session_closes("XNYS", pd.DatetimeIndex(kept["session"]))
-    assert (pd.DatetimeIndex(kept["known_at"]) - ends == pd.Timedelta(minutes=30)).all()
-    assert kept["known_at_assumed"].all()
+    stored = store.as_of()
+    ends = calendar.session_closes("XNYS", pd.DatetimeIndex(stored["session"]))
+    assert (pd.DatetimeIndex(stored["known_at"]) - ends == pd.Timedelta(minutes=30)).all()
+    assert stored["known_at_assumed"].all()
     half = store.as_of(calendar.session_close("XNYS", DAYS[9]))
     assert half["session"].max() == DAYS[8]
 
@@ -87,19 +87,19 @@ def test_append__assumes_nothing_about_a_restatement(tmp_path: Path) -> None:
 
 def test_as_of__equals_a_slow_reading_of_all_deliveries(tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
-    store, told = BarStore(tmp_path), []
+    store, deliveries = BarStore(tmp_path), []
     for hours in (0, 1, 2, 5, 8, 8):  # the last restates within the hour
         delivery = BARS.sample(frac=0.4, random_state=int(rng.integers(1e6)))
         delivery = delivery.assign(close=np.round(delivery["close"] * rng.choice([1, 1.01], len(delivery)), 4))
         store.append(delivery, at(hours), "test")
-        told.append((hours, delivery))
-        for asked in (0, 2, 4, 9):
+        deliveries.append((hours, delivery))
+        for instant in (0, 2, 4, 9):
             newest: dict[tuple[str, pd.Timestamp], float] = {}
-            for bars in (bars for known, bars in told if known <= asked):
+            for bars in (bars for known, bars in deliveries if known <= instant):
                 newest |= closes(bars)
-            assert closes(store.as_of(at(asked))) == newest
+            assert closes(store.as_of(at(instant))) == newest
     before = store.content_hash()
-    last = told[-1][1]
+    last = deliveries[-1][1]
     assert not store.append(last, at(8), "test").changed
     assert store.content_hash() == before
 
@@ -119,9 +119,9 @@ def test_append__keeps_what_a_restatement_replaces(tmp_path: Path) -> None:
 def test_as_of__reads_only_what_is_asked(tmp_path: Path) -> None:
     store = BarStore(tmp_path)
     store.append(BARS, at(0), "test")
-    found = store.as_of(tickers=["S1"], start=DAYS[3], end=DAYS[25])
-    wanted = BARS[(BARS["ticker"] == "S1") & BARS["session"].between(DAYS[3], DAYS[25])]
-    pd.testing.assert_frame_equal(prices(found), prices(wanted))
+    window = store.as_of(tickers=["S1"], start=DAYS[3], end=DAYS[25])
+    expected = BARS[(BARS["ticker"] == "S1") & BARS["session"].between(DAYS[3], DAYS[25])]
+    pd.testing.assert_frame_equal(prices(window), prices(expected))
     assert store.as_of(tickers=["nobody"]).empty
 
 

@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.bars import open_source
-from evergreen.adapters.bars.yahoo import ATTEMPTS, GIVEN, YahooSource
+from evergreen.adapters.bars.yahoo import ATTEMPTS, YahooSource
 from evergreen.core.bars import calendar
+from evergreen.core.bars.schema import SUPPLIED
 from evergreen.core.quality import check
 from evergreen.errors import BadSetting, Unavailable
 
@@ -71,7 +72,7 @@ class Yahoo(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
-        self.busy, self.status, self.asked = 0, 429, 0
+        self.busy, self.status, self.requests = 0, 429, 0
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -81,8 +82,8 @@ class _Answers(BaseHTTPRequestHandler):
         place = urlsplit(self.path)
         if not place.path.startswith("/v8/finance/chart/"):
             return self._say(404, b"")
-        self.server.asked += 1
-        if self.server.asked <= self.server.busy:
+        self.server.requests += 1
+        if self.server.requests <= self.server.busy:
             return self._say(self.server.status, b"<html>Too Many Requests</html>")
         known = place.path.endswith("/AAPL")
         return self._say(200 if known else 404, json.dumps(chart(RAW, DAYS) if known else STRANGER).encode())
@@ -123,7 +124,7 @@ def source(yahoo: Yahoo, tmp_path: Path) -> YahooSource:
 
 def test_fetch__gives_raw_prices_and_factors_that_adjust_them(source: YahooSource) -> None:
     bars = source.fetch(["AAPL"], DAYS[0], DAYS[-1])
-    assert list(bars.columns) == GIVEN and list(bars["session"]) == list(DAYS)
+    assert list(bars.columns) == list(SUPPLIED) and list(bars["session"]) == list(DAYS)
     np.testing.assert_array_equal(bars["close"], RAW)
     assert (bars["volume"] == 1e8).all()
     expected = np.where(DAYS[SPLIT] > DAYS, 0.25, 1.0) * np.where(DAYS[8] > DAYS, 1 - 0.205 / RAW[7], 1.0)
@@ -146,14 +147,14 @@ def test_fetch__leaves_out_what_yahoo_does_not_know(source: YahooSource) -> None
 def test_fetch__asks_again_when_yahoo_is_busy(source: YahooSource, yahoo: Yahoo, status: int) -> None:
     yahoo.busy, yahoo.status = 4, status
     assert len(source.fetch(["AAPL"], DAYS[0], DAYS[-1])) == len(DAYS)
-    assert yahoo.asked > 4
+    assert yahoo.requests > 4
 
 
 def test_fetch__gives_up_after_some_attempts_and_says_so(source: YahooSource, yahoo: Yahoo) -> None:
     yahoo.busy = 1000
     with pytest.raises(Unavailable, match="Yahoo did not give bars of AAPL"):
         source.fetch(["AAPL"], DAYS[0], DAYS[-1])
-    assert ATTEMPTS <= yahoo.asked <= 4 * ATTEMPTS
+    assert ATTEMPTS <= yahoo.requests <= 4 * ATTEMPTS
 
 
 def test_open_source__names_yahoos_symbols() -> None:

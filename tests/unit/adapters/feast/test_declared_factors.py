@@ -13,7 +13,7 @@ from evergreen.adapters.feast import Features
 from evergreen.core.dataset.look_ahead_audit import LooksAhead
 from evergreen.core.features import FEATURE_NAMES, compute_features, factor
 from evergreen.core.model.training import TrainingConfig, train
-from evergreen.research.training_sets import sample_bars, training_set_with
+from evergreen.research.training_sets import accepted_sample_bars, training_set_with
 from tests.unit.adapters.feast.rows import REPO, SESSIONS, Rows, at_close
 
 DECLARED = '''
@@ -32,7 +32,7 @@ PEEK = factor(21, "PEEK", "ref(close, -1) / close - 1")(lambda bars: bars.close.
 
 
 def test_training_set_with__a_factor_goes_through_feast_and_the_audit_into_a_model(tmp_path: Path) -> None:
-    bars = sample_bars(pd.Timestamp("2002-01-31"), ["AAPL", "IBM", "MSFT"])
+    bars = accepted_sample_bars(pd.Timestamp("2002-01-31"), ["AAPL", "IBM", "MSFT"])
     rows = training_set_with([MOM20], bars, 1, tmp_path / "features")
     expected = compute_features(bars, [MOM20])["MOM20"].sort_index(level=["session", "ticker"])
     assert rows["MOM20"].to_numpy().tobytes() == expected.to_numpy().tobytes()

@@ -79,7 +79,7 @@ def test_snapshots__without_the_plugin_a_sentence_says_what_to_type(
 
 def test_examine__asks_each_bucket(tmp_path: Path, remote: str) -> None:
     settings = Settings(home=tmp_path, dvc_remote=remote, mlflow_artifacts="s3://nowhere/mlflow")
-    told = {check.name: check for check in examine(settings)}
-    assert (told["snapshots"].sound, told["snapshots"].said) == (True, f"versions go to {remote}")
-    assert not told["artifacts"].sound and "s3://nowhere/mlflow did not answer" in told["artifacts"].said
-    assert os.environ["AWS_SECRET_ACCESS_KEY"] not in "".join(check.said for check in told.values())
+    checks = {check.name: check for check in examine(settings)}
+    assert (checks["snapshots"].sound, checks["snapshots"].sentence) == (True, f"versions go to {remote}")
+    assert not checks["artifacts"].sound and "s3://nowhere/mlflow did not answer" in checks["artifacts"].sentence
+    assert os.environ["AWS_SECRET_ACCESS_KEY"] not in "".join(check.sentence for check in checks.values())

@@ -35,11 +35,11 @@ def test_session_close__knows_half_days_and_daylight_saving(session: str, close:
 
 
 def test_session_closes__keeps_order_and_repeats() -> None:
-    asked = pd.DatetimeIndex([day("2008-03-10"), day("2008-03-07"), day("2008-03-10")])
-    closes = calendar.session_closes("XNYS", asked)
+    days = pd.DatetimeIndex([day("2008-03-10"), day("2008-03-07"), day("2008-03-10")])
+    closes = calendar.session_closes("XNYS", days)
     assert closes.dtype == "datetime64[us, UTC]"
-    assert list(closes) == [calendar.session_close("XNYS", session) for session in asked]
-    assert len(calendar.session_closes("XNYS", asked[:0])) == 0
+    assert list(closes) == [calendar.session_close("XNYS", session) for session in days]
+    assert len(calendar.session_closes("XNYS", days[:0])) == 0
 
 
 @given(st.integers(200, len(DAYS) - 200), st.integers(-150, 150))
@@ -73,8 +73,8 @@ def test_last_session__refuses_a_time_without_zone() -> None:
 
 def test_closed_sessions__run_from_a_bar_of_any_date_to_the_last_close() -> None:
     now = pd.Timestamp("2008-11-28 17:59", tz="UTC")
-    asked = calendar.closed_sessions("XNYS", day("2008-11-22"), now)
-    assert [f"{session:%m-%d}" for session in asked] == ["11-24", "11-25", "11-26"]
+    days = calendar.closed_sessions("XNYS", day("2008-11-22"), now)
+    assert [f"{session:%m-%d}" for session in days] == ["11-24", "11-25", "11-26"]
     assert calendar.closed_sessions("XNYS", day("1887-01-01"), now)[0] == day("1970-01-02")
     assert len(calendar.closed_sessions("XNYS", pd.NaT, now)) > 9_000
     assert list(calendar.closed_sessions("XNYS", day("2024-01-02"), now)) == [day("2008-11-26")]

@@ -38,8 +38,8 @@ def test_link_factors__a_split_that_arrives_later_changes_no_earlier_bar_and_no_
     known = told_at(market, SPLIT - 1)
     before = alpha158(known)
     for last in range(SPLIT, SPLIT + 30):
-        told = told_at(market, last)
-        linked = link_factors(told[told["session"] >= DAYS[last - 1]], known)
+        delivery = told_at(market, last)
+        linked = link_factors(delivery[delivery["session"] >= DAYS[last - 1]], known)
         overlap = linked[linked["session"] == DAYS[last - 1]]
         pd.testing.assert_frame_equal(
             overlap.reset_index(drop=True), known[known["session"] == DAYS[last - 1]].reset_index(drop=True)
@@ -71,8 +71,8 @@ def test_link_factors__a_split_told_late_restates_what_follows_it_and_keeps_what
 
 def test_link_factors__leaves_strangers_and_unusable_factors_alone(market: pd.DataFrame) -> None:
     known = told_at(market, 5)
-    told = told_at(market, 6).assign(factor=np.nan)
-    pd.testing.assert_frame_equal(link_factors(told, known), told)
+    delivery = told_at(market, 6).assign(factor=np.nan)
+    pd.testing.assert_frame_equal(link_factors(delivery, known), delivery)
     stranger = told_at(market, 6).assign(ticker="NEW", factor=0.25)
     pd.testing.assert_frame_equal(link_factors(stranger, known), stranger)
 
@@ -81,10 +81,10 @@ def test_unadjusted__gives_back_raw_prices_and_factors_that_adjust_them() -> Non
     raw = np.array([100.0, 102.0, 51.0, 52.0, 51.5])
     splits, dividends = np.array([0, 0, 2.0, 0, 0]), np.array([0, 0, 0, 0, 1.0])
     today = raw / np.array([2.0, 2.0, 1.0, 1.0, 1.0])
-    told = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close"), today)).assign(
+    delivery = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close"), today)).assign(
         volume=[2e6, 2e6, 1e6, 1e6, 1e6], dividends=dividends, splits=splits
     )
-    bars = unadjusted(told)
+    bars = unadjusted(delivery)
     np.testing.assert_allclose(bars["close"], raw)
     np.testing.assert_allclose(bars["volume"], 1e6)
     np.testing.assert_allclose(bars["factor"], np.array([0.5, 0.5, 1, 1, 1]) * (1 - np.array([1, 1, 1, 1, 0]) / 52))

@@ -20,20 +20,20 @@ def test_compare__names_each_number_that_differs_like_a_slow_reading() -> None:
         after.loc[row, ["known_at"]] = LATE
         after.loc[row, name] = after.loc[row, name] * 1.001
     after.loc[7, "volume"] = np.nan
-    found = compare(BARS, after.sample(frac=1, random_state=0))
+    difference = compare(BARS, after.sample(frac=1, random_state=0))
     slow = {
         (bar["ticker"], bar["session"], name): (bar[name], after.loc[row, name])
         for row, bar in BARS.iterrows()
         for name in NUMBERS
         if bar[name] != after.loc[row, name]
     }
-    told = {
+    fast = {
         (ticker, session, column): (before, later)
-        for ticker, session, column, before, later in found.restated.iloc[:, :5].itertuples(index=False, name=None)
+        for ticker, session, column, before, later in difference.restated.iloc[:, :5].itertuples(index=False, name=None)
     }
-    np.testing.assert_equal(told, slow)
-    assert len(slow) == 21 and found.added.empty and found.withdrawn.empty
-    assert all(bar.first_known == EARLY for bar in found.bars())
+    np.testing.assert_equal(fast, slow)
+    assert len(slow) == 21 and difference.added.empty and difference.withdrawn.empty
+    assert all(bar.first_known == EARLY for bar in difference.bars())
 
 
 def test_compare__tells_added_and_withdrawn_apart_and_is_the_same_backwards() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evergreen.core.canary import Decision, QualityTest
+from evergreen.core.canary import CanaryVerdict, QualityTest
 from evergreen.errors import BadInput, Broken
 
 SESSIONS = [f"2008-{1 + i // 28:02d}-{1 + i % 28:02d}" for i in range(80)]
@@ -28,7 +28,7 @@ def started(seed: int = 1, **rules: float) -> QualityTest:
     return QualityTest(*losses(seed, 60), **rules)  # type: ignore[arg-type]
 
 
-def walk(test: QualityTest, seed: int, excess: float = 0.0, sessions: int = 60) -> list[Decision]:
+def walk(test: QualityTest, seed: int, excess: float = 0.0, sessions: int = 60) -> list[CanaryVerdict]:
     return [test.update(*look) for look in zip(SESSIONS, *losses(seed, sessions, excess), strict=False)]
 
 
@@ -61,20 +61,20 @@ def test_quality__evidence_equals_the_formula() -> None:
 
 def test_quality__twice_the_loss_is_rolled_back() -> None:
     decisions = walk(started(), 2, excess=1.0)
-    assert decisions[-1] is Decision.ROLLBACK
-    assert decisions.index(Decision.ROLLBACK) < 15
+    assert decisions[-1] is CanaryVerdict.ROLLBACK
+    assert decisions.index(CanaryVerdict.ROLLBACK) < 15
 
 
 def test_quality__half_the_loss_is_promoted_but_not_before_t_min() -> None:
     decisions = walk(started(), 2, excess=-0.5)
-    assert decisions[:7] == [Decision.CONTINUE] * 7
-    assert decisions[7] is Decision.PROMOTE
+    assert decisions[:7] == [CanaryVerdict.CONTINUE] * 7
+    assert decisions[7] is CanaryVerdict.PROMOTE
 
 
 def test_quality__ends_inconclusive_at_t_max() -> None:
     test = started(t_max=10, alpha_promote=1e-6, alpha_rollback=1e-6)
     decisions = walk(test, 2)
-    assert decisions[8:10] == [Decision.CONTINUE, Decision.INCONCLUSIVE]
+    assert decisions[8:10] == [CanaryVerdict.CONTINUE, CanaryVerdict.INCONCLUSIVE]
     assert len(test.sessions) == 10
 
 
@@ -109,7 +109,7 @@ def test_quality__a_final_decision_stays() -> None:
     test = started()
     walk(test, 2, excess=1.0)
     before = test.to_json()
-    assert test.update("2009-01-02", 1.0, 0.1) is Decision.ROLLBACK
+    assert test.update("2009-01-02", 1.0, 0.1) is CanaryVerdict.ROLLBACK
     assert test.to_json() == before
 
 
@@ -117,10 +117,10 @@ def test_quality__a_wild_session_bars_promotion_until_it_is_explained() -> None:
     test = started(t_max=80)
     test.update("2008-12-01", 1.0, 5.0)
     assert test.path[0].r < -3 * test.scale
-    assert Decision.PROMOTE not in walk(test, 2, excess=-0.5, sessions=40)
+    assert CanaryVerdict.PROMOTE not in walk(test, 2, excess=-0.5, sessions=40)
     test.explain("2008-12-01", "the vendor's split was missing")
-    assert test.decision is Decision.CONTINUE
-    assert test.update("2008-12-02", 1.0, 0.5) is Decision.PROMOTE
+    assert test.decision is CanaryVerdict.CONTINUE
+    assert test.update("2008-12-02", 1.0, 0.5) is CanaryVerdict.PROMOTE
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
@@ -198,6 +198,6 @@ def test_quality__evidence_stays_a_number_and_decisions_are_final(pairs: list[tu
     test = started()
     decisions = [test.update(session, *pair) for session, pair in enumerate(pairs)]
     assert all(np.isfinite(look.e_promote) and look.e_promote > 0 for look in test.path)
-    final = [decision for decision in decisions if decision is not Decision.CONTINUE]
+    final = [decision for decision in decisions if decision is not CanaryVerdict.CONTINUE]
     assert len(set(final)) <= 1
-    assert decisions == [Decision.CONTINUE] * (len(decisions) - len(final)) + final
+    assert decisions == [CanaryVerdict.CONTINUE] * (len(decisions) - len(final)) + final

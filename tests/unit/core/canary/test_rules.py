@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from evergreen.core.canary import Decision, QualityTest, first_decisions, plan_power
+from evergreen.core.canary import CanaryVerdict, QualityTest, first_decisions, plan_power
 from evergreen.core.evaluation.losses import relative_difference
 
 HISTORY, SESSIONS = 120, 60
@@ -52,7 +52,7 @@ def test_first_decisions__equals_one_quality_test_per_row() -> None:
 @pytest.mark.parametrize("persistence", [0.0, 0.1, 0.2, 0.5, 0.8])
 def test_canary__equal_models_are_seldom_rolled_back(persistence: float) -> None:
     decisions, _ = decided(*pairs(11, 1_000, persistence=persistence))
-    assert (decisions == Decision.ROLLBACK.value).mean() <= bound(0.10, 1_000)
+    assert (decisions == CanaryVerdict.ROLLBACK.value).mean() <= bound(0.10, 1_000)
 
 
 @pytest.mark.parametrize("persistence", [0.0, 0.2, 0.5])
@@ -61,7 +61,7 @@ def test_canary__models_worse_by_the_margin_are_seldom_promoted(persistence: flo
     promoted = 0
     for a, b, row in zip(champion, challenger, relative_difference(champion, challenger), strict=True):
         rules = QualityTest(a[:HISTORY], b[:HISTORY]).rules
-        promoted += first_decisions(row[None, HISTORY:] - rules.margin, rules)[0][0] == Decision.PROMOTE.value
+        promoted += first_decisions(row[None, HISTORY:] - rules.margin, rules)[0][0] == CanaryVerdict.PROMOTE.value
     assert promoted / 1_000 <= bound(0.05, 1_000)
 
 
@@ -81,7 +81,7 @@ def test_canary__a_walk_begun_before_autocorrelation_was_frozen_goes_on_without(
 
 def test_canary__twice_the_loss_is_rolled_back_by_session_15() -> None:
     decisions, sessions = decided(*pairs(13, 1_000, excess=1.0))
-    assert ((decisions == Decision.ROLLBACK.value) & (sessions <= 15)).mean() >= 0.99
+    assert ((decisions == CanaryVerdict.ROLLBACK.value) & (sessions <= 15)).mean() >= 0.99
 
 
 def test_plan_power__more_harm_is_seen_more_often_and_sooner() -> None:

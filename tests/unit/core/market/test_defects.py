@@ -20,8 +20,8 @@ DAYS = calendar.sessions("XNYS", BARS["session"].min(), BARS["session"].max())
 def test_screen__finds_the_injected_defect_and_accuses_no_other_bar(kind: str) -> None:
     spoiled = spoil(BARS, kind, seed=8, count=4 if kind in WHOLE_TICKERS else 40)
     screening = screen(spoiled.bars, DAYS)
-    found, injected = recall(spoiled.truth, marked_by(screening, NAMED[kind]))
-    assert injected > 0 and found >= 0.95 * injected
+    seen, injected = recall(spoiled.truth, marked_by(screening, NAMED[kind]))
+    assert injected > 0 and seen >= 0.95 * injected
     assert untouched(spoiled, screening) == 0
 
 
@@ -82,15 +82,15 @@ def test_check__a_special_session_of_the_exchange_is_no_fault_of_the_bars() -> N
     unknown = DAYS.delete(200)
     assert {finding.rule for finding in check(BARS, unknown)} == {"special_session"}
     shifted = BARS.assign(session=BARS["session"] + pd.Timedelta(days=1))
-    found = {finding.rule for finding in check(shifted, DAYS)}
-    assert "shifted_dates" in found and "special_session" not in found
+    broken = {finding.rule for finding in check(shifted, DAYS)}
+    assert "shifted_dates" in broken and "special_session" not in broken
 
 
 def test_check__misses_the_tickers_that_were_asked_for_and_did_not_come() -> None:
     past, today = BARS[BARS["session"] < DAYS[-1]], BARS[BARS["session"] == DAYS[-1]]
-    asked = frozenset(BARS["ticker"].unique())
+    universe = frozenset(BARS["ticker"].unique())
     for share, rule in ((0.75, "thin_coverage"), (0.25, "low_coverage")):
         came = today.iloc[: int(share * len(today))]
-        found = check(came, DAYS[-1:], history=past.tail(15_000), universe=asked)
-        assert [finding.rule for finding in found] == [rule]
+        findings = check(came, DAYS[-1:], history=past.tail(15_000), universe=universe)
+        assert [finding.rule for finding in findings] == [rule]
         assert check(came, DAYS[-1:], history=past.tail(15_000)) == []

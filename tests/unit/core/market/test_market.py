@@ -39,8 +39,8 @@ def test_simulate__has_fat_tails_lasting_volatility_and_a_common_factor() -> Non
 
 @pytest.mark.parametrize("ic", [0.0, 0.03, 0.10])
 def test_simulate__plants_exactly_the_ic_it_was_asked_for(ic: float) -> None:
-    found = signal_ic(simulate(60, 1000, seed=5, ic=ic))
-    assert abs(found.mean() - ic) < 4 * found.std() / np.sqrt(len(found))
+    ics = signal_ic(simulate(60, 1000, seed=5, ic=ic))
+    assert abs(ics.mean() - ic) < 4 * ics.std() / np.sqrt(len(ics))
 
 
 def test_simulate__changes_what_drift_says_from_its_session_on_and_nothing_before() -> None:

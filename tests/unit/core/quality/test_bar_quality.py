@@ -52,10 +52,10 @@ def test_check__finds_nothing_in_clean_bars_in_any_order() -> None:
 )
 def test_check__names_ticker_session_column_and_value(rule: str, values: dict[str, float]) -> None:
     column, value = next(iter(values.items()))
-    found = next(finding for finding in check(spoiled("S2", 7, **values), DAYS) if finding.rule == rule)
-    assert (found.ticker, found.session, found.column) == ("S2", DAYS[7], column)
-    np.testing.assert_equal(found.value, value)
-    json.dumps(found.to_dict(), allow_nan=False)
+    first = next(finding for finding in check(spoiled("S2", 7, **values), DAYS) if finding.rule == rule)
+    assert (first.ticker, first.session, first.column) == ("S2", DAYS[7], column)
+    np.testing.assert_equal(first.value, value)
+    json.dumps(first.to_dict(), allow_nan=False)
 
 
 def test_check__names_a_future_bar_and_bars_without_name_or_date() -> None:
@@ -89,11 +89,11 @@ def test_check__tells_real_splits_with_and_without_their_factor(ticker: str, ses
     bars = real(ticker, f"{day - pd.Timedelta(days=40):%Y-%m-%d}", f"{day + pd.Timedelta(days=9):%Y-%m-%d}")
     days = calendar.sessions("XNYS", bars["session"].min(), bars["session"].max())
     assert check(bars, days) == []
-    found = check(bars.assign(factor=1.0), days)
-    assert [(finding.rule, finding.session) for finding in found] == [("unadjusted_split", day)]
+    findings = check(bars.assign(factor=1.0), days)
+    assert [(finding.rule, finding.session) for finding in findings] == [("unadjusted_split", day)]
     only = bars.assign(factor=1.0)
     alone = check(only[only["session"] == day], days, history=only[only["session"] < day])
-    assert alone == found
+    assert alone == findings
     factor_only = bars.assign(**{name: bars[name] * bars["factor"] for name in PRICES})
     assert ("unadjusted_split", day) in {(f.rule, f.session) for f in check(factor_only, days)}
 
@@ -106,26 +106,26 @@ def test_check__takes_the_real_crash_of_apple_for_a_crash() -> None:
 
 def slow_rules(bars: pd.DataFrame, days: pd.DatetimeIndex) -> set[tuple[str, int, str]]:
     """Row by row, in plain Python: what the vectorised row rules must find."""
-    known, last, found = set(days), days[-1], set()
+    known, last, broken = set(days), days[-1], set()
     for row, bar in enumerate(bars.to_dict("records")):
         for column in NUMBERS:
             if not np.isfinite(bar[column]):
-                found.add(("not_finite", row, column))
+                broken.add(("not_finite", row, column))
             if column != "volume" and bar[column] <= 0:
-                found.add(("not_positive", row, column))
+                broken.add(("not_positive", row, column))
         if bar["volume"] < 0:
-            found.add(("negative_volume", row, "volume"))
+            broken.add(("negative_volume", row, "volume"))
         if bar["volume"] == 0:
-            found.add(("zero_volume", row, "volume"))
+            broken.add(("zero_volume", row, "volume"))
         if any(bar["high"] < bar[other] - 1e-9 * abs(bar["high"]) for other in PRICES):
-            found.add(("high_not_highest", row, "high"))
+            broken.add(("high_not_highest", row, "high"))
         if any(bar["low"] > bar[other] + 1e-9 * abs(bar["low"]) for other in PRICES):
-            found.add(("low_not_lowest", row, "low"))
+            broken.add(("low_not_lowest", row, "low"))
         if bar["session"] > last:
-            found.add(("future_session", row, "session"))
+            broken.add(("future_session", row, "session"))
         elif bar["session"] not in known:
-            found.add(("not_a_session", row, "session"))
-    return found
+            broken.add(("not_a_session", row, "session"))
+    return broken
 
 
 @settings(max_examples=40, deadline=None)

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from evergreen.core.bars.schema import NUMBERS, canonical_order
-from evergreen.core.quality.line import Floats, Ints, Line, Mask
+from evergreen.core.quality.tape import Floats, Ints, Mask, Tape
 
 ROUNDING = 1e-9  # relative: what float arithmetic on adjusted prices may do to the order of a bar
 
 
 @dataclass(frozen=True)
-class Panel:
+class DeliveryPanel:
     """A conformed delivery, the sessions of the exchange over it, and the bars known before (conformed).
 
     `as_of` is the last session that can have bars; `universe` the tickers that were asked for, None when unknown.
@@ -63,22 +63,22 @@ class Panel:
         return np.asarray(~(sound & finite))
 
     @cached_property
-    def whole(self) -> Line:
+    def whole(self) -> Tape:
         """The bars that lie on a session, one a ticker and session, malformed ones too; what is delivered again
         counts instead of the bar known earlier."""
         placed = ~self.copied & (self.at >= 0)
         delivered, rows = (self.bars, np.arange(len(self.bars))) if placed.all() else _where(self.bars, placed)
         if self.past.empty:
-            return _line(delivered, rows, self.at[placed])
+            return _tape(delivered, rows, self.at[placed])
         past = self._known_before(delivered)
         both = pd.concat([past, delivered], ignore_index=True)
         rows = np.concatenate([np.full(len(past), -1), rows])
         order = canonical_order(both)
         at = self.days.get_indexer(pd.DatetimeIndex(both["session"]))
-        return _line(both.take(order), rows[order], at[order])
+        return _tape(both.take(order), rows[order], at[order])
 
     @cached_property
-    def line(self) -> Line:
+    def tape(self) -> Tape:
         """The bars of `whole` that are well-formed: those one may compare."""
         whole = self.whole
         sound = np.ones(len(whole), dtype=bool)
@@ -86,9 +86,9 @@ class Panel:
         sound[delivered] = ~self.malformed[whole.row[delivered]]
         return whole if sound.all() else whole.keep(sound)
 
-    def mask(self, line: Line, marked: Mask) -> Mask:
-        """A mask over the delivery of the bars `marked` in `line`."""
-        rows = line.row[marked]
+    def mask(self, tape: Tape, marked: Mask) -> Mask:
+        """A mask over the delivery of the bars `marked` in `tape`."""
+        rows = tape.row[marked]
         mask = np.zeros(len(self.bars), dtype=bool)
         mask[rows[rows >= 0]] = True
         return mask
@@ -107,11 +107,11 @@ def _where(bars: pd.DataFrame, mask: Mask) -> tuple[pd.DataFrame, Ints]:
     return bars[mask], np.flatnonzero(mask)
 
 
-def _line(bars: pd.DataFrame, rows: Ints, at: Ints) -> Line:
+def _tape(bars: pd.DataFrame, rows: Ints, at: Ints) -> Tape:
     factor = bars["factor"].to_numpy()
     prices = {name: bars[name].to_numpy() * factor for name in ("open", "high", "low", "close")}
     codes = pd.factorize(bars["ticker"])[0]
-    return Line(ticker=codes, at=at, row=rows, **prices, volume=bars["volume"].to_numpy() / factor)
+    return Tape(ticker=codes, at=at, row=rows, **prices, volume=bars["volume"].to_numpy() / factor)
 
 
 def _as_above(values: pd.Series) -> Mask:

@@ -1,4 +1,4 @@
-"""The bars of each ticker in one line, as arrays: what rules about series walk along."""
+"""The bars of each ticker in one sequence, as arrays: what rules about series walk along."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
-USUAL_BARS = 20
-FEWEST_BARS = 5
+USUAL_BARS = 20  # a month of sessions: long enough for a median, short enough to follow the market's mood
+FEWEST_BARS = 5  # of fewer a median says nothing
 USUAL_MOVE = 0.02  # where a ticker has too few bars to tell its own
-LEAST_MOVE = 0.002
+LEAST_MOVE = 0.002  # in logs: a fund that hardly moves is not judged by its last basis point
 
 
 @dataclass(frozen=True)
-class Line:
+class Tape:
     """Bars by ticker and session, one each, prices and shares adjusted; every array has one value a bar.
 
     `ticker` numbers the tickers, `at` the sessions of the exchange, `row` is the bar's place in the delivery, -1
@@ -38,9 +38,9 @@ class Line:
     def __len__(self) -> int:
         return len(self.row)
 
-    def keep(self, kept: Mask) -> Line:
-        """The line without the bars that are not `kept`."""
-        return Line(**{name: values[kept] for name, values in vars(self).items()})
+    def keep(self, chosen: Mask) -> Tape:
+        """The tape without the bars that are not `chosen`."""
+        return Tape(**{name: values[chosen] for name, values in vars(self).items()})
 
     def follows(self, bars: int = 1) -> Mask:
         """Whether the ticker has as many as `bars` bars before."""
