@@ -34,9 +34,7 @@ def out_of_sample(rows: pd.DataFrame, horizon: int, model: bool) -> pd.DataFrame
     """Walk-forward rows from as early on as a first fit allows."""
     size, first = (63, 300) if model else (21, 80)
     folds = (rows.dropna(subset="label")["session"].nunique() - first - horizon - 5) // size
-    config = TrainingConfig(
-        horizon=horizon, folds=folds, test_size=size, min_train=first, validation_size=first // 2, fold_grid=False
-    )
+    config = TrainingConfig(horizon=horizon, folds=folds, test_size=size, min_train=first, validation_size=first // 2)
     return (train if model else train_random_walk)(rows, config).oos
 
 

@@ -37,19 +37,14 @@ def main() -> None:
     from evergreen.core.model.breadth import BROAD
 
     parameters = {"training_set": str(work / "set.parquet"), "as_of": "2018-02-07", "horizon": int(horizon)}
-    parameters |= {
-        "folds": 1,
-        "test_size": int(test),
-        "fold_grid": False,
-        "validation_size": int(validation),
-        "output": str(work / "run"),
-    }
+    parameters |= {"folds": 1, "test_size": int(test), "validation_size": int(validation), "output": str(work / "run")}
     with importing("evergreen.adapters.mlflow.tracking"):
         executed = run_notebook(NOTEBOOK, parameters | BROAD | {"num_threads": 2}, work / "train.ipynb", timeout=1500)
     from evergreen.adapters.mlflow.tracking import Tracking
+    from evergreen.adapters.models.folder import read_run_id
 
     tracking = Tracking(f"sqlite:///{work / 'home' / 'mlflow.db'}")
-    run_id = json.loads((work / "run" / "run.json").read_text())["run_id"]
+    run_id = read_run_id(work / "run")
     tracking.attach(run_id, [executed, to_html(executed)])
     tracking.download("evergreen", tracking.register("evergreen", run_id, {}), work / "served")
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 DAYS = calendar.sessions("XNYS", pd.Timestamp("2007-01-03"), pd.Timestamp("2008-02-29"))
 BARS = simulate(4, DAYS, seed=8)
 TICKERS = tuple(sorted(BARS["ticker"].unique()))
-CONFIG = TrainingConfig(folds=2, test_size=30, min_train=120, validation_size=30, rounds=10, fold_grid=False)
+CONFIG = TrainingConfig(folds=2, test_size=30, min_train=120, validation_size=30, rounds=10)
 CLOSED = calendar.session_close("XNYS", DAYS[-1]).to_pydatetime()
 BEFORE, BETWEEN, AFTER = (CLOSED + timedelta(minutes=30 + minutes) for minutes in (0, 5, 10))
 

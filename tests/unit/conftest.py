@@ -11,9 +11,7 @@ from evergreen.core.model.training import Training, TrainingConfig, train, train
 from evergreen.workspace import Workspace
 from tests.conftest import enter
 
-SMALL = TrainingConfig(
-    folds=2, test_size=40, min_train=100, validation_size=40, rounds=20, learning_rate=0.1, fold_grid=False
-)
+SMALL = TrainingConfig(folds=2, test_size=40, min_train=100, validation_size=40, rounds=20, learning_rate=0.1)
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evergreen.adapters.bars import FilesSource, Source, open_source
+from evergreen.adapters.bars import BarSource, FilesSource, open_source
 from evergreen.core.bars.calendar import sessions
 from evergreen.core.bars.schema import conform, empty_bars
 from evergreen.core.quality import RULES, check, split
-from evergreen.core.quality.panel import Panel
+from evergreen.core.quality.delivery_panel import DeliveryPanel
 from evergreen.core.quality.rows import row_masks
 from evergreen.errors import NoBars
 
@@ -31,7 +31,7 @@ class CleanBars:
     calendar: str
 
 
-def open_bars(spec: str, calendar: str) -> Source:
+def open_bars(spec: str, calendar: str) -> BarSource:
     """The source that a file, a folder, or the name of a source stands for."""
     return FilesSource(Path(spec), calendar) if Path(spec).exists() else open_source(spec, calendar)
 
@@ -69,7 +69,7 @@ def clean(delivery: pd.DataFrame, start: pd.Timestamp, calendar: str) -> CleanBa
 
 def _wrong_in_themselves(bars: pd.DataFrame, days: pd.DatetimeIndex) -> np.ndarray:
     with np.errstate(all="ignore"):
-        masks = row_masks(Panel(bars, days, days[-1], empty_bars()))
+        masks = row_masks(DeliveryPanel(bars, days, days[-1], empty_bars()))
     wrong = np.zeros(len(bars), dtype=bool)
     for rule in RULES:
         if rule.refuses == "bar" and rule.name in masks:

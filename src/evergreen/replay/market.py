@@ -1,4 +1,4 @@
-"""A market as arrays: factors, labels and scales of every bar, sessions in order, kept in files that processes share."""
+"""A market as arrays: factors and labels of every bar, sessions in order, kept in files that processes share."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from evergreen.core.drift import Calibration, Counts, TooLittleHistory, calibrate, join, make_grid, session_counts
 from evergreen.core.features import FEATURE_NAMES, LOOKBACK
 from evergreen.core.model.booster import predict
-from evergreen.core.model.fitting import Fit, forecast_sessions
+from evergreen.core.model.fitting import Fit
 from evergreen.core.model.intervals import Band
-from evergreen.core.model.training import folds_of, out_of_sample
+from evergreen.core.model.training import folds_of, forecast_folds, out_of_sample
 from evergreen.replay.fits import Fits
 from evergreen.replay.market import Market
 
@@ -23,23 +23,32 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A model trained at the close of a session, with the evidence for it.
+    """A model trained at the close of a session.
 
     Attributes:
-        session: its number; it knows the labels that were known then.
-        record: its walk-forward record, as `core.model.training.Training.oos`; tickers by place.
+        session: its number; the model knows the labels that were known then.
         fit: the model of all of them.
-        band: of its first interval.
-        residual_sigma: standard deviation of the record's errors.
         target: lowest and highest label it knows.
     """
 
     session: int
-    record: pd.DataFrame
     fit: Fit
+    target: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """The evidence that came with a model.
+
+    Attributes:
+        oos: its walk-forward record, as `core.model.training.Training.oos`; tickers by place.
+        band: of its first interval.
+        residual_sigma: standard deviation of the record's errors.
+    """
+
+    oos: pd.DataFrame
     band: Band
     residual_sigma: float
-    target: tuple[float, float]
 
 
 class Models:
@@ -47,67 +56,43 @@ class Models:
 
     def __init__(self, market: Market, fits: Fits) -> None:
         self.market, self.fits = market, fits
-        self._blocks: dict[tuple[int, int], Floats] = {}
-        self._trained = lru_cache(8)(self._train)
+        self._recorded = lru_cache(8)(self._record)
         self._calibrated = lru_cache(8)(self._calibrate)
 
-    def stops_at(self, session: int) -> list[int]:
-        """How many labelled sessions each fit of a training at a session knows, the final model's last.
+    def trained_at(self, session: int) -> Trained:
+        """The model of a training at the close of a session."""
+        known = self.market.known(session)
+        label = self.market.until(known).label
+        return Trained(session, self.fits.before(known), (float(label.min()), float(label.max())))
+
+    def record(self, session: int) -> Record:
+        """The evidence for the model of a training at the close of a session.
 
         Raises:
             BadInput: too few sessions for the folds.
         """
-        known = self.market.known(session)
-        folds = folds_of(self.market.panel.sessions[:known], self.fits.config)
-        return [*(len(fold.train) for fold in folds), known]
-
-    def trained_at(self, session: int) -> Trained:
-        """What a training at the close of a session gives."""
-        return self._trained(session)
+        return self._recorded(session)
 
     def monitor(self, session: int) -> Monitor | TooLittleHistory:
         """What drift of a model trained at a session is judged by, as known then."""
         calibrated = self._calibrated(session)
         return calibrated if isinstance(calibrated, TooLittleHistory) else Monitor(self, *calibrated, session + 1)
 
-    def _train(self, session: int) -> Trained:
-        config, known = self.fits.config, self.market.known(session)
-        panel = self.market.until(known)
+    def _record(self, session: int) -> Record:
+        config, panel = self.fits.config, self.market.until(self.market.known(session))
         folds = folds_of(panel.sessions, config)
-        starts = [int(panel.sessions.searchsorted(fold.test[0])) for fold in folds]
-        forecast = np.concatenate(
-            [
-                self._of_fold(len(fold.train), start, start + len(fold.test))
-                for fold, start in zip(folds, starts, strict=True)
-            ]
-        )
-        first = self.fits.before(len(folds[0].train))
-        tested = range(starts[0], known)
-        record, band = out_of_sample(panel, tested, forecast, first, self.market.scale, config)
-        return Trained(
-            session=session,
-            record=record,
-            fit=self.fits.before(known),
-            band=band,
-            residual_sigma=float((record["label"] - record["forecast"]).std()),
-            target=(float(panel.label.min()), float(panel.label.max())),
-        )
-
-    def _of_fold(self, stop: int, start: int, end: int) -> Floats:
-        """What a fold's model forecasts of the labelled rows of sessions start <= i < end, made once for all ends."""
-        key = (stop, start)
-        rows = self.market.panel.rows(start, end)
-        kept = self._blocks.get(key)
-        if kept is None or len(kept) < rows.stop - rows.start:
-            sessions = len(self.market.panel.sessions)
-            reach = min(sessions, max(end, start + self.fits.config.test_size * 3 // 2))
-            kept = forecast_sessions(self.fits.before(stop), self.market.panel, start, reach)
-            self._blocks[key] = kept
-        return kept[: rows.stop - rows.start]
+        fits = [self.fits.before(len(fold.train)) for fold in folds]
+        tested, forecast = forecast_folds(panel, folds, fits, config)
+        oos, band = out_of_sample(panel, tested, forecast, fits[0], self.market.scale, config)
+        return Record(oos, band, float((oos["label"] - oos["forecast"]).std()))
 
     def forecast(self, model: Trained, start: int, stop: int) -> Floats:
         """What a model forecasts of every row of the sessions numbered start <= i < stop."""
-        return predict(model.fit.booster, np.asarray(self.market.matrix[self.market.rows(start, stop)]))
+        return self.answer(model, np.asarray(self.market.matrix[self.market.rows(start, stop)]))
+
+    def answer(self, model: Trained, features: NDArray[np.float32]) -> Floats:
+        """What a model says of rows of features."""
+        return predict(model.fit.booster, features)
 
     def _calibrate(self, session: int) -> tuple[Calibration, Counts] | TooLittleHistory:
         history = self.features(0, session + 1)

@@ -78,7 +78,7 @@ def test_partitions__keep_tickers_whole_and_in_order(bars: pd.DataFrame) -> None
 @pytest.mark.parametrize("ranked", [False, True])
 def test_fitter_for__learns_on_two_workers_what_one_process_learns(address: str, ranked: bool) -> None:
     rows = learnable()
-    sizes = {"folds": 2, "test_size": 50, "min_train": 250, "validation_size": 60, "fold_grid": False}
+    sizes = {"folds": 2, "test_size": 50, "min_train": 250, "validation_size": 60}
     config = TrainingConfig(**sizes, rounds=60, patience=20, ranked=ranked)
     here, there = train(rows, config), train(rows, config, fitter=fitter_for(address))
     assert here.metrics["rank_ic"] > 0.1
@@ -123,9 +123,7 @@ def test_cluster__a_scheduler_that_does_not_answer_is_one_sentence(
 
 
 def test_fitter_for__a_worker_lost_in_a_fit_is_worth_a_retry() -> None:
-    endless = TrainingConfig(
-        folds=1, test_size=50, min_train=250, validation_size=60, rounds=100_000, patience=0, fold_grid=False
-    )
+    endless = TrainingConfig(folds=1, test_size=50, min_train=250, validation_size=60, rounds=100_000, patience=0)
     with two_workers() as cluster:
         lost = Timer(2.0, os.kill, (cluster.workers[1].pid, signal.SIGKILL))
         lost.start()

@@ -39,7 +39,6 @@ def small_config() -> TrainingConfig:
         folds=3,
         test_size=50,
         min_train=150,
-        fold_grid=False,
         validation_size=60,
         rounds=60,
         learning_rate=0.1,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from evergreen.errors import BadInput
@@ -25,7 +24,6 @@ def walk_forward(
     horizon: int = 1,
     embargo: int = 5,
     min_train: int = 250,
-    grid: bool = False,
 ) -> list[Fold]:
     """Expanding training windows before consecutive test windows that end with the last session.
 
@@ -39,15 +37,12 @@ def walk_forward(
         horizon: label horizon in sessions.
         embargo: sessions left out between the last training label and the test window.
         min_train: least training sessions in the first fold.
-        grid: windows begin where a count of `test_size` weekdays from 1970 on begins anew, whatever the last
-            session: so the records of two models share the folds of the time they share. A holiday makes a window
-            shorter; the last one, which runs to the end, has from half of `test_size` sessions to one and a half.
 
     Raises:
         BadInput: unusable numbers, unordered sessions, or too few of them.
     """
     _check(sessions, folds, test_size, horizon, embargo)
-    starts = _on_grid(sessions, folds, test_size) if grid else _from_the_end(sessions, folds, test_size)
+    starts = range(len(sessions) - folds * test_size, len(sessions), test_size)
     shortest = starts[0] - horizon - embargo
     if shortest < max(min_train, 1):
         raise BadInput(
@@ -55,20 +50,7 @@ def walk_forward(
             f"not {max(min_train, 1)}.",
             "Bring a longer history, or ask for fewer or shorter folds.",
         )
-    ends = [*starts[1:], len(sessions)]
-    return [Fold(sessions[: s - horizon - embargo], sessions[s:end]) for s, end in zip(starts, ends, strict=True)]
-
-
-def _from_the_end(sessions: pd.DatetimeIndex, folds: int, test_size: int) -> list[int]:
-    return list(range(len(sessions) - folds * test_size, len(sessions), test_size))
-
-
-def _on_grid(sessions: pd.DatetimeIndex, folds: int, test_size: int) -> list[int]:
-    """Where the last `folds` windows of the grid begin; 0 for each that is missing."""
-    window = np.busday_count("1970-01-01", sessions.to_numpy("datetime64[D]")) // test_size
-    begins = [int(start) for start in np.flatnonzero(np.diff(window)) + 1]
-    whole = [start for start in begins if len(sessions) - start >= max(test_size // 2, 2)]
-    return [*[0] * (folds - len(whole)), *whole[-folds:]]
+    return [Fold(sessions[: start - horizon - embargo], sessions[start : start + test_size]) for start in starts]
 
 
 def purged_tail(

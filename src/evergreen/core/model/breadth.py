@@ -8,5 +8,5 @@ BROAD_FROM = 50  # tickers: with fewer, a session's ranks say little and its com
 
 
 def suited(tickers: int) -> dict[str, bool | int | float]:
-    """Choices of `core.model.config.TrainingConfig` for so many tickers; none for a few, whom its defaults suit."""
+    """Choices of `core.fitting.TrainingConfig` for so many tickers; none for a few, whom its defaults suit."""
     return dict(BROAD) if tickers >= BROAD_FROM else {}

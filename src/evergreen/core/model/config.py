@@ -17,8 +17,6 @@ class TrainingConfig:
         test_size: sessions in each window (63: a quarter).
         embargo: sessions between the last training label and a window.
         min_train: fewest sessions the first fold may train on.
-        fold_grid: windows lie on a grid of weekdays that does not move with the last session, so that two
-            trainings share the folds of the time they share (`core.dataset.splits.walk_forward`).
         train_sessions: most sessions, the last ones, that a model is fitted on; 0: all there are.
         validation_size: sessions at the end of a training window on which the rounds are chosen.
         rounds: most boosting rounds.
@@ -44,7 +42,6 @@ class TrainingConfig:
     test_size: int = 63
     embargo: int = 5
     min_train: int = 500
-    fold_grid: bool = True
     train_sessions: int = 0
     validation_size: int = 126
     rounds: int = 300

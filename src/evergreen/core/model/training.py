@@ -178,8 +178,7 @@ def _walk(training_set: TrainingSet, kind: str, fitter: Fitter, config: Training
 
 def folds_of(sessions: pd.DatetimeIndex, config: TrainingConfig) -> list[Fold]:
     """The walk-forward folds of these labelled sessions under a configuration."""
-    sizes = (config.folds, config.test_size, config.horizon, config.embargo, config.min_train)
-    return walk_forward(sessions, *sizes, grid=config.fold_grid)
+    return walk_forward(sessions, config.folds, config.test_size, config.horizon, config.embargo, config.min_train)
 
 
 def forecast_folds(

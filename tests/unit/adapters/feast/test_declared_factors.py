@@ -13,7 +13,8 @@ from evergreen.adapters.feast import Features
 from evergreen.core.dataset.look_ahead_audit import LooksAhead
 from evergreen.core.features import FEATURE_NAMES, compute_features, factor
 from evergreen.core.model.training import TrainingConfig, train
-from evergreen.research.training_sets import accepted_sample_bars, training_set_with
+from evergreen.research.sample import accepted_sample_bars
+from evergreen.research.training_sets import training_set_with
 from tests.unit.adapters.feast.rows import REPO, SESSIONS, Rows, at_close
 
 DECLARED = '''
@@ -25,7 +26,7 @@ def GAP5(bars):
     """mean(open / ref(close, 1) - 1, 5)"""
     return (bars.open / bars.close.shift(1) - 1).rolling(5).mean()
 '''
-SMALL = TrainingConfig(folds=2, test_size=40, min_train=150, rounds=10, fold_grid=False)
+SMALL = TrainingConfig(folds=2, test_size=40, min_train=150, rounds=10)
 
 MOM20 = factor(21, "MOM20", "close / ref(close, 20) - 1")(lambda bars: bars.close / bars.close.shift(20) - 1)
 PEEK = factor(21, "PEEK", "ref(close, -1) / close - 1")(lambda bars: bars.close.shift(-1) / bars.close - 1)

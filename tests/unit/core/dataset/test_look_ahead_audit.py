@@ -149,7 +149,7 @@ def test_stamp__refuses_a_leak_and_stays_with_the_set_in_parquet(bars: pd.DataFr
 
 def test_train__carries_the_verdict_into_the_manifest(bars: pd.DataFrame) -> None:
     rows = training_frame(compute_features(bars, calendar=SESSIONS), forward_return(bars))
-    config = TrainingConfig(folds=2, test_size=40, min_train=100, rounds=5, fold_grid=False)
+    config = TrainingConfig(folds=2, test_size=40, min_train=100, rounds=5)
     made = train(stamp(rows, verdict(bars)), config).manifest("2020-01-01", "v1")
     assert made.audit is not None
     kept = Audit.from_dict(made.audit)

@@ -86,27 +86,3 @@ def test_walk_forward__no_label_of_a_ticker_with_gaps_spans_into_a_test(horizon,
         after = forward_return(jumped, horizon)
         trained = before.index.get_level_values("session").isin(fold.train)
         pd.testing.assert_series_equal(before[trained], after[trained])
-
-
-@given(st.integers(2, 6), st.integers(4, 30), st.integers(0, 200))
-def test_walk_forward__windows_of_the_grid_stay_where_they_are_when_sessions_are_added(folds, test_size, added):
-    sessions = pd.bdate_range("2001-01-01", periods=700 + added)
-    earlier = walk_forward(sessions[:700], folds, test_size, grid=True)
-    later = walk_forward(sessions, folds + added // test_size + 1, test_size, grid=True)
-    assert {fold.test[0] for fold in earlier} <= {fold.test[0] for fold in later}
-    trained = {fold.test[0]: len(fold.train) for fold in later}
-    assert all(trained[fold.test[0]] == len(fold.train) for fold in earlier)
-
-
-@given(st.integers(1, 6), st.integers(4, 30), st.integers(0, 29))
-def test_walk_forward__windows_of_the_grid_follow_each_other_to_the_last_session(folds, test_size, added):
-    sessions = pd.bdate_range("2001-01-01", periods=600 + added)
-    windows = [fold.test for fold in walk_forward(sessions, folds, test_size, 2, 3, grid=True)]
-    assert list(windows[0].append(windows[1:])) == list(sessions[sessions.get_loc(windows[0][0]) :])
-    assert all(len(window) == test_size for window in windows[:-1])
-    assert test_size // 2 <= len(windows[-1]) < test_size // 2 + test_size
-
-
-def test_walk_forward__too_few_windows_on_the_grid_are_refused():
-    with pytest.raises(BadInput, match="labelled sessions leave 0"):
-        walk_forward(pd.bdate_range("2001-01-01", periods=300), 20, 30, grid=True)

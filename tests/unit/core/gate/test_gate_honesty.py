@@ -38,9 +38,7 @@ def test_gate__refuses_a_model_with_a_feature_that_knows_the_future():
     bars = simulate(12, 420, 4)
     labels = forward_return(bars)
     features = pd.DataFrame({"signal": planted_signal(bars), "tomorrow": labels}).astype(np.float32)
-    config = TrainingConfig(
-        folds=2, test_size=65, min_train=150, validation_size=60, rounds=40, learning_rate=0.2, fold_grid=False
-    )
+    config = TrainingConfig(folds=2, test_size=65, min_train=150, validation_size=60, rounds=40, learning_rate=0.2)
     leaking = compare(None, train(training_frame(features, labels), config).oos)
     assert not leaking.admitted and not leaking.better
     assert "look for a feature that knows the future" in leaking.sentence

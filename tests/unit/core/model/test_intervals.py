@@ -23,9 +23,7 @@ def coverage_by_year(horizon: int) -> pd.Series:
     labels = forward_return(bars, horizon)
     rows = training_frame(pd.DataFrame({"nothing": np.float32(0)}, index=labels.index), labels)
     folds = (rows.dropna()["session"].nunique() - 170) // 21
-    config = TrainingConfig(
-        horizon=horizon, folds=folds, test_size=21, min_train=120, validation_size=100, fold_grid=False
-    )
+    config = TrainingConfig(horizon=horizon, folds=folds, test_size=21, min_train=120, validation_size=100)
     oos = train_random_walk(rows, config).oos
     return oos["label"].between(oos["lower"], oos["upper"]).groupby(oos["session"].dt.year).mean()
 
@@ -84,8 +82,8 @@ def test_panel_scales__are_those_of_the_wide_frame_with_gaps(training_set):
     wide = gappy.dropna(subset="label").pivot(index="session", columns="ticker", values="label")
     expected = volatility(wide, 2).stack()
     keys = panel.keys(2, len(panel.sessions))
-    found = pd.Series(rows[panel.first_row[2] :], index=pd.MultiIndex.from_frame(keys[["session", "ticker"]]))
-    pd.testing.assert_series_equal(found, expected.reindex(found.index), check_names=False)
+    scales_of_rows = pd.Series(rows[panel.first_row[2] :], index=pd.MultiIndex.from_frame(keys[["session", "ticker"]]))
+    pd.testing.assert_series_equal(scales_of_rows, expected.reindex(scales_of_rows.index), check_names=False)
     assert set(last) == set(wide.columns)
 
 

@@ -179,12 +179,3 @@ def test_fit_before__is_the_same_whichever_other_fits_share_its_sets(training_se
     alone = fit_before(panel, 260, config, datasets(panel, [260], config))
     among = fit_before(panel, 260, config, datasets(panel, [200, 400], config))
     assert alone.booster.model_to_string() == among.booster.model_to_string()
-
-
-def test_train__on_the_grid_a_later_training_repeats_the_folds_it_shares(training_set, small_config):
-    config = replace(small_config, fold_grid=True, patience=0)
-    cut = training_set[training_set["session"] < labelled_panel(training_set).sessions[390]]
-    earlier, later = (train(rows, config).oos.set_index(["ticker", "session"]) for rows in (cut, training_set))
-    shared = earlier.index.intersection(later.index)
-    assert len(shared) > 5 * 60
-    assert earlier.loc[shared, "forecast"].equals(later.loc[shared, "forecast"])
