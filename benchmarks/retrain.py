@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from evergreen.adapters.models.folder import read_oos
 from evergreen.core.bars.calendar import sessions
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.evaluation.diebold_mariano import dm_test
@@ -45,8 +46,8 @@ def measured(command: list[str], home: Path) -> dict[str, float]:
     """The figures a side printed last."""
     places = {"EVERGREEN_HOME": str(home / "home"), "MPLCONFIGDIR": str(home / "mpl")}
     environment = os.environ | places | {"OMP_WAIT_POLICY": "passive"}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=HERE)
-    return json.loads(done.stdout.splitlines()[-1])
+    finished = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=HERE)
+    return json.loads(finished.stdout.splitlines()[-1])
 
 
 def ours(bars: Path, folder: Path, horizon: int, days: pd.DatetimeIndex) -> tuple[dict[str, float], pd.DataFrame]:
@@ -54,14 +55,14 @@ def ours(bars: Path, folder: Path, horizon: int, days: pd.DatetimeIndex) -> tupl
     labelled = days[: len(days) - horizon]
     sizes = [str(((labelled >= VALIDATION) & (labelled < TEST)).sum()), str((labelled >= TEST).sum())]
     figures = measured([sys.executable, "retrain_cycle.py", str(bars), str(folder), str(horizon), *sizes], folder)
-    return figures, pd.read_parquet(folder / "run" / "oos.parquet")
+    return figures, read_oos(folder / "run")
 
 
 def theirs(python: str, bars: Path, folder: Path, horizon: int) -> tuple[dict[str, float], pd.DataFrame]:
     """Qlib's workflow."""
-    found = folder / "forecasts.parquet"
-    figures = measured([python, "retrain_qlib.py", str(bars), str(found), str(folder), str(horizon)], folder)
-    return figures, pd.read_parquet(found)
+    forecasts = folder / "forecasts.parquet"
+    figures = measured([python, "retrain_qlib.py", str(bars), str(forecasts), str(folder), str(horizon)], folder)
+    return figures, pd.read_parquet(forecasts)
 
 
 def judged(forecasts: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
@@ -72,12 +73,12 @@ def judged(forecasts: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
 
 def line(name: str, horizon: int, figures: dict[str, float], rows: pd.DataFrame) -> str:
     """Cost and skill on the test sessions."""
-    found = evaluate(rows.assign(lower=np.nan, upper=np.nan).reset_index())
-    interval = f"{found['rank_ic_lower90']:+.4f} to {found['rank_ic_upper90']:+.4f}"
+    metrics = evaluate(rows.assign(lower=np.nan, upper=np.nan).reset_index())
+    interval = f"{metrics['rank_ic_lower90']:+.4f} to {metrics['rank_ic_upper90']:+.4f}"
     return (
         f"{name:<10} h={horizon}  {figures['seconds']:6.1f} s  {figures['cpu']:6.1f} s of processor  "
-        f"{figures['gigabytes']:.2f} GB  RankIC {found['rank_ic']:+.4f} (90 %: {interval})  "
-        f"RankICIR {found['rank_icir']:+.3f}  {found['sessions']:.0f} sessions"
+        f"{figures['gigabytes']:.2f} GB  RankIC {metrics['rank_ic']:+.4f} (90 %: {interval})  "
+        f"RankICIR {metrics['rank_icir']:+.3f}  {metrics['sessions']:.0f} sessions"
     )
 
 

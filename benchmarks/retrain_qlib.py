@@ -45,8 +45,8 @@ def handler(horizon: int) -> dict[str, object]:
 
 def main() -> None:
     """argv: bars, where the forecasts go, a folder to work in, the horizon."""
-    given, found, folder, horizon = sys.argv[1:]
-    store(pd.read_parquet(given), Path(folder, "qlib"))
+    bars, target, folder, horizon = sys.argv[1:]
+    store(pd.read_parquet(bars), Path(folder, "qlib"))
     start = time.perf_counter()
 
     import qlib
@@ -65,7 +65,7 @@ def main() -> None:
         SigAnaRecord(R.get_recorder()).generate()
         forecasts = R.get_recorder().load_object("pred.pkl")
     seconds = time.perf_counter() - start
-    forecasts.reset_index().set_axis(["session", "ticker", "forecast"], axis=1).to_parquet(found)
+    forecasts.reset_index().set_axis(["session", "ticker", "forecast"], axis=1).to_parquet(target)
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     figures = {"seconds": seconds, "gigabytes": max(each.ru_maxrss for each in used) / 1e6}
     print(json.dumps(figures | {"cpu": sum(each.ru_utime + each.ru_stime for each in used)}))

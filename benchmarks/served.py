@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.database import decisions, ledger, rollouts
+from evergreen.adapters.models.folder import MANIFEST, MODEL
 from evergreen.core.features import FEATURE_NAMES
 from evergreen.core.model import booster as boosters
 from evergreen.core.model.manifest import Manifest
@@ -66,8 +67,8 @@ def _register(at: Workspace, version: str) -> None:
     booster = train(int(version))
     text, folder = boosters.to_text(booster), at.model_folder(version)
     folder.mkdir(parents=True)
-    (folder / "model.txt").write_text(text)
-    (folder / "manifest.json").write_text(_manifest(booster, text).to_json())
+    (folder / MODEL).write_text(text)
+    (folder / MANIFEST).write_text(_manifest(booster, text).to_json())
     with at.engine.begin() as conn:
         ledger.record_model_version(
             conn,

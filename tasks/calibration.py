@@ -12,40 +12,40 @@ from tasks.training import TrainingSet
 
 
 @effect
-def calibrate_drift(version: str, made: TrainingSet) -> str:
+def calibrate_drift(version: str, training_set: TrainingSet) -> str:
     """Replay the drift statistic over the training history and keep it beside the model; says how it went.
 
-    With it go the last sessions' counts and one whylogs profile of the last reference window.
+    With it go the last sessions' counts and one profile of the last reference window.
     """
     from evergreen.adapters.monitoring.calibrations import CALIBRATION, COUNTS, REFERENCE
     from evergreen.core.drift import TooLittleHistory, calibrate, make_grid, session_counts
 
     at = workspace()
     manifest = read_manifest(at, version)
-    history = pd.read_parquet(made.path).set_index(["ticker", "session"])[list(manifest.feature_names)]
+    history = pd.read_parquet(training_set.path).set_index(["ticker", "session"])[list(manifest.feature_names)]
     counts = session_counts(history, make_grid(history))
     calibration = calibrate(counts, memory=at.features.lookback)
     if isinstance(calibration, TooLittleHistory):
         return calibration.sentence
     tail = counts.upto(counts.sessions[-1], calibration.windows.pair)
     reference = history[history.index.get_level_values("session") >= counts.sessions[-calibration.windows.reference]]
-    files = {CALIBRATION: calibration.to_bytes(), COUNTS: tail.to_bytes(), REFERENCE: _profile(reference, made)}
+    files = {CALIBRATION: calibration.to_bytes(), COUNTS: tail.to_bytes(), REFERENCE: _profile(reference, training_set)}
     _keep(at, version, files)
     return f"{len(calibration.null)} windows ({calibration.method}) over {len(counts.sessions)} sessions"
 
 
-def _profile(reference: pd.DataFrame, made: TrainingSet) -> bytes:
+def _profile(reference: pd.DataFrame, training_set: TrainingSet) -> bytes:
     from evergreen.adapters import monitoring
 
     first = pd.Timestamp(reference.index.get_level_values("session").min())
-    return monitoring.to_bytes(monitoring.profile(reference, first, {"data_version": made.data_version}))
+    return monitoring.to_bytes(monitoring.profile(reference, first, {"data_version": training_set.data_version}))
 
 
 def _keep(at: Workspace, version: str, files: dict[str, bytes]) -> None:
     """Beside the model in MLflow and, for the daily check, at hand."""
     from evergreen.adapters.monitoring.calibrations import write_kept
 
-    kept = write_kept(at.settings.calibrations / version, files)
+    files = write_kept(at.settings.calibrations / version, files)
     with reading(at.engine) as conn:
         run_id = ledger.read_model_version(conn, at.settings.model_name, version).run_id
-    at.tracking.attach(run_id, kept, "drift")
+    at.tracking.attach(run_id, files, "drift")

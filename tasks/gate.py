@@ -11,6 +11,7 @@ import pandas as pd
 from evergreen.adapters.database import decisions, evidence, reading, rollouts, trials, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.rollouts import Rollout
+from evergreen.adapters.models.folder import read_oos
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import show
 from tasks.decorators import effect
@@ -38,7 +39,7 @@ def judge_challenger(asked: RetrainRequest, version: str, now: datetime) -> Judg
     at = workspace()
     with reading(at.engine) as conn:
         rollout = rollouts.current(conn, at.settings.model_name)
-    challenger = walk_forward_record(at, version)
+    challenger = read_oos(at.model_folder(version))
     champion = champion_record(at, rollout.champion)
     tried = _count_trial(at, asked, rollout, version, challenger)
     verdict = require_audit(compare(champion, challenger, tried=tried), read_manifest(at, version))
@@ -46,11 +47,6 @@ def judge_challenger(asked: RetrainRequest, version: str, now: datetime) -> Judg
     show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)
     freeze = verdict.admitted and champion is not None
     return Judgement(version, rollout.champion, verdict, _frozen(at, rollout, version) if freeze else None)
-
-
-def walk_forward_record(at: Workspace, version: str) -> pd.DataFrame:
-    """What a version's fold models forecast out of sample: ticker, session, forecast, label, interval."""
-    return pd.read_parquet(at.model_folder(version) / "oos.parquet")
 
 
 def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
@@ -62,7 +58,7 @@ def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
         return None
     with reading(at.engine) as conn:
         served = evidence.forecasts(conn, version).rename(columns={"value": "forecast"})
-    record = pd.concat([walk_forward_record(at, version), served])[["ticker", "session", "forecast"]]
+    record = pd.concat([read_oos(at.model_folder(version)), served])[["ticker", "session", "forecast"]]
     return record.drop_duplicates(["ticker", "session"], keep="first", ignore_index=True)
 
 
@@ -108,7 +104,7 @@ def _frozen(at: Workspace, rollout: Rollout, version: str) -> dict[str, Any]:
     from evergreen.core.canary.guardrails import OutputLimits, dispersion_range, rank_correlation_floor
     from evergreen.core.evaluation.metrics import session_losses
 
-    champion, challenger = champion_record(at, rollout.champion), walk_forward_record(at, version)
+    champion, challenger = champion_record(at, rollout.champion), read_oos(at.model_folder(version))
     assert champion is not None
     both = challenger.merge(champion.rename(columns={"forecast": "champion"}), on=["ticker", "session"])
     pairs = both.rename(columns={"forecast": "challenger"}).dropna(subset="label")

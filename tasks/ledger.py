@@ -22,9 +22,9 @@ def show_triggers() -> str:
     with reading(at.engine) as conn:
         started = triggers.triggers(conn, at.settings.model_name)
         known = ledger.sessions(conn, at.settings.model_name, triggers.EVERYTHING)
-    told = triggers.summary(started, max(0, len(known) - 1))
-    show("triggers", "Retrainings started by findings", told, table(trigger_rows(at, started, known)))
-    return told
+    summary = triggers.summary(started, max(0, len(known) - 1))
+    show("triggers", "Retrainings started by findings", summary, table(trigger_rows(at, started, known)))
+    return summary
 
 
 def trigger_rows(

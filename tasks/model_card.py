@@ -16,47 +16,49 @@ from tasks.training import commit
 
 
 @effect
-def write_model_card(asked: RetrainRequest, judged: Judgement, now: datetime) -> str:
+def write_model_card(request: RetrainRequest, judgement: Judgement, now: datetime) -> str:
     """Make the model card of a judged version and keep it with its MLflow run; returns the run's id."""
     from evergreen.adapters.documents import model_card
     from evergreen.adapters.models.folder import read_model_folder
 
     at = workspace()
     with reading(at.engine) as conn:
-        registered = ledger.read_model_version(conn, at.settings.model_name, judged.version)
-    executed = at.settings.runs / asked.id / "train.ipynb"
-    known = model_card.Provenance(
-        version=judged.version,
+        registered = ledger.read_model_version(conn, at.settings.model_name, judgement.version)
+    executed = at.settings.runs / request.id / "train.ipynb"
+    provenance = model_card.Provenance(
+        version=judgement.version,
         run_id=registered.run_id,
-        cause=asked.cause,
+        cause=request.cause,
         commit=commit(),
         made_at=now,
-        verdict=judged.verdict.sentence,
-        data=_data(at, asked.data_version),
+        verdict=judgement.verdict.sentence,
+        data=_data(at, request.data_version),
         notebook_sha256=sha256(executed.read_bytes()).hexdigest() if executed.exists() else "",
     )
-    model = read_model_folder(at.settings.runs / asked.id / "output")
-    papers = model_card.write_model_card(model, known, REPOSITORY / "requirements.lock", executed.parent / "dossier")
+    model = read_model_folder(at.settings.runs / request.id / "output")
+    papers = model_card.write_model_card(
+        model, provenance, REPOSITORY / "requirements.lock", executed.parent / "dossier"
+    )
     at.tracking.attach(registered.run_id, papers, "dossier")
-    at.tracking.describe(at.settings.model_name, judged.version, _why(asked, judged))
-    show("model-card", f"Model card of version {judged.version}", papers[0].read_text().partition("\n")[2])
+    at.tracking.describe(at.settings.model_name, judgement.version, _why(request, judgement))
+    show("model-card", f"Model card of version {judgement.version}", papers[0].read_text().partition("\n")[2])
     return registered.run_id
 
 
-def _why(asked: RetrainRequest, judged: Judgement) -> str:
+def _why(request: RetrainRequest, judgement: Judgement) -> str:
     return (
-        f"**{asked.cause}**, as of {asked.as_of}, trained on data version `{asked.data_version}`.\n\n"
-        f"{judged.verdict.sentence}\n\nThe model card is `dossier/model_card.md` among the run's artifacts."
+        f"**{request.cause}**, as of {request.as_of}, trained on data version `{request.data_version}`.\n\n"
+        f"{judgement.verdict.sentence}\n\nThe model card is `dossier/model_card.md` among the run's artifacts."
     )
 
 
 def _data(at: Workspace, data_version: str) -> dict[str, Any]:
     with reading(at.engine) as conn:
-        made = ledger.read_data_version(conn, data_version)
+        version = ledger.read_data_version(conn, data_version)
     return {
-        "from": made.source,
-        "sessions": f"{made.first_session} to {made.last_session}",
-        "rows added": made.rows_added,
-        "rows refused by validation": made.rows_refused,
-        "restated": made.restated,
+        "from": version.source,
+        "sessions": f"{version.first_session} to {version.last_session}",
+        "rows added": version.rows_added,
+        "rows refused by validation": version.rows_refused,
+        "restated": version.restated,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, rollouts
+from evergreen.adapters.models import folder
 from evergreen.core.model.manifest import Manifest
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
@@ -12,7 +13,7 @@ from tasks.decorators import effect
 
 def read_manifest(at: Workspace, version: str) -> Manifest:
     """The manifest of a version that has a local copy."""
-    return Manifest.from_json((at.model_folder(version) / "manifest.json").read_text())
+    return folder.read_manifest(at.model_folder(version))
 
 
 def serving_manifest(at: Workspace) -> Manifest | None:
@@ -41,7 +42,7 @@ def universe_forecasts(version: str, features: pd.DataFrame) -> pd.DataFrame:
     at = workspace()
     with reading(at.engine) as conn:
         registered = ledger.read_model_version(conn, at.settings.model_name, version)
-    booster = load_verified(at.model_folder(version) / "model.txt", registered.sha256)
+    booster = load_verified(at.model_folder(version) / folder.MODEL, registered.sha256)
     matrix = features[list(read_manifest(at, version).feature_names)].to_numpy()
     return pd.DataFrame(
         {
@@ -62,11 +63,11 @@ def mirror_aliases() -> list[str]:
         rollout = rollouts.read(conn, name)
     if rollout is None:
         return []
-    wanted = {"champion": rollout.champion, "challenger": rollout.challenger}
-    found = at.tracking.aliases(name)
-    changed = [alias for alias, version in wanted.items() if found.get(alias) != version]
+    serving = {"champion": rollout.champion, "challenger": rollout.challenger}
+    aliases = at.tracking.aliases(name)
+    changed = [alias for alias, version in serving.items() if aliases.get(alias) != version]
     for alias in changed:
-        version = wanted[alias]
+        version = serving[alias]
         if version is None:
             at.tracking.delete_alias(name, alias)
         else:

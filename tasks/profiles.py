@@ -1,4 +1,4 @@
-"""A whylogs profile of all that a session brought: delivery, features, forecasts, and the outcomes it settled."""
+"""A profile of all that a session brought: delivery, features, forecasts, and the outcomes it settled."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def _profile_outputs(at: Workspace, champion: str, session: pd.Timestamp, tags: 
     horizon = read_manifest(at, champion).horizon
     labelled = next_session(at.settings.calendar, session, -horizon)
     with reading(at.engine) as conn:
-        made = evidence.forecasts(conn, champion, session)[["value"]]
+        forecasts = evidence.forecasts(conn, champion, session)[["value"]]
         labels = evidence.settled(conn, champion, horizon, labelled, labelled)[["outcome"]]
-    for kind, day, values in (("forecasts", session, made), ("labels", labelled, labels)):
+    for kind, day, values in (("forecasts", session, forecasts), ("labels", labelled, labels)):
         if len(values):
             monitoring.write(monitoring.profile(values, day, tags), at.settings.profiles / kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evergreen.adapters.database import decisions, ledger, reading, rollouts
+from evergreen.adapters.models.folder import MODEL
 from evergreen.core.model.booster import load_verified
 from evergreen.errors import EvergreenError
 from evergreen.workspace import Workspace, workspace
@@ -26,7 +27,7 @@ def _is_intact(at: Workspace, version: str) -> bool:
     with reading(at.engine) as conn:
         registered = ledger.read_model_version(conn, at.settings.model_name, version)
     try:
-        load_verified(at.model_folder(version) / "model.txt", registered.sha256)
+        load_verified(at.model_folder(version) / MODEL, registered.sha256)
     except (EvergreenError, OSError):
         return False
     return True
@@ -36,4 +37,4 @@ def _is_intact(at: Workspace, version: str) -> bool:
 def verify_decisions() -> list[str]:
     """Recompute the decision log's chain; names each break."""
     with reading(workspace().engine) as conn:
-        return [str(found) for found in decisions.verify(conn)]
+        return [str(fault) for fault in decisions.verify(conn)]

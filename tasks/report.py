@@ -13,7 +13,7 @@ from tasks.artifacts import show, table
 from tasks.decorators import effect
 
 NOTEBOOK = REPOSITORY / "notebooks" / "drift.ipynb"
-TIMEOUT = 300.0  # seconds
+TIMEOUT = 300.0  # seconds; the notebook reads records and trains nothing
 
 
 @effect
@@ -37,15 +37,17 @@ def write_profile_page(session: pd.Timestamp, version: str) -> Path | None:
 
     at = workspace()
     folder = at.settings.calibrations / _judged(at, version)
-    kept = read_kept(folder)
-    if kept is None:
+    calibrated = read_kept(folder)
+    if calibrated is None:
         return None
-    found = check(kept.calibration, read_counts(kept, at.settings.profiles, at.settings.calendar, session), session)
-    first = next_session(at.settings.calendar, session, 1 - kept.calibration.windows.current)
-    days = sessions(at.settings.calendar, max(first, _after(at, kept.history.sessions[-1])), session)
+    drift = check(
+        calibrated.calibration, read_counts(calibrated, at.settings.profiles, at.settings.calendar, session), session
+    )
+    first = next_session(at.settings.calendar, session, 1 - calibrated.calibration.windows.current)
+    days = sessions(at.settings.calendar, max(first, _after(at, calibrated.history.sessions[-1])), session)
     current = monitoring.merge(monitoring.read(monitoring.profile_path(at.settings.profiles, day)) for day in days)
     page = _folder(at, session) / "profiles.html"
-    judged = found if isinstance(found, DriftCheck) else None
+    judged = drift if isinstance(drift, DriftCheck) else None
     return monitoring.report(current, monitoring.read(folder / REFERENCE), page, judged)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,8 +22,8 @@ from tasks.decorators import effect
 from tasks.models import read_manifest
 
 NOTEBOOK = REPOSITORY / "notebooks" / "train.ipynb"
-NOTEBOOK_TIMEOUT = 1200  # seconds
-LABEL_TOLERANCE = 1e-6  # log return
+NOTEBOOK_TIMEOUT = 1200  # seconds: forty times what 500 tickers over five years take on two cores
+LABEL_TOLERANCE = 1e-6  # log return: closes of two deliveries rounded to other digits agree, restated ones do not
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class TrainingSet:
 
 
 @effect
-def make_training_set(asked: RetrainRequest, horizon: int, now: datetime) -> TrainingSet:
+def make_training_set(request: RetrainRequest, horizon: int, now: datetime) -> TrainingSet:
     """Join features and labels as they were known at `now`, through Feast, and audit them for look-ahead."""
     from evergreen.adapters.models.training_file import SLAB
     from evergreen.core.dataset.labels import forward_return
@@ -47,7 +46,7 @@ def make_training_set(asked: RetrainRequest, horizon: int, now: datetime) -> Tra
     from evergreen.core.dataset.panel import training_frame, training_set_sha256
 
     at = workspace()
-    as_of = pd.Timestamp(asked.as_of)
+    as_of = pd.Timestamp(request.as_of)
     known_at = pd.Timestamp(now)
     bars = at.bars.as_of(known_at, end=as_of)
     labels = forward_return(bars, horizon)
@@ -58,34 +57,34 @@ def make_training_set(asked: RetrainRequest, horizon: int, now: datetime) -> Tra
     compute = partial(at.features.compute, calendar=days)
     verdict = audit(features, labels, bars, compute, at.features.lookback, horizon)
     frame = stamp(training_frame(features, labels), verdict)
-    path = at.settings.runs / asked.id / "training_set.parquet"
+    path = at.settings.runs / request.id / "training_set.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(path, index=False, row_group_size=SLAB)
-    return TrainingSet(path, asked.data_version, asked.as_of, len(frame), training_set_sha256(frame))
+    return TrainingSet(path, request.data_version, request.as_of, len(frame), training_set_sha256(frame))
 
 
 @effect
 def run_training_notebook(
-    asked: RetrainRequest, made: TrainingSet, horizon: int, seed: int, tuning_budget: int = 0
+    request: RetrainRequest, training_set: TrainingSet, horizon: int, seed: int, tuning_budget: int = 0
 ) -> Path:
     """Execute `notebooks/train.ipynb` on the training set; returns the folder of its output."""
     from evergreen.adapters.notebooks.papermill import run_notebook
     from evergreen.core.model.breadth import suited
 
-    tickers = pd.read_parquet(made.path, columns=["ticker"])["ticker"].nunique()
-    output = made.path.parent / "output"
+    tickers = pd.read_parquet(training_set.path, columns=["ticker"])["ticker"].nunique()
+    output = training_set.path.parent / "output"
     parameters = {
-        "training_set": str(made.path),
-        "as_of": asked.as_of,
+        "training_set": str(training_set.path),
+        "as_of": request.as_of,
         "horizon": horizon,
         "seed": seed,
         "tuning_budget": tuning_budget,
         "train_sessions": workspace().settings.train_sessions,
         "output": str(output),
-        "data_version": made.data_version,
+        "data_version": training_set.data_version,
         "commit": commit(),
-        "request_id": asked.id,
-        "run_name": f"{asked.cause} {asked.as_of}",
+        "request_id": request.id,
+        "run_name": f"{request.cause} {request.as_of}",
     } | suited(tickers)
     progress = create_progress_artifact(0.0, key="training", description="notebooks/train.ipynb, cells done")
     executed = output.parent / "train.ipynb"
@@ -96,7 +95,7 @@ def run_training_notebook(
                 parameters,
                 executed,
                 timeout=NOTEBOOK_TIMEOUT,
-                on_progress=lambda done, cells: update_progress_artifact(progress, progress=100 * done / cells),
+                on_progress=lambda ended, cells: update_progress_artifact(progress, progress=100 * ended / cells),
             )
     except NotebookFailed as failed:
         code = (f"```python\n{failed.source}\n```", f"```\n{failed.traceback}\n```")
@@ -106,35 +105,38 @@ def run_training_notebook(
 
 
 @effect
-def register_random_walk(asked: RetrainRequest, made: TrainingSet, horizon: int, seed: int, now: datetime) -> str:
+def register_random_walk(
+    request: RetrainRequest, training_set: TrainingSet, horizon: int, seed: int, now: datetime
+) -> str:
     """Log and register the random walk with the evidence any model has; returns its version."""
     from evergreen.core.model.training import TrainingConfig
 
     run_id = workspace().tracking.log_random_walk(
-        pd.read_parquet(made.path),
+        pd.read_parquet(training_set.path),
         TrainingConfig(horizon=horizon, seed=seed),
-        made.path.parent / "random_walk",
-        asked.as_of,
-        made.data_version,
-        {"request_id": f"{asked.id}-random-walk", "commit": commit()},
+        training_set.path.parent / "random_walk",
+        request.as_of,
+        training_set.data_version,
+        {"request_id": f"{request.id}-random-walk", "commit": commit()},
     )
-    return keep_version(asked, run_id, now)
+    return keep_version(request, run_id, now)
 
 
 @effect
-def register_trained(asked: RetrainRequest, output: Path, now: datetime) -> str:
+def register_trained(request: RetrainRequest, output: Path, now: datetime) -> str:
     """Attach the executed notebook to its MLflow run, register the model and fetch it back; returns the version."""
+    from evergreen.adapters.models.folder import read_run_id
     from evergreen.adapters.notebooks.papermill import to_html
 
     at = workspace()
-    run_id = json.loads((output / "run.json").read_text())["run_id"]
+    run_id = read_run_id(output)
     executed = output.parent / "train.ipynb"
     at.tracking.attach(run_id, [executed, to_html(executed)])
-    return keep_version(asked, run_id, now)
+    return keep_version(request, run_id, now)
 
 
 @effect
-def register_challenger(asked: RetrainRequest, made: TrainingSet, run_id: str, now: datetime) -> str:
+def register_challenger(request: RetrainRequest, training_set: TrainingSet, run_id: str, now: datetime) -> str:
     """Register the model of a research run, if its record holds against the bar store; returns the version.
 
     Raises:
@@ -144,11 +146,13 @@ def register_challenger(asked: RetrainRequest, made: TrainingSet, run_id: str, n
     from evergreen.adapters.models.folder import read_model_folder
 
     at = workspace()
-    folder = at.tracking.fetch_run(run_id, made.path.parent / "output")
+    folder = at.tracking.fetch_run(run_id, training_set.path.parent / "output")
     model = read_model_folder(folder)
-    if problem := mismatch_reason(model.oos, pd.read_parquet(made.path, columns=["ticker", "session", "label"])):
+    if problem := mismatch_reason(
+        model.oos, pd.read_parquet(training_set.path, columns=["ticker", "session", "label"])
+    ):
         raise Refused(f"Run {run_id} cannot challenge: {problem}.", "Train it on this installation's bars.")
-    return keep_version(asked, run_id, now)
+    return keep_version(request, run_id, now)
 
 
 def mismatch_reason(record: pd.DataFrame, known: pd.DataFrame) -> str:
@@ -161,11 +165,11 @@ def mismatch_reason(record: pd.DataFrame, known: pd.DataFrame) -> str:
     return f"{int(wrong.sum())} of its {len(rows)} outcomes are not those of the bar store" if wrong.any() else ""
 
 
-def keep_version(asked: RetrainRequest, run_id: str, now: datetime) -> str:
+def keep_version(request: RetrainRequest, run_id: str, now: datetime) -> str:
     """Register a run's model, keep a verified local copy of it and write its hash down; returns the version."""
     at = workspace()
     name = at.settings.model_name
-    version = at.tracking.register(name, run_id, {"data_version": asked.data_version, "request_id": asked.id})
+    version = at.tracking.register(name, run_id, {"data_version": request.data_version, "request_id": request.id})
     at.tracking.download(name, version, at.model_folder(version))
     manifest = read_manifest(at, version)
     registered = ledger.ModelVersion(
@@ -173,11 +177,11 @@ def keep_version(asked: RetrainRequest, run_id: str, now: datetime) -> str:
         version=version,
         run_id=run_id,
         sha256=manifest.model_sha256,
-        as_of=asked.as_of,
+        as_of=request.as_of,
         created_at=now,
         kind=manifest.kind,
-        data_version=asked.data_version,
-        request_id=asked.id,
+        data_version=request.data_version,
+        request_id=request.id,
     )
     with writing(at.engine) as conn:
         ledger.record_model_version(conn, registered)
@@ -186,6 +190,6 @@ def keep_version(asked: RetrainRequest, run_id: str, now: datetime) -> str:
 
 def commit() -> str:
     """The commit this code stands at, with a plus when files differ from it; `unknown` outside a checkout."""
-    asked = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
-    told = subprocess.run(asked, capture_output=True, text=True, check=False)
-    return told.stdout.strip() or "unknown"
+    command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+    described = subprocess.run(command, capture_output=True, text=True, check=False)
+    return described.stdout.strip() or "unknown"

@@ -34,17 +34,17 @@ def free_dead_claims() -> list[str]:
     """
     now = datetime.now(UTC)
     with get_client(sync_client=True) as client:
-        dead = [asked for asked in open_requests() if asked.state == "running" and _is_dead(client, asked, now)]
-    for asked in dead:
+        dead = [request for request in open_requests() if request.state == "running" and _is_dead(client, request, now)]
+    for request in dead:
         with suppress(Conflict):  # finished this very moment
-            requests.release(workspace().engine, asked)
-    return [asked.id for asked in dead]
+            requests.release(workspace().engine, request)
+    return [request.id for request in dead]
 
 
-def _is_dead(client: SyncPrefectClient, asked: RetrainRequest, now: datetime) -> bool:
-    silent = asked.lease_until is not None and asked.lease_until <= now
+def _is_dead(client: SyncPrefectClient, request: RetrainRequest, now: datetime) -> bool:
+    silent = request.lease_until is not None and request.lease_until <= now
     try:
-        run = client.read_flow_run(UUID(str(asked.claimed_by)))
+        run = client.read_flow_run(UUID(str(request.claimed_by)))
     except ValueError:  # claimed outside of a flow run: only its silence tells
         return silent
     except ObjectNotFound:
@@ -73,10 +73,10 @@ def _wake_waiting() -> list[str]:
         return []
     with get_client(sync_client=True) as client:
         coming = set(_on_their_way(client, now))
-    lost = [asked for asked in waiting if asked.id not in coming]
-    for asked in lost:
-        wake(asked)
-    return [asked.id for asked in lost]
+    lost = [request for request in waiting if request.id not in coming]
+    for request in lost:
+        wake(request)
+    return [request.id for request in lost]
 
 
 def _on_their_way(client: SyncPrefectClient, now: datetime) -> Iterator[str]:
@@ -84,17 +84,17 @@ def _on_their_way(client: SyncPrefectClient, now: datetime) -> Iterator[str]:
     query = FlowRunFilter.model_validate({"state": {"type": {"any_": list(UNFINISHED)}}})
     flow = FlowFilter.model_validate({"name": {"any_": ["retrain"]}})
     for run in client.read_flow_runs(flow_filter=flow, flow_run_filter=query):
-        wanted = run.parameters.get("request_id")
-        if wanted is None or run.state is None:
+        request_id = run.parameters.get("request_id")
+        if request_id is None or run.state is None:
             continue
         if run.state.is_scheduled() or now - run.state.timestamp < STARTING:
-            yield wanted
-        elif not _works(wanted, str(run.id)):
+            yield request_id
+        elif not _works(request_id, str(run.id)):
             _crash(client, run, "It never claimed its request.")
 
 
 def _works(request_id: str, flow_run: str) -> bool:
-    return any(asked.id == request_id and asked.claimed_by == flow_run for asked in open_requests())
+    return any(request.id == request_id and request.claimed_by == flow_run for request in open_requests())
 
 
 @effect
@@ -109,7 +109,7 @@ def await_open_requests(timeout: float = 1800.0, look_every: float = 30.0) -> li
     waited: set[str] = set()
     began = looked = time.monotonic()
     while open_now := open_requests():
-        waited |= {asked.id for asked in open_now}
+        waited |= {request.id for request in open_now}
         if time.monotonic() - began > timeout:
             raise Unavailable(f"Retraining {', '.join(sorted(waited))} did not end.", "Look at `retrain` in the UI.")
         if time.monotonic() - looked > look_every:

@@ -12,6 +12,5 @@ for _switch, _value in {
     "GX_ANALYTICS_ENABLED": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "WHYLOGS_NO_ANALYTICS": "True",
 }.items():
     os.environ.setdefault(_switch, _value)

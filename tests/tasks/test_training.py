@@ -38,7 +38,7 @@ def test_run_training_notebook__a_failing_cell_is_shown_with_source_and_tracebac
 ) -> None:
     enter(tmp_path / "home", monkeypatch)
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "mpl"))
-    asked = RetrainRequest(
+    request = RetrainRequest(
         id="r1",
         key="k",
         model="evergreen",
@@ -47,11 +47,11 @@ def test_run_training_notebook__a_failing_cell_is_shown_with_source_and_tracebac
         data_version="d1",
         created_at=datetime(2008, 1, 9, tzinfo=UTC),
     )
-    made = unlabelled(tmp_path / "set.parquet")
+    training_set = unlabelled(tmp_path / "set.parquet")
 
     @flow
     def failing() -> None:
-        run_training_notebook(asked, made, horizon=1, seed=7)
+        run_training_notebook(request, training_set, horizon=1, seed=7)
 
     before = {each.id for each in failed_cells()}
     with pytest.raises(NotebookFailed, match="no row of the training set has a label") as caught:

@@ -22,7 +22,7 @@ from evergreen.errors import BadInput, Broken, NoBars, NotFound, Unavailable
 
 BARS = "bars"
 REMOTE = "evergreen"
-VERSION_LENGTH = 12
+VERSION_LENGTH = 12  # hexadecimal digits: two of a million versions are alike once in 560 such stores
 _DIGEST = re.compile(r"md5: ([0-9a-f]{32}\.dir)")
 
 for _noisy in ("dvc", "dvc_data", "dvc_objects"):

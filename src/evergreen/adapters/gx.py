@@ -86,10 +86,10 @@ def validate(
 
 
 def _on_profile(bars: pd.DataFrame, history: pd.DataFrame | None) -> list[Finding]:
-    """What the delivery's profile says, where there are names enough for one; whylogs is slow to import."""
+    """What the delivery's profile says, where there are names enough for one; profiles are slow to import."""
     if bars["ticker"].nunique() < FEWEST_NAMES:
         return []
-    from evergreen.adapters.monitoring.whylogs_constraints import judge_profile
+    from evergreen.adapters.monitoring import judge_profile
 
     return judge_profile(bars, empty_bars() if history is None else history)
 

@@ -21,7 +21,7 @@ SHOWN = {
     "coverage": "coverage of 90 % intervals",
     "sessions": "sessions",
 }
-CHART_POINTS = 40
+CHART_POINTS = 40  # Mermaid draws more of them over each other
 PICTURE = "duel.png"
 
 

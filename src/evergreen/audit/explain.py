@@ -13,7 +13,7 @@ import pandas as pd
 
 from evergreen.adapters.database import archive, decisions, ledger, predictions, reading
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.core.model.manifest import Manifest
+from evergreen.adapters.models.folder import MODEL, read_manifest
 from evergreen.errors import NotFound
 from evergreen.workspace import Workspace
 
@@ -40,25 +40,34 @@ def explain(at: Workspace, prediction_id: str, exported: Path | None = None) -> 
     Raises:
         NotFound: no such prediction on record.
     """
-    name, said = at.settings.model_name, _said(at, prediction_id, exported)
+    name, answer = at.settings.model_name, _answer(at, prediction_id, exported)
     with reading(at.engine) as conn:
-        model = ledger.read_model_version(conn, name, said.version)
-        session = ledger.read_session(conn, name, said.as_of)
-        made = decisions.of(conn, said.version)
-    yield "answer", f"{said.ticker} {said.price!r} ({said.lower:.4f} to {said.upper:.4f}), asked by {said.client}"
-    yield "asked at", f"{said.at:%Y-%m-%d %H:%M:%S} UTC, features of session {said.as_of}, last close {said.last_close}"
-    yield "arm", f"{said.arm}, rollout version {said.rollout_version}"
-    yield "champion", f"version {said.champion_version} said {said.champion_raw!r}"
-    if said.challenger_version:
-        yield "challenger", f"version {said.challenger_version} said {said.challenger_raw!r}"
-    yield "features", f"row {said.feature_hash}, from data version {session.data_version if session else 'unknown'}"
-    yield "model", f"version {said.version} ({model.kind}), sha256 {model.sha256}"
+        model = ledger.read_model_version(conn, name, answer.version)
+        session = ledger.read_session(conn, name, answer.as_of)
+        about_version = decisions.of(conn, answer.version)
+    yield (
+        "answer",
+        f"{answer.ticker} {answer.price!r} ({answer.lower:.4f} to {answer.upper:.4f}), asked by {answer.client}",
+    )
+    yield (
+        "asked at",
+        f"{answer.at:%Y-%m-%d %H:%M:%S} UTC, features of session {answer.as_of}, last close {answer.last_close}",
+    )
+    yield "arm", f"{answer.arm}, rollout version {answer.rollout_version}"
+    yield "champion", f"version {answer.champion_version} said {answer.champion_raw!r}"
+    if answer.challenger_version:
+        yield "challenger", f"version {answer.challenger_version} said {answer.challenger_raw!r}"
+    yield (
+        "features",
+        f"row {answer.feature_hash}, from data version {session.data_version if session else 'unknown'}",
+    )
+    yield "model", f"version {answer.version} ({model.kind}), sha256 {model.sha256}"
     yield "trained", f"as of {model.as_of} on data version {model.data_version}, request {model.request_id}"
     yield "run", f"{model.run_id} in {at.settings.mlflow}: notebook, figures and dossier are artifacts there"
-    tags = {known.version: known.tags for known in at.tracking.versions(name)}.get(said.version, {})
+    tags = {known.version: known.tags for known in at.tracking.versions(name)}.get(answer.version, {})
     if "commit" in tags:
         yield "commit", tags["commit"]
-    for each in made:
+    for each in about_version:
         yield each.kind.replace("_", " "), f"{each.as_of} (decision {each.seq}) {each.summary}"
 
 
@@ -75,42 +84,46 @@ def reproduce(at: Workspace, prediction_id: str, exported: Path | None = None) -
     """
     from evergreen.core.model.booster import load_verified, predict
 
-    name, said = at.settings.model_name, _said(at, prediction_id, exported)
+    name, answer = at.settings.model_name, _answer(at, prediction_id, exported)
     with reading(at.engine) as conn:
-        model = ledger.read_model_version(conn, name, said.version)
-        session = ledger.read_session(conn, name, said.as_of)
+        model = ledger.read_model_version(conn, name, answer.version)
+        session = ledger.read_session(conn, name, answer.as_of)
     if session is None or session.data_version is None:
-        raise NotFound(f"Session {said.as_of} left no data version.", "Only processed sessions can be computed again.")
+        raise NotFound(
+            f"Session {answer.as_of} left no data version.", "Only processed sessions can be computed again."
+        )
     with tempfile.TemporaryDirectory() as folder:
-        row, close = _features(at, session.data_version, said, Path(folder))
-    manifest = Manifest.from_json((at.model_folder(said.version) / "manifest.json").read_text())
-    booster = load_verified(at.model_folder(said.version) / "model.txt", model.sha256)
+        row, close = _features(at, session.data_version, answer, Path(folder))
+    files = at.model_folder(answer.version)
+    manifest, booster = read_manifest(files), load_verified(files / MODEL, model.sha256)
     forecast = float(predict(booster, row[list(manifest.feature_names)].to_numpy(np.float32))[0])
     compared = [
-        Input("last close", repr(said.last_close), repr(close)),
-        Input("feature row", said.feature_hash, _row_hash(row, said.feature_hash)),
+        Input("last close", repr(answer.last_close), repr(close)),
+        Input("feature row", answer.feature_hash, _row_hash(row, answer.feature_hash)),
     ]
-    return [*compared, *_numbers(said, forecast, close)]
+    return [*compared, *_numbers(answer, forecast, close)]
 
 
-def _said(at: Workspace, prediction_id: str, exported: Path | None) -> Prediction:
+def _answer(at: Workspace, prediction_id: str, exported: Path | None) -> Prediction:
     if exported is not None:
         return archive.find(exported, prediction_id)
     with reading(at.engine) as conn:
         return predictions.find(conn, prediction_id)
 
 
-def _features(at: Workspace, data_version: str, said: Prediction, folder: Path) -> tuple[pd.DataFrame, float]:
+def _features(at: Workspace, data_version: str, answer: Prediction, folder: Path) -> tuple[pd.DataFrame, float]:
     """All features and the raw close of the prediction's session, from its data version alone."""
     from evergreen.adapters.bars import BarStore
     from evergreen.core.bars.calendar import next_session, sessions
 
-    day, calendar = pd.Timestamp(said.as_of), at.settings.calendar
+    day, calendar = pd.Timestamp(answer.as_of), at.settings.calendar
     reach = next_session(calendar, day, -at.features.lookback)
     store = BarStore(at.snapshots.checkout(data_version, folder), calendar)
-    bars = store.as_of(tickers=[said.ticker], start=reach, end=day)
+    bars = store.as_of(tickers=[answer.ticker], start=reach, end=day)
     if bars.empty or bars["session"].max() != day:
-        raise NotFound(f"Data version {data_version} has no bar of {said.ticker} in {said.as_of}.", "See `data log`.")
+        raise NotFound(
+            f"Data version {data_version} has no bar of {answer.ticker} in {answer.as_of}.", "See `data log`."
+        )
     row = at.features.compute(bars, sessions(calendar, reach, day), since=day)
     return row.astype(np.float32), float(bars.loc[bars["session"] == day, "close"].iloc[0])
 
@@ -125,8 +138,8 @@ def _row_hash(row: pd.DataFrame, recorded: str) -> str:
     return recorded if recorded in hashes else hashes[0]
 
 
-def _numbers(said: Prediction, forecast: float, close: float) -> list[Input]:
+def _numbers(answer: Prediction, forecast: float, close: float) -> list[Input]:
     return [
-        Input("forecast return", repr(said.forecast), repr(forecast)),
-        Input("price", repr(said.price), repr(close * math.exp(forecast))),
+        Input("forecast return", repr(answer.forecast), repr(forecast)),
+        Input("price", repr(answer.price), repr(close * math.exp(forecast))),
     ]

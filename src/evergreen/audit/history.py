@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Engine
 
 from evergreen.adapters.database import decisions, evidence, ledger, predictions, reading, requests, rollouts
 from evergreen.adapters.database.decisions import RecordedDecision
+from evergreen.adapters.database.triggers import EVERYTHING
+from evergreen.core.evaluation.losses import skill_score
 
-EVERYTHING = 1_000_000
 STEPS = ("canary_start", "canary", "promote", "rollback", "inconclusive")  # kinds of decisions on who serves
 
 
@@ -21,16 +22,16 @@ def give_account(engine: Engine, model: str, horizon: int = 1) -> dict[str, Any]
     gate (one verdict for each judged version), canary, champion, predictions, skill.
     """
     with reading(engine) as conn:
-        made = list(reversed(decisions.turns(conn, model, EVERYTHING)))
+        recorded = list(reversed(decisions.turns(conn, model, EVERYTHING)))
         data = ledger.data_versions(conn, EVERYTHING)
         return {
             "sessions": _sessions(conn, model),
             "bars": sum(version.rows_added for version in data),
             "refused": sum(version.rows_refused for version in data),
-            "drift_events": _drift_events(made),
+            "drift_events": _drift_events(recorded),
             "retrains": _retrains(conn, model),
-            "gate": [_gate(decision) for decision in made if decision.kind == "gate"],
-            "canary": [_step(decision) for decision in made if decision.kind in STEPS],
+            "gate": [_gate(decision) for decision in recorded if decision.kind == "gate"],
+            "canary": [_step(decision) for decision in recorded if decision.kind in STEPS],
             "champion": _champion(conn, model),
             "predictions": predictions.count(conn),
             "skill": _skill(conn, model, horizon),
@@ -44,18 +45,18 @@ def _sessions(conn: Connection, model: str) -> dict[str, Any]:
     return {"count": len(walked), "first": walked[-1].as_of, "last": walked[0].as_of}
 
 
-def _drift_events(made: Sequence[RecordedDecision]) -> list[dict[str, Any]]:
+def _drift_events(recorded: Sequence[RecordedDecision]) -> list[dict[str, Any]]:
     return [
         {"as_of": decision.as_of, "summary": decision.summary, **decision.evidence}
-        for decision in made
+        for decision in recorded
         if decision.kind == "drift"
     ]
 
 
 def _retrains(conn: Connection, model: str) -> list[dict[str, Any]]:
     return [
-        {name: getattr(asked, name) for name in ("id", "cause", "as_of", "state", "version", "verdict")}
-        for asked in reversed(requests.recent(conn, model, EVERYTHING))
+        {name: getattr(request, name) for name in ("id", "cause", "as_of", "state", "version", "verdict")}
+        for request in reversed(requests.recent(conn, model, EVERYTHING))
     ]
 
 
@@ -87,8 +88,8 @@ def _skill(conn: Connection, model: str, horizon: int) -> list[dict[str, Any]]:
     versions = sorted(
         version.version for version in ledger.model_versions(conn, model) if version.kind != "random_walk"
     )
-    told = [_skill_of(conn, version, horizon) for version in versions]
-    return [skill for skill in told if skill["sessions"]]
+    by_version = [_skill_of(conn, version, horizon) for version in versions]
+    return [skill for skill in by_version if skill["sessions"]]
 
 
 def _skill_of(conn: Connection, version: str, horizon: int) -> dict[str, Any]:
@@ -99,6 +100,6 @@ def _skill_of(conn: Connection, version: str, horizon: int) -> dict[str, Any]:
         "sessions": len(losses),
         "mean_squared_error": float(loss),
         "random_walk": float(baseline),
-        "gain_over_random_walk": float(1 - loss / baseline) if len(losses) else None,
+        "gain_over_random_walk": float(skill_score(loss, baseline)) if len(losses) else None,
         "rank_ic": float(losses["rank_ic"].mean()) if len(losses) else None,
     }

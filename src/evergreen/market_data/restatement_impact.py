@@ -16,7 +16,7 @@ from evergreen.adapters.bars import BarStore
 from evergreen.adapters.database import ledger, predictions, reading
 from evergreen.adapters.database.ledger import ModelVersion
 from evergreen.adapters.database.predictions import Served
-from evergreen.adapters.feast import files
+from evergreen.adapters.feast import stored_versions
 from evergreen.core.bars.calendar import next_session, session_closes
 from evergreen.core.bars.restatement import Difference, RestatedBar, compare
 from evergreen.core.features import FEATURE_NAMES
@@ -139,9 +139,8 @@ def _feature_versions(
     """When each version of a feature row became known, by its ticker and hash."""
     closes = session_closes(at.settings.calendar, pd.DatetimeIndex([first, last]))
     try:
-        rows = files.read(at.settings.features / "alpha158", [*files.KEYS, *FEATURE_NAMES], *closes).to_pandas()
+        rows = stored_versions(at.settings.features, tickers, *closes)
     except NotFound:  # no features on disk any more: the times of the answers must do
         return {}
-    rows = rows[rows["ticker"].isin(tickers)]
     hashes = row_hashes(rows[list(FEATURE_NAMES)].to_numpy(np.float32))
     return dict(zip(zip(rows["ticker"], hashes, strict=True), rows["created"], strict=True))

@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from evergreen.adapters.database import decisions, ledger, reading
+from evergreen.adapters.database.triggers import EVERYTHING
 from evergreen.adapters.infra.prefect_api import FlowRun, PrefectApi
 from evergreen.adapters.infra.processes import Stack
-from evergreen.audit.history import EVERYTHING, give_account
+from evergreen.audit.history import give_account
 from evergreen.core.bars.calendar import sessions
 from evergreen.errors import EvergreenError, Unavailable
 from evergreen.ops import local_stack

@@ -19,7 +19,7 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE = DOCS / "features.md"
 PICTURES = DOCS / "features"
 SHOWN, FIRST, LAST = "IBM", pd.Timestamp("2007-01-03"), pd.Timestamp("2008-12-31")  # a calm year, then 2008
-WIDTH, HEIGHT = 180, 44
+WIDTH, HEIGHT = 180, 44  # pixels: two lines of a table's text
 COLOURS = ("#1b7f5c", "#c2571a")  # the shortest window, the longest
 
 HEAD = f"""# Factors
@@ -41,11 +41,11 @@ Pictures: {SHOWN}, {FIRST:%B %Y} to {LAST:%B %Y}; green the shortest window, ora
 
 def families(factors: Sequence[Factor]) -> dict[str, list[Factor]]:
     """Factors that differ in their window only, under their common name."""
-    found: dict[str, list[Factor]] = {}
+    by_name: dict[str, list[Factor]] = {}
     for factor in factors:
         name = factor.name if factor.lookback == 1 else re.sub(r"\d+$", "", factor.name)
-        found.setdefault(name, []).append(factor)
-    return found
+        by_name.setdefault(name, []).append(factor)
+    return by_name
 
 
 def page(factors: Sequence[Factor] = FACTORS) -> str:
@@ -84,7 +84,7 @@ def _path(line: NDArray[np.float32], low: float, high: float) -> str:
 
 def write() -> None:
     """Write the page and its pictures."""
-    from evergreen.research.training_sets import accepted_sample_bars
+    from evergreen.research.sample import accepted_sample_bars
 
     features = compute_features(accepted_sample_bars(LAST, [SHOWN])).loc[SHOWN].loc[FIRST:].iloc[::3]
     PICTURES.mkdir(exist_ok=True)

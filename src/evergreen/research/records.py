@@ -1,24 +1,15 @@
-"""What a notebook looks at when no flow stands around it: the workspace's own records, or the packaged sample."""
+"""What a notebook looks at when no flow stands around it: the workspace's own records."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from evergreen.adapters.models.folder import OOS
+from evergreen.adapters.models.folder import OOS, read_oos
 from evergreen.core.canary import QualityTest
 from evergreen.errors import NotFound
 from evergreen.settings import Settings
-
-
-def sample_bars(as_of: pd.Timestamp, tickers: Sequence[str]) -> pd.DataFrame:
-    """Bars of the packaged sample up to and including session `as_of`."""
-    from evergreen.adapters.bars import SampleSource
-    from evergreen.research.training_sets import FIRST_SESSION
-
-    return SampleSource().fetch(list(tickers), FIRST_SESSION, as_of)
 
 
 def walk_forward_record(settings: Settings, version: str) -> pd.DataFrame:
@@ -33,7 +24,7 @@ def walk_forward_record(settings: Settings, version: str) -> pd.DataFrame:
     """
     for folder in (settings.models / version, Path(version)):
         if (folder / OOS).is_file():
-            return pd.read_parquet(folder / OOS)
+            return read_oos(folder)
     raise NotFound(f"no walk-forward record of {version}.", "Give a version below models/, or a run's folder.")
 
 
@@ -45,5 +36,5 @@ def last_canary(settings: Settings) -> QualityTest | None:
         return None
     with reading(open_database(settings.database)) as conn:
         rollout = rollouts.read(conn, settings.model_name)
-    kept = rollout.evidence if rollout else None
-    return QualityTest.from_json(kept["test"]) if kept else None
+    evidence = rollout.evidence if rollout else None
+    return QualityTest.from_json(evidence["test"]) if evidence else None

@@ -8,24 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from evergreen.adapters.bars import SampleSource
 from evergreen.adapters.bars.store import ASSUMED_DELAY
 from evergreen.core.bars.calendar import session_closes, sessions
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.dataset.look_ahead_audit import audit, require_passed, stamp
 from evergreen.core.features import LOOKBACK, DeclaredFactor, alpha158
 from evergreen.core.model.training import training_frame
-from evergreen.core.quality import check, split
+from evergreen.research.sample import accepted_sample_bars
 
 REPO = Path(__file__).resolve().parents[3] / "feature_repo"
-FIRST_SESSION = pd.Timestamp("2000-03-01")
-
-
-def accepted_sample_bars(as_of: pd.Timestamp, tickers: Sequence[str]) -> pd.DataFrame:
-    """The packaged sample's bars up to and including session `as_of`, less those a backfill refuses."""
-    source = SampleSource()
-    delivery = source.fetch(list(tickers), FIRST_SESSION, as_of)
-    return split(delivery, check(delivery, sessions(source.calendar, FIRST_SESSION, as_of)))[0]
 
 
 def sample_training_set(as_of: pd.Timestamp, horizon: int, tickers: Sequence[str]) -> pd.DataFrame:
@@ -70,12 +61,12 @@ def training_set_with(
     from evergreen.adapters.feast import Features
 
     store = Features(root, repo, factors)
-    days = sessions(calendar, bars["session"].min(), bars["session"].max())
-    compute = partial(store.compute, calendar=days)
+    calendar_days = sessions(calendar, bars["session"].min(), bars["session"].max())
+    compute = partial(store.compute, calendar=calendar_days)
     features, labels = compute(bars), forward_return(bars, horizon)
     require_passed(audit(features, labels, bars, compute, store.lookback, horizon))
-    held = pd.DatetimeIndex(features.index.get_level_values("session"))
-    closes = pd.Series(session_closes(calendar, held), index=features.index)
+    days = pd.DatetimeIndex(features.index.get_level_values("session"))
+    closes = pd.Series(session_closes(calendar, days), index=features.index)
     prices = bars.set_index(["ticker", "session"]).loc[features.index, ["close", "factor"]]
     store.write(features, prices, closes + ASSUMED_DELAY, closes)
     entities = features.index.to_frame().assign(event_timestamp=closes)

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Engine
 
 from evergreen.adapters.database import intervals, ledger, predictions, reading, rollouts
 from evergreen.adapters.database.predictions import Prediction
+from evergreen.adapters.models.folder import MODEL, read_manifest
 from evergreen.core.bars.calendar import last_session, sessions_between
 from evergreen.core.model.booster import from_text, read_verified
-from evergreen.core.model.manifest import Manifest
 from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.proving import prove
 from evergreen.service.refresh import Sighting
@@ -59,8 +59,8 @@ class DiskStore:
         with reading(self.engine) as conn:
             record = ledger.read_model_version(conn, self._settings.model_name, version)
         try:
-            manifest = Manifest.from_json((folder / "manifest.json").read_text())
-            text = read_verified(folder / "model.txt", record.sha256)
+            manifest = read_manifest(folder)
+            text = read_verified(folder / MODEL, record.sha256)
         except (OSError, UnicodeDecodeError, Broken, NotFound) as error:
             raise _refused(version, str(error)) from None
         if manifest.model_sha256 != record.sha256:

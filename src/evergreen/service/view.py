@@ -14,6 +14,7 @@ from evergreen.adapters.database.decisions import RecordedDecision
 from evergreen.adapters.database.ledger import DataVersion, DriftRecord, ModelVersion
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.canary import QualityTest
+from evergreen.core.evaluation.losses import skill_score
 from evergreen.errors import Broken, NotFound
 from evergreen.service.state import Snapshot
 
@@ -43,7 +44,7 @@ class Skill:
     @property
     def gain(self) -> float:
         """Share by which the squared error is below the random walk's; negative when above."""
-        return float(1 - self.losses["loss"].sum() / self.losses["baseline_loss"].sum())
+        return float(skill_score(self.losses["loss"].sum(), self.losses["baseline_loss"].sum()))
 
     @property
     def advantage(self) -> pd.Series[float]:

@@ -11,7 +11,7 @@ from evergreen.errors import Unavailable
 if TYPE_CHECKING:
     from distributed import Client
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 20.0  # seconds to reach the scheduler: it answers in under one, or is not there
 
 
 @contextmanager

@@ -33,8 +33,8 @@ def _compute(
     days = pd.DatetimeIndex(np.sort(bars["session"].unique())) if calendar is None else calendar
     with connected(address) as client:
         parts = [client.scatter(part, hash=False) for part in partitions(bars, partition_bars)]
-        found = client.map(partial(_factors, calendar=days, since=since), parts, pure=False)
-        factors: pd.DataFrame = pd.concat(client.gather(found))
+        parts_of_factors = client.map(partial(_factors, calendar=days, since=since), parts, pure=False)
+        factors: pd.DataFrame = pd.concat(client.gather(parts_of_factors))
     return factors
 
 

@@ -65,25 +65,27 @@ def _fits(address: str, panel: Panel, stops: Sequence[int], config: TrainingConf
 
 
 def _fitted(panel: Panel, stop: int, config: TrainingConfig) -> slice:
-    kept, _ = purged_tail(panel.sessions[:stop], config.validation_size, config.horizon, config.embargo)
-    return panel.rows(0, len(kept))
+    before_tail, _ = purged_tail(panel.sessions[:stop], config.validation_size, config.horizon, config.embargo)
+    return panel.rows(0, len(before_tail))
 
 
 def _fit(client: Client, shares: Shares, panel: Panel, stop: int, config: TrainingConfig) -> Fit:
     tail_start = stop - config.validation_size
-    rounds, said = _chosen(client, shares, panel, stop, config) if config.patience else (config.rounds, 0.0)
+    rounds, forecasts = _chosen(client, shares, panel, stop, config) if config.patience else (config.rounds, 0.0)
     booster = _fit_rows(client, shares, panel, panel.rows(0, stop), config, rounds)
-    return Fit(booster, rounds, tail_start, panel.label[panel.rows(tail_start, stop)] - said)
+    return Fit(booster, rounds, tail_start, panel.label[panel.rows(tail_start, stop)] - forecasts)
 
 
 def _chosen(
     client: Client, shares: Shares, panel: Panel, stop: int, config: TrainingConfig
 ) -> tuple[int, NDArray[np.float64]]:
     fitted, tail = _fitted(panel, stop, config), panel.rows(stop - config.validation_size, stop)
-    said = _said_after_each_round(_fit_rows(client, shares, panel, fitted, config, config.rounds), panel.matrix[tail])
+    forecasts = _forecasts_after_each_round(
+        _fit_rows(client, shares, panel, fitted, config, config.rounds), panel.matrix[tail]
+    )
     target = labels_to_stop_by(panel, tail, fitted, config)
-    rounds = best_rounds([float(np.mean((target - forecast) ** 2)) for forecast in said], config.patience)
-    return rounds, said[rounds - 1]
+    rounds = best_rounds([float(np.mean((target - forecast) ** 2)) for forecast in forecasts], config.patience)
+    return rounds, forecasts[rounds - 1]
 
 
 def _fit_rows(
@@ -109,7 +111,7 @@ def _ports(client: Client, workers: Iterable[str]) -> dict[str, int]:
             return dict(ports)
 
 
-def _said_after_each_round(booster: lgb.Booster, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+def _forecasts_after_each_round(booster: lgb.Booster, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
     """Forecasts with the first 1, 2, ... trees [rounds x rows]."""
     trees = [
         np.asarray(booster.predict(matrix, start_iteration=number, num_iteration=1))

@@ -19,9 +19,9 @@ WAIT = 5  # minutes that workers wait for each other to begin
 
 def free_port() -> int:
     """A port that nobody listens on."""
-    with socket.socket() as asked:
-        asked.bind(("", 0))
-        return int(asked.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
 
 
 def meeting(ports: Mapping[str, int], worker: str) -> dict[str, object]:
@@ -29,8 +29,8 @@ def meeting(ports: Mapping[str, int], worker: str) -> dict[str, object]:
     if len(ports) == 1:
         return {}
     machines = ",".join(f"{urlsplit(address).hostname}:{port}" for address, port in ports.items())
-    found = {"machines": machines, "num_machines": len(ports), "local_listen_port": ports[worker], "time_out": WAIT}
-    return found | {"tree_learner": "data"}
+    network = {"machines": machines, "num_machines": len(ports), "local_listen_port": ports[worker], "time_out": WAIT}
+    return network | {"tree_learner": "data"}
 
 
 def train_share(

@@ -38,8 +38,8 @@ def bill_of_materials(lock: Path) -> str:
 def _components(lock: str) -> list[Component]:
     components: list[Component] = []
     for line in lock.splitlines():
-        if found := REQUIREMENT.match(line):
-            name, version = found.groups()
+        if requirement := REQUIREMENT.match(line):
+            name, version = requirement.groups()
             url = PackageURL("pypi", None, name.lower(), version)
             ref = f"{name}@{version}"
             components.append(Component(name=name, version=version, purl=url, bom_ref=ref))

@@ -62,5 +62,5 @@ class NewestSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
         name = compute_table_id(config.project, table, config.registry.enable_online_feature_view_versioning)
         query = f'select max(event_ts), max(created_ts) from "{name}" where entity_key = ?'
         with closing(self._get_conn(config).cursor()) as cursor:
-            found = {key: cursor.execute(query, (key,)).fetchone() for key in set(keys)}
-        return {key: (event, created or 0) for key, (event, created) in found.items() if event is not None}
+            rows = {key: cursor.execute(query, (key,)).fetchone() for key in set(keys)}
+        return {key: (event, created or 0) for key, (event, created) in rows.items() if event is not None}

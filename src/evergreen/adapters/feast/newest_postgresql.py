@@ -45,11 +45,11 @@ class NewestPostgresqlOnlineStore(PostgreSQLOnlineStore):  # type: ignore[misc]
             "select entity_key, max(event_ts), max(created_ts) from {} where entity_key = any(%s) group by 1"
         ).format(sql.Identifier(name))
         with self._get_conn(config, autocommit=True) as connection:
-            found = connection.execute(query, (keys,)).fetchall()
+            rows = connection.execute(query, (keys,)).fetchall()
         # Feast writes a zoneless UTC time, which the server takes for its own zone's and answers in it.
         return {
             bytes(key): instants(event.replace(tzinfo=None), created and created.replace(tzinfo=None))
-            for key, event, created in found
+            for key, event, created in rows
         }
 
     @contextmanager

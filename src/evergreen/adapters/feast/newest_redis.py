@@ -46,8 +46,8 @@ class NewestRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc]
         with self._get_client(config.online_store).pipeline(transaction=False) as pipe:
             for row in data:
                 pipe.hget(_redis_key(config.project, row[0], entity_key_serialization_version=version), f"_ts:{view}")
-            found = pipe.execute()
-        return [_event(held) if held else None for held in found]
+            timestamps = pipe.execute()
+        return [_event(timestamp) if timestamp else None for timestamp in timestamps]
 
     def _get_client(self, online_store_config: Any) -> Redis:
         if self._client is None:
@@ -55,7 +55,7 @@ class NewestRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc]
         return self._client
 
 
-def _event(held: bytes) -> tuple[int, int]:
+def _event(timestamp: bytes) -> tuple[int, int]:
     moment = Timestamp()
-    moment.ParseFromString(held)
+    moment.ParseFromString(timestamp)
     return instants(moment.ToDatetime(), None)

@@ -24,7 +24,7 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel
 
 from evergreen.adapters.feast import files
-from evergreen.adapters.feast.reading import Source, look_up
+from evergreen.adapters.feast.reading import ViewFiles, look_up
 from evergreen.errors import BadInput
 
 
@@ -110,8 +110,8 @@ class AsOfOfflineStore(OfflineStore):  # type: ignore[misc]
         def run() -> pa.Table:
             table = pa.Table.from_pandas(entities, preserve_index=False).replace_schema_metadata(None)
             for view in feature_views:
-                names = _wanted(view, feature_refs)
-                found = look_up(
+                names = _names_of(view, feature_refs)
+                columns = look_up(
                     _source(store, view, names),
                     names,
                     entities,
@@ -121,7 +121,7 @@ class AsOfOfflineStore(OfflineStore):  # type: ignore[misc]
                     _aware(store.known_at),
                 )
                 prefix = f"{view.projection.name_alias or view.name}__" if full_feature_names else ""
-                for name, column in zip(names, found, strict=True):
+                for name, column in zip(names, columns, strict=True):
                     table = table.append_column(f"{prefix}{name}", column)
             return table
 
@@ -164,19 +164,19 @@ class AsOfOfflineStore(OfflineStore):  # type: ignore[misc]
         return AsOfRetrievalJob(_period(config.offline_store, data_source, columns, instants, start_date, end_date))
 
 
-def _wanted(view: FeatureView, feature_refs: list[str]) -> list[str]:
+def _names_of(view: FeatureView, feature_refs: list[str]) -> list[str]:
     prefix = f"{view.projection.name_to_use()}:"
     return [reference.removeprefix(prefix) for reference in feature_refs if reference.startswith(prefix)]
 
 
-def _source(store: AsOfOfflineStoreConfig, view: FeatureView, names: list[str]) -> Source:
+def _source(store: AsOfOfflineStoreConfig, view: FeatureView, names: list[str]) -> ViewFiles:
     """In the files, columns bear the names that the source maps from."""
     source = view.batch_source
     stored = {new: old for old, new in source.field_mapping.items()}
     keys = view.projection.join_key_map or {column.name: column.name for column in view.entity_columns}
-    return Source(
+    return ViewFiles(
         place=_place(store, source),
-        keys={asked: stored.get(own, own) for own, asked in keys.items()},
+        keys={entity: stored.get(own, own) for own, entity in keys.items()},
         event=stored.get(source.timestamp_field, source.timestamp_field),
         created=stored.get(source.created_timestamp_column, source.created_timestamp_column) or None,
         renamed={name: stored[name] for name in names if name in stored},

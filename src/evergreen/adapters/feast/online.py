@@ -83,8 +83,8 @@ class Progress:
 
     def watermark(self, moved: int = 0) -> Watermark:
         """How far the online store has come."""
-        held = {view: marks for view, marks in self.views.items() if marks}
-        newest = {view: max(pd.Timestamp(at) for at, _ in marks.values()) for view, marks in held.items()}
+        moved_views = {view: marks for view, marks in self.views.items() if marks}
+        newest = {view: max(pd.Timestamp(at) for at, _ in marks.values()) for view, marks in moved_views.items()}
         return Watermark(newest, moved)
 
 
@@ -111,8 +111,8 @@ def materialize(feast: Any, root: Path, progress: Progress, until: pd.Timestamp,
 
 def read(feast: Any, tickers: list[str], views: Sequence[str], names: Sequence[str]) -> OnlineFeatures:
     """See `Features.read_online`; the price is the first of the views, the features are in the others."""
-    wanted = sorted(set(tickers))
-    price, *others = (_read_view(feast, view, wanted) for view in views)
+    ordered = sorted(set(tickers))
+    price, *others = (_read_view(feast, view, ordered) for view in views)
     if any(price["event_timestamp"].to_dict() != other["event_timestamp"].to_dict() for other in others):
         raise Unavailable("online prices and features stand at different sessions.", "Materialize, then read again.")
     features = pd.concat([other.drop(columns="event_timestamp") for other in others], axis=1)
@@ -144,11 +144,11 @@ def mark_unequal(root: Path, wrong: Sequence[str]) -> None:
 def _differing(offline: pd.DataFrame, online: pd.DataFrame) -> list[str]:
     """Tickers of which a value is not the same, bit for bit (one NaN is like another)."""
     expected = offline.set_index("ticker").drop(columns=["event_timestamp", "created"])
-    found = online.reindex(expected.index)
+    standing = online.reindex(expected.index)
     unlike = np.zeros(len(expected), dtype=bool)
     for kind in expected.dtypes.unique():
         names = list(expected.columns[expected.dtypes == kind])
-        unlike |= (_bits(expected[names].to_numpy()) != _bits(found[names].to_numpy().astype(kind))).any(axis=1)
+        unlike |= (_bits(expected[names].to_numpy()) != _bits(standing[names].to_numpy().astype(kind))).any(axis=1)
     return list(expected.index[unlike])
 
 

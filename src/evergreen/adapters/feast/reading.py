@@ -18,14 +18,14 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from evergreen.adapters.feast.files import moment, stored
-from evergreen.core.dataset.point_in_time import Stored, as_of
+from evergreen.core.dataset.point_in_time import StoredRows, as_of
 
 COLUMNS_AT_ONCE = 16  # bounds what is held besides the answer
 _INSTANT = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True)
-class Source:
+class ViewFiles:
     """Where a view's rows lie and what their columns are called there.
 
     Attributes:
@@ -43,7 +43,7 @@ class Source:
 
 
 def look_up(
-    source: Source,
+    source: ViewFiles,
     names: list[str],
     entities: pd.DataFrame,
     moments: pd.Series[pd.Timestamp],
@@ -56,25 +56,25 @@ def look_up(
     Raises:
         NotFound: nothing was ever written there.
     """
-    found = _part(source, moments, reach)
-    own = found.to_table([*source.keys.values(), *filter(None, [source.event, source.created])])
-    codes, wanted = _codes(own, source.keys, entities)
+    rows = _part(source, moments, reach)
+    own = rows.to_table([*source.keys.values(), *filter(None, [source.event, source.created])])
+    codes, observers = _codes(own, source.keys, entities)
     event = _microseconds(own[source.event])
     created = event if source.created is None else _microseconds(own[source.created])
     if known_at is not None:
         codes = np.where(created <= _numbers(pd.Series([known_at])), codes, -1)
-    wanted = np.where(moments.isna(), -1, wanted)
+    observers = np.where(moments.isna(), -1, observers)
     ttl = None if reach is None else reach // pd.Timedelta(microseconds=1)
-    positions = as_of(Stored(codes, event, created), wanted, _numbers(moments), ttl, only_known)
+    positions = as_of(StoredRows(codes, event, created), observers, _numbers(moments), ttl, only_known)
     taken = pa.array(positions, mask=positions < 0)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         columns = iter([source.renamed.get(name, name) for name in names])
         while some := list(islice(columns, COLUMNS_AT_ONCE)):
-            table = found.to_table(some)
+            table = rows.to_table(some)
             yield from pool.map(lambda name, table=table: table[name].combine_chunks().take(taken), some)
 
 
-def _part(source: Source, moments: pd.Series[pd.Timestamp], reach: pd.Timedelta | None) -> ds.Dataset:
+def _part(source: ViewFiles, moments: pd.Series[pd.Timestamp], reach: pd.Timedelta | None) -> ds.Dataset:
     """The row groups that can hold what is looked for; whole ones, so that rows keep their positions."""
     whole, span = stored(source.place), moments.dropna()
     if span.empty:
@@ -92,9 +92,9 @@ def _codes(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """One number for each distinct key, -1 where a part of it is missing: of the stored rows, of the entity rows."""
     codes = np.zeros(len(stored) + len(entities), dtype=np.int64)
-    for asked, column in keys.items():
+    for entity, column in keys.items():
         own = stored[column]
-        theirs = pa.chunked_array([pa.array(entities[asked], from_pandas=True).cast(own.type)])
+        theirs = pa.chunked_array([pa.array(entities[entity], from_pandas=True).cast(own.type)])
         parts = pa.chunked_array([*own.chunks, *theirs.chunks], own.type)
         encoded = parts.combine_chunks().dictionary_encode()
         place = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)

@@ -203,10 +203,10 @@ class Features:
             return online.read(self._feast, tickers, self._views, self.names)
 
     def _definitions(self) -> list[Any]:
-        found = declared(self.repo)
-        by_name = {each.name: each for each in found}
+        definitions = declared(self.repo)
+        by_name = {each.name: each for each in definitions}
         own = [view_of(factor, by_name[online.FACTORS], by_name["ticker"]) for factor in self.factors]
-        return [*found, *own]
+        return [*definitions, *own]
 
     @property
     def _views(self) -> list[str]:

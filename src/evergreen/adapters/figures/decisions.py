@@ -46,11 +46,11 @@ def drift_scores(checks: list[DriftCheck], null: np.ndarray) -> Figure:
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.6, 1], sharey=True)
     limit = float(np.quantile(null, 1 - checks[-1].level))
-    days = pd.DatetimeIndex([found.as_of for found in checks])
-    values = np.array([found.statistic for found in checks])
+    days = pd.DatetimeIndex([check.as_of for check in checks])
+    values = np.array([check.statistic for check in checks])
     left.plot(days, values, color=BLUE, linewidth=1.4, marker="o", markersize=4)
-    found = values > limit
-    left.plot(days[found], values[found], "o", color=RUST, markersize=6)
+    above = values > limit
+    left.plot(days[above], values[above], "o", color=RUST, markersize=6)
     title(left, "Largest score of each look; above the dashed line it counts as drift")
     dates(left)
     right.hist(null, bins=40, orientation="horizontal", color=QUIET, alpha=0.7)
@@ -58,24 +58,24 @@ def drift_scores(checks: list[DriftCheck], null: np.ndarray) -> Figure:
     for axes in (left, right):
         axes.axhline(limit, color=INK, linewidth=1.0, linestyle="--")
         plain(axes)
-    right.axhline(values[-1], color=RUST if found[-1] else BLUE, linewidth=1.6)
+    right.axhline(values[-1], color=RUST if above[-1] else BLUE, linewidth=1.6)
     return figure
 
 
-def drift_shapes(counts: Counts, found: DriftCheck, features: int = 6) -> Figure:
+def drift_shapes(counts: Counts, check: DriftCheck, features: int = 6) -> Figure:
     """Where the values of the features that moved most lay in the reference, and where they lie now.
 
     Each bar is a tenth of the reference: without drift all would be 10 %.
     """
-    leading = found.scores.sort_values(ascending=False).index[:features]
-    tail = counts.upto(found.as_of, 270).values
+    leading = check.scores.sort_values(ascending=False).index[:features]
+    tail = counts.upto(check.as_of, 270).values
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     for axes, name in zip(figure.subplots(1, features, sharey=True), leading, strict=True):
         column = list(counts.grid.features).index(name)
         shares = _by_tenth(tail[:250, column].sum(axis=0), tail[250:, column].sum(axis=0))
         axes.bar(range(1, len(shares) + 1), shares, color=RUST, width=0.7)
         axes.axhline(0.1, color=INK, linewidth=1.0, linestyle="--")
-        axes.set_title(f"{name}\nPSI {found.psi[name]:.2f}", fontsize=9.5, color=INK)
+        axes.set_title(f"{name}\nPSI {check.psi[name]:.2f}", fontsize=9.5, color=INK)
         axes.set_xticks([])
         axes.yaxis.set_major_formatter("{x:.0%}")
         plain(axes)

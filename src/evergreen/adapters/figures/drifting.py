@@ -11,34 +11,34 @@ from matplotlib.figure import Figure
 from evergreen.adapters.figures.style import BLUE, GREEN, INK, QUIET, RUST
 from evergreen.core.drift import Calibration, Counts, DriftCheck, SkillTest, shares
 
-PANELS = 8
+PANELS = 8  # two rows of four that can be read on a page
 
 
-def against_null(found: DriftCheck, calibration: Calibration) -> Figure:
+def against_null(check: DriftCheck, calibration: Calibration) -> Figure:
     """The family statistic among those of the replayed pairs, and the features with the largest scores."""
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     null = calibration.null_scores.min(axis=1).max(axis=1)
     left.hist(null, bins=30, color=QUIET)
-    left.axvline(found.statistic, color=RUST if found.drifted else GREEN, linewidth=2)
-    left.set_title(f"Largest score now (line) among {len(null)} replayed pairs: p {found.p_family:.3f}", loc="left")
-    top = found.scores.sort_values(ascending=False).head(12)[::-1]
-    right.barh(top.index, top, color=[RUST if name in found.culprits else QUIET for name in top.index], height=0.7)
+    left.axvline(check.statistic, color=RUST if check.drifted else GREEN, linewidth=2)
+    left.set_title(f"Largest score now (line) among {len(null)} replayed pairs: p {check.p_family:.3f}", loc="left")
+    top = check.scores.sort_values(ascending=False).head(12)[::-1]
+    right.barh(top.index, top, color=[RUST if name in check.culprits else QUIET for name in top.index], height=0.7)
     right.set_title("Scores in standard deviations of their own null; culprits in rust", loc="left")
     _plain(figure)
     return figure
 
 
-def shifts(found: DriftCheck, counts: Counts, calibration: Calibration) -> Figure:
+def shifts(check: DriftCheck, counts: Counts, calibration: Calibration) -> Figure:
     """Where the values of the features that moved most fall now, by tenth of their reference."""
-    names = list(found.scores.sort_values(ascending=False).head(PANELS).index)
-    tail = counts.upto(found.as_of, calibration.windows.span).values
+    names = list(check.scores.sort_values(ascending=False).head(PANELS).index)
+    tail = counts.upto(check.as_of, calibration.windows.span).values
     places = [calibration.grid.features.index(name) for name in names]
     reach = calibration.windows.reference
     expected, observed = shares(tail[:reach, places].sum(axis=0), tail[reach:, places].sum(axis=0))
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     for axes, name, before, now in zip(figure.subplots(2, PANELS // 2).flat, names, expected, observed, strict=False):
-        axes.bar(np.arange(1, 11), now[:10], color=RUST if name in found.culprits else BLUE, width=0.8)
+        axes.bar(np.arange(1, 11), now[:10], color=RUST if name in check.culprits else BLUE, width=0.8)
         axes.step(np.arange(1, 11), before[:10], where="mid", color=INK, linewidth=1)
         axes.set_title(name, loc="left")
         axes.yaxis.set_major_formatter("{x:.0%}")

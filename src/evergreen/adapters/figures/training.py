@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from evergreen.adapters.figures.style import BLUE, GREEN, INK, QUIET, RUST, cumulative, dates, plain, title
 from evergreen.core.evaluation.backtest import Backtest, long_short
 from evergreen.core.evaluation.evaluate import quantiles
-from evergreen.core.evaluation.metrics import loss_difference, rank_ic, session_losses
+from evergreen.core.evaluation.metrics import gain_over_random_walk, rank_ic
 
-ROLLING = 60
+ROLLING = 60  # sessions, a quarter of trading: coverage by the single session is too rough to see
 
 
 def skill_over_time(oos: pd.DataFrame, folds: pd.DataFrame) -> Figure:
@@ -23,8 +23,7 @@ def skill_over_time(oos: pd.DataFrame, folds: pd.DataFrame) -> Figure:
         folds: one row per fold with test_start.
     """
     rows = oos.set_index(["ticker", "session"])
-    losses = session_losses(rows["forecast"], rows["label"])
-    gain = loss_difference(session_losses(rows["forecast"] * 0.0, rows["label"]), losses)
+    gain = gain_over_random_walk(rows["forecast"], rows["label"])
     figure = Figure(figsize=(10, 5.2), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
     cumulative(upper, rank_ic(rows["forecast"], rows["label"]).fillna(0.0), GREEN)

@@ -86,9 +86,9 @@ def connect(uri: str) -> MlflowClient:
 def experiment_id(client: MlflowClient, uri: str, name: str) -> str:
     """The experiment's id; made if missing, its artifacts beside the database when that is a file."""
     with answering(uri), _alone(uri):
-        found = client.get_experiment_by_name(name)
-        if found is not None:
-            return str(found.experiment_id)
+        experiment = client.get_experiment_by_name(name)
+        if experiment is not None:
+            return str(experiment.experiment_id)
         return str(client.create_experiment(name, artifact_location=_artifacts(uri, name), tags=KIND))
 
 
@@ -112,8 +112,8 @@ def _alone(uri: str) -> Iterator[None]:
 
 
 def _silent(place: str, error: Exception) -> Unavailable:
-    said = str(error).strip().splitlines()
+    lines = str(error).strip().splitlines()
     return Unavailable(
-        f"MLflow at {place} did not answer: {said[0] if said else type(error).__name__:.300}",
+        f"MLflow at {place} did not answer: {lines[0] if lines else type(error).__name__:.300}",
         "Start it or correct EVERGREEN_MLFLOW_URI, then run this again.",
     )

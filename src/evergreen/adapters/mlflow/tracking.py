@@ -59,9 +59,9 @@ class Tracking:
         Raises:
             Broken: the folder's files do not agree with each other.
         """
-        done = self.find_run(tags.get(REQUEST_ID, ""))
-        if done is not None:
-            return done
+        finished_run = self.find_run(tags.get(REQUEST_ID, ""))
+        if finished_run is not None:
+            return finished_run
         model = read_model_folder(folder)
         with answering(self.uri):
             run = self._client.create_run(
@@ -132,16 +132,16 @@ class Tracking:
             hashes = {key: value for key, value in run.data.tags.items() if key.startswith(HASH_TAG)}
             model_id = outputs[0].model_id
             with tracking_at(self.uri):
-                made = self._client.create_model_version(
+                created = self._client.create_model_version(
                     name, f"models:/{model_id}", run_id, tags=hashes | dict(tags), model_id=model_id
                 )
-        return str(made.version)
+        return str(created.version)
 
     def versions(self, name: str) -> list[Version]:
         """All versions of a model, oldest first; none when the model is unknown."""
         with answering(self.uri):
-            found = self._client.search_model_versions(f"name='{name}'", max_results=1000)
-        made = [Version(str(each.version), str(each.run_id), dict(each.tags)) for each in found]
+            registered = self._client.search_model_versions(f"name='{name}'", max_results=1000)
+        made = [Version(str(each.version), str(each.run_id), dict(each.tags)) for each in registered]
         return sorted(made, key=lambda each: int(each.version))
 
     def describe(self, name: str, version: str, text: str) -> None:
@@ -151,9 +151,9 @@ class Tracking:
             NotFound: no such version.
         """
         with answering(self.uri):
-            found = self._client.get_model_version(name, version)
+            registered = self._client.get_model_version(name, version)
             self._client.update_model_version(name, version, text)
-            self._client.set_tag(found.run_id, MLFLOW_RUN_NOTE, text)
+            self._client.set_tag(registered.run_id, MLFLOW_RUN_NOTE, text)
 
     def aliases(self, name: str) -> dict[str, str]:
         """Alias -> version of a model; empty when the model is unknown."""
@@ -185,12 +185,12 @@ class Tracking:
             Broken: a file is gone from MLflow, or is not what was registered.
         """
         with answering(self.uri):
-            found = self._client.get_model_version(name, version)
-        expected = {file: found.tags.get(HASH_TAG + file, "") for file in VERIFIED}
+            registered = self._client.get_model_version(name, version)
+        expected = {file: registered.tags.get(HASH_TAG + file, "") for file in VERIFIED}
         if matches(target, expected):
             return target
         with aside(target) as partial:
-            fetch(self._client, self.uri, str(found.run_id), partial)
+            fetch(self._client, self.uri, str(registered.run_id), partial)
             if not matches(partial, expected):
                 raise Broken(
                     f"files of {name} version {version} in MLflow are not those registered.",

@@ -6,14 +6,15 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from evergreen.core.model.booster import load_verified
 from evergreen.core.model.manifest import Manifest
-from evergreen.core.model.training import Training
 from evergreen.errors import Broken
+
+if TYPE_CHECKING:
+    from evergreen.core.model.training import Training
 
 MODEL, MANIFEST, OOS, METRICS, FIGURES, RUN = (
     "model.txt",
@@ -59,14 +60,43 @@ def read_model_folder(folder: Path) -> ModelFolder:
     Raises:
         Broken: a file is missing, unreadable, or the model is not the manifest's.
     """
+    from evergreen.core.model.booster import load_verified
+
     try:
-        manifest = Manifest.from_json((folder / MANIFEST).read_text())
-        oos = pd.read_parquet(folder / OOS)
+        manifest = read_manifest(folder)
+        oos = read_oos(folder)
         metrics = json.loads((folder / METRICS).read_text())
     except (OSError, ValueError) as error:
         raise Broken(f"the model folder {folder} cannot be read: {error}.", "Train or download it again.") from None
     load_verified(folder / MODEL, manifest.model_sha256)
     return ModelFolder(folder, manifest, oos, metrics)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What a model is and may be used for, as written beside it."""
+    return Manifest.from_json((folder / MANIFEST).read_text())
+
+
+def read_oos(folder: Path) -> pd.DataFrame:
+    """The walk-forward record: a model's out-of-sample forecasts, as in `core.model.training.Training`.
+
+    Raises:
+        Broken: the file is missing or unreadable.
+    """
+    try:
+        return pd.read_parquet(folder / OOS)
+    except (OSError, ValueError) as error:
+        raise Broken(f"the record of {folder} cannot be read: {error}.", "Train or download it again.") from None
+
+
+def write_run(folder: Path, run_id: str) -> None:
+    """Note in the folder which MLflow run holds it, and the files' hashes then."""
+    (folder / RUN).write_text(json.dumps({"run_id": run_id, "sha256s": sha256s(folder)}))
+
+
+def read_run_id(folder: Path) -> str:
+    """The MLflow run that the training notebook logged the folder as."""
+    return str(json.loads((folder / RUN).read_text())["run_id"])
 
 
 def sha256s(folder: Path) -> dict[str, str]:

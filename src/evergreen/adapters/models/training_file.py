@@ -31,8 +31,8 @@ def write_training_set(features: pd.DataFrame, labels: pd.Series, path: Path) ->
             rows = order[begin : begin + SLAB]
             columns = [keys[name].iloc[rows] for name in keys]
             values = np.ascontiguousarray(features.iloc[rows].to_numpy(dtype=np.float32).T)
-            found = zip([*columns, *values, label[rows]], schema, strict=True)
-            arrays = [pa.array(each, field.type) for each, field in found]
+            pairs = zip([*columns, *values, label[rows]], schema, strict=True)
+            arrays = [pa.array(each, field.type) for each, field in pairs]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=SLAB)
     return len(order)
 
@@ -48,8 +48,8 @@ class TrainingFile:
 
     def __getitem__(self, name: str | list[str], /) -> Any:
         """As a frame would answer; an index that was written is left out."""
-        asked = [name] if isinstance(name, str) else name
-        frame = self._file.read(columns=asked).to_pandas(ignore_metadata=True)
+        names = [name] if isinstance(name, str) else name
+        frame = self._file.read(columns=names).to_pandas(ignore_metadata=True)
         pa.default_memory_pool().release_unused()
         return frame[name]
 

@@ -60,5 +60,5 @@ def read_counts(kept: Kept, profiles: Path, calendar: str, session: pd.Timestamp
 
     history = kept.history
     lived = list(sessions(calendar, next_session(calendar, history.sessions[-1]), session))
-    wanted = lived[-kept.calibration.windows.pair :]
-    return join([history, *monitoring.stored_counts(profiles, wanted, history.grid)])
+    last = lived[-kept.calibration.windows.pair :]
+    return join([history, *monitoring.stored_counts(profiles, last, history.grid)])

@@ -1,4 +1,4 @@
-"""Counts of stored profiles, kept so that each profile is read once: whylogs takes 0.1 s to read one back."""
+"""Counts of stored profiles, kept so that each profile is read once: to read one back takes 0.1 s."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
-from evergreen.adapters.monitoring.whylogs_profiles import counts, profile_path, read, replace, session_of
+from evergreen.adapters.monitoring.whylogs_profiles import Profile, counts, profile_path, read, replace, session_of
 from evergreen.core.drift import Counts, Grid
 from evergreen.errors import NotFound
 
@@ -30,40 +29,40 @@ def stored_counts(root: Path, sessions: Sequence[pd.Timestamp], grid: Grid) -> l
     return [_counted(root, session, grid) for session in sessions]
 
 
-def keep_counts(root: Path, view: DatasetProfileView, grid: Grid) -> None:
+def keep_counts(root: Path, view: Profile, grid: Grid) -> None:
     """Count a profile that was just written, while it is in memory, so that it need not be read back."""
     _store(_place(root, profile_path(root, session_of(view)), grid), counts(view, grid))
 
 
 def _counted(root: Path, session: pd.Timestamp, grid: Grid) -> Counts:
     path = profile_path(root, session)
-    kept = _place(root, path, grid)
-    values = _load(kept, (1, len(grid.features), grid.bins))
+    cached = _place(root, path, grid)
+    values = _load(cached, (1, len(grid.features), grid.bins))
     if values is not None:
         return Counts(pd.DatetimeIndex([session]).as_unit("us"), grid, values)
     fresh = counts(read(path), grid)
-    _store(kept, fresh)
+    _store(cached, fresh)
     return fresh
 
 
 def _place(root: Path, path: Path, grid: Grid) -> Path:
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         raise NotFound(f"no profile at {path}.", "Profile the session again from its features.") from None
-    return root / FOLDER / grid.digest[:16] / f"{path.stem}.{found.st_size:x}-{found.st_mtime_ns:x}.npy"
+    return root / FOLDER / grid.digest[:16] / f"{path.stem}.{status.st_size:x}-{status.st_mtime_ns:x}.npy"
 
 
-def _load(kept: Path, shape: tuple[int, int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]] | None:
+def _load(cached: Path, shape: tuple[int, int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]] | None:
     try:
-        values = np.load(kept, allow_pickle=False)
+        values = np.load(cached, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
     return values if values.shape == shape and values.dtype == np.int32 else None
 
 
-def _store(kept: Path, fresh: Counts) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
+def _store(cached: Path, fresh: Counts) -> None:
+    cached.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.save(buffer, fresh.values, allow_pickle=False)
-    replace(kept, buffer.getvalue())
+    replace(cached, buffer.getvalue())

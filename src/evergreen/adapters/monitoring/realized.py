@@ -8,6 +8,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from evergreen.adapters.database import evidence, reading
+from evergreen.adapters.models.folder import read_manifest, read_oos
 from evergreen.core.drift import Realized, SkillTest, realized
 from evergreen.core.evaluation.metrics import session_losses
 from evergreen.core.model.manifest import Manifest
@@ -42,4 +43,4 @@ def read_realized(engine: Engine, folder: Path, version: str) -> Realized | None
 
 
 def _read(folder: Path) -> tuple[Manifest, pd.DataFrame]:
-    return Manifest.from_json((folder / "manifest.json").read_text()), pd.read_parquet(folder / "oos.parquet")
+    return read_manifest(folder), read_oos(folder)

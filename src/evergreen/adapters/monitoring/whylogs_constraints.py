@@ -14,8 +14,8 @@ from evergreen.core.quality import Finding
 
 RULE = "unusual_profile"
 MEASURES = ("move", "range", "turnover")
-RECENT = 20
-FEWEST_SESSIONS = 10
+RECENT = 20  # sessions, a month of trading: what the market is used to now
+FEWEST_SESSIONS = 10  # fewer span a band that every second session would leave
 SPAN = pd.Timedelta(days=2 * RECENT)  # holds that many sessions
 _FACTORIES = {"mean": mean_between_range, "stddev": stddev_between_range}
 
@@ -55,13 +55,13 @@ def _outside(view: DatasetProfileView, before: list[DatasetProfileView], session
     builder = ConstraintsBuilder(view)
     for measure in MEASURES:
         for figure, constraint in _FACTORIES.items():
-            held = [_figure(each, measure, figure) for each in before]
-            width = max(held) - min(held)
-            bounded = constraint(measure, lower=min(held) - width, upper=max(held) + width)
+            figures = [_figure(each, measure, figure) for each in before]
+            width = max(figures) - min(figures)
+            bounded = constraint(measure, lower=min(figures) - width, upper=max(figures) + width)
             bounded.name = f"{measure} {figure}"
             builder.add_constraint(bounded)
     report = builder.build().generate_constraints_report()
-    failed = [told.name.split() for told in report if not told.passed]
+    failed = [judgement.name.split() for judgement in report if not judgement.passed]
     return [_finding(measure, figure, view, session) for measure, figure in failed]
 
 

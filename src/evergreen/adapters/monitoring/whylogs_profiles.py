@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -21,8 +22,10 @@ from whylogs.core.view.dataset_profile_view import DatasetProfileView
 from evergreen.core.drift import Counts, Grid
 from evergreen.errors import BadInput, Broken, NotFound
 
+Profile: TypeAlias = DatasetProfileView
 
-def profile(features: pd.DataFrame, session: pd.Timestamp, tags: Mapping[str, str] | None = None) -> DatasetProfileView:
+
+def profile(features: pd.DataFrame, session: pd.Timestamp, tags: Mapping[str, str] | None = None) -> Profile:
     """Counts and a quantile sketch of each column; rows in any order, the index ignored.
 
     Hands whylogs' metrics whole arrays, which takes a tenth of the time of logging a frame: most of that goes
@@ -39,10 +42,10 @@ def profile(features: pd.DataFrame, session: pd.Timestamp, tags: Mapping[str, st
     matrix = features.to_numpy(np.float64)
     at = _midnight(session)
     columns = {str(name): _column(matrix[:, place]) for place, name in enumerate(features.columns)}
-    return DatasetProfileView(columns=columns, dataset_timestamp=at, creation_timestamp=at, metadata=dict(tags or {}))
+    return Profile(columns=columns, dataset_timestamp=at, creation_timestamp=at, metadata=dict(tags or {}))
 
 
-def write(view: DatasetProfileView, root: Path) -> Path:
+def write(view: Profile, root: Path) -> Path:
     """Store a session's profile as `root/<session>.bin`, whole or not at all; an older one is replaced."""
     root.mkdir(parents=True, exist_ok=True)
     path = profile_path(root, session_of(view))
@@ -50,7 +53,7 @@ def write(view: DatasetProfileView, root: Path) -> Path:
     return path
 
 
-def to_bytes(view: DatasetProfileView) -> bytes:
+def to_bytes(view: Profile) -> bytes:
     """A profile as `read` reads it from a file."""
     return bytes(view.serialize())
 
@@ -78,12 +81,12 @@ def profile_path(root: Path, session: pd.Timestamp) -> Path:
     return root / f"{session:%Y-%m-%d}.bin"
 
 
-def session_of(view: DatasetProfileView) -> pd.Timestamp:
+def session_of(view: Profile) -> pd.Timestamp:
     """The session a profile belongs to; of a merged one the earliest."""
     return pd.Timestamp(view.dataset_timestamp).tz_localize(None).normalize().as_unit("us")
 
 
-def read(path: Path) -> DatasetProfileView:
+def read(path: Path) -> Profile:
     """A stored profile.
 
     Raises:
@@ -93,14 +96,14 @@ def read(path: Path) -> DatasetProfileView:
     if not path.exists():
         raise NotFound(f"no profile at {path}.", "Profile the session again from its features.")
     try:
-        return DatasetProfileView.deserialize(path.read_bytes())
+        return Profile.deserialize(path.read_bytes())
     except (DeserializationError, ValueError, OSError, RuntimeError, AttributeError, EOFError) as error:
         raise Broken(
             f"the profile {path} cannot be read: {error}.", "Profile the session again from its features."
         ) from None
 
 
-def merge(views: Iterable[DatasetProfileView]) -> DatasetProfileView:
+def merge(views: Iterable[Profile]) -> Profile:
     """One profile of many sessions; about 40 ms a session at 158 features, so meant for reports only.
 
     Raises:
@@ -112,7 +115,7 @@ def merge(views: Iterable[DatasetProfileView]) -> DatasetProfileView:
     return reduce(lambda one, other: one.merge(other), merged)
 
 
-def counts(view: DatasetProfileView, grid: Grid) -> Counts:
+def counts(view: Profile, grid: Grid) -> Counts:
     """A session's counts on the drift grid, from its sketches; exact while a sketch is.
 
     Raises:

@@ -20,8 +20,8 @@ from typing import IO, Any
 from evergreen.adapters.notebooks.parameters import check_parameters
 from evergreen.errors import EvergreenError, NotebookFailed, Unavailable
 
-GRACE_SECONDS = 5.0
-START_SECONDS = 60.0
+GRACE_SECONDS = 5.0  # from a polite end to a kill: a flow run that is stopped must be gone in 10 s
+START_SECONDS = 60.0  # a kernel and its imports, beside the notebook's own timeout, on a busy machine
 
 Progress = Callable[[int, int], None]
 
@@ -130,14 +130,14 @@ def _follow(process: subprocess.Popen[str], on_progress: Progress) -> dict[str, 
 
 def _died(code: int, noise: IO[bytes]) -> dict[str, Any]:
     noise.seek(0)
-    said = noise.read().decode(errors="replace").strip()
-    last = said.splitlines()[-1] if said else "it said nothing"
+    text = noise.read().decode(errors="replace").strip()
+    last = text.splitlines()[-1] if text else "no word of why"
     return {
         "cell": 0,
         "source": "",
         "ename": "ProcessDied",
         "evalue": f"exit code {code}: {last}",
-        "traceback": said,
+        "traceback": text,
     }
 
 

@@ -17,7 +17,7 @@ from evergreen.errors import BadInput, NotFound, UnreadableFile
 
 Parameter = str | int | float | bool | list[str] | list[int] | list[float]
 TAG = "parameters"
-LONGEST_LIST = 1_000
+LONGEST_LIST = 1_000  # twice a broad index of tickers; more belongs into a file that the notebook is handed
 
 
 def read_parameters(notebook: Path) -> dict[str, Parameter]:

@@ -43,14 +43,14 @@ class Columns(Protocol):
         """The column of a name, a series; the frame of a list of names."""
 
 
-class Stored(Columns, Protocol):
+class StoredTrainingSet(Columns, Protocol):
     """A training set that lies in a file."""
 
     def matrix(self, names: tuple[str, ...], rows: NDArray[np.intp]) -> Matrix:
         """The features `names` of these rows, in memory or read when they are asked for."""
 
 
-TrainingSet = pd.DataFrame | Stored
+TrainingSet = pd.DataFrame | StoredTrainingSet
 
 
 def training_frame(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:

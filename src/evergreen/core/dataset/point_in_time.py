@@ -12,7 +12,7 @@ Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredRows:
     """Stored rows: whose they are (a code from 0 for each key, -1 for a missing one), and their instants.
 
     `event` is when a row holds, `created` when it became known; one unit of time for all.
@@ -24,7 +24,7 @@ class Stored:
 
 
 def as_of(
-    stored: Stored, code: Codes, moment: Instants, reach: int | None = None, only_known: bool = False
+    stored: StoredRows, code: Codes, moment: Instants, reach: int | None = None, only_known: bool = False
 ) -> NDArray[np.int64]:
     """For each observer the position in `stored` of the row it sees, -1 for none.
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from evergreen.core.evaluation.losses import skill_score
+
 REGIMES = ("calm", "usual", "wild")
 
 
@@ -68,4 +70,4 @@ def _gain(rows: pd.DataFrame, by: str) -> pd.DataFrame:
     squared = pd.DataFrame({"loss": (rows["outcome"] - rows["forecast"]) ** 2, "baseline": rows["outcome"] ** 2})
     sums = squared.groupby(rows[by]).sum()
     sessions = rows.groupby(by)["session"].nunique().rename("sessions")
-    return sessions.to_frame().assign(gain=1 - sums["loss"] / sums["baseline"].where(sums["baseline"] > 0))
+    return sessions.to_frame().assign(gain=skill_score(sums["loss"], sums["baseline"]))

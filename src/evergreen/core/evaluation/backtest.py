@@ -11,7 +11,7 @@ import pandas as pd
 from evergreen.core.evaluation.diebold_mariano import DieboldMariano, dm_test
 from evergreen.errors import BadInput
 
-SESSIONS_A_YEAR = 252
+SESSIONS_A_YEAR = 252  # of US exchanges, on average
 COST = 0.001  # of what is traded, each way: 10 basis points
 
 METRICS = ("net_return", "net_lower90", "net_upper90", "sharpe", "drawdown", "turnover")

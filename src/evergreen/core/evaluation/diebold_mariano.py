@@ -11,7 +11,7 @@ from scipy import fft, stats
 
 from evergreen.errors import BadInput
 
-MAD_TO_SIGMA = 1.4826
+MAD_TO_SIGMA = 1.4826  # 1 / (75 % quantile of N(0, 1)): a normal's standard deviation over its MAD
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ import pandas as pd
 
 from evergreen.core.evaluation.backtest import long_short
 from evergreen.core.evaluation.diebold_mariano import dm_test
-from evergreen.core.evaluation.metrics import ic, icir, loss_difference, rank_ic, session_losses, skill
+from evergreen.core.evaluation.metrics import gain_over_random_walk, ic, icir, rank_ic, session_losses, skill
 
 
 def evaluate(oos: pd.DataFrame) -> dict[str, float | None]:
     """Metrics of out-of-sample rows (ticker, session, forecast, label, lower, upper); None where undefined.
 
-    `gain` is mean r against the random walk (see `loss_difference`) with one-sided 90 % bounds,
+    `gain` is mean r against the random walk (see `gain_over_random_walk`) with one-sided 90 % bounds,
     `p_better` the one-sided p of that gain, `ic`, `rank_ic`, `icir` and `rank_icir` come with two-sided 90 % intervals
     that allow for autocorrelation, price errors are as in `price_error`, `coverage` is the share of labels inside
     their interval.
@@ -25,7 +25,7 @@ def evaluate(oos: pd.DataFrame) -> dict[str, float | None]:
     rows = oos.set_index(["ticker", "session"])
     forecast, label = rows["forecast"], rows["label"]
     losses, zero = session_losses(forecast, label), session_losses(forecast * 0.0, label)
-    gain = dm_test(loss_difference(zero, losses))
+    gain = dm_test(gain_over_random_walk(forecast, label))
     pearson, spearman = ic(forecast, label), rank_ic(forecast, label)
     values = {
         "loss": float(losses.mean()),
@@ -54,9 +54,9 @@ def _coefficient(name: str, ratio: str, values: pd.Series) -> dict[str, float]:
     known, spread = values.dropna(), float(values.std())
     inside = dm_test(known).interval(0.90) if len(known) > 1 else (math.nan, math.nan)
     ends = dict(zip(("lower90", "upper90"), inside, strict=True))
-    found = {name: float(values.mean()), ratio: icir(values)}
-    found |= {f"{name}_{end}": value for end, value in ends.items()}
-    return found | {f"{ratio}_{end}": value / spread if spread > 0 else math.nan for end, value in ends.items()}
+    measured = {name: float(values.mean()), ratio: icir(values)}
+    measured |= {f"{name}_{end}": value for end, value in ends.items()}
+    return measured | {f"{ratio}_{end}": value / spread if spread > 0 else math.nan for end, value in ends.items()}
 
 
 def price_error(forecast: pd.Series, label: pd.Series) -> dict[str, float]:
@@ -106,8 +106,8 @@ def quantiles(oos: pd.DataFrame, groups: int = 10) -> Quantiles | None:
     excess = rows["label"] - rows.groupby(session)["label"].transform("mean")
     means = excess.groupby([session, place]).mean().unstack("group")
     tests = {group: dm_test(values.dropna()) for group, values in means.items() if values.count() > 1}
-    found = {g: (test.mean, *test.interval(0.90)) for g, test in tests.items()}
-    table = pd.DataFrame.from_dict(found, orient="index", columns=["mean", "lower90", "upper90"])
+    means_by_group = {g: (test.mean, *test.interval(0.90)) for g, test in tests.items()}
+    table = pd.DataFrame.from_dict(means_by_group, orient="index", columns=["mean", "lower90", "upper90"])
     return Quantiles(table, float(table["mean"].corr(pd.Series(table.index, table.index), method="spearman")))
 
 

@@ -1,4 +1,4 @@
-"""Two models' losses in one number, which gate, canary and skill test all judge."""
+"""Two models' losses in one number."""
 
 from __future__ import annotations
 
@@ -20,3 +20,13 @@ def relative_difference(loss_a: ArrayLike, loss_b: ArrayLike) -> NDArray[np.floa
     unit = np.where(largest > 0, largest, 1.0)
     a, b = a / unit, b / unit
     return np.asarray((a - b) / np.where(largest > 0, (a + b) / 2, 1.0))
+
+
+def skill_score(loss: ArrayLike, baseline: ArrayLike) -> NDArray[np.float64]:
+    """1 - loss / baseline: the share of the baseline's loss that a model saves (Murphy, MWR 1988).
+
+    With the random walk's losses as baseline it is the gain over the random walk: 0 is no better, negative is worse.
+    Means or sums over the same rows; shapes broadcast. NaN where the baseline's loss is not above 0.
+    """
+    a, b = np.broadcast_arrays(np.asarray(loss, float), np.asarray(baseline, float))
+    return np.asarray(1.0 - a / np.where(b > 0, b, np.nan))

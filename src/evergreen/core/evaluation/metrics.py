@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.core.evaluation.losses import relative_difference
+from evergreen.core.evaluation.losses import relative_difference, skill_score
 from evergreen.errors import BadInput
 
 Array = NDArray[np.float64]
@@ -67,15 +67,15 @@ def loss_difference(loss_a: pd.Series, loss_b: pd.Series) -> pd.Series:
     return pd.Series(relative_difference(a, b), index=a.index, name="r")
 
 
-def skill(losses: pd.Series, baseline_losses: pd.Series) -> float:
-    """1 - mean loss / mean baseline loss over common sessions.
+def gain_over_random_walk(forecast: pd.Series, label: pd.Series) -> pd.Series:
+    """r_t of the forecast against the random walk, which forecasts 0, by session; positive: the forecast is better."""
+    return loss_difference(session_losses(forecast * 0.0, label), session_losses(forecast, label))
 
-    With the losses of a zero forecast as baseline it is the skill over the random walk. 0 is no better
-    than the baseline, negative is worse; NaN when the baseline's loss is 0.
-    """
+
+def skill(losses: pd.Series, baseline_losses: pd.Series) -> float:
+    """`skill_score` of the mean losses over common sessions."""
     ours, theirs = losses.align(baseline_losses, join="inner")
-    baseline = float(theirs.mean())
-    return 1.0 - float(ours.mean()) / baseline if baseline > 0 else float("nan")
+    return float(skill_score(ours.mean(), theirs.mean()))
 
 
 def _pairs(forecast: pd.Series, label: pd.Series) -> pd.DataFrame:

@@ -52,10 +52,10 @@ def read_verified(path: Path, sha256: str) -> str:
         content = path.read_bytes()
     except FileNotFoundError:
         raise NotFound(f"no model file at {path}.", "Download the version again from the registry.") from None
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
         raise ModelRefused(
-            f"{path} is not the registered model: SHA-256 {found[:12]}... instead of {sha256[:12]}...",
+            f"{path} is not the registered model: SHA-256 {digest[:12]}... instead of {sha256[:12]}...",
             "Delete the file and download the version again from the registry.",
         )
     return content.decode()

@@ -67,18 +67,18 @@ def fit_booster(panel: Panel, stop: int, config: TrainingConfig) -> Fit:
 def fit_before(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> Fit:
     """One of `fit_boosters`, on `sets` that reach as far as `stop`; the other fits made on them do not matter."""
     rows, tail = fitted_rows(panel, stop, config), panel.rows(stop - config.validation_size, stop)
-    rounds, said = _chosen(panel, stop, config, sets) if config.patience else (config.rounds, 0.0)
+    rounds, forecast = _chosen(panel, stop, config, sets) if config.patience else (config.rounds, 0.0)
     booster = lgb.train(parameters(config, rows), sets.to_fit(rows), num_boost_round=rounds)
-    return Fit(from_text(to_text(booster)), rounds, stop - config.validation_size, panel.label[tail] - said)
+    return Fit(from_text(to_text(booster)), rounds, stop - config.validation_size, panel.label[tail] - forecast)
 
 
 def _chosen(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> tuple[int, NDArray[np.float64]]:
-    """How many rounds suit the sessions before `stop`, and what a model of that many said of their tail."""
-    kept, _ = purged_tail(panel.sessions[:stop], config.validation_size, config.horizon, config.embargo)
+    """How many rounds suit the sessions before `stop`, and what a model of that many forecast for their tail."""
+    fitted, _ = purged_tail(panel.sessions[:stop], config.validation_size, config.horizon, config.embargo)
     tail = panel.rows(stop - config.validation_size, stop)
-    trial = _trial(panel.rows(config.first_session(stop), len(kept)), tail, config, sets)
-    said = np.asarray(trial.predict(panel.matrix[tail], num_threads=config.num_threads))
-    return max(1, trial.best_iteration), said
+    trial = _trial(panel.rows(config.first_session(stop), len(fitted)), tail, config, sets)
+    forecast = np.asarray(trial.predict(panel.matrix[tail], num_threads=config.num_threads))
+    return max(1, trial.best_iteration), forecast
 
 
 def _trial(fitted: slice, tail: slice, config: TrainingConfig, sets: Datasets) -> lgb.Booster:

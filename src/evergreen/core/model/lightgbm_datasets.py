@@ -102,8 +102,8 @@ class Rows(lgb.Sequence):  # type: ignore[misc]  # of an untyped package
         return len(self._rows)
 
     def __getitem__(self, place: slice) -> NDArray[np.float32]:
-        wanted = self._rows[place]
-        return np.asarray(self._matrix[wanted.start : wanted.stop])
+        rows = self._rows[place]
+        return np.asarray(self._matrix[rows.start : rows.stop])
 
 
 def rows_of_bins(panel: Panel, stop: int, config: TrainingConfig) -> slice:

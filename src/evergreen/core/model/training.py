@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 Progress = Callable[[float, str], None]
-GOLDEN_ROWS = 16
+GOLDEN_ROWS = 16  # two of them at the edges (all missing, all zero); enough trees are walked, the manifest stays small
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +134,8 @@ def train(
     Raises:
         BadInput: an unusable training set, or too few sessions for the folds.
     """
-    made = _walk(training_set, "lightgbm", fitter, config, progress)
-    return replace(made, metrics=made.metrics | {"configurations": float(chosen_from)})
+    training = _walk(training_set, "lightgbm", fitter, config, progress)
+    return replace(training, metrics=training.metrics | {"configurations": float(chosen_from)})
 
 
 def train_random_walk(training_set: TrainingSet, config: TrainingConfig = TrainingConfig()) -> Training:
@@ -237,13 +237,13 @@ def _fitted_on(fold: Fold, config: TrainingConfig) -> pd.DatetimeIndex:
 
 def _fold_row(train_sessions: pd.DatetimeIndex, frame: pd.DataFrame) -> dict[str, object]:
     measured = evaluate(frame)
-    kept = ("loss", "loss_random_walk", "skill", "ic", "rank_ic", "coverage")
+    shown = ("loss", "loss_random_walk", "skill", "ic", "rank_ic", "coverage")
     return {
         "train_start": train_sessions[0],
         "train_end": train_sessions[-1],
         "test_start": frame["session"].min(),
         "test_end": frame["session"].max(),
-    } | {name: measured[name] for name in kept}
+    } | {name: measured[name] for name in shown}
 
 
 def _importance(fit: Fit, panel: Panel) -> pd.Series:

@@ -82,8 +82,8 @@ def _inner_loss(panel: Panel, stop: int, config: TrainingConfig, folds: int) -> 
     size = config.validation_size
     errors = []
     for end in range(stop - (folds - 1) * size, stop + 1, size):
-        kept, window = purged_tail(panel.sessions[:end], size, config.horizon, config.embargo)
-        fit = fit_booster(panel, len(kept), config)
+        before, window = purged_tail(panel.sessions[:end], size, config.horizon, config.embargo)
+        fit = fit_booster(panel, len(before), config)
         rows = panel.rows(end - len(window), end)
         errors.append(panel.label[rows] - forecast_sessions(fit, panel, end - len(window), end))
     return float(np.mean(np.concatenate(errors) ** 2))

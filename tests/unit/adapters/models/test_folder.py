@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from evergreen.adapters.models.folder import read_model_folder, sha256s, write_model_folder
+from evergreen.adapters.models.folder import read_model_folder, read_oos, sha256s, write_model_folder
 from evergreen.errors import Broken, EvergreenError
 
 
@@ -42,3 +42,9 @@ def test_read_model_folder__a_manifest_of_another_model_is_refused(model_folder)
 def test_sha256s__missing_files_are_named(tmp_path):
     with pytest.raises(Broken, match=r"model\.txt, manifest\.json, oos\.parquet"):
         sha256s(tmp_path)
+
+
+def test_read_oos__is_the_walk_forward_record_and_a_missing_one_is_named(model_folder, small_training, tmp_path):
+    pd.testing.assert_frame_equal(read_oos(model_folder), small_training.oos, check_dtype=False)
+    with pytest.raises(Broken, match="record of"):
+        read_oos(tmp_path)

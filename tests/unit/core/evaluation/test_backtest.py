@@ -12,8 +12,8 @@ def made_oos(forecasts: list[list[float]], labels: list[list[float]]) -> pd.Data
     days = pd.bdate_range("2010-01-04", periods=len(forecasts))
     rows = [
         (ticker, day, forecast, label)
-        for day, said, came in zip(days, forecasts, labels, strict=True)
-        for ticker, forecast, label in zip("ABCD", said, came, strict=False)
+        for day, expected, came in zip(days, forecasts, labels, strict=True)
+        for ticker, forecast, label in zip("ABCD", expected, came, strict=False)
     ]
     return pd.DataFrame(rows, columns=["ticker", "session", "forecast", "label"])
 

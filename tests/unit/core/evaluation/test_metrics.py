@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from evergreen.core.evaluation.metrics import ic, icir, loss_difference, rank_ic, session_losses, skill
+from evergreen.core.evaluation.losses import skill_score
+from evergreen.core.evaluation.metrics import (
+    gain_over_random_walk,
+    ic,
+    icir,
+    loss_difference,
+    rank_ic,
+    session_losses,
+    skill,
+)
 from evergreen.errors import BadInput
 
 SESSIONS = pd.bdate_range("2020-01-01", periods=30)
@@ -94,3 +103,19 @@ def test_skill__is_zero_for_the_baseline_itself():
     assert skill(losses, losses) == 0.0
     assert skill(losses / 2, losses) == 0.5
     assert np.isnan(skill(losses, losses * 0))
+
+
+def test_skill_score__is_the_share_of_the_baselines_loss_that_is_saved():
+    assert skill_score(3.0, 4.0) == 0.25
+    assert skill_score([1.0, 2.0], [2.0, 1.0]).tolist() == [0.5, -1.0]
+    assert np.isnan(skill_score(1.0, 0.0))
+
+
+def test_gain_over_random_walk__is_r_against_a_forecast_of_zero():
+    index = pd.MultiIndex.from_product(
+        [["A", "B"], pd.bdate_range("2020-01-06", periods=3)], names=["ticker", "session"]
+    )
+    label = pd.Series([0.01, -0.02, 0.03, 0.02, 0.01, -0.01], index=index)
+    assert (gain_over_random_walk(label * 0.0, label) == 0.0).all()
+    assert gain_over_random_walk(label, label).tolist() == [2.0, 2.0, 2.0]
+    assert (gain_over_random_walk(-label, label) < 0.0).all()

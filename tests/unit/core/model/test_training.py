@@ -101,10 +101,10 @@ def test_train__early_stopping_looks_at_no_session_after_the_window(training_set
 
 
 def test_train__progress_ends_at_one(training_set, small_config):
-    told: list[tuple[float, str]] = []
-    train(training_set, small_config, progress=lambda share, what: told.append((share, what)))
-    assert [what for _, what in told] == ["fold 1 of 3", "fold 2 of 3", "fold 3 of 3", "final model"]
-    assert [share for share, _ in told] == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    steps: list[tuple[float, str]] = []
+    train(training_set, small_config, progress=lambda share, what: steps.append((share, what)))
+    assert [what for _, what in steps] == ["fold 1 of 3", "fold 2 of 3", "fold 3 of 3", "final model"]
+    assert [share for share, _ in steps] == pytest.approx([0.25, 0.5, 0.75, 1.0])
 
 
 def test_train__metrics_agree_with_the_rows(training):

@@ -16,23 +16,23 @@ def config(small_config):
 
 
 def test_tune__looks_at_no_session_the_record_is_judged_on(training_set, config):
-    found = tune(training_set, config, budget=3, inner_folds=2)
+    tuned = tune(training_set, config, budget=3, inner_folds=2)
     start = train(training_set, config).folds["test_start"][0]
     changed = training_set.copy()
     later = changed["session"] >= start
     changed.loc[later, "label"] = -9.0 * changed.loc[later, "label"]
     changed.loc[later, "F0"] = np.float32(0.0)
     again = tune(changed, config, budget=3, inner_folds=2)
-    assert again.config == found.config and again.tried.equals(found.tried)
+    assert again.config == tuned.config and again.tried.equals(tuned.tried)
 
 
 def test_tune__counts_what_it_tried_and_begins_with_what_it_was_given(training_set, config):
-    found = tune(training_set, config, budget=4, inner_folds=2)
-    assert len(found.tried) == 4
-    assert found.tried.iloc[0]["learning_rate"] == config.learning_rate
-    assert found.tried["loss"].min() <= found.tried.iloc[0]["loss"]
-    best = found.tried.loc[found.tried["loss"].idxmin()]
-    assert found.config.num_leaves == best["num_leaves"] and found.config.seed == config.seed
+    tuned = tune(training_set, config, budget=4, inner_folds=2)
+    assert len(tuned.tried) == 4
+    assert tuned.tried.iloc[0]["learning_rate"] == config.learning_rate
+    assert tuned.tried["loss"].min() <= tuned.tried.iloc[0]["loss"]
+    best = tuned.tried.loc[tuned.tried["loss"].idxmin()]
+    assert tuned.config.num_leaves == best["num_leaves"] and tuned.config.seed == config.seed
 
 
 def test_tune__without_a_budget_or_sessions_is_refused(training_set, config):
