@@ -6,13 +6,13 @@ import sys
 
 import typer
 
-from evergreen.cli import backup, canary, comparing, data, keys, quarantine, records, research, runs, stack
+from evergreen.cli import backup, canary, comparing, data, keys, quarantine, records, replay, research, runs, stack
 from evergreen.errors import EvergreenError
 
 app = typer.Typer(
     help="Keeps a stock-price model true to its market.", no_args_is_help=True, pretty_exceptions_enable=False
 )
-for topic in (stack.app, data.app, runs.app, research.app, records.app, backup.app, comparing.app):
+for topic in (stack.app, data.app, runs.app, research.app, records.app, backup.app, comparing.app, replay.app):
     app.add_typer(topic)
 app.add_typer(data.versions, name="data")
 app.add_typer(quarantine.app, name="quarantine")

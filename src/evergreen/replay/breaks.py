@@ -59,7 +59,7 @@ class Break:
 
     @property
     def name(self) -> str:
-        """As it is asked for."""
+        """As it is broken for."""
         return f"{self.kind}{f':{self.year}' if self.year else ''}@{self.session:%Y-%m-%d}"
 
 
@@ -72,13 +72,13 @@ def parse_break(text: str) -> Break:
     kind, _, session = text.partition("@")
     name, _, year = kind.partition(":")
     try:
-        asked = Break(name, pd.Timestamp(session), int(year) if year else 0)
+        broken = Break(name, pd.Timestamp(session), int(year) if year else 0)
     except ValueError:
-        asked = Break("", pd.Timestamp(0))
-    if asked.kind not in KINDS or pd.isna(asked.session) or (asked.kind == "regime") != bool(asked.year):
+        broken = Break("", pd.Timestamp(0))
+    if broken.kind not in KINDS or pd.isna(broken.session) or (broken.kind == "regime") != bool(broken.year):
         known = ", ".join(kind if kind != "regime" else "regime:YEAR" for kind in KINDS)
         raise BadSetting(f"the break {text!r} cannot be read.", f"Write KIND@SESSION; kinds are {known}.")
-    return asked
+    return broken
 
 
 def break_bars(bars: pd.DataFrame, broken: Break, seed: int) -> pd.DataFrame:
@@ -143,8 +143,8 @@ def _replayed(moves: pd.DataFrame, since: pd.Series, broken: Break) -> pd.DataFr
     if not len(taken):
         raise BadSetting(f"there are no bars of {broken.year} to take a regime from.", "Name a year that is there.")
     source = moves.set_index(["ticker", "session"])
-    wanted = pd.MultiIndex.from_arrays([moves["ticker"], moves["session"].map(place)])
-    other = source.reindex(wanted).set_index(moves.index)
+    places = pd.MultiIndex.from_arrays([moves["ticker"], moves["session"].map(place)])
+    other = source.reindex(places).set_index(moves.index)
     return moves.where(
         ~(since & other["close"].notna()), other.assign(session=moves["session"], ticker=moves["ticker"])
     )

@@ -86,6 +86,6 @@ def _write(path: Path, fit: Fit) -> None:
 
 def _read(path: Path) -> Fit:
     os.utime(path)
-    with np.load(path, allow_pickle=False) as kept:
-        rounds, tail_start = kept["numbers"].tolist()
-        return Fit(from_text(kept["text"].tobytes().decode()), rounds, tail_start, kept["residuals"])
+    with np.load(path, allow_pickle=False) as stored:
+        rounds, tail_start = stored["numbers"].tolist()
+        return Fit(from_text(stored["text"].tobytes().decode()), rounds, tail_start, stored["residuals"])

@@ -97,7 +97,7 @@ class Walk:
     _skill: dict[str, SkillTest | None] = field(default_factory=dict)
     _settled: dict[str, int] = field(default_factory=dict)  # the first session that a skill test has not seen
 
-    def run(self, progress: Progress = lambda done, of: None) -> Walk:
+    def run(self, progress: Progress = lambda walked, of: None) -> Walk:
         """Walk all sessions; returns itself."""
         self.versions[RANDOM_WALK] = Version(RANDOM_WALK, self.models, None, self.first)
         self._note(
@@ -267,7 +267,7 @@ class Walk:
     def _judge(self, champion: Version, challenger: Version, session: int) -> Verdict:
         """The gate's verdict, on the sessions it looks at of both records."""
         gate = self.policy.gate or GatePolicy()
-        record, theirs = challenger.record, self._said(champion, session)
+        record, theirs = challenger.record, self._forecasts(champion, session)
         assert record is not None
         if theirs is not None:
             common = np.intersect1d(record["session"].unique(), theirs["session"].unique())[-gate.sessions :]
@@ -276,7 +276,7 @@ class Walk:
         interval = self.models.fits.config.interval
         return compare(theirs, record, tried=self._tried[champion.name], coverage=interval, **rules)  # type: ignore[arg-type]
 
-    def _said(self, champion: Version, session: int) -> pd.DataFrame | None:
+    def _forecasts(self, champion: Version, session: int) -> pd.DataFrame | None:
         """All a champion forecast out of sample, as `tasks.gate.champion_record`; None for the random walk."""
         if champion.record is None:
             return None
@@ -284,10 +284,10 @@ class Walk:
         return pd.concat([champion.record[["ticker", "session", "forecast"]], lived], ignore_index=True)
 
     def _freeze(self, champion: Version, challenger: Version, session: int) -> Frozen:
-        canary, said = self.policy.canary, self._said(champion, session)
-        assert canary and said is not None and challenger.trained and challenger.record is not None
+        canary, forecasts = self.policy.canary, self._forecasts(champion, session)
+        assert canary and forecasts is not None and challenger.trained and challenger.record is not None
         return freeze(
-            said,
+            forecasts,
             challenger.record,
             champion.residual_sigma,
             challenger.trained.target,
