@@ -11,7 +11,7 @@ import pandas as pd
 from evergreen.core.canary import Guardrails, QualityTest
 from evergreen.core.canary.freezing import Frozen, freeze
 from evergreen.core.canary.guardrails import check_outputs
-from evergreen.core.drift import SkillTest, Standing, check
+from evergreen.core.drift import Cause, DriftCheck, SkillTest, Standing, TooLittleHistory, check
 from evergreen.core.evaluation.losses import relative_difference
 from evergreen.core.gate.compare import compare
 from evergreen.core.gate.verdict import Verdict
@@ -154,26 +154,24 @@ class Walk:
         if not is_look(self.policy, self.state, session, bool(self.models.market.ends_week[session])):
             return False
         champion = self.versions[self.state.champion]
-        counted = champion.monitor.counts(session) if champion.monitor and self._judges_drift else None
-        seen = None
-        if counted is not None and champion.monitor is not None:
-            as_of = self.models.market.sessions[session]
-            seen = check(champion.monitor.calibration, counted, as_of, self.policy.trigger.level)
+        causes = self.policy.trigger.causes
+        drift, skill = Cause.COVARIATE_SHIFT in causes, Cause.LOSS_OF_SKILL in causes
         watch = SessionWatch(
             session=session,
             as_of=self._iso(session),
-            check=seen,
-            skill=self._standing(champion, session),
+            check=self._check(champion, session) if drift else None,  # nothing would follow, and it costs seconds
+            skill=self._standing(champion, session) if drift or skill else "unproven",
             refused=self._refused(session),
             missing=self._missing(session),
         )
         actions = self._do(watch)
         return any(action.kind is DecisionKind.RETRAIN_REQUESTED for action in actions)
 
-    @property
-    def _judges_drift(self) -> bool:
-        """A policy without triggers of its own (`never`, a calendar) asks for no calibration: nothing would follow."""
-        return bool({"covariate_shift"} & {cause.value for cause in self.policy.trigger.causes})
+    def _check(self, champion: Version, session: int) -> DriftCheck | TooLittleHistory | None:
+        if champion.monitor is None:
+            return None
+        counts, as_of = champion.monitor.counts(session), self.models.market.sessions[session]
+        return check(champion.monitor.calibration, counts, as_of, self.policy.trigger.level)
 
     def _standing(self, champion: Version, session: int) -> Standing:
         if champion.name not in self._skill:
