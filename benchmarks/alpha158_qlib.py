@@ -23,7 +23,7 @@ def store(bars: pd.DataFrame, root: Path) -> None:
     spans = []
     for ticker, own in bars.groupby("ticker"):
         own = own.set_index("session").sort_index()
-        begin, end = days.get_indexer([own.index[0], own.index[-1]])
+        begin, end = days.get_indexer(pd.DatetimeIndex([own.index[0], own.index[-1]]))
         spans.append(f"{ticker}\t{own.index[0].date()}\t{own.index[-1].date()}")
         folder = root / "features" / str(ticker).lower()
         folder.mkdir(parents=True)

@@ -74,8 +74,9 @@ def watch(calibration: Calibration, counts: Counts, train: int, served: Champion
     for end, suspicious in zip(ends.tolist(), suspects(calibration, counts, ends), strict=True):
         seen.looks += 1
         drifted = suspicious and judge(calibration, counts, end, train, seen)
-        for session in range(took_office, end) if served and test else ():
-            test.update(session, served.losses[session], served.baseline[session])
+        if served and test:
+            for session in range(took_office, end):
+                test.update(session, served.losses[session], served.baseline[session])
         took_office = end
         standing = test.standing if test else "unproven"
         if standing == "lost":

@@ -60,9 +60,10 @@ def changes(seed: int, frame: pd.DataFrame, returns: Floats, volume: Floats, at:
     for name, changed, traded, moved in _markets(returns, volume, at):
         yield Change(name, features(changed[:, :shown], traded[:, :shown]), champion(seed, changed), moved)
     steady = champion(seed, returns)
+    names = tuple(str(name) for name in frame)
     for name, shifted in (
-        ("3 sigma, all features", tuple(frame)),
-        ("3 sigma, a fifth of them", tuple(frame)[::5]),
+        ("3 sigma, all features", names),
+        ("3 sigma, a fifth of them", names[::5]),
         ("3 sigma, RET alone", ("RET",)),
         ("3 sigma, CNTP10 alone", ("CNTP10",)),
         ("3 sigma, ROC20 alone", ("ROC20",)),

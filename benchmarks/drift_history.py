@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.bars import open_source
-from evergreen.core.bars.calendar import sessions
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.core.drift import (
     Calibration,
     Counts,
@@ -48,7 +48,7 @@ class Monitored:
 def sample_features() -> pd.DataFrame:
     """The factors of the sample, index (ticker, session)."""
     bars = open_source("sample", "XNYS").fetch(TICKERS, FIRST, END)
-    return alpha158(bars, calendar=sessions("XNYS", FIRST, END))
+    return alpha158(bars, calendar=Calendar("XNYS").sessions(FIRST, END))
 
 
 def train(features: pd.DataFrame, days: pd.DatetimeIndex, place: int) -> Monitored:
@@ -87,12 +87,10 @@ def main() -> None:
     started = time.perf_counter()
     found, looks, usual = walk(sample_features())
     years = looks / 52
-    print(f"{looks} weekly looks, {START:%Y-%m-%d} to {END:%Y-%m-%d}, {', '.join(TICKERS)}")
+    print(f"{looks} weekly looks, {iso(START)} to {iso(END)}, {', '.join(TICKERS)}")
     for look, null in found:
         named = ", ".join(look.culprits[:4] or (look.leader,))
-        print(
-            f"  {look.as_of:%Y-%m-%d}  family p {look.p_family:.3f} ({null})  {len(look.culprits):>3} culprits: {named}"
-        )
+        print(f"  {iso(look.as_of)}  family p {look.p_family:.3f} ({null})  {len(look.culprits):>3} culprits: {named}")
     inside = [look for look, _ in found if pd.Timestamp(BREAK[0]) <= look.as_of <= pd.Timestamp(BREAK[1])]
     print(f"{len(found)} findings, {len(found) / years:.2f} a year; the break of 2008: {len(inside)}")
     print(f"PSI > 0.2 in any feature: {usual / looks:.0%} of the looks")

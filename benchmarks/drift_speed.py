@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.drift import Calibration, Counts, DriftCheck, calibrate, check, make_grid
 
 TICKERS, FEATURES, SESSIONS, MERGED = 500, 158, 1_500, 20
@@ -68,7 +69,7 @@ def reading_back(generator: np.random.Generator, counts: Counts) -> float:
         first = monitoring.stored_counts(Path(folder), days[:1], counts.grid)[0]
         kept = next(Path(folder).rglob("*.npy"))
         for day in days[1:]:
-            kept.with_name(kept.name.replace(f"{days[0]:%Y-%m-%d}", f"{day:%Y-%m-%d}")).write_bytes(kept.read_bytes())
+            kept.with_name(kept.name.replace(iso(days[0]), iso(day))).write_bytes(kept.read_bytes())
         seconds, parts = timed(lambda: monitoring.stored_counts(Path(folder), days, counts.grid))
     assert all(np.array_equal(part.values, first.values) for part in parts)
     return seconds

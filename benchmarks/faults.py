@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from evergreen.adapters.bars.files import read_any
-from evergreen.core.bars.calendar import sessions
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import FAULTS, Spoiled, simulate, spoil
 from evergreen.core.quality import RULES, Screening, screen, split
 
@@ -79,14 +80,16 @@ def marked_by(screening: Screening, names: Iterable[str]) -> pd.MultiIndex:
 def hit_by(screening: Screening, names: Iterable[str]) -> pd.DataFrame:
     """As `marked_by`, whole bars."""
     rules = [rule for rule in RULES if rule.name in set(names)]
-    return screening.bars[np.logical_or.reduce([screening.marked(rule) for rule in rules])]
+    marked: NDArray[np.bool_] = np.logical_or.reduce([screening.marked(rule) for rule in rules])
+    return screening.bars[marked]
 
 
 def limits(bars: pd.DataFrame) -> pd.MultiIndex:
     """The bars that break a limit of the rival."""
     prices = bars[["open", "high", "low", "close"]]
     change = (bars["close"] / bars["close"].shift()).where(bars["ticker"] == bars["ticker"].shift(), 1.0)
-    wrong = ~np.isfinite(bars[["open", "high", "low", "close", "volume", "factor"]]).all(axis=1)
+    numbers = bars[["open", "high", "low", "close", "volume", "factor"]].to_numpy()
+    wrong = pd.Series(~np.isfinite(numbers).all(axis=1), bars.index)
     wrong |= (prices <= 0).any(axis=1) | (bars["volume"] < 0) | (bars["factor"] <= 0)
     wrong |= (prices.max(axis=1) > bars["high"] * (1 + 1e-9)) | (prices.min(axis=1) < bars["low"] * (1 - 1e-9))
     wrong |= bars.duplicated(KEYS, keep=False) | ~change.between(0.5, 1.5)
@@ -105,7 +108,7 @@ def untouched(spoiled: Spoiled, screening: Screening) -> int:
 def clean_panel(path: Path | None) -> pd.DataFrame:
     """Bars in which no rule finds anything: those of a file less the tickers with findings, or simulated ones."""
     bars = simulate(300, 5 * 252, seed=11) if path is None else read_any(path)
-    days = sessions("XNYS", bars["session"].min(), bars["session"].max())
+    days = Calendar("XNYS").sessions(bars["session"].min(), bars["session"].max())
     screening = screen(bars, days)
     findings = screening.findings()
     grave = [finding for finding in findings if finding.severity != "warn"]
@@ -126,7 +129,7 @@ def main() -> None:
     options.add_argument("--count", type=int, default=200)
     given = options.parse_args()
     bars = clean_panel(given.bars)
-    days = sessions("XNYS", bars["session"].min(), bars["session"].max())
+    days = Calendar("XNYS").sessions(bars["session"].min(), bars["session"].max())
     print(f"\n{'class':<24}{'injected':>9}{'found':>7}{'recall':>8}{'limits':>8}{'false alarms':>14}{'seconds':>9}")
     for number, kind in enumerate(FAULTS):
         few = kind in WHOLE_TICKERS

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -43,8 +44,9 @@ def walk(generator: np.random.Generator, share: float, harm: float) -> tuple[NDA
 def first_trip(at: NDArray[np.int64], mine: NDArray[np.bool_], share: float) -> tuple[int, int]:
     """The request at which the guardrail and the z test first trip, 0 if never."""
     found = [0, 0]
+    tests: tuple[Callable[[float, int, int], bool], ...] = (trips, z_trips)
     for number, canary in enumerate(np.cumsum(mine), start=1):
-        for place, tripped in enumerate((trips, z_trips)):
+        for place, tripped in enumerate(tests):
             if not found[place] and tripped(share, number, int(canary)):
                 found[place] = int(at[number - 1])
     return found[0], found[1]

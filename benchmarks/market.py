@@ -34,7 +34,7 @@ def one_by_one(tickers: int, sessions: int) -> pd.DataFrame:
 def found_ic(bars: pd.DataFrame) -> tuple[float, float]:
     """Mean correlation across tickers of the planted signal with the next return, and its standard error."""
     closes = bars.pivot(index="session", columns="ticker", values="close")
-    following = np.log(closes).diff().shift(-1)
+    following = closes.apply(np.log).diff().shift(-1)
     ic = planted_signal(bars).unstack("ticker").corrwith(following, axis=1).dropna()
     return float(ic.mean()), float(ic.std() / np.sqrt(len(ic)))
 

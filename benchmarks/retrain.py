@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.models.folder import read_oos
-from evergreen.core.bars.calendar import sessions
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.evaluation.diebold_mariano import dm_test
 from evergreen.core.evaluation.evaluate import evaluate
@@ -47,7 +47,8 @@ def measured(command: list[str], home: Path) -> dict[str, float]:
     places = {"EVERGREEN_HOME": str(home / "home"), "MPLCONFIGDIR": str(home / "mpl")}
     environment = os.environ | places | {"OMP_WAIT_POLICY": "passive"}
     finished = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=HERE)
-    return json.loads(finished.stdout.splitlines()[-1])
+    figures: dict[str, float] = json.loads(finished.stdout.splitlines()[-1])
+    return figures
 
 
 def ours(bars: Path, folder: Path, horizon: int, days: pd.DatetimeIndex) -> tuple[dict[str, float], pd.DataFrame]:
@@ -98,12 +99,15 @@ def main() -> None:
     options.add_argument("--qlib")
     options.add_argument("--horizon", type=int, nargs="+", default=[1, 5])
     given = options.parse_args()
-    bars = read_bars(given.bars) if given.bars else simulate(100, sessions("XNYS", FIRST, LAST), seed=1, ic=0.03)
+    bars = (
+        read_bars(given.bars) if given.bars else simulate(100, Calendar("XNYS").sessions(FIRST, LAST), seed=1, ic=0.03)
+    )
     bars = bars.assign(vwap=(bars["high"] + bars["low"] + bars["close"]) / 3)  # the typical price, for both
     days = pd.DatetimeIndex(np.sort(bars["session"].unique()))
     for horizon in given.horizon:
         labels = forward_return(bars, horizon).dropna()
-        labels.index = labels.index.set_levels(labels.index.levels[1].astype("datetime64[us]"), level="session")
+        keys = labels.index.to_frame(index=False).astype({"session": "datetime64[us]"})
+        labels.index = pd.MultiIndex.from_frame(keys)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "bars.parquet")
             bars.to_parquet(path)

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -140,9 +141,9 @@ async def ask_ten(base: str, name: str, every: float, due: float, story: Story) 
         for _ in range(10):
             asked = time.monotonic()
             answer = await client.get("/v1/predictions/T001")
-            told = answer.json() if answer.status_code == 200 else {"model": "", "rollout_version": 0}
+            body: dict[str, Any] = answer.json() if answer.status_code == 200 else {"model": "", "rollout_version": 0}
             came = time.monotonic()
-            story.answers.append(Answer(asked, came, name, answer.status_code, told["model"], told["rollout_version"]))
+            story.answers.append(Answer(asked, came, name, answer.status_code, body["model"], body["rollout_version"]))
             due = max(due + every, came - 1.0)
             await asyncio.sleep(max(due - came, 0))
     return due

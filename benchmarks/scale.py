@@ -130,7 +130,7 @@ def main() -> None:
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = prepare(given.tickers, given.years, given.fit_tickers, Path(folder))
-        size = work.panel.matrix.nbytes / 2**30
+        size = len(work.panel.label) * len(work.panel.feature_names) * 4 / 2**30  # float32
         print(
             f"{work.rows:,} bars in {len(work.bars)} partitions; a fit: {len(work.panel.label):,} rows, {size:.2f} GiB"
         )

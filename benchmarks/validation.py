@@ -37,10 +37,10 @@ def broken_market(tickers: int, years: int) -> pd.DataFrame:
 def ours(bars: pd.DataFrame) -> Figures:
     """Every rule, through the gate."""
     from evergreen.adapters.gx import validate
-    from evergreen.core.bars.calendar import sessions
+    from evergreen.core.bars.calendar import Calendar
 
     begun, worked = time.perf_counter(), time.process_time()
-    report = validate(bars, sessions("XNYS", bars["session"].min(), bars["session"].max()))
+    report = validate(bars, Calendar("XNYS").sessions(bars["session"].min(), bars["session"].max()))
     wrong = {(finding.ticker, finding.session) for finding in report.findings if finding.severity != "warn"}
     return _spent(begun, worked) | {"bars": len(wrong), "rules": _rules()}
 

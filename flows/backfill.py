@@ -27,9 +27,9 @@ def backfill(
     Returns the data version. Running it again changes nothing that stands. What a second source, the
     `second_source`, tells differently goes into quarantine.
     """
-    settings = workspace().settings
-    until = resolve_session(as_of, settings)
-    now = now_at(until, settings)
+    at = workspace()
+    until = resolve_session(as_of, at)
+    now = now_at(until, at)
     universe = name_universe(source, tickers)
     delivery = ingest_bars(source, universe, pd.Timestamp(start), until, now, history=True, second_source=second_source)
     require_accepted(delivery)

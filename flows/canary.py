@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from evergreen.core.bars.calendar import iso
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
 from tasks.canary import look_at_canary
@@ -17,11 +18,11 @@ def canary(as_of: str | None = None, dry_run: bool = False) -> str:
 
     A dry run says what it would do and changes nothing.
     """
-    settings = workspace().settings
-    session = resolve_session(as_of, settings)
-    now = now_at(session, settings)
+    at = workspace()
+    session = resolve_session(as_of, at)
+    now = now_at(session, at)
     done = look_at_canary(session, now, dry_run)
     if not dry_run:
-        done = start_queued(f"{session:%Y-%m-%d}", now) or done
+        done = start_queued(iso(session), now) or done
         mirror_aliases()
     return done

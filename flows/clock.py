@@ -6,15 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from evergreen.core.bars.calendar import last_session, session_close
 from evergreen.errors import NotFound
-from evergreen.settings import Settings
+from evergreen.workspace import Workspace
 from tasks.sessions import last_closed_session
 
 DELIVERY_DELAY = timedelta(minutes=30)
 
 
-def resolve_session(as_of: str | None, settings: Settings) -> pd.Timestamp:
+def resolve_session(as_of: str | None, at: Workspace) -> pd.Timestamp:
     """The session a run stands at: the one named, else the last one closed, in a replay the last one walked.
 
     Raises:
@@ -22,9 +21,9 @@ def resolve_session(as_of: str | None, settings: Settings) -> pd.Timestamp:
     """
     if as_of:
         return pd.Timestamp(as_of)
-    if settings.clock == "replay":
+    if at.settings.clock == "replay":
         return _walked()
-    return last_session(settings.calendar, pd.Timestamp(datetime.now(UTC)))
+    return at.calendar.last_before(pd.Timestamp(datetime.now(UTC)))
 
 
 def _walked() -> pd.Timestamp:
@@ -34,8 +33,8 @@ def _walked() -> pd.Timestamp:
     return pd.Timestamp(done)
 
 
-def now_at(session: pd.Timestamp, settings: Settings) -> datetime:
+def now_at(session: pd.Timestamp, at: Workspace) -> datetime:
     """The instant at which a run acts, in UTC."""
-    if settings.clock == "live":
+    if at.settings.clock == "live":
         return datetime.now(UTC)
-    return (session_close(settings.calendar, session) + DELIVERY_DELAY).to_pydatetime()
+    return (at.calendar.close(session) + DELIVERY_DELAY).to_pydatetime()

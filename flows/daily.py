@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 from prefect import flow
 
-from evergreen.core.bars.calendar import next_session, sessions
+from evergreen.core.bars.calendar import iso
 from evergreen.errors import NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
@@ -29,16 +29,16 @@ def daily(
     Returns the sessions processed; a session processed already is passed over. What a second source, the
     `second_source`, tells differently goes into quarantine.
     """
-    settings = workspace().settings
-    until = resolve_session(as_of, settings)
+    at = workspace()
+    until = resolve_session(as_of, at)
     since = last_closed_session()
     if since is None:
         raise NotFound("No history has been loaded yet.", "Run the backfill deployment first.")
-    due = sessions(settings.calendar, next_session(settings.calendar, pd.Timestamp(since)), until)
+    due = at.calendar.sessions(at.calendar.next(pd.Timestamp(since)), until)
     universe = name_universe(source, tickers)
     for session in due:
-        process_session(source, universe, session, now_at(session, settings), second_source)
-    return [f"{session:%Y-%m-%d}" for session in due]
+        process_session(source, universe, session, now_at(session, at), second_source)
+    return [iso(session) for session in due]
 
 
 def process_session(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+from uuid import UUID
+
 import pandas as pd
 from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from evergreen.core.bars.calendar import next_session, sessions
+from evergreen.core.bars.calendar import iso
 from evergreen.errors import BadSetting
 from evergreen.workspace import workspace
 from flows.backfill import backfill
@@ -38,30 +41,30 @@ def replay(
     Raises:
         BadSetting: the workspace runs on the wall's clock.
     """
-    settings = workspace().settings
-    if settings.clock != "replay":
+    at = workspace()
+    if at.settings.clock != "replay":
         raise BadSetting("A replay needs a virtual clock.", "Set EVERGREEN_CLOCK=replay, in a home of its own.")
     reconcile()
-    first = next_session(settings.calendar, pd.Timestamp(start) - pd.Timedelta(days=1))
+    first = at.calendar.next(pd.Timestamp(start) - pd.Timedelta(days=1))
     done = last_closed_session()
     if done is None:
-        before = next_session(settings.calendar, first, -1)
-        backfill(source, tickers, history, f"{before:%Y-%m-%d}")
+        before = at.calendar.next(first, -1)
+        backfill(source, tickers, history, iso(before))
     await_open_requests()
     if done and pd.Timestamp(done) >= first:
         end_session(tickers, pd.Timestamp(done), clients)
         await_open_requests()
     after = max(pd.Timestamp(done) + pd.Timedelta(days=1), first) if done else first
-    walk = sessions(settings.calendar, after, pd.Timestamp(end))
+    walk = at.calendar.sessions(after, pd.Timestamp(end))
     _walk(source, tickers, walk, clients)
     return end
 
 
 def _walk(source: str, tickers: list[str], walk: pd.DatetimeIndex, clients: int) -> None:
-    settings = workspace().settings
-    progress = create_progress_artifact(0.0, key="replay", description=f"{len(walk)} sessions")
+    at = workspace()
+    progress = cast("UUID", create_progress_artifact(0.0, key="replay", description=f"{len(walk)} sessions"))
     for number, session in enumerate(walk, start=1):
-        request_id = process_session(source, tickers, session, now_at(session, settings))
+        request_id = process_session(source, tickers, session, now_at(session, at))
         end_session(tickers, session, clients)
         if request_id:
             await_open_requests()
@@ -72,8 +75,8 @@ def end_session(tickers: list[str], session: pd.Timestamp, clients: int) -> None
     """After the close: the running canary's look, then the clients' questions."""
     rollout = read_rollout()
     if rollout and rollout.challenger:
-        now = now_at(session, workspace().settings)
+        now = now_at(session, workspace())
         look_at_canary(session, now)
-        start_queued(f"{session:%Y-%m-%d}", now)
+        start_queued(iso(session), now)
         mirror_aliases()
     ask_clients(tickers, session, clients)

@@ -18,7 +18,7 @@ def report(as_of: str | None = None, version: str | None = None) -> list[str]:
         as_of: the session (ISO date); the automation passes the one of the finding. By default the last one.
         version: the model version that was judged; by default the champion.
     """
-    session = pd.Timestamp(resolve_session(as_of, workspace().settings))
+    session = pd.Timestamp(resolve_session(as_of, workspace()))
     pages = [run_drift_notebook(session, version or ""), write_profile_page(session, version or "")]
     made = [str(page) for page in pages if page]
     show_report(session, version or "", made)

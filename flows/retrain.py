@@ -53,7 +53,7 @@ def retrain(
         asked = claim_request(request_id)
     except AlreadyClaimed as taken:
         return f"Nothing to do: {taken.what}"
-    now = now_at(pd.Timestamp(asked.as_of), workspace().settings)
+    now = now_at(pd.Timestamp(asked.as_of), workspace())
     with held(asked, now):
         return _train_and_judge(asked, horizon, seed, tuning_budget, now)
 
@@ -78,9 +78,9 @@ def _train_and_judge(asked: RetrainRequest, horizon: int, seed: int, tuning_budg
 
 
 def _request_by_hand(reason: str, run_id: str | None) -> str:
-    settings = workspace().settings
-    as_of = resolve_session(None, settings)
-    now = now_at(as_of, settings)
+    at = workspace()
+    as_of = resolve_session(None, at)
+    now = now_at(as_of, at)
     cause, why = f"by hand: {reason}", f"A challenger is wanted: {reason}."
     evidence = {"reason": reason}
     if run_id:

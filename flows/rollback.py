@@ -6,6 +6,7 @@ from typing import Literal
 
 from prefect import flow
 
+from evergreen.core.bars.calendar import iso
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
 from tasks.models import mirror_aliases
@@ -15,8 +16,8 @@ from tasks.rollout import end_rollout
 @flow(log_prints=True)
 def rollback(reason: str, action: Literal["cancel", "restore", "promote"] = "cancel", as_of: str | None = None) -> str:
     """Cancel the running canary, restore the previous champion, or promote the challenger; returns who serves."""
-    settings = workspace().settings
-    session = resolve_session(as_of, settings)
-    rollout = end_rollout(action, reason, f"{session:%Y-%m-%d}", now_at(session, settings))
+    at = workspace()
+    session = resolve_session(as_of, at)
+    rollout = end_rollout(action, reason, iso(session), now_at(session, at))
     mirror_aliases()
     return rollout.champion

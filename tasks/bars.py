@@ -36,7 +36,7 @@ def name_universe(source: str, tickers: list[str] | None) -> list[str]:
     """The tickers a run is about: those named, else all the source has."""
     from evergreen.adapters.bars import open_source
 
-    return tickers or open_source(source, workspace().settings.calendar).tickers()
+    return tickers or open_source(source, workspace().calendar.exchange).tickers()
 
 
 @effect

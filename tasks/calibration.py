@@ -45,7 +45,7 @@ def _keep(at: Workspace, version: str, files: dict[str, bytes]) -> None:
     """Beside the model in MLflow and, for the daily check, at hand."""
     from evergreen.adapters.monitoring.calibrations import write_kept
 
-    files = write_kept(at.settings.calibrations / version, files)
+    paths = write_kept(at.settings.calibrations / version, files)
     with reading(at.engine) as conn:
         run_id = ledger.read_model_version(conn, at.settings.model_name, version).run_id
-    at.tracking.attach(run_id, files, "drift")
+    at.tracking.attach(run_id, paths, "drift")

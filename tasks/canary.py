@@ -12,7 +12,7 @@ import pandas as pd
 from evergreen.adapters.database import decisions, evidence, predictions, reading, rollouts
 from evergreen.adapters.database.request_log import RequestLog
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.core.bars.calendar import sessions_between
+from evergreen.core.bars.calendar import iso
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import picture, show, table
 from tasks.decorators import effect
@@ -32,7 +32,7 @@ def look_at_canary(as_of: pd.Timestamp, now: datetime, dry_run: bool = False) ->
     A session looked at already is not looked at again. A dry run says what it would do and changes nothing.
     """
     at = workspace()
-    session = f"{as_of:%Y-%m-%d}"
+    session = iso(as_of)
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, at.settings.model_name)
     if rollout is None or rollout.challenger is None or rollout.evidence is None:
@@ -58,7 +58,7 @@ def weigh(at: Workspace, rollout: Rollout, as_of: pd.Timestamp) -> tuple[Quality
     test = QualityTest.from_json(rollout.evidence["test"])
     for session, champion_loss, challenger_loss in _settled_losses(at, rollout):
         test.update(session, champion_loss, challenger_loss)
-    clean = sessions_between(at.settings.calendar, pd.Timestamp(rollout.stage_session), as_of)
+    clean = at.calendar.between(pd.Timestamp(rollout.stage_session), as_of)
     guardrails = check_guardrails(at, rollout)
     return test, next_stage(rollout.stage, clean, test.decision, test.e_rollback, guardrails)
 
@@ -108,7 +108,7 @@ def _settled_losses(at: Workspace, rollout: Rollout) -> list[tuple[str, float, f
     block = losses.index // horizon
     whole = losses[block < len(losses) // horizon]
     means = whole.groupby(block).agg({"session": "last", "champion": "mean", "challenger": "mean"})
-    return [(f"{row.session:%Y-%m-%d}", row.champion, row.challenger) for row in means.itertuples()]
+    return [(iso(row.session), row.champion, row.challenger) for row in means.itertuples()]
 
 
 def _take(rollout: Rollout, test: QualityTest, step: Step, session: str, now: datetime) -> Rollout:

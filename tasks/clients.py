@@ -10,6 +10,7 @@ import httpx
 import pandas as pd
 
 from evergreen.adapters.database import predictions, reading, rollouts
+from evergreen.core.bars.calendar import iso
 from evergreen.errors import Unavailable
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
@@ -48,13 +49,11 @@ def await_service(http: httpx.Client, at: Workspace, session: pd.Timestamp) -> N
         if answer.status_code == httpx.codes.OK and _follows(answer.json(), version, session):
             return
         time.sleep(PAUSE)
-    raise Unavailable(
-        f"The service did not come to session {session:%Y-%m-%d}: {answer.text[:200]}", "Look at its log."
-    )
+    raise Unavailable(f"The service did not come to session {iso(session)}: {answer.text[:200]}", "Look at its log.")
 
 
 def _follows(said: dict[str, object], version: int, session: pd.Timestamp) -> bool:
-    return said["version"] == version and str(said["as_of"]) >= f"{session:%Y-%m-%d}"
+    return said["version"] == version and str(said["as_of"]) >= iso(session)
 
 
 def _ask(http: httpx.Client, client: str, tickers: list[str]) -> int:

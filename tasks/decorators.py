@@ -21,10 +21,10 @@ def is_transient(_task: Any, _run: Any, state: Any) -> bool:
 
 def effect(function: Callable[P, R]) -> Task[P, R]:
     """A task that changes something outside: never cached, retried twice when the failure is transient."""
-    return task(
-        function,
+    decorate = task(
         cache_policy=NO_CACHE,
         retries=2,
-        retry_delay_seconds=[1, 5],
+        retry_delay_seconds=[1.0, 5.0],
         retry_condition_fn=is_transient,
     )
+    return decorate(function)

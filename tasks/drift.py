@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from evergreen.adapters.database import decisions, ledger, reading, rollouts, writing
-from evergreen.core.bars.calendar import next_session, sessions_between
+from evergreen.core.bars.calendar import iso
 from evergreen.market_data.delivery import Delivery
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
@@ -56,7 +56,7 @@ class Look:
 
 def is_checked(session: pd.Timestamp) -> bool:
     """Whether drift is judged in a session: once a week, on its last one."""
-    following = next_session(workspace().settings.calendar, session)
+    following = workspace().calendar.next(session)
     return bool(following.isocalendar()[:2] != session.isocalendar()[:2])
 
 
@@ -78,7 +78,7 @@ def check_drift(session: pd.Timestamp, delivery: Delivery) -> DriftFinding | Non
     _record(at, rollout.champion, session, look)
     return DriftFinding(
         version=rollout.champion,
-        as_of=f"{session:%Y-%m-%d}",
+        as_of=iso(session),
         outcome=look.outcome,
         sentence=f"{look.sentence} {diagnosis.sentence}",
         cause=diagnosis.cause.value,
@@ -96,7 +96,7 @@ def look_at_features(at: Workspace, version: str, session: pd.Timestamp) -> Look
     kept = read_kept(at.settings.calibrations / version)
     if kept is None:
         return Look("not_monitored", f"Version {version} has no drift calibration: its features are not monitored.")
-    counts = read_counts(kept, at.settings.profiles, at.settings.calendar, session)
+    counts = read_counts(kept, at.settings.profiles, at.calendar, session)
     found = check(kept.calibration, counts, session)
     judged = verdict(found, _sessions_since_reset(at, session))
     return Look(judged.outcome.value, judged.sentence, found if isinstance(found, DriftCheck) else None, counts)
@@ -108,8 +108,8 @@ def _sessions_since_reset(at: Workspace, session: pd.Timestamp) -> int | None:
         trained = [known.as_of for known in ledger.model_versions(conn, at.settings.model_name)]
         made = decisions.recent(conn, at.settings.model_name, 1000)
     ended = [decision.as_of for decision in made if decision.kind in ("rollback", "inconclusive")]
-    before = [reset for reset in (*trained, *ended) if reset < f"{session:%Y-%m-%d}"]
-    return sessions_between(at.settings.calendar, pd.Timestamp(max(before)), session) if before else None
+    before = [reset for reset in (*trained, *ended) if reset < iso(session)]
+    return at.calendar.between(pd.Timestamp(max(before)), session) if before else None
 
 
 def _evidence(look: Look, skill: SkillTest | None) -> dict[str, Any]:
@@ -155,10 +155,10 @@ def _record(at: Workspace, version: str, session: pd.Timestamp, look: Look) -> N
             "p_value": look.check.p_family,
             "statistic": look.check.statistic,
             "culprits": list(look.check.culprits),
-            "window_start": f"{look.check.window_start:%Y-%m-%d}",
-            "window_end": f"{look.check.window_end:%Y-%m-%d}",
+            "window_start": iso(look.check.window_start),
+            "window_end": iso(look.check.window_end),
         }
-    as_of = f"{session:%Y-%m-%d}"
+    as_of = iso(session)
     kept = ledger.DriftRecord(
         model=at.settings.model_name, as_of=as_of, version=version, drifted=look.drift, verdict=look.outcome, **told
     )

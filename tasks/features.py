@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, writing
-from evergreen.core.bars.calendar import next_session, session_closes, sessions
+from evergreen.core.bars.calendar import iso
 from evergreen.workspace import workspace
 from tasks.decorators import effect
 
@@ -38,12 +38,12 @@ def build_features(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
 def _build(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     at = workspace()
     lookback = at.features.lookback
-    reach = next_session(at.settings.calendar, first, -lookback)
+    reach = at.calendar.next(first, -lookback)
     bars = at.bars.as_of(start=reach, end=as_of)
-    wanted = at.features.compute(bars, sessions(at.settings.calendar, reach, as_of), since=first)
+    wanted = at.features.compute(bars, at.calendar.sessions(reach, as_of), since=first)
     rows = bars.set_index(["ticker", "session"]).loc[wanted.index]
     days = pd.DatetimeIndex(wanted.index.get_level_values("session"))
-    closes = pd.Series(session_closes(at.settings.calendar, days), index=wanted.index)
+    closes = pd.Series(at.calendar.closes(days), index=wanted.index)
     return at.features.write(wanted, rows[["close", "factor"]], known_at(bars, lookback).loc[wanted.index], closes)
 
 
@@ -61,8 +61,8 @@ def materialize_features(as_of: pd.Timestamp, now: datetime) -> int:
     Returns the number of rows moved.
     """
     at = workspace()
-    mark = at.features.materialize(session_closes(at.settings.calendar, pd.DatetimeIndex([as_of]))[0])
-    session = f"{as_of:%Y-%m-%d}"
+    mark = at.features.materialize(at.calendar.close(as_of))
+    session = iso(as_of)
     with writing(at.engine) as conn:
         for view, until in mark.until.items():
             done = ledger.Materialization(view=view, watermark=until, session=session, rows=mark.moved, finished_at=now)

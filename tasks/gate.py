@@ -109,7 +109,9 @@ def _frozen(at: Workspace, rollout: Rollout, version: str) -> dict[str, Any]:
     both = challenger.merge(champion.rename(columns={"forecast": "champion"}), on=["ticker", "session"])
     pairs = both.rename(columns={"forecast": "challenger"}).dropna(subset="label")
     by_row = pairs.set_index(["ticker", "session"])
-    losses = [session_losses(by_row[name], by_row["label"]).to_numpy() for name in ("champion", "challenger")]
+    champion_loss, challenger_loss = (
+        session_losses(by_row[name], by_row["label"]).to_numpy() for name in ("champion", "challenger")
+    )
     manifest = read_manifest(at, version)
     limits = OutputLimits(
         residual_sigma=read_manifest(at, rollout.champion).residual_sigma,
@@ -118,6 +120,6 @@ def _frozen(at: Workspace, rollout: Rollout, version: str) -> dict[str, Any]:
         rank_correlation=rank_correlation_floor(pairs),
         dispersion=dispersion_range(pairs),
     )
-    plan = plan_power(*losses)
+    plan = plan_power(champion_loss, challenger_loss)
     power = asdict(plan) | {"refusal": plan.refusal}
-    return {"test": QualityTest(*losses).to_json(), "limits": asdict(limits), "power": power}
+    return {"test": QualityTest(champion_loss, challenger_loss).to_json(), "limits": asdict(limits), "power": power}

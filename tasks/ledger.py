@@ -9,7 +9,6 @@ import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, triggers
 from evergreen.adapters.database.triggers import CALENDAR, Trigger
-from evergreen.core.bars.calendar import sessions_between
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import show, table
 from tasks.decorators import effect
@@ -44,7 +43,7 @@ def trigger_rows(
             "in a row": trigger.request.generation,
             "version": trigger.request.version or "",
             "its challenger": trigger.fate,
-            "a calendar": _calendar(sessions_between(at.settings.calendar, begun, pd.Timestamp(trigger.request.as_of))),
+            "a calendar": _calendar(at.calendar.between(begun, pd.Timestamp(trigger.request.as_of))),
             "what became of it": trigger.request.verdict or trigger.request.state,
         }
         for trigger in reversed(started)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect.blocks.core import Block
 from prefect.logging import get_run_logger
 
@@ -17,8 +19,8 @@ def notify(subject: str, body: str) -> bool:
     if not name:
         return False
     try:
-        block = Block.load(name)
-        block.notify(body=body, subject=subject)  # type: ignore[attr-defined]
+        block: Any = Block.load(name)  # only a notification block can notify; any other is an AttributeError
+        block.notify(body=body, subject=subject)
     except (ValueError, AttributeError, OSError, RuntimeError) as error:
         get_run_logger().warning("nobody was told through block %s: %s", name, error)
         return False

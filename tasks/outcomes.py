@@ -8,7 +8,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from evergreen.adapters.database import evidence, intervals, reading, rollouts, writing
-from evergreen.core.bars.calendar import next_session
+from evergreen.core.bars.calendar import iso
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.models import read_manifest, serving_manifest, universe_forecasts
@@ -39,7 +39,7 @@ def settle_outcomes(as_of: pd.Timestamp, data_version: str, now: datetime) -> in
     manifest = serving_manifest(at)
     if manifest is None:
         return 0
-    reach, recent = (next_session(at.settings.calendar, as_of, -2 * manifest.horizon - n) for n in (SCALE_SESSIONS, 5))
+    reach, recent = (at.calendar.next(as_of, -2 * manifest.horizon - n) for n in (SCALE_SESSIONS, 5))
     labels = forward_return(at.bars.as_of(start=reach, end=as_of), manifest.horizon)
     settled = labels[labels.index.get_level_values("session") >= recent].dropna().rename("value").reset_index()
     settled = settled.assign(horizon=manifest.horizon, known_at=now, data_version=data_version)
@@ -57,12 +57,12 @@ def move_intervals(at: Workspace, conn: Connection, labels: pd.Series, as_of: pd
     rollout = rollouts.current(conn, model)
     manifests = {version: read_manifest(at, version) for version in (rollout.champion, rollout.challenger) if version}
     wide = labels.unstack("ticker")
-    scales = volatility(wide, horizon).iloc[-1].dropna().to_dict()
-    before = intervals.read(conn, model, next_session(at.settings.calendar, as_of, -1))
+    scales = {str(ticker): float(s) for ticker, s in volatility(wide, horizon).iloc[-1].dropna().items()}
+    before = intervals.read(conn, model, at.calendar.next(as_of, -1))
     bands = {version: manifest.band for version, manifest in manifests.items()} | dict(before.bands if before else {})
-    standing = Standing(f"{as_of:%Y-%m-%d}", scales, bands)
+    standing = Standing(iso(as_of), scales, bands)
     stood = intervals.read(conn, model, wide.index[-1 - horizon])
-    if stood is not None and stood.session == f"{wide.index[-1 - horizon]:%Y-%m-%d}":
+    if stood is not None and stood.session == iso(wide.index[-1 - horizon]):
         came_true = wide.iloc[-1 - horizon].to_dict()
         made = {version: intervals.forecasts_at(conn, version, stood.session) for version in manifests}
         residuals = {v: {t: came_true.get(t, float("nan")) - f for t, f in said.items()} for v, said in made.items()}

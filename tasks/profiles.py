@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 
 from evergreen.adapters.database import evidence, reading, rollouts
-from evergreen.core.bars.calendar import next_session
 from evergreen.core.bars.schema import NUMBERS
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
@@ -46,7 +45,7 @@ def _profile_outputs(at: Workspace, champion: str, session: pd.Timestamp, tags: 
     from evergreen.adapters import monitoring
 
     horizon = read_manifest(at, champion).horizon
-    labelled = next_session(at.settings.calendar, session, -horizon)
+    labelled = at.calendar.next(session, -horizon)
     with reading(at.engine) as conn:
         forecasts = evidence.forecasts(conn, champion, session)[["value"]]
         labels = evidence.settled(conn, champion, horizon, labelled, labelled)[["outcome"]]

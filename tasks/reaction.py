@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from evergreen.adapters.database import decisions, requests, rollouts, triggers, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.triggers import Trigger
-from evergreen.core.bars.calendar import sessions_between
+from evergreen.core.bars.calendar import iso
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import picture, show, table
 from tasks.decorators import effect
@@ -96,12 +96,12 @@ def _past(at: Workspace, known: Sequence[Trigger], session: pd.Timestamp) -> lis
 
     return [
         Triggered(
-            sessions_ago=sessions_between(at.settings.calendar, pd.Timestamp(trigger.request.as_of), session),
+            sessions_ago=at.calendar.between(pd.Timestamp(trigger.request.as_of), session),
             generation=trigger.request.generation,
             won=trigger.fate == "won",
         )
         for trigger in known
-        if trigger.request.as_of < f"{session:%Y-%m-%d}"
+        if trigger.request.as_of < iso(session)
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, rollouts
-from evergreen.core.bars.calendar import next_session, sessions
+from evergreen.core.bars.calendar import iso
 from evergreen.workspace import REPOSITORY, Workspace, workspace
 from tasks.artifacts import show, table
 from tasks.decorators import effect
@@ -22,7 +22,7 @@ def run_drift_notebook(session: pd.Timestamp, version: str) -> Path:
     from evergreen.adapters.notebooks.papermill import run_notebook, to_html
 
     output = _folder(workspace(), session) / "drift.ipynb"
-    return to_html(run_notebook(NOTEBOOK, {"as_of": f"{session:%Y-%m-%d}", "version": version}, output, TIMEOUT))
+    return to_html(run_notebook(NOTEBOOK, {"as_of": iso(session), "version": version}, output, TIMEOUT))
 
 
 @effect
@@ -40,11 +40,9 @@ def write_profile_page(session: pd.Timestamp, version: str) -> Path | None:
     calibrated = read_kept(folder)
     if calibrated is None:
         return None
-    drift = check(
-        calibrated.calibration, read_counts(calibrated, at.settings.profiles, at.settings.calendar, session), session
-    )
-    first = next_session(at.settings.calendar, session, 1 - calibrated.calibration.windows.current)
-    days = sessions(at.settings.calendar, max(first, _after(at, calibrated.history.sessions[-1])), session)
+    drift = check(calibrated.calibration, read_counts(calibrated, at.settings.profiles, at.calendar, session), session)
+    first = at.calendar.next(session, 1 - calibrated.calibration.windows.current)
+    days = at.calendar.sessions(max(first, _after(at, calibrated.history.sessions[-1])), session)
     current = monitoring.merge(monitoring.read(monitoring.profile_path(at.settings.profiles, day)) for day in days)
     page = _folder(at, session) / "profiles.html"
     judged = drift if isinstance(drift, DriftCheck) else None
@@ -58,14 +56,14 @@ def show_report(session: pd.Timestamp, version: str, pages: list[str]) -> None:
     judged = _judged(at, version)
     with reading(at.engine) as conn:
         run_id = ledger.read_model_version(conn, at.settings.model_name, judged).run_id
-    folder = f"drift/{session:%Y-%m-%d}"
+    folder = f"drift/{iso(session)}"
     at.tracking.attach(run_id, [Path(page) for page in pages], folder)
     rows = [{"page": Path(page).name, "file": page, "in MLflow": f"runs:/{run_id}/{folder}"} for page in pages]
-    show("drift-report", f"Drift of version {judged}, session {session:%Y-%m-%d}", table(rows))
+    show("drift-report", f"Drift of version {judged}, session {iso(session)}", table(rows))
 
 
 def _after(at: Workspace, session: pd.Timestamp) -> pd.Timestamp:
-    return next_session(at.settings.calendar, session)
+    return at.calendar.next(session)
 
 
 def _judged(at: Workspace, version: str) -> str:
@@ -74,4 +72,4 @@ def _judged(at: Workspace, version: str) -> str:
 
 
 def _folder(at: Workspace, session: pd.Timestamp) -> Path:
-    return at.settings.home.resolve() / "reports" / f"{session:%Y-%m-%d}"
+    return at.settings.home.resolve() / "reports" / iso(session)

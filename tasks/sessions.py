@@ -7,6 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, writing
+from evergreen.core.bars.calendar import iso
 from evergreen.errors import NotFound
 from evergreen.market_data.delivery import Delivery
 from evergreen.workspace import workspace
@@ -45,7 +46,7 @@ def close_session(
     at = workspace()
     done = ledger.ProcessedSession(
         model=at.settings.model_name,
-        as_of=f"{session:%Y-%m-%d}",
+        as_of=iso(session),
         finished_at=now,
         data_version=data_version,
         report=delivery.summary(),

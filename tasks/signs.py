@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading
-from evergreen.core.bars.calendar import sessions_between
+from evergreen.core.bars.calendar import iso
 from evergreen.market_data.delivery import Delivery
 from evergreen.workspace import Workspace
 
 if TYPE_CHECKING:
-    from evergreen.core.drift import Counts, Signs, Standing
+    from evergreen.core.drift import Counts, Signs
+    from evergreen.core.drift.skill import Standing
 
 WINDOW = 20  # sessions, as the current window of a drift check
 
@@ -26,10 +27,10 @@ def read_signs(
     with reading(at.engine) as conn:
         done = ledger.sessions(conn, at.settings.model_name, WINDOW)
         trained = [known.as_of for known in ledger.model_versions(conn, at.settings.model_name)]
-    earlier = [one.report for one in done if one.as_of < f"{session:%Y-%m-%d}"]
+    earlier = [one.report for one in done if one.as_of < iso(session)]
     single = [report for report in earlier if report["first"] == report["last"]]  # the history's own is left out
     reports = [delivery.summary(), *single[: WINDOW - 1]]
-    age = sessions_between(at.settings.calendar, pd.Timestamp(max(trained)), session) if trained else 0
+    age = at.calendar.between(pd.Timestamp(max(trained)), session) if trained else 0
     rows = sum(report["rows"] for report in reports)
     return Signs(
         drift=drift,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import cast
+from uuid import UUID
 
 import pandas as pd
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -14,7 +16,6 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from evergreen.adapters.database import ledger, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.infra.preload import importing
-from evergreen.core.bars.calendar import session_closes, sessions
 from evergreen.errors import NotebookFailed, Refused
 from evergreen.workspace import REPOSITORY, workspace
 from tasks.artifacts import show
@@ -51,9 +52,9 @@ def make_training_set(request: RetrainRequest, horizon: int, now: datetime) -> T
     bars = at.bars.as_of(known_at, end=as_of)
     labels = forward_return(bars, horizon)
     entities = labels.index.to_frame()
-    entities["event_timestamp"] = session_closes(at.settings.calendar, pd.DatetimeIndex(entities["session"]))
+    entities["event_timestamp"] = at.calendar.closes(pd.DatetimeIndex(entities["session"]))
     features = at.features.training_frame(entities, known_at)[list(at.features.names)]
-    days = sessions(at.settings.calendar, bars["session"].min(), as_of)
+    days = at.calendar.sessions(bars["session"].min(), as_of)
     compute = partial(at.features.compute, calendar=days)
     verdict = audit(features, labels, bars, compute, at.features.lookback, horizon)
     frame = stamp(training_frame(features, labels), verdict)
@@ -86,7 +87,12 @@ def run_training_notebook(
         "request_id": request.id,
         "run_name": f"{request.cause} {request.as_of}",
     } | suited(tickers)
-    progress = create_progress_artifact(0.0, key="training", description="notebooks/train.ipynb, cells done")
+    artifact = create_progress_artifact(0.0, key="training", description="notebooks/train.ipynb, cells done")
+    progress = cast("UUID", artifact)
+
+    def show_progress(done: int, cells: int) -> None:
+        update_progress_artifact(progress, progress=100 * done / cells)
+
     executed = output.parent / "train.ipynb"
     try:
         with importing("evergreen.adapters.mlflow.tracking"):  # what the next task needs
@@ -95,7 +101,7 @@ def run_training_notebook(
                 parameters,
                 executed,
                 timeout=NOTEBOOK_TIMEOUT,
-                on_progress=lambda ended, cells: update_progress_artifact(progress, progress=100 * ended / cells),
+                on_progress=show_progress,
             )
     except NotebookFailed as failed:
         code = (f"```python\n{failed.source}\n```", f"```\n{failed.traceback}\n```")

@@ -40,6 +40,7 @@ class Settings(BaseModel):
     dask_address: str = ""  # scheduler that computes factors and fits models; empty: this machine does
     service_host: str = "127.0.0.1"
     service_port: int = 8780
+    service_hosts: str = ""  # further names the service goes by, parted by commas; a request by another is refused
     service_auth: bool = False  # ask for an API key (`evergreen key add NAME`); needed off loopback
     trace_collector: str = ""  # address of an OpenTelemetry collector (OTLP over HTTP) that is sent requests' traces
     requests_per_second: float = 1_000  # of one client; 0 is no limit

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evergreen.adapters.dvc import Snapshots
     from evergreen.adapters.feast import Features
     from evergreen.adapters.mlflow.tracking import Tracking
+    from evergreen.core.bars.calendar import Calendar
     from evergreen.core.features import Alpha
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -37,11 +38,18 @@ class Workspace:
         return open_database(self.settings.database)
 
     @cached_property
+    def calendar(self) -> Calendar:
+        """The sessions of the exchange."""
+        from evergreen.core.bars.calendar import Calendar
+
+        return Calendar(self.settings.calendar)
+
+    @cached_property
     def bars(self) -> BarStore:
         """Bars as they became known."""
         from evergreen.adapters.bars import BarStore
 
-        return BarStore(self.settings.data)
+        return BarStore(self.settings.data, self.calendar)
 
     @cached_property
     def snapshots(self) -> Snapshots:

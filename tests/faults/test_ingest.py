@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31"))
 SCRIPT = Path(__file__).parent / "killed_ingestion.py"
 
 

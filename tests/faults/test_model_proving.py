@@ -85,8 +85,8 @@ def test_champion__in_service_stays_when_its_successor_kills_the_child(tmp_path:
 
     async def act(client: Client) -> tuple[str, str]:
         world.change_rollout(champion="2", previous_champion="1")
-        ready = await until(client, "/readyz", lambda answer: "champion" in answer.json().get("alarms", {}))
-        return (await ask(client)).json()["model"], ready.json()["alarms"]["champion"]
+        rollout = await until(client, "/v1/rollout", lambda answer: "champion" in answer.json().get("alarms", {}))
+        return (await ask(client)).json()["model"], rollout.json()["alarms"]["champion"]
 
     model, alarm = with_service(world, act)
     assert model == "1" and "Model 2" in alarm

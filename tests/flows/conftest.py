@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import reading, requests
-from evergreen.core.bars.calendar import sessions
+from evergreen.core.bars.calendar import Calendar
 from evergreen.workspace import Workspace
 from tests.conftest import enter
 
@@ -40,8 +40,8 @@ def live(at: Workspace) -> None:
     with reading(at.engine) as conn:
         wanted = requests.recent(conn, at.settings.model_name)
     retrain(wanted[0].id)
-    for session in sessions("XNYS", pd.Timestamp("2008-07-01"), pd.Timestamp("2008-07-31"))[:WALKED]:
-        process_session("sample", TICKERS, session, now_at(session, at.settings))
+    for session in Calendar("XNYS").sessions(pd.Timestamp("2008-07-01"), pd.Timestamp("2008-07-31"))[:WALKED]:
+        process_session("sample", TICKERS, session, now_at(session, at))
 
 
 @pytest.fixture

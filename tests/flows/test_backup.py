@@ -12,7 +12,7 @@ import pytest
 from evergreen.adapters.database import decisions, ledger, reading, rollouts
 from evergreen.audit.explain import reproduce
 from evergreen.audit.history import give_account
-from evergreen.core.bars.calendar import next_session
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.errors import BadSetting, Broken, Conflict, NotFound
 from evergreen.ops.backup import back_up, read_backup, restore
 from evergreen.settings import Settings
@@ -50,13 +50,13 @@ def test_restore__registry_gives_its_models_and_the_next_session_is_processed(
     back_up(copied.settings, tmp_path / "kept", NOW)
     with reading(copied.engine) as conn:
         champion = rollouts.current(conn, MODEL).champion
-        following = next_session("XNYS", pd.Timestamp(ledger.clock(conn, MODEL)))
+        following = Calendar("XNYS").next(pd.Timestamp(ledger.clock(conn, MODEL)))
     shutil.rmtree(copied.settings.home)
     restore(Settings(home=tmp_path / "elsewhere"), tmp_path / "kept")
     again = enter(tmp_path / "elsewhere", monkeypatch)
     model = again.tracking.download(MODEL, champion, tmp_path / "fetched") / "model.txt"
     assert model.read_bytes() == (again.model_folder(champion) / "model.txt").read_bytes()
-    assert daily("sample", TICKERS, f"{following:%Y-%m-%d}") == [f"{following:%Y-%m-%d}"]
+    assert daily("sample", TICKERS, iso(following)) == [iso(following)]
 
 
 def test_restore__altered_or_missing_file_is_named_and_nothing_is_restored(copied: Workspace, tmp_path: Path) -> None:

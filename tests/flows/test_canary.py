@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts, writing
-from evergreen.core.bars.calendar import sessions
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.core.canary import QualityTest
 from evergreen.core.gate.verdict import Verdict
 from evergreen.workspace import Workspace, open_workspace, workspace
@@ -20,7 +20,7 @@ from tests.flows.conftest import TICKERS
 pytestmark = pytest.mark.xdist_group("lived")
 MODEL, CHAMPION, CHALLENGER = "evergreen", "2", "3"
 NOW = datetime(2009, 1, 2, 22, tzinfo=UTC)
-WALK = sessions("XNYS", pd.Timestamp("2009-01-02"), pd.Timestamp("2009-06-30"))
+WALK = Calendar("XNYS").sessions(pd.Timestamp("2009-01-02"), pd.Timestamp("2009-06-30"))
 LIMITS = {"residual_sigma": 0.02, "target_low": -0.3, "target_high": 0.3, "rank_correlation": -1.0}
 
 
@@ -86,10 +86,10 @@ def _forget_after(at: Workspace, session: pd.Timestamp) -> None:
 
     with writing(at.engine) as conn:
         conn.execute(text("create table if not exists later as select * from outcome where 0"))
-        conn.execute(text("insert into later select * from outcome where session >= :s"), {"s": f"{session:%Y-%m-%d}"})
-        conn.execute(text("delete from outcome where session >= :s"), {"s": f"{session:%Y-%m-%d}"})
-        conn.execute(text("insert into outcome select * from later where session < :s"), {"s": f"{session:%Y-%m-%d}"})
-        conn.execute(text("delete from later where session < :s"), {"s": f"{session:%Y-%m-%d}"})
+        conn.execute(text("insert into later select * from outcome where session >= :s"), {"s": iso(session)})
+        conn.execute(text("delete from outcome where session >= :s"), {"s": iso(session)})
+        conn.execute(text("insert into outcome select * from later where session < :s"), {"s": iso(session)})
+        conn.execute(text("delete from later where session < :s"), {"s": iso(session)})
 
 
 def test_canary__equal_challenger_goes_up_the_ramp_and_is_promoted(in_shadow: Workspace) -> None:
@@ -139,13 +139,13 @@ def test_canary__session_looked_at_again_changes_nothing(in_shadow: Workspace) -
 def test_rollback__a_person_ends_the_canary(in_shadow: Workspace) -> None:
     from tasks.rollout import end_rollout
 
-    rollout = end_rollout("cancel", "it looked wrong", f"{WALK[1]:%Y-%m-%d}", NOW)
+    rollout = end_rollout("cancel", "it looked wrong", iso(WALK[1]), NOW)
     assert (rollout.champion, rollout.challenger, rollout.stage) == (CHAMPION, None, "steady")
 
 
 def test_rollback__previous_champion_comes_back(in_shadow: Workspace) -> None:
     from tasks.rollout import end_rollout
 
-    end_rollout("promote", "a person says so", f"{WALK[1]:%Y-%m-%d}", NOW)
-    rollout = end_rollout("restore", "it was wrong", f"{WALK[2]:%Y-%m-%d}", NOW)
+    end_rollout("promote", "a person says so", iso(WALK[1]), NOW)
+    rollout = end_rollout("restore", "it was wrong", iso(WALK[2]), NOW)
     assert (rollout.champion, rollout.previous_champion) == (CHAMPION, CHALLENGER)

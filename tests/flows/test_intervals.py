@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import intervals, reading, writing
-from evergreen.core.bars.calendar import next_session
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.service.store import DiskStore
 from evergreen.workspace import Workspace
 from tests.flows.conftest import TICKERS
@@ -22,7 +22,7 @@ def _walk(session: pd.Timestamp, at: Workspace) -> None:
     from flows.clock import now_at
     from flows.daily import process_session
 
-    process_session("sample", TICKERS, session, now_at(session, at.settings))
+    process_session("sample", TICKERS, session, now_at(session, at))
 
 
 def test_settle__moves_the_band_by_what_the_last_session_missed(copied: Workspace) -> None:
@@ -32,7 +32,7 @@ def test_settle__moves_the_band_by_what_the_last_session_missed(copied: Workspac
         before = intervals.read(conn, MODEL)
         said = intervals.forecasts_at(conn, "2", before.session)
     assert before is not None and set(said) == set(before.scales) == set(TICKERS)
-    session = next_session("XNYS", pd.Timestamp(before.session))
+    session = Calendar("XNYS").next(pd.Timestamp(before.session))
     _walk(session, copied)
     bars = copied.bars.as_of(start=pd.Timestamp(before.session), end=session)
     close = bars.assign(price=bars["close"] * bars["factor"]).pivot(index="session", columns="ticker", values="price")
@@ -41,7 +41,7 @@ def test_settle__moves_the_band_by_what_the_last_session_missed(copied: Workspac
     with reading(copied.engine) as conn:
         after = intervals.read(conn, MODEL)
     band = before.bands["2"]
-    assert after.session == f"{session:%Y-%m-%d}" and after.bands["2"] == band.moved(scores, band, 0.9)
+    assert after.session == iso(session) and after.bands["2"] == band.moved(scores, band, 0.9)
     expected = {name: math.sqrt(0.94 * before.scales[name] ** 2 + 0.06 * outcome[name] ** 2) for name in TICKERS}
     assert after.scales == pytest.approx(expected, rel=2e-3)
     manifest = serving_manifest(copied)

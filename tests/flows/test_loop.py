@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts
 from evergreen.adapters.models.folder import read_model_folder
 from evergreen.audit.history import give_account
-from evergreen.core.bars.calendar import next_session
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.core.model.manifest import Manifest
 from evergreen.workspace import REPOSITORY, Workspace
 from tests.flows.conftest import TICKERS, UNTIL, WALKED
@@ -75,10 +75,10 @@ def test_daily__session_is_processed_once(copied: Workspace) -> None:
 
     with reading(copied.engine) as conn:
         last = pd.Timestamp(ledger.clock(conn, MODEL))
-    following = next_session("XNYS", last)
-    assert daily("sample", TICKERS, f"{following:%Y-%m-%d}") == [f"{following:%Y-%m-%d}"]
+    following = Calendar("XNYS").next(last)
+    assert daily("sample", TICKERS, iso(following)) == [iso(following)]
     hashed = copied.bars.content_hash()
-    assert daily("sample", TICKERS, f"{following:%Y-%m-%d}") == []
+    assert daily("sample", TICKERS, iso(following)) == []
     assert copied.bars.content_hash() == hashed
 
 
@@ -89,7 +89,7 @@ def test_process_session__again_leaves_the_same_records(copied: Workspace) -> No
     with reading(copied.engine) as conn:
         session = pd.Timestamp(ledger.clock(conn, MODEL))
     before, bars = give_account(copied.engine, MODEL), copied.bars.content_hash()
-    process_session("sample", TICKERS, session, now_at(session, copied.settings))
+    process_session("sample", TICKERS, session, now_at(session, copied))
     assert give_account(copied.engine, MODEL) == before
     assert copied.bars.content_hash() == bars
 
@@ -109,7 +109,7 @@ def test_daily__outcome_is_the_adjusted_return(copied: Workspace) -> None:
         champion = rollouts.current(conn, MODEL).champion
         losses = evidence.session_losses(conn, champion, horizon=1)
     session = pd.Timestamp(losses["session"].iloc[0])
-    bars = copied.bars.as_of(start=session, end=next_session("XNYS", session))
+    bars = copied.bars.as_of(start=session, end=Calendar("XNYS").next(session))
     price = (bars["close"] * bars["factor"]).to_numpy().reshape(len(TICKERS), 2)
     returns = pd.Series(price[:, 1] / price[:, 0]).map(math.log)
     assert losses["baseline_loss"].iloc[0] == pytest.approx((returns**2).mean())

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import uvicorn
 
-from evergreen.service.app import bind, create_app
+from evergreen.service.app import bind, create_app, server_config
 from tests.service.world import World
 
 Client = httpx.AsyncClient
@@ -24,7 +24,7 @@ async def running(world: World, wait: bool = True) -> AsyncIterator[Client]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        Client(transport=transport, base_url="http://test") as client,
+        Client(transport=transport, base_url="http://localhost") as client,
     ):
         client.app = app
         if wait:
@@ -36,7 +36,7 @@ async def running(world: World, wait: bool = True) -> AsyncIterator[Client]:
 def listening(world: World) -> Iterator[str]:
     """A ready service on loopback, in a thread; its address."""
     with bind("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(uvicorn.Config(create_app(world.settings, world.store), log_level="warning"))
+        server = uvicorn.Server(server_config(create_app(world.settings, world.store), log_level="warning"))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -113,7 +113,8 @@ def test_post__a_huge_body_is_refused_unread(world: World, declared: bool) -> No
             yield b"x" * 10_000
 
     content = b"x" * 10_000_000 if declared else chunks()
-    answer = with_service(world, lambda client: client.post("/v1/predictions", content=content))
+    headers = {"content-type": "application/json"}
+    answer = with_service(world, lambda client: client.post("/v1/predictions", content=content, headers=headers))
     assert answer.status_code == 413 and "65536" in answer.json()["error"]
 
 
@@ -155,6 +156,11 @@ def test_readyz__says_what_is_missing_before_there_is_anything(tmp_path: Path) -
         await until(client, "/readyz", lambda answer: answer.status_code == 200)
 
     with_service(world, act, wait=False)
+
+
+def test_app__answers_the_first_request_it_takes(world: World) -> None:
+    answer = with_service(world, ask, wait=False)
+    assert answer.status_code == 200, "a worker that replaces a dead one is there once it can answer"
 
 
 def test_get__stale_features_are_said(world: World) -> None:
@@ -234,7 +240,7 @@ def test_metrics__count_answers_by_arm_and_version(world: World) -> None:
 def test_openapi__describes_the_answers_and_the_problems(world: World) -> None:
     schema = with_service(world, lambda client: client.get("/openapi.json")).json()
     call = schema["paths"]["/v1/predictions/{ticker}"]["get"]
-    assert set(call["responses"]) == {"200", "401", "404", "422", "429", "503"}
+    assert set(call["responses"]) == {"200", "401", "403", "404", "421", "422", "429", "503"}
     assert "HTTPValidationError" not in schema["components"]["schemas"]
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import base64
+import multiprocessing
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -44,6 +47,50 @@ def test_keys__a_changed_file_counts_at_once(tmp_path: Path) -> None:
         seen.verify(key)
     with pytest.raises(NotFound):
         other.remove("desk")
+
+
+def add_one(file: Path, name: str) -> str:
+    return Keys(file).add(name)
+
+
+def test_keys__twelve_writers_at_once_all_count_and_a_revocation_stays(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    revoked = Keys(file).add("revoked")
+    with multiprocessing.get_context("fork").Pool(6) as pool:
+        adding = pool.starmap_async(add_one, [(file, f"name{number}") for number in range(12)])
+        Keys(file).remove("revoked")
+        keys = adding.get(60)
+    assert [Keys(file).verify(key).name for key in keys] == [f"name{number}" for number in range(12)]
+    with pytest.raises(KeyRefused):
+        Keys(file).verify(revoked)
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_keys__what_a_kill_left_half_written_is_in_nobodys_way(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    key = Keys(file).add("desk")
+    file.with_suffix(".tmp").write_text('[{"name": "de')
+    other = Keys(file).add("other")
+    assert {Keys(file).verify(each).name for each in (key, other)} == {"desk", "other"}
+
+
+def test_keys__an_expired_one_is_refused_with_its_date(tmp_path: Path) -> None:
+    keys, now = Keys(tmp_path / "keys.json"), datetime.now(UTC)
+    fresh, old = keys.add("fresh", expires=now + timedelta(days=1)), keys.add("old", expires=now - timedelta(days=1))
+    assert keys.verify(fresh).name == "fresh"
+    with pytest.raises(KeyRefused, match=f"expired at {(now - timedelta(days=1)).isoformat()[:10]}"):
+        keys.verify(old)
+
+
+def test_keys__show_when_they_were_last_used(tmp_path: Path) -> None:
+    keys = Keys(tmp_path / "keys.json")
+    key = keys.add("desk")
+    assert keys.last_used("desk") is None
+    keys.verify(key)
+    used = Keys(tmp_path / "keys.json").last_used("desk")
+    assert used is not None and abs(used.timestamp() - time.time()) < 60
+    keys.remove("desk")
+    assert keys.last_used("desk") is None
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "ä", "x" * 65, "../keys"])

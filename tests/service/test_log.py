@@ -157,3 +157,33 @@ def test_close__does_not_wait_for_company() -> None:
         assert await late == 3
 
     asyncio.run(live())
+
+
+def test_ask__while_the_database_is_held_nobody_waits_longer_than_the_deadline() -> None:
+    free = threading.Event()
+
+    def settle(questions: Sequence[int]) -> list[int]:
+        free.wait()
+        return list(questions)
+
+    async def live() -> None:
+        commits = GroupCommit(settle, deadline=0.05)
+        commits.start()
+        waiting = [asyncio.ensure_future(commits.ask(number)) for number in range(3)]
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(each) for each in outcomes} == {Unavailable} and "another program holds it" in str(outcomes[0])
+        with pytest.raises(Unavailable):
+            commits.require_flowing()
+        with pytest.raises(Unavailable):
+            await commits.ask(4)  # at once: it would only wait behind the others
+        free.set()
+        while True:
+            try:
+                assert await commits.ask(5) == 5
+                break
+            except Unavailable:
+                await asyncio.sleep(0.01)
+        commits.require_flowing()
+        await commits.close()
+
+    asyncio.run(live())

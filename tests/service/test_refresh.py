@@ -13,12 +13,27 @@ from evergreen.service.refresh import Keeper
 from evergreen.service.state import Snapshot
 from tests.service.world import NOW, SESSION, World, panel, ready_world
 
-LATER = NOW + 2 * RETRY
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float = 2 * RETRY) -> None:
+        self.now += seconds
 
 
 @pytest.fixture
-def keeper(world: World) -> Keeper:
-    return Keeper(world.store, Metrics())
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def keeper(world: World, clock: Clock) -> Keeper:
+    return Keeper(world.store, Metrics(), clock=clock)
 
 
 def serving(keeper: Keeper) -> Snapshot:
@@ -39,12 +54,14 @@ def spoil(world: World, version: str) -> None:
     file.write_bytes(content)
 
 
-def test_look__nothing_changed_keeps_the_very_same_snapshot(keeper: Keeper) -> None:
+def test_look__nothing_changed_keeps_the_very_same_snapshot(keeper: Keeper, clock: Clock) -> None:
     keeper.look(NOW)
     first = serving(keeper)
-    keeper.look(NOW + timedelta(seconds=1))
+    clock.wait(1)
+    keeper.look(NOW)
     assert keeper.snapshot is first
-    assert keeper.unconfirmed_seconds(NOW + timedelta(seconds=3)) == 2
+    clock.wait(2)
+    assert keeper.unconfirmed_seconds() == 2
 
 
 def test_look__follows_the_rollout_and_loads_no_model_twice(world: World, keeper: Keeper) -> None:
@@ -107,7 +124,7 @@ def test_look__a_refused_champion_leaves_the_old_one_serving_and_raises_an_alarm
     assert serving(keeper).as_of == SESSION + pd.Timedelta(days=3), "the old champion gets the new features"
 
 
-def test_look__a_mended_champion_is_found_again(world: World, keeper: Keeper) -> None:
+def test_look__a_mended_champion_is_found_again(world: World, keeper: Keeper, clock: Clock) -> None:
     keeper.look(NOW)
     world.add_model("3", seed=3)
     file = world.settings.models / "3" / "model.txt"
@@ -116,7 +133,8 @@ def test_look__a_mended_champion_is_found_again(world: World, keeper: Keeper) ->
     world.change_rollout(champion="3", challenger=None, stage="steady", weight=0)
     keeper.look(NOW)
     file.write_bytes(content)
-    keeper.look(LATER)
+    clock.wait()
+    keeper.look(NOW)
     assert versions(keeper) == ("3", None, 2) and not keeper.alarms
 
 
@@ -131,31 +149,34 @@ def test_look__a_broken_challenger_never_hurts_the_champion(
         {"bit": lambda: spoil(world, "3"), "missing": (folder / "model.txt").unlink,
          "manifest": lambda: (folder / "manifest.json").write_text("{")}[fault]()  # fmt: skip
     world.change_rollout(challenger="3", stage="canary_5", weight=500)
-    keeper = Keeper(world.store, Metrics())
+    clock = Clock()
+    keeper = Keeper(world.store, Metrics(), clock=clock)
     keeper.look(NOW)
     assert versions(keeper) == ("1", None, 2)
     assert "3" in keeper.alarms["challenger"]
     first = serving(keeper)
-    keeper.look(LATER)
+    clock.wait()
+    keeper.look(NOW)
     assert keeper.snapshot is first, "trying again in vain disturbs nobody"
 
 
-def test_look__a_hundred_flipped_bits_are_all_refused(world: World, keeper: Keeper) -> None:
+def test_look__a_hundred_flipped_bits_are_all_refused(world: World, keeper: Keeper, clock: Clock) -> None:
     keeper.look(NOW)
     world.add_model("3", seed=3)
     world.change_rollout(champion="3", challenger=None, stage="steady", weight=0)
     file = world.settings.models / "3" / "model.txt"
     content, chance = file.read_bytes(), random.Random(5)
-    for turn in range(100):
+    for _ in range(100):
         altered = bytearray(content)
         altered[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
         file.write_bytes(altered)
-        keeper.look(NOW + (turn + 1) * 2 * RETRY)
+        clock.wait()
+        keeper.look(NOW)
         assert versions(keeper)[0] == "1"
 
 
 def test_look__unreadable_features_keep_the_last_ones_and_raise_an_alarm(
-    world: World, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+    world: World, keeper: Keeper, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper.look(NOW)
     before = serving(keeper).universe
@@ -169,12 +190,13 @@ def test_look__unreadable_features_keep_the_last_ones_and_raise_an_alarm(
     assert serving(keeper).universe is before
     assert "online store is away" in keeper.alarms["features"]
     monkeypatch.undo()
-    keeper.look(LATER)
+    clock.wait()
+    keeper.look(NOW)
     assert serving(keeper).universe is not before and not keeper.alarms
 
 
 def test_look__a_database_that_is_away_leaves_the_snapshot(
-    world: World, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+    world: World, keeper: Keeper, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper.look(NOW)
 
@@ -182,9 +204,10 @@ def test_look__a_database_that_is_away_leaves_the_snapshot(
         raise Unavailable("The database did not answer.")
 
     monkeypatch.setattr(world.store, "look", away)
-    keeper.look(LATER)
+    clock.wait()
+    keeper.look(NOW)
     assert versions(keeper) == ("1", "2", 1) and "did not answer" in keeper.alarms["state"]
-    assert keeper.unconfirmed_seconds(LATER) == (LATER - NOW).total_seconds()
+    assert keeper.unconfirmed_seconds() == 2 * RETRY
 
 
 def test_look__tells_once_when_the_first_snapshot_stands(world: World) -> None:
@@ -194,3 +217,18 @@ def test_look__tells_once_when_the_first_snapshot_stands(world: World) -> None:
     world.materialize(SESSION + pd.Timedelta(days=3))
     keeper.look(NOW)
     assert calls == [1]
+
+
+def test_look__a_clock_set_back_by_a_day_delays_no_second_attempt(world: World, keeper: Keeper, clock: Clock) -> None:
+    world.add_model("3", seed=3)
+    file = world.settings.models / "3" / "model.txt"
+    content = file.read_bytes()
+    keeper.look(NOW)
+    spoil(world, "3")
+    world.change_rollout(champion="3", challenger=None, stage="steady", weight=0)
+    keeper.look(NOW)
+    file.write_bytes(content)
+    clock.wait()
+    keeper.look(NOW - timedelta(days=1))
+    assert versions(keeper) == ("3", None, 2)
+    assert keeper.unconfirmed_seconds() == 0

@@ -20,7 +20,7 @@ from evergreen.adapters.infra.accounts import MLFLOW_PASSWORD, MLFLOW_USER, PREF
 from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.processes import Stack
 from evergreen.audit.explain import reproduce
-from evergreen.core.bars.calendar import sessions
+from evergreen.core.bars.calendar import Calendar
 from evergreen.errors import BadSetting, Conflict
 from evergreen.ops.backup import back_up, restore
 from evergreen.ops.doctor import examine
@@ -151,7 +151,7 @@ def test_team__who_has_no_account_is_refused_and_told_so(team: Team, monkeypatch
 
 def test_team__every_session_was_walked_and_every_client_answered(team: Team) -> None:
     account, market = told(team.settings), team.market
-    walked = sessions("XNYS", pd.Timestamp(market["start"]), pd.Timestamp(market["end"]))
+    walked = Calendar("XNYS").sessions(pd.Timestamp(market["start"]), pd.Timestamp(market["end"]))
     assert account["sessions"] == {"count": len(walked), "first": market["start"], "last": market["end"]}
     assert account["predictions"] == len(walked) * market["clients"] * len(market["tickers"])
 

@@ -11,7 +11,7 @@ import pytest
 
 from evergreen.adapters.database import decisions, reading, requests, rollouts, triggers, writing
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.core.bars.calendar import next_session
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.workspace import Workspace
 from tasks.drift import DriftFinding
 from tasks.reaction import decide_reaction
@@ -34,8 +34,8 @@ def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 def react(at: Workspace, after: int = 0, data: str = "d", **changes: str) -> tuple[str | None, str]:
     """The reaction to FOUND so many sessions later: the request's id, and why."""
-    session = next_session("XNYS", SESSION, after) if after else SESSION
-    found = replace(FOUND, as_of=f"{session:%Y-%m-%d}", **changes)  # type: ignore[arg-type]
+    session = Calendar("XNYS").next(SESSION, after) if after else SESSION
+    found = replace(FOUND, as_of=iso(session), **changes)  # type: ignore[arg-type]
     reacted = decide_reaction(at, found, session, f"{data}{after}", NOW + timedelta(days=after))
     return reacted.request.id if reacted.request else None, reacted.why
 

@@ -16,7 +16,7 @@ from evergreen.adapters.bars import BarStore
 from evergreen.adapters.database import ledger, predictions, requests, writing
 from evergreen.adapters.database.ledger import ModelVersion
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.features import LOOKBACK, alpha158
 from evergreen.core.features.row_hashes import row_hashes
@@ -31,11 +31,11 @@ from tests.test_cli import run
 
 pytestmark = pytest.mark.slow
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2007-01-03"), pd.Timestamp("2008-02-29"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2007-01-03"), pd.Timestamp("2008-02-29"))
 BARS = simulate(4, DAYS, seed=8)
 TICKERS = tuple(sorted(BARS["ticker"].unique()))
 CONFIG = TrainingConfig(folds=2, test_size=30, min_train=120, validation_size=30, rounds=10)
-CLOSED = calendar.session_close("XNYS", DAYS[-1]).to_pydatetime()
+CLOSED = Calendar("XNYS").close(DAYS[-1]).to_pydatetime()
 BEFORE, BETWEEN, AFTER = (CLOSED + timedelta(minutes=30 + minutes) for minutes in (0, 5, 10))
 
 
@@ -107,7 +107,7 @@ def train_as_of(at: Workspace, known_at: datetime) -> tuple[str, str]:
 
 def keep_model(at: Workspace, version: str, now: datetime) -> None:
     kept = ModelVersion(
-        model="evergreen", version=version, run_id="r", sha256=version, as_of=f"{DAYS[-1]:%Y-%m-%d}", created_at=now
+        model="evergreen", version=version, run_id="r", sha256=version, as_of=iso(DAYS[-1]), created_at=now
     )
     with writing(at.engine) as conn:
         ledger.record_model_version(conn, kept)
@@ -124,7 +124,7 @@ def answer(at: Workspace, name: str) -> None:
             at=datetime(2026, 1, 5, tzinfo=UTC),
             client="c",
             ticker=ticker,
-            as_of=f"{DAYS[-1]:%Y-%m-%d}",
+            as_of=iso(DAYS[-1]),
             arm="champion",
             version="1",
             feature_hash=feature_hash,
@@ -161,7 +161,7 @@ def test_training__as_known_before_the_restatement_gives_the_same_model(story: S
 
 
 def test_training__on_the_checked_out_version_gives_the_same_model(story: Story, tmp_path: Path) -> None:
-    bars = BarStore(story.at.snapshots.checkout(story.first, tmp_path)).as_of()
+    bars = BarStore(story.at.snapshots.checkout(story.first, tmp_path), Calendar("XNYS")).as_of()
     pd.testing.assert_frame_equal(bars_at(story.at, story.first), bars)
     frame = training_frame(alpha158(bars, calendar=DAYS), forward_return(bars, 1))
     assert training_set_sha256(frame) == story.training_set

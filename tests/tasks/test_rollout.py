@@ -12,7 +12,7 @@ import pytest
 
 from evergreen.adapters.database import decisions, evidence, reading, requests, rollouts, writing
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.core.bars.calendar import sessions
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.core.canary import QualityTest
 from evergreen.core.canary.guardrails import OutputLimits
 from evergreen.core.gate.verdict import Verdict
@@ -26,8 +26,8 @@ from tests.conftest import enter
 from tests.service.world import NOW, TICKERS, World, ready_world
 
 MODEL = "evergreen"
-WALK = sessions("XNYS", pd.Timestamp("2008-09-15"), pd.Timestamp("2008-12-31"))
-DAY = [f"{session:%Y-%m-%d}" for session in WALK]
+WALK = Calendar("XNYS").sessions(pd.Timestamp("2008-09-15"), pd.Timestamp("2008-12-31"))
+DAY = [iso(session) for session in WALK]
 SANE = OutputLimits(residual_sigma=1.0, target_low=-1.0, target_high=1.0)
 IMPOSSIBLE = OutputLimits(residual_sigma=1.0, target_low=-1e-9, target_high=1e-9)
 HOPELESS = {"refusal": "It would not notice a loss twice as large.", "sentence": "-"}

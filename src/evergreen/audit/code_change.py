@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evergreen.adapters.models.folder import ModelFolder, read_model_folder
+from evergreen.core.bars.calendar import iso
 from evergreen.workspace import REPOSITORY
 
 if TYPE_CHECKING:
@@ -85,6 +86,6 @@ def _chart(base: pd.DataFrame, changed: pd.DataFrame) -> str:
         session_losses(rows["forecast_base"], rows["label"]), session_losses(rows["forecast"], rows["label"])
     ).cumsum()
     drawn = gain.iloc[:: max(1, len(gain) // CHART_POINTS)]
-    title = f"Cumulative gain r over the base, {gain.index[0]:%Y-%m-%d} to {gain.index[-1]:%Y-%m-%d}"
+    title = f"Cumulative gain r over the base, {iso(gain.index[0])} to {iso(gain.index[-1])}"
     values = ", ".join(f"{value:.4f}" for value in drawn)
     return f'```mermaid\nxychart-beta\n  title "{title}"\n  line [{values}]\n```'

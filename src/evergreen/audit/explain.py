@@ -114,17 +114,16 @@ def _answer(at: Workspace, prediction_id: str, exported: Path | None) -> Predict
 def _features(at: Workspace, data_version: str, answer: Prediction, folder: Path) -> tuple[pd.DataFrame, float]:
     """All features and the raw close of the prediction's session, from its data version alone."""
     from evergreen.adapters.bars import BarStore
-    from evergreen.core.bars.calendar import next_session, sessions
 
-    day, calendar = pd.Timestamp(answer.as_of), at.settings.calendar
-    reach = next_session(calendar, day, -at.features.lookback)
+    day, calendar = pd.Timestamp(answer.as_of), at.calendar
+    reach = calendar.next(day, -at.features.lookback)
     store = BarStore(at.snapshots.checkout(data_version, folder), calendar)
     bars = store.as_of(tickers=[answer.ticker], start=reach, end=day)
     if bars.empty or bars["session"].max() != day:
         raise NotFound(
             f"Data version {data_version} has no bar of {answer.ticker} in {answer.as_of}.", "See `data log`."
         )
-    row = at.features.compute(bars, sessions(calendar, reach, day), since=day)
+    row = at.features.compute(bars, calendar.sessions(reach, day), since=day)
     return row.astype(np.float32), float(bars.loc[bars["session"] == day, "close"].iloc[0])
 
 

@@ -26,7 +26,7 @@ def backup(target: Annotated[Path, typer.Argument(help="A folder that is not the
 
 
 @app.command()
-def restore(source: Annotated[Path, typer.Argument(help="A folder that `backup` manifest.")]) -> None:
+def restore(source: Annotated[Path, typer.Argument(help="A folder that `backup` made.")]) -> None:
     """Fill an empty home and empty databases from a backup, after each of its bytes was checked."""
     from evergreen.ops.backup import restore as fill
 

@@ -26,9 +26,10 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
 ) -> None:
     """Look for what must not enter the bar store. Exit 0 clean, 1 findings that refuse something, 2 unreadable."""
+    from evergreen.core.bars.calendar import Calendar
     from evergreen.market_data.validate_files import inspect_paths
 
-    inspection = inspect_paths(paths, load_settings().calendar, datetime.now(UTC))
+    inspection = inspect_paths(paths, Calendar(load_settings().calendar), datetime.now(UTC))
     findings = [finding.to_dict() for finding in inspection.findings]
     if as_json:
         print(json.dumps({"findings": findings}, indent=2))
@@ -106,6 +107,8 @@ def data_diff(
 
 
 def _difference(difference: Difference, bars: list[Affected]) -> dict[str, Any]:
+    from evergreen.core.bars.calendar import iso
+
     columns = difference.restated.groupby(["ticker", "session"], sort=False)
     return {
         "added": len(difference.added),
@@ -113,7 +116,7 @@ def _difference(difference: Difference, bars: list[Affected]) -> dict[str, Any]:
         "restated": [
             {
                 "ticker": bar.ticker,
-                "session": f"{bar.session:%Y-%m-%d}",
+                "session": iso(bar.session),
                 "changes": columns.get_group((bar.ticker, bar.session))[["column", "before", "after"]].to_dict(
                     "records"
                 ),
@@ -126,12 +129,14 @@ def _difference(difference: Difference, bars: list[Affected]) -> dict[str, Any]:
 
 
 def _print_difference(difference: Difference, bars: list[Affected]) -> None:
+    from evergreen.core.bars.calendar import iso
+
     columns = difference.restated.groupby(["ticker", "session"], sort=False)
     for bar in bars:
         moved = columns.get_group((bar.ticker, bar.session))[["column", "before", "after"]]
         numbers = ", ".join(f"{name} {old:g} -> {new:g}" for name, old, new in moved.to_numpy())
         used = f"models {', '.join(bar.models) or '-'}, {len(bar.predictions)} served forecasts"
-        print(f"{bar.ticker:<8} {bar.session:%Y-%m-%d}  {numbers:<28}  {used}")
+        print(f"{bar.ticker:<8} {iso(bar.session)}  {numbers:<28}  {used}")
     models = sorted({model for bar in bars for model in bar.models})
     forecasts = {each for bar in bars for each in bar.predictions}
     print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -13,14 +14,15 @@ app = typer.Typer(help="API keys of the prediction service.", no_args_is_help=Tr
 
 @app.command("add")
 def key_add(
-    name: str, admin: Annotated[bool, typer.Option(help="May also see the pages and roll back.")] = False
+    name: str,
+    admin: Annotated[bool, typer.Option(help="May also see the pages and roll back.")] = False,
+    days: Annotated[int, typer.Option(min=0, help="After so many days it is refused; 0: never.")] = 0,
 ) -> None:
     """Make a key; it is shown once and kept as a hash only."""
     from evergreen.service.keys import Keys
 
-    settings = load_settings()
-    settings.home.mkdir(parents=True, exist_ok=True)
-    print(Keys(settings.keys).add(name, admin))
+    expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days) if days else None
+    print(Keys(load_settings().keys).add(name, admin, expires))
 
 
 @app.command("remove")
@@ -34,8 +36,15 @@ def key_remove(name: str) -> None:
 
 @app.command("list")
 def key_list() -> None:
-    """The accounts that have a key."""
+    """The accounts that have a key: until when, and when it was last used."""
     from evergreen.service.keys import Keys
 
-    for account in Keys(load_settings().keys).accounts().values():
-        print(f"{account.name}{'  (administration)' if account.admin else ''}")
+    keys = Keys(load_settings().keys)
+    for account in keys.accounts().values():
+        used = keys.last_used(account.name)
+        facts = [
+            "administration" if account.admin else "forecasts",
+            f"expires {account.expires}" if account.expires else "does not expire",
+            f"last used {used:%Y-%m-%d %H:%M} UTC" if used else "never used",
+        ]
+        print(f"{account.name}  {', '.join(facts)}")

@@ -113,8 +113,10 @@ def _print_case(case: Case) -> None:
 
 
 def _print_bars(series: pd.DataFrame) -> None:
+    from evergreen.core.bars.calendar import iso
+
     print(f"  {'session':<10} {'open':>10} {'high':>10} {'low':>10} {'close':>10} {'volume':>14} {'factor':>10}")
     columns = ["session", "open", "high", "low", "close", "volume", "factor", "held"]
     for session, *prices, volume, factor, refused in series.loc[series["near"], columns].to_numpy():
         shown = " ".join(f"{price:>10.6g}" for price in prices)
-        print(f"  {session:%Y-%m-%d} {shown} {volume:>14.0f} {factor:>10.6g}{'  refused' if refused else ''}")
+        print(f"  {iso(session)} {shown} {volume:>14.0f} {factor:>10.6g}{'  refused' if refused else ''}")

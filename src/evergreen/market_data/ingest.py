@@ -10,7 +10,7 @@ import pandas as pd
 
 from evergreen.adapters.bars import AppendReport, open_source
 from evergreen.adapters.database import ledger, writing
-from evergreen.core.bars.calendar import next_session, sessions
+from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.corporate_actions import link_factors
 from evergreen.core.quality import Finding, split
 from evergreen.core.quality.second_source import disagreements
@@ -34,8 +34,8 @@ def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
     known = at.bars.as_of(start=order.first - BEFORE, end=order.last)
     history = known[known["session"] < order.first]
     bars = _fetch(at, order, known)
-    folder = at.settings.reports / f"{order.last:%Y-%m-%d}"
-    calendar = sessions(at.settings.calendar, order.first, order.last)
+    folder = at.settings.reports / iso(order.last)
+    calendar = at.calendar.sessions(order.first, order.last)
     universe = frozenset(order.tickers)
     report = validate(
         bars, calendar, folder, as_of=order.last, history=history, universe=universe, clean_page=order.history
@@ -77,8 +77,8 @@ def _fetch(at: Workspace, order: Order, known: pd.DataFrame) -> pd.DataFrame:
 
     A session's delivery is fetched with the session before it, the one on which the two scales meet.
     """
-    origin = open_source(order.source, at.settings.calendar)
-    since = order.first if order.history else next_session(at.settings.calendar, order.first, -1)
+    origin = open_source(order.source, at.calendar.exchange)
+    since = order.first if order.history else at.calendar.next(order.first, -1)
     linked = link_factors(origin.fetch(list(order.tickers), since, order.last), known)
     return linked[linked["session"] >= order.first].reset_index(drop=True)
 
@@ -88,7 +88,7 @@ def _ask_second_source(at: Workspace, order: Order, bars: pd.DataFrame, history:
     if not order.second_source:
         return []
     try:
-        second_source = open_source(order.second_source, at.settings.calendar)
+        second_source = open_source(order.second_source, at.calendar.exchange)
         theirs = second_source.fetch(list(order.tickers), order.first - BEFORE, order.last)
     except EvergreenError as absent:
         message = f"the second source {order.second_source} did not answer: {absent.what}"
@@ -108,8 +108,8 @@ def _delivery(
 ) -> Delivery:
     return Delivery(
         source=order.source,
-        first=f"{order.first:%Y-%m-%d}",
-        last=f"{order.last:%Y-%m-%d}",
+        first=iso(order.first),
+        last=iso(order.last),
         rows=len(bars),
         added=appended.added,
         restated=appended.restated,

@@ -18,7 +18,7 @@ from evergreen.adapters.bars.held import HeldBars
 from evergreen.adapters.database import ledger, quarantine, reading, writing
 from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.quarantine import Case, Outcome
-from evergreen.core.bars.calendar import closed_sessions, session_close
+from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.schema import KEYS, NUMBERS
 from evergreen.core.quality import Finding, check
 from evergreen.errors import BadInput, Refused
@@ -36,7 +36,7 @@ def acting_at(at: Workspace) -> datetime:
         walked = ledger.clock(conn, at.settings.model_name)
     if at.settings.clock == "live" or walked is None:
         return pd.Timestamp.now("UTC").to_pydatetime()
-    return session_close(at.settings.calendar, pd.Timestamp(walked)).to_pydatetime() + REPLAY_DELAY
+    return at.calendar.close(pd.Timestamp(walked)).to_pydatetime() + REPLAY_DELAY
 
 
 def hold(
@@ -152,7 +152,7 @@ def judge(at: Workspace, case: Case, bars: pd.DataFrame, known_at: datetime | No
 
     Sessions that closed after the case was opened are left aside, as they were then.
     """
-    days = closed_sessions(at.settings.calendar, bars["session"].min() - AROUND, case.opened_at)
+    days = at.calendar.closed(bars["session"].min() - AROUND, case.opened_at)
     among = _around(at, case, bars, known_at)
     earlier = among["session"] < bars["session"].min()
     delivered = pd.concat([among[~earlier], bars[among.columns]], ignore_index=True)
@@ -181,11 +181,11 @@ def _case(
     return Case(
         id=held_bars(at).keep(bars),
         opened_at=now,
-        as_of=f"{as_of:%Y-%m-%d}",
+        as_of=iso(as_of),
         source=str(bars["source"].iloc[0]),
         ticker=ticker,
-        first_session=f"{bars['session'].min():%Y-%m-%d}",
-        last_session=f"{bars['session'].max():%Y-%m-%d}",
+        first_session=iso(bars["session"].min()),
+        last_session=iso(bars["session"].max()),
         bars=len(bars),
         findings=[finding.to_dict() for finding in findings if finding.severity != "warn"],
     )
@@ -194,7 +194,7 @@ def _case(
 def _around(at: Workspace, case: Case, bars: pd.DataFrame, known_at: datetime | None = None) -> pd.DataFrame:
     """The stored bars of the ticker near the held ones, up to the last session closed when the case was opened."""
     first = bars["session"].min() - AROUND
-    last = closed_sessions(at.settings.calendar, first, case.opened_at)[-1]
+    last = at.calendar.closed(first, case.opened_at)[-1]
     instant = None if known_at is None else pd.Timestamp(known_at)
     stored = at.bars.as_of(instant, [case.ticker], first, min(last, bars["session"].max() + AROUND))
     return stored[~stored["session"].isin(bars["session"])]

@@ -17,7 +17,6 @@ from evergreen.adapters.database import ledger, predictions, reading
 from evergreen.adapters.database.ledger import ModelVersion
 from evergreen.adapters.database.predictions import Served
 from evergreen.adapters.feast import stored_versions
-from evergreen.core.bars.calendar import next_session, session_closes
 from evergreen.core.bars.restatement import Difference, RestatedBar, compare
 from evergreen.core.features import FEATURE_NAMES
 from evergreen.core.features.row_hashes import row_hashes
@@ -60,7 +59,7 @@ def bars_at(at: Workspace, point: str) -> pd.DataFrame:
         return at.bars.as_of()
     if point in at.snapshots.versions():
         with TemporaryDirectory(prefix=".checkout-", dir=at.settings.home) as folder:
-            return BarStore(at.snapshots.checkout(point, Path(folder))).as_of()
+            return BarStore(at.snapshots.checkout(point, Path(folder)), at.calendar).as_of()
     return at.bars.as_of(moment(point))
 
 
@@ -121,7 +120,7 @@ def _learnt(model: ModelVersion, bar: RestatedBar) -> bool:
 
 def _horizon(at: Workspace, session: pd.Timestamp) -> pd.Timestamp:
     """The last session whose features look back as far as `session`."""
-    return next_session(at.settings.calendar, session, at.features.lookback - 1)
+    return at.calendar.next(session, at.features.lookback - 1)
 
 
 def _computed(at: Workspace, served: Sequence[Served]) -> dict[Served, pd.Timestamp]:
@@ -137,7 +136,7 @@ def _feature_versions(
     at: Workspace, tickers: set[str], first: pd.Timestamp, last: pd.Timestamp
 ) -> dict[tuple[str, str], pd.Timestamp]:
     """When each version of a feature row became known, by its ticker and hash."""
-    closes = session_closes(at.settings.calendar, pd.DatetimeIndex([first, last]))
+    closes = at.calendar.closes(pd.DatetimeIndex([first, last]))
     try:
         rows = stored_versions(at.settings.features, tickers, *closes)
     except NotFound:  # no features on disk any more: the times of the answers must do

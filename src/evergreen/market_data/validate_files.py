@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.bars.files import bar_files, read_any, ticker_of
-from evergreen.core.bars.calendar import closed_sessions
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.schema import NUMBERS, conform, empty_bars
 from evergreen.core.quality import Finding, Severity, check
 from evergreen.errors import NoBars, UnreadableFile
@@ -26,7 +26,7 @@ class Inspection:
     unreadable: list[UnreadableFile]
 
 
-def inspect_paths(paths: Sequence[Path], calendar: str, now: datetime) -> Inspection:
+def inspect_paths(paths: Sequence[Path], calendar: Calendar, now: datetime) -> Inspection:
     """The findings in the files of bars that `paths` name or hold, taken as one delivery and judged at `now` (UTC).
 
     Files are held against each other: a series may come under many names. A file that says what another one says is
@@ -48,9 +48,9 @@ def inspect_paths(paths: Sequence[Path], calendar: str, now: datetime) -> Inspec
     return Inspection(findings + inspect_bars(bars, calendar, now), [error for _, error in unreadable])
 
 
-def inspect_bars(bars: pd.DataFrame, calendar: str, now: datetime) -> list[Finding]:
+def inspect_bars(bars: pd.DataFrame, calendar: Calendar, now: datetime) -> list[Finding]:
     """The findings in one delivery, held against the sessions the exchange has closed by `now`."""
-    return check(bars, closed_sessions(calendar, bars["session"].min(), now))
+    return check(bars, calendar.closed(bars["session"].min(), now))
 
 
 def _same_content(read: dict[Path, pd.DataFrame]) -> list[Finding]:

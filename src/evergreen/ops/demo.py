@@ -18,7 +18,7 @@ from evergreen.adapters.database.triggers import EVERYTHING
 from evergreen.adapters.infra.prefect_api import FlowRun, PrefectApi
 from evergreen.adapters.infra.processes import Stack
 from evergreen.audit.history import give_account
-from evergreen.core.bars.calendar import sessions
+from evergreen.core.bars.calendar import iso
 from evergreen.errors import EvergreenError, Unavailable
 from evergreen.ops import local_stack
 from evergreen.ops.demo_report import tell
@@ -74,7 +74,7 @@ def run_demo(home: Path, account: Path, walk: Walk, console: Console) -> dict[st
 
 def _walk(api: PrefectApi, at: Workspace, walk: Walk, console: Console) -> None:
     started = api.start("replay/replay", walk.parameters())
-    due = sessions(at.settings.calendar, pd.Timestamp(walk.start), pd.Timestamp(walk.end))
+    due = at.calendar.sessions(pd.Timestamp(walk.start), pd.Timestamp(walk.end))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("loading the history", total=len(due))
@@ -107,7 +107,7 @@ def _walked(at: Workspace) -> pd.Timestamp | None:
 
 
 def _where(at: Workspace, clock: pd.Timestamp | None) -> str:
-    return f"session {clock:%Y-%m-%d}" if clock is not None else "loading the history"
+    return f"session {iso(clock)}" if clock is not None else "loading the history"
 
 
 def _show_new(at: Workspace, seen: int, progress: Progress) -> int:

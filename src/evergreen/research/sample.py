@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from evergreen.adapters.bars import SampleSource
-from evergreen.core.bars.calendar import sessions
+from evergreen.core.bars.calendar import Calendar
 
 FIRST_SESSION = pd.Timestamp("2000-03-01")  # of the sample
 
@@ -22,4 +22,4 @@ def accepted_sample_bars(as_of: pd.Timestamp, tickers: Sequence[str]) -> pd.Data
     from evergreen.core.quality import check, split
 
     delivery = sample_bars(as_of, tickers)
-    return split(delivery, check(delivery, sessions(SampleSource().calendar, FIRST_SESSION, as_of)))[0]
+    return split(delivery, check(delivery, Calendar(SampleSource().calendar).sessions(FIRST_SESSION, as_of)))[0]

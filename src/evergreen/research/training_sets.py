@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from evergreen.adapters.bars.store import ASSUMED_DELAY
-from evergreen.core.bars.calendar import session_closes, sessions
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.dataset.look_ahead_audit import audit, require_passed, stamp
 from evergreen.core.features import LOOKBACK, DeclaredFactor, alpha158
@@ -61,12 +61,13 @@ def training_set_with(
     from evergreen.adapters.feast import Features
 
     store = Features(root, repo, factors)
-    calendar_days = sessions(calendar, bars["session"].min(), bars["session"].max())
+    exchange = Calendar(calendar)
+    calendar_days = exchange.sessions(bars["session"].min(), bars["session"].max())
     compute = partial(store.compute, calendar=calendar_days)
     features, labels = compute(bars), forward_return(bars, horizon)
     require_passed(audit(features, labels, bars, compute, store.lookback, horizon))
     days = pd.DatetimeIndex(features.index.get_level_values("session"))
-    closes = pd.Series(session_closes(calendar, days), index=features.index)
+    closes = pd.Series(exchange.closes(days), index=features.index)
     prices = bars.set_index(["ticker", "session"]).loc[features.index, ["close", "factor"]]
     store.write(features, prices, closes + ASSUMED_DELAY, closes)
     entities = features.index.to_frame().assign(event_timestamp=closes)

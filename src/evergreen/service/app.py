@@ -9,7 +9,6 @@ import ipaddress
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
@@ -18,10 +17,13 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 
 from evergreen import __version__
 from evergreen.errors import BadSetting, PortInUse
+from evergreen.service.connections import BoundedProtocol, make_room
 from evergreen.service.deps import Service
 from evergreen.service.door import Door, Rate
 from evergreen.service.expiry import expiry
 from evergreen.service.express import Express
+from evergreen.service.gate import Gate
+from evergreen.service.kept_page import KeptPage
 from evergreen.service.keys import Keys
 from evergreen.service.log import GroupCommit
 from evergreen.service.metrics import Metrics
@@ -54,31 +56,39 @@ def create_app(
     """
     metrics, store = Metrics(), store or DiskStore(settings)
     keeper = Keeper(store, metrics, once_serving)
-    scorer = BatchScorer(store.write, metrics, settings.max_feature_age, expires=expiry(settings))
-    metrics.snapshot_age.set_function(lambda: keeper.unconfirmed_seconds(datetime.now(UTC)))
+    expires = expiry(settings.model_expiry, store.age)
+    scorer = BatchScorer(store.write, metrics, settings.max_feature_age, expires=expires)
+    metrics.snapshot_age.set_function(keeper.unconfirmed_seconds)
     watch = Watch(settings, store)
-    page = StatusPage(settings, store, keeper, watch)
+    page = KeptPage(StatusPage(settings, store, keeper, watch).render)
     door = Door(Keys(settings.keys) if settings.service_auth else None, Rate(settings.requests_per_second))
     tracing = Tracing(settings.trace_collector) if settings.trace_collector else None
     commits = tracing.commits(scorer.settle) if tracing else GroupCommit(scorer.settle)
-    service = Service(settings, keeper, commits, metrics, page.render, door)
-    return _assembled(service, _life(service, watch, scorer, store, tracing), tracing)
+    service = Service(settings, keeper, commits, metrics, page.html, door)
+    return _assembled(service, _life(service, watch, page, scorer, store, tracing), tracing)
 
 
-def _life(service: Service, watch: Watch, scorer: BatchScorer, store: DiskStore, tracing: Tracing | None) -> Life:
-    """What begins with the application and ends with it, in order."""
+def _life(
+    service: Service, watch: Watch, page: KeptPage, scorer: BatchScorer, store: DiskStore, tracing: Tracing | None
+) -> Life:
+    """What begins with the application and ends with it, in order.
+
+    The first look comes before the first request: a worker that takes a dead one's place answers, or is not there.
+    """
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
         service.commits.start()
+        await service.keeper.look_now()
         looking = asyncio.create_task(service.keeper.run(service.settings.refresh_seconds, stop))
         watching = asyncio.create_task(keep_watch(watch, service.keeper, WATCH_SECONDS, stop))
         yield
         stop.set()
         await asyncio.gather(looking, watching)
         await service.commits.close()
-        scorer.close()
+        for each in (service.keeper, page, scorer):
+            each.close()
         store.close()
         if tracing:
             await tracing.close()
@@ -99,6 +109,7 @@ def _assembled(service: Service, life: Life, tracing: Tracing | None) -> FastAPI
     app.include_router(router)
     app.add_middleware(BodyLimit)
     app.add_middleware(Express)
+    app.add_middleware(Gate, settings=service.settings, door=service.door)
     app.add_middleware(Timing, metrics=service.metrics)
     add_problem_handlers(app)
     if tracing:
@@ -108,6 +119,7 @@ def _assembled(service: Service, life: Life, tracing: Tracing | None) -> FastAPI
 
 def from_environment() -> FastAPI:
     """The service of one worker process, which reads the settings for itself."""
+    BoundedProtocol.room = make_room()
     return create_app(load_settings(), once_serving=gc.freeze)
 
 
@@ -128,20 +140,23 @@ def serve(settings: Settings, workers: int = 1) -> None:
     if workers < 1:
         raise BadSetting(f"{workers} workers cannot serve.", "Say --workers 1 or more.")
     listener = bind(settings.service_host, settings.service_port, guarded=_guarded(settings))
+    BoundedProtocol.room = make_room()
     with listener:
         if workers > 1:
-            config = _config("evergreen.service.app:from_environment", factory=True, workers=workers)
+            config = server_config("evergreen.service.app:from_environment", factory=True, workers=workers)
             Multiprocess(config, [listener]).run()
         else:
-            uvicorn.Server(_config(create_app(settings, once_serving=gc.freeze))).run(sockets=[listener])
+            uvicorn.Server(server_config(create_app(settings, once_serving=gc.freeze))).run(sockets=[listener])
 
 
-def _config(app: FastAPI | str, **changes: Any) -> uvicorn.Config:
+def server_config(app: FastAPI | str, **changes: Any) -> uvicorn.Config:
+    """How the application is served: bounded connections, no web sockets, no word about the server."""
     return uvicorn.Config(
         app,
         access_log=False,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
+        ws="none",
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_worker_healthcheck=HUNG_SECONDS,
         server_header=False,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Hashable
-from datetime import datetime, timedelta
 from typing import TypeVar
 
 from evergreen.errors import EvergreenError
@@ -14,26 +14,30 @@ log = logging.getLogger("evergreen.service")
 
 Part = TypeVar("Part")
 
-RETRY = timedelta(seconds=2)  # a model of 300 trees takes a second to try
+RETRY = 2.0  # seconds; a model of 300 trees takes a second to try
 
 
 class Attempts:
-    """Runs calls by part, remembers what failed, and does not repeat a failed one before `RETRY` is over."""
+    """Runs calls by part, remembers what failed, and does not repeat a failed one before `RETRY` is over.
 
-    def __init__(self, metrics: Metrics) -> None:
+    `clock` gives seconds that no change of the wall's clock touches.
+    """
+
+    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
         self.alarms: dict[str, str] = {}
         self._metrics = metrics
-        self._failed: dict[str, tuple[Hashable, datetime]] = {}
+        self._clock = clock
+        self._failed: dict[str, tuple[Hashable, float]] = {}
 
-    def run(self, part: str, subject: Hashable, now: datetime, call: Callable[[], Part]) -> Part | None:
+    def run(self, part: str, subject: Hashable, call: Callable[[], Part]) -> Part | None:
         """What `call` returns; None after an EvergreenError, and within `RETRY` of one about `subject`."""
         last = self._failed.get(part)
-        if last is not None and last[0] == subject and now - last[1] < RETRY:
+        if last is not None and last[0] == subject and self._clock() - last[1] < RETRY:
             return None
         try:
             outcome = call()
         except EvergreenError as error:
-            self._fail(part, subject, now, str(error))
+            self._fail(part, subject, str(error))
             return None
         self.clear(part)
         return outcome
@@ -44,9 +48,9 @@ class Attempts:
             log.warning("%s: mended", part)
         self._failed.pop(part, None)
 
-    def _fail(self, part: str, subject: Hashable, now: datetime, sentence: str) -> None:
+    def _fail(self, part: str, subject: Hashable, sentence: str) -> None:
         if self.alarms.get(part) != sentence:
             log.error("%s: %s", part, sentence)
         self.alarms[part] = sentence
-        self._failed[part] = (subject, now)
+        self._failed[part] = (subject, self._clock())
         self._metrics.refresh_failures.labels(part).inc()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -23,13 +23,13 @@ from evergreen.settings import Settings
 
 @dataclass(frozen=True)
 class Service:
-    """The parts of one running service. `page` renders the status page; it reads the database."""
+    """The parts of one running service. `page` gives the status page."""
 
     settings: Settings
     keeper: Keeper
     commits: GroupCommit[Question, list[bytes]] | TracedCommits
     metrics: Metrics
-    page: Callable[[], str]
+    page: Callable[[], Awaitable[str]]
     door: Door
 
     @property
@@ -46,6 +46,17 @@ class Service:
             alarm or "There is no champion with features to serve yet.",
             "Type `evergreen status`: it says what is missing and which command makes it.",
         )
+
+    def require_ready(self) -> None:
+        """Pass only while forecasts can be made and put on record; why not is not for everybody to know.
+
+        Raises:
+            Unavailable: nothing to serve yet, or the database is held by another writer.
+        """
+        if self.keeper.snapshot is None:
+            hint = "See `evergreen status`: it says what is missing and which command makes it."
+            raise Unavailable("There is no champion with features to serve yet.", hint)
+        self.commits.require_flowing()
 
     async def predict(self, client: str, tickers: Sequence[str]) -> list[bytes]:
         """One JSON answer per ticker, all on record.

@@ -13,6 +13,7 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 CAPACITY = 4_096  # questions; at 4,000 a second the last of them waits for a second
+DEADLINE = 5.0  # seconds for a batch, which takes milliseconds: then somebody else holds the database
 BATCH = 256  # questions that share one commit: more take longer than the disk does
 LINGER = 0.001  # seconds; what a commit to disk costs is not worth more waiting
 
@@ -26,7 +27,9 @@ class GroupCommit(Generic[Question, Answer]):
     waited for, `linger` seconds at most: answered clients that ask again then share one commit instead of
     taking turns, and a lone client never waits.
 
-    At most `capacity` questions wait at once; beyond that `ask` raises `Unavailable` without waiting.
+    At most `capacity` questions wait at once; beyond that `ask` raises `Unavailable` without waiting. A batch that
+    takes longer than `deadline` seconds is given up on: all who wait hear `Unavailable`, and so does at once whoever
+    asks before the thread is back. What it puts on record after all was answered to nobody.
     """
 
     def __init__(
@@ -35,11 +38,15 @@ class GroupCommit(Generic[Question, Answer]):
         capacity: int = CAPACITY,
         batch: int = BATCH,
         linger: float = LINGER,
+        deadline: float = DEADLINE,
     ) -> None:
         self._settle = settle
         self._capacity = capacity
         self._batch = batch
         self._linger = linger
+        self._deadline = deadline
+        self._overdue: asyncio.TimerHandle | None = None
+        self._held = False  # the batch under way is past its deadline
         self._enough = 1  # questions worth a commit
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -61,12 +68,33 @@ class GroupCommit(Generic[Question, Answer]):
         """
         if self._closing:
             raise Unavailable("The service is stopping.", "Ask again in a few seconds.")
+        self.require_flowing()
         if len(self._waiting) >= self._capacity:
             raise Unavailable(f"{self._capacity} requests already wait.", "Ask again in a second.")
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
         self._consider()
         return await future
+
+    def require_flowing(self) -> None:
+        """Pass unless the batch under way is past its deadline.
+
+        Raises:
+            Unavailable: it is.
+        """
+        if self._held:
+            raise self._too_late()
+
+    def _too_late(self) -> Unavailable:
+        what = f"The database has taken no forecast for over {self._deadline:g} s: another program holds it."
+        return Unavailable(what, "Ask again in a few seconds.")
+
+    def _give_up(self, futures: Sequence[asyncio.Future[Answer]]) -> None:
+        self._held = True
+        waiting, self._waiting = self._waiting, []
+        for future in (*futures, *(future for _, future in waiting)):
+            if not future.done():
+                future.set_exception(self._too_late())
 
     async def close(self) -> None:
         """Settle everyone who still waits, then end the thread."""
@@ -92,12 +120,15 @@ class GroupCommit(Generic[Question, Answer]):
         batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
         futures = [future for _, future in batch]
         self._settling = True
+        self._overdue = loop.call_later(self._deadline, self._give_up, futures)
         work = self._thread.submit(self._settle, [question for question, _ in batch])
         work.add_done_callback(lambda settled: loop.call_soon_threadsafe(self._end, futures, settled))
 
     def _end(self, futures: Sequence[asyncio.Future[Answer]], work: Future[Sequence[Answer | EvergreenError]]) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
         _deliver(futures, work)
-        self._settling = False
+        self._settling = self._held = False
         self._enough = min(len(futures) + len(self._waiting), self._batch)
         self._consider()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evergreen.service.metrics import Metrics
@@ -25,7 +26,10 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
-        body = await self._read(receive)
+        try:
+            body = await self._read(receive)
+        except ClientDisconnect:
+            return  # half a body is nobody's request
         if body is None:
             refusal = problem(413, f"The body is over {self._limit} bytes.", "Ask for fewer tickers at once.")
             await refusal(scope, receive, send)
@@ -36,6 +40,8 @@ class BodyLimit:
         parts, size, more = [], 0, True
         while more:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             more = message.get("more_body", False)

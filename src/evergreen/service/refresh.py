@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -54,20 +56,29 @@ class Keeper:
 
     A part that cannot be brought up to date keeps its last good state, raises an alarm that /readyz and the
     status page show, and is tried again. A challenger that cannot be loaded leaves the champion alone.
-    `once_serving` is called when the first snapshot stands.
+    `once_serving` is called when the first snapshot stands. `clock` gives seconds that no change of the wall's
+    clock touches; by it retries and the age of what is served are measured.
     """
 
-    def __init__(self, store: Store, metrics: Metrics, once_serving: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        metrics: Metrics,
+        once_serving: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.snapshot: Snapshot | None = None
         self._store = store
         self._metrics = metrics
         self._once_serving = once_serving
-        self._attempts = Attempts(metrics)
+        self._attempts = Attempts(metrics, clock)
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refresh")
         self._lineup: Lineup | None = None
         self._universe: tuple[datetime, Universe] | None = None
         self._composed: tuple[int, int] | None = None
         self._models: dict[str, ServedModel] = {}
-        self._confirmed: datetime | None = None
+        self._confirmed = float("-inf")
 
     @property
     def alarms(self) -> dict[str, str]:
@@ -78,17 +89,25 @@ class Keeper:
     async def run(self, every: float, stop: asyncio.Event) -> None:
         """Look every `every` seconds until `stop` is set."""
         while not stop.is_set():
-            look = asyncio.ensure_future(asyncio.to_thread(self.look, datetime.now(UTC)))
-            await asyncio.wait([look])
-            if (failure := look.exception()) is not None:
-                log.error("the last look at the rollout failed", exc_info=failure)
-                self._metrics.refresh_failures.labels("look").inc()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), every)
+            await self.look_now()
+
+    async def look_now(self) -> None:
+        """One look, on a thread that nobody else's work can hold up; a bug in it ends no service."""
+        look = asyncio.get_running_loop().run_in_executor(self._thread, self.look, datetime.now(UTC))
+        await asyncio.wait([look])
+        if (failure := look.exception()) is not None:
+            log.error("the last look at the rollout failed", exc_info=failure)
+            self._metrics.refresh_failures.labels("look").inc()
+
+    def close(self) -> None:
+        """Let the thread go."""
+        self._thread.shutdown(wait=True)
 
     def look(self, now: datetime) -> None:
         """Bring the snapshot up to `now`; a part that fails is kept as it was and reported in `alarms`."""
-        seen = self._attempts.run("state", now, now, lambda: self._store.look(now))
+        seen = self._attempts.run("state", now, lambda: self._store.look(now))
         if seen is None:
             return
         self._lineup = self._lineup_for(seen.rollout, now)
@@ -96,9 +115,9 @@ class Keeper:
         if self._lineup is not None and self._universe is not None and seen.clock is not None:
             self._serve(self._lineup, self._universe[1], seen.clock, now)
 
-    def unconfirmed_seconds(self, now: datetime) -> float:
+    def unconfirmed_seconds(self) -> float:
         """Seconds since what is served was last found to be current; infinite before the first snapshot."""
-        return float("inf") if self._confirmed is None else (now - self._confirmed).total_seconds()
+        return self._clock() - self._confirmed
 
     def _lineup_for(self, rollout: Rollout | None, now: datetime) -> Lineup | None:
         lineup = self._lineup
@@ -127,7 +146,7 @@ class Keeper:
 
     def _model(self, role: str, version: str, now: datetime) -> ServedModel | None:
         if version not in self._models:
-            model = self._attempts.run(role, version, now, lambda: self._store.model(version))
+            model = self._attempts.run(role, version, lambda: self._store.model(version))
             if model is None:
                 return None
             self._models[version] = model
@@ -138,7 +157,7 @@ class Keeper:
         current = self._universe
         if finished_at is None or (current is not None and current[0] == finished_at):
             return current
-        universe = self._attempts.run("features", finished_at, now, self._store.universe)
+        universe = self._attempts.run("features", finished_at, self._store.universe)
         return current if universe is None else (finished_at, universe)
 
     def _serve(self, lineup: Lineup, universe: Universe, clock: pd.Timestamp, now: datetime) -> None:
@@ -157,12 +176,12 @@ class Keeper:
         self._metrics.rollout_version.set(snapshot.lineup.rollout.version)
         self._metrics.feature_age.set(max(snapshot.ages))
         if self._composed == (id(lineup), id(universe)):
-            self._confirmed = now
+            self._confirmed = self._clock()
 
     def _compose(self, lineup: Lineup, universe: Universe, clock: pd.Timestamp, now: datetime) -> Snapshot | None:
         parts = (id(lineup), id(universe))
         ages = self._ages(universe, clock)
-        return self._attempts.run("snapshot", parts, now, lambda: compose(lineup, universe, clock, ages, now))
+        return self._attempts.run("snapshot", parts, lambda: compose(lineup, universe, clock, ages, now))
 
     def _ages(self, universe: Universe, clock: pd.Timestamp) -> tuple[int, ...]:
         known = {session: self._store.age(session, clock) for session in set(universe.sessions)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -29,6 +28,8 @@ PREDICTIONS = "/v1/predictions/"
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "No key, or an unknown one, where keys are asked for"},
     404: {"model": Problem, "description": "A ticker without features"},
+    403: {"model": Problem, "description": "Sent by a page of another site"},
+    421: {"model": Problem, "description": "Sent to a name the service does not go by"},
     422: {"model": Problem, "description": "Input that cannot be used"},
     429: {"model": Problem, "description": "More requests a second than the service allows one client"},
     503: {"model": Problem, "description": "Nothing to serve yet, overloaded, or the log cannot be written"},
@@ -37,6 +38,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 _BODY: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "A body that is no text"},
     413: {"model": Problem, "description": "Body over 64 KB"},
+    415: {"model": Problem, "description": "A body that is not declared as JSON"},
 }
 
 router = APIRouter()
@@ -119,15 +121,9 @@ async def alive() -> dict[str, bool]:
 
 @router.get("/readyz", response_model=Ready, responses={503: _PROBLEMS[503]}, tags=["operations"])
 async def ready(service: ServiceDep) -> Ready:
-    """The service can forecast; alarms say what it could not bring up to date."""
-    snapshot = service.snapshot
-    return Ready(
-        ready=True,
-        champion=snapshot.lineup.champion.version,
-        rollout_version=snapshot.lineup.rollout.version,
-        as_of=snapshot.as_of.date().isoformat(),
-        alarms=service.keeper.alarms,
-    )
+    """The service can forecast and put it on record. Who serves is told at /v1/rollout, to those who may know."""
+    service.require_ready()
+    return Ready(ready=True, alarms=len(service.keeper.alarms))
 
 
 @router.get("/metrics", dependencies=[Viewer], response_class=PlainTextResponse, tags=["operations"])
@@ -139,7 +135,7 @@ async def metrics(service: ServiceDep) -> Response:
 @router.get("/", dependencies=[Viewer], response_class=HTMLResponse, include_in_schema=False)
 async def status(service: ServiceDep) -> HTMLResponse:
     """The status page."""
-    return HTMLResponse(await asyncio.to_thread(service.page))
+    return HTMLResponse(await service.page())
 
 
 @router.get("/docs", response_class=HTMLResponse, include_in_schema=False)

@@ -75,13 +75,10 @@ class RolloutAnswer(_Wire):
 
 
 class Ready(_Wire):
-    """The service can answer; `alarms` are sentences about what it could not bring up to date."""
+    """The service can answer; `alarms` counts what it could not bring up to date."""
 
     ready: bool
-    champion: str
-    rollout_version: int
-    as_of: str
-    alarms: dict[str, str]
+    alarms: int
 
 
 class Problem(_Wire):

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Engine
 from evergreen.adapters.database import intervals, ledger, predictions, reading, rollouts
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.adapters.models.folder import MODEL, read_manifest
-from evergreen.core.bars.calendar import last_session, sessions_between
 from evergreen.core.model.booster import from_text, read_verified
 from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.proving import prove
@@ -85,7 +84,7 @@ class DiskStore:
 
     def age(self, earlier: pd.Timestamp, later: pd.Timestamp) -> int:
         """Sessions from `earlier` to `later`, never negative."""
-        return max(sessions_between(self._settings.calendar, earlier, later), 0)
+        return max(self._at.calendar.between(earlier, later), 0)
 
     def write(self, rows: Sequence[Prediction]) -> None:
         """Put predictions on record, durably and all at once."""
@@ -98,7 +97,7 @@ class DiskStore:
 
     def _clock(self, conn: Connection, now: datetime) -> pd.Timestamp | None:
         if self._settings.clock == "live":
-            return last_session(self._settings.calendar, now)
+            return self._at.calendar.last_before(now)
         processed = ledger.clock(conn, self._settings.model_name)
         return pd.Timestamp(processed) if processed else None
 

@@ -14,7 +14,6 @@ from evergreen.adapters.database import reading, rollouts
 from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.request_log import RequestLog
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.core.bars.calendar import sessions_between
 from evergreen.core.canary import Guardrails
 from evergreen.core.canary.guardrails import OutputLimits, check_outputs
 from evergreen.errors import EvergreenError, RolloutConflict
@@ -82,7 +81,7 @@ class Watch:
         if row.challenger or not window or row.previous_champion is None:
             return False
         since = pd.Timestamp(window["since"])
-        return sessions_between(self._settings.calendar, since, snapshot.clock) < int(window["sessions"])
+        return self._store.age(since, snapshot.clock) < int(window["sessions"])
 
     def _after_promotion(self, row: Rollout, snapshot: Snapshot) -> tuple[str, ...]:
         previous = snapshot.lineup.previous

@@ -9,11 +9,11 @@ import pytest
 
 from evergreen.adapters.bars import BarStore
 from evergreen.adapters.dvc import Snapshots
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 from evergreen.errors import BadInput, Broken, NoBars, NotFound, Unavailable
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31"))
 BARS = simulate(3, DAYS, seed=1)
 NOW = pd.Timestamp("2008-02-01", tz="UTC")
 
@@ -23,7 +23,7 @@ class Place:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.store = BarStore(root / "data")
+        self.store = BarStore(root / "data", Calendar("XNYS"))
         self.store.append(BARS[BARS["session"] < DAYS[-1]], NOW, "test")
         self.snapshots = Snapshots(root / "data", str(root / "remote"))
 
@@ -64,7 +64,7 @@ def test_checkout__brings_back_any_version_beside_the_store(place: Place, tmp_pa
     place.grow()
     place.snapshots.commit()
     for _ in range(2):
-        old = BarStore(place.snapshots.checkout(first, tmp_path / "old"))
+        old = BarStore(place.snapshots.checkout(first, tmp_path / "old"), Calendar("XNYS"))
     assert old.content_hash() == before and old.last_session() == DAYS[-2]
     assert place.store.last_session() == DAYS[-1]
     assert [path.name for path in (tmp_path / "old").iterdir()] == ["bars"]
@@ -74,10 +74,10 @@ def test_checkout__takes_the_remote_when_the_cache_is_damaged_or_gone(place: Pla
     version, before = place.snapshots.commit(), place.store.content_hash()
     damage(place.root / "data" / ".dvc" / "cache")
     found = place.snapshots.checkout(version, tmp_path / "a")
-    assert BarStore(found).content_hash() == before
+    assert BarStore(found, Calendar("XNYS")).content_hash() == before
     (place.root / "data" / ".dvc").rename(tmp_path / "lost")
     found = place.snapshots.checkout(version, tmp_path / "b")
-    assert BarStore(found).content_hash() == before
+    assert BarStore(found, Calendar("XNYS")).content_hash() == before
 
 
 def test_checkout__of_what_is_damaged_everywhere_is_broken_and_leaves_nothing(place: Place, tmp_path: Path) -> None:
@@ -141,4 +141,4 @@ def test_commit__killed_at_any_step_ends_alike_when_run_again(tmp_path: Path) ->
         assert place.snapshots.versions() == []
         assert place.snapshots.commit() == calm
         found = place.snapshots.checkout(calm, place.root / "old")
-        assert BarStore(found).last_session() == DAYS[-2]
+        assert BarStore(found, Calendar("XNYS")).last_session() == DAYS[-2]

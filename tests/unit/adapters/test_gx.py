@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters import gx
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 from evergreen.core.quality import RULES, check
 from evergreen.errors import Broken
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2008-01-02"), pd.Timestamp("2008-02-29"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2008-01-02"), pd.Timestamp("2008-02-29"))
 CLEAN = simulate(4, DAYS, seed=1)
 HURT = CLEAN.assign(close=CLEAN["close"].where(CLEAN.index != 9, np.nan))
 

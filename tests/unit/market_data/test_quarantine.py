@@ -11,7 +11,7 @@ import pytest
 from evergreen.adapters.database import decisions, reading
 from evergreen.adapters.database import quarantine as quarantined
 from evergreen.adapters.database.quarantine import Case
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.core.market import simulate
 from evergreen.errors import BadInput, Conflict, Refused
 from evergreen.market_data import quarantine
@@ -21,7 +21,7 @@ from evergreen.workspace import Workspace
 from tests.test_cli import run
 from tests.unit.conftest import Vendor
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2008-01-02"), pd.Timestamp("2008-06-30"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2008-01-02"), pd.Timestamp("2008-06-30"))
 BARS = simulate(2, DAYS, seed=4).assign(factor=1.0)
 START = 100  # sessions of history
 
@@ -39,7 +39,7 @@ class Market:
         return ingest(self.at, order, self.closed(last))
 
     def closed(self, session: int) -> datetime:
-        return calendar.session_close("XNYS", DAYS[session]).to_pydatetime() + timedelta(minutes=30)
+        return Calendar("XNYS").close(DAYS[session]).to_pydatetime() + timedelta(minutes=30)
 
     def spoil(self, session: int, name: str, value: float) -> float:
         at = (self.bars["ticker"] == "S0") & (self.bars["session"] == DAYS[session])
@@ -67,7 +67,7 @@ def test_hold__keeps_the_refused_bar_out_of_the_store_and_on_record(market: Mark
         case = market.cases()[0]
         assert len(market.cases()) == 1 and delivery.cases == (case.id,)
         assert market.stored(START).empty
-    assert (case.ticker, case.bars, case.first_session) == ("S0", 1, f"{DAYS[START]:%Y-%m-%d}")
+    assert (case.ticker, case.bars, case.first_session) == ("S0", 1, iso(DAYS[START]))
     assert {finding["rule"] for finding in case.findings} == {"high_not_highest", "low_not_lowest"}
     assert quarantine.held_bars(market.at).read(case.id)["high"].item() == 0.01
 
@@ -200,7 +200,7 @@ def test_command_line__shows_a_case_with_its_picture_and_lets_it_go(market: Mark
     picture = Path(shown.splitlines()[-1].removeprefix("picture: "))
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "--reason" in run("quarantine", "release", case, cwd=tmp_path, **home).stderr
-    change = f"{DAYS[START]:%Y-%m-%d}.high={right}"
+    change = f"{iso(DAYS[START])}.high={right}"
     process = run("quarantine", "repair", case, "--set", change, "--reason", "a digit was lost", cwd=tmp_path, **home)
     assert "repaired" in process.stdout and market.stored(START)["high"].item() == right
     assert run("audit", cwd=tmp_path, **home).stdout.strip() == "the decision log is whole"

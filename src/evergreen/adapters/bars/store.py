@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evergreen.adapters.bars.writing import LOCK, only_writer, replace
-from evergreen.core.bars.calendar import session_closes
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.core.bars.schema import COLUMNS, KEYS, NUMBERS, conform, empty_bars
 from evergreen.errors import BadInput, Broken
 
@@ -53,7 +53,7 @@ class BarStore:
     no byte.
     """
 
-    def __init__(self, root: Path, calendar: str = "XNYS") -> None:
+    def __init__(self, root: Path, calendar: Calendar) -> None:
         self.root = Path(root)
         self.folder = self.root / "bars"
         self.calendar = calendar
@@ -141,7 +141,7 @@ class BarStore:
         return AppendReport(int(fresh.sum()), int((news & known).sum()), int((~news).sum()))
 
     def _assumed(self, bars: pd.DataFrame, arrival: pd.Timestamp) -> pd.Series:
-        closes = session_closes(self.calendar, pd.DatetimeIndex(bars["session"]))
+        closes = self.calendar.closes(pd.DatetimeIndex(bars["session"]))
         stamps = pd.Series(closes + ASSUMED_DELAY, index=bars.index)
         return stamps.where(stamps < arrival, arrival)
 
@@ -184,7 +184,7 @@ def _unique(bars: pd.DataFrame) -> pd.DataFrame:
     twice = bars.duplicated(KEYS)
     if twice.any():
         bar = bars[twice].iloc[0]
-        raise BadInput(f"{bar['ticker']} {bar['session']:%Y-%m-%d} comes twice in the delivery.", "Validate it first.")
+        raise BadInput(f"{bar['ticker']} {iso(bar['session'])} comes twice in the delivery.", "Validate it first.")
     return bars
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.corporate_actions import unadjusted
 from evergreen.core.bars.schema import SUPPLIED, conform, empty_bars
 from evergreen.errors import BadSetting, Unavailable
@@ -80,7 +81,7 @@ class YahooSource:
         symbol = PriceHistory(YfData(session=self._session), ticker, "UTC", self._session)
         since = start - pd.Timedelta(days=1)  # east of Greenwich a session begins before midnight UTC
         try:
-            return pd.DataFrame(asking(symbol.history, start=f"{since:%Y-%m-%d}", auto_adjust=False))
+            return pd.DataFrame(asking(symbol.history, start=iso(since), auto_adjust=False))
         except YFTickerMissingError:
             return pd.DataFrame()
         except busy as error:

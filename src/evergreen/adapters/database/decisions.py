@@ -12,7 +12,8 @@ from sqlalchemy import Connection, select, true, update
 
 from evergreen.adapters.database.rows import every
 from evergreen.adapters.database.schema import decision, decision_head
-from evergreen.adapters.database.types import iso, utc
+from evergreen.adapters.database.types import utc
+from evergreen.core.bars.calendar import iso
 from evergreen.core.hash_chain import Break, Link, breaks, digest
 
 

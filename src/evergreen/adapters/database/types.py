@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, String, Text
 from sqlalchemy.types import TypeDecorator
 
+from evergreen.core.bars.calendar import Session, iso
 from evergreen.core.hash_chain import canonical
 from evergreen.errors import BadInput
-
-Session = str | date  # an ISO date, a date, or a pandas Timestamp (which is a date)
-
-
-def iso(session: Session) -> str:
-    """A session as the ISO date it is stored under.
-
-    Raises:
-        BadInput: text that is not an ISO date.
-    """
-    if isinstance(session, datetime):
-        return session.date().isoformat()
-    if isinstance(session, date):
-        return session.isoformat()
-    try:
-        return date.fromisoformat(session[:10]).isoformat()
-    except ValueError:
-        raise BadInput(f"{session!r} is not a session.", "Give its date as YYYY-MM-DD.") from None
 
 
 def utc(moment: datetime) -> datetime:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from evergreen.core.bars.calendar import next_session, sessions
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.drift import Calibration, Counts, Grid, join
 
 CALIBRATION = "calibration.npz"
@@ -50,7 +50,7 @@ def read_grid(folder: Path) -> Grid | None:
     return Counts.from_bytes(kept.read_bytes()).grid if kept.exists() else None
 
 
-def read_counts(kept: Kept, profiles: Path, calendar: str, session: pd.Timestamp) -> Counts:
+def read_counts(kept: Kept, profiles: Path, calendar: Calendar, session: pd.Timestamp) -> Counts:
     """The sessions that a check at `session` looks at: of the training history, then from profiles since.
 
     Raises:
@@ -59,6 +59,6 @@ def read_counts(kept: Kept, profiles: Path, calendar: str, session: pd.Timestamp
     from evergreen.adapters import monitoring
 
     history = kept.history
-    lived = list(sessions(calendar, next_session(calendar, history.sessions[-1]), session))
+    lived = list(calendar.sessions(calendar.next(history.sessions[-1]), session))
     last = lived[-kept.calibration.windows.pair :]
     return join([history, *monitoring.stored_counts(profiles, last, history.grid)])

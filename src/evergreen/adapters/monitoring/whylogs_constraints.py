@@ -9,6 +9,7 @@ from whylogs.core.constraints.factories import mean_between_range, stddev_betwee
 from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
 from evergreen.adapters.monitoring.whylogs_profiles import profile
+from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.schema import PRICES, adjusted, conform
 from evergreen.core.quality import Finding
 
@@ -67,7 +68,7 @@ def _outside(view: DatasetProfileView, before: list[DatasetProfileView], session
 
 def _finding(measure: str, figure: str, view: DatasetProfileView, session: pd.Timestamp) -> Finding:
     value = _figure(view, measure, figure)
-    message = f"{session:%Y-%m-%d}: over all tickers the {figure} of the {measure}, {value:.3g}, is far from usual"
+    message = f"{iso(session)}: over all tickers the {figure} of the {measure}, {value:.3g}, is far from usual"
     return Finding(RULE, "warn", "", session, measure, value, message)
 
 

@@ -19,6 +19,7 @@ from whylogs.core.preprocessing import NumpyView, PreprocessedColumn
 from whylogs.core.view.column_profile_view import ColumnProfileView
 from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.drift import Counts, Grid
 from evergreen.errors import BadInput, Broken, NotFound
 
@@ -60,7 +61,7 @@ def to_bytes(view: Profile) -> bytes:
 
 def forget(root: Path, before: pd.Timestamp) -> int:
     """Delete profiles of sessions before a date and what was derived from them, in all folders; how many files."""
-    old = [path for path in root.rglob("????-??-??*") if path.name[:10] < f"{before:%Y-%m-%d}" and path.is_file()]
+    old = [path for path in root.rglob("????-??-??*") if path.name[:10] < iso(before) and path.is_file()]
     for path in old:
         path.unlink(missing_ok=True)
     return len(old)
@@ -78,7 +79,7 @@ def replace(path: Path, content: bytes) -> None:
 
 def profile_path(root: Path, session: pd.Timestamp) -> Path:
     """Where the profile of `session` is kept."""
-    return root / f"{session:%Y-%m-%d}.bin"
+    return root / f"{iso(session)}.bin"
 
 
 def session_of(view: Profile) -> pd.Timestamp:

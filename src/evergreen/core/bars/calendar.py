@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
+from difflib import get_close_matches
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,131 +14,197 @@ from numpy.typing import NDArray
 
 from evergreen.errors import BadInput, BadSetting
 
-FIRST_YEAR = 1990
-EARLIEST_YEAR = 1970  # before it exchange_calendars has no regular holidays: every weekday would be a session
+FIRST_YEAR = 1990  # what most histories need: a longer record takes longer to read
+EARLIEST_YEAR = 1953  # New York traded on Saturdays until September 1952, which exchange_calendars does not know
+PANDAS_HOLIDAYS = pd.Timestamp("1970-01-01")  # pandas lists no holiday before it unless asked for a span
+RECENT = 250  # sessions, about a year
+SAME_SESSIONS = {"XNSE": "XBOM", "NSE": "XBOM"}  # exchanges that exchange_calendars lacks, and one with their sessions
+
+Session = str | date  # an ISO date, a date, or a pandas Timestamp (which is a date)
 
 
-class _Exchange(NamedTuple):
+def iso(session: Session) -> str:
+    """A session as text, YYYY-MM-DD: its form in records, file names and messages.
+
+    Raises:
+        BadInput: text that is not an ISO date.
+    """
+    if isinstance(session, date):
+        return session.isoformat()[:10]
+    try:
+        return date.fromisoformat(session[:10]).isoformat()
+    except ValueError:
+        raise BadInput(f"{session!r} is not a session.", "Give its date as YYYY-MM-DD.") from None
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The sessions of one exchange, by its name in exchange_calendars; sessions are naive midnights in microseconds.
+
+    `special` are sessions that exchange_calendars does not know: when each closed, on the exchange's own clock; a
+    midnight stands for the usual time. What is read is kept for the process: two equal calendars cost no more than one.
+    """
+
+    exchange: str
+    special: tuple[datetime, ...] = ()
+
+    @property
+    def zone(self) -> str:
+        """The exchange's time zone, by its IANA name."""
+        return _record(self.exchange, self.special, FIRST_YEAR).zone
+
+    @property
+    def weekmask(self) -> NDArray[np.bool_]:
+        """On which days of the week, from Monday on, there are sessions as a rule."""
+        recent = _record(self.exchange, (), FIRST_YEAR).sessions[-RECENT:]
+        return np.bincount(recent.dayofweek, minlength=7) > len(recent) / 100
+
+    def sessions(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
+        """Sessions from `start` to `end`, both inclusive.
+
+        Raises:
+            BadSetting: no such calendar.
+            BadInput: a date beyond what the calendar records.
+        """
+        days = self._covering(pd.Timestamp(start), pd.Timestamp(end)).sessions
+        first = days.searchsorted(pd.Timestamp(start), side="left")
+        return days[first : days.searchsorted(pd.Timestamp(end), side="right")]
+
+    def closed(self, start: pd.Timestamp, now: datetime) -> pd.DatetimeIndex:
+        """Sessions from `start` to the last one closed at `now`: what bars from `start` on are judged against.
+
+        A `start` before all records, or NaT, means from the first session on record.
+        """
+        last = self.last_before(now)
+        early = pd.isna(start) or start.year < FIRST_YEAR
+        first = self._from(EARLIEST_YEAR if early else FIRST_YEAR).first
+        return self.sessions(first if pd.isna(start) else min(max(start, first), last), last)
+
+    def close(self, session: pd.Timestamp) -> pd.Timestamp:
+        """The instant `session` closes, UTC; early closes and daylight saving included."""
+        instant: pd.Timestamp = self.closes(pd.DatetimeIndex([session]))[0]
+        return instant
+
+    def closes(self, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        """The closing instants of `days` (sessions in any order, repeats allowed), UTC.
+
+        Raises:
+            BadInput: one of `days` is no session.
+        """
+        if not len(days):
+            return pd.DatetimeIndex([], dtype="datetime64[us, UTC]")
+        record = self._covering(days.min(), days.max())
+        return record.closes[self._positions(record, days)]
+
+    def next(self, session: pd.Timestamp, n: int = 1) -> pd.Timestamp:
+        """The `n`-th session after `session` (before it when `n` is negative); `session` may be any day.
+
+        With `n` 0 it is `session` itself, which must then be one.
+        """
+        day = pd.Timestamp(session)
+        record = self._covering(day, day)
+        if n == 0:
+            self._positions(record, pd.DatetimeIndex([day]))
+            return day
+        after = record.sessions.searchsorted(day, side="right" if n > 0 else "left")
+        position = int(after) + (n - 1 if n > 0 else n)
+        if not 0 <= position < len(record.sessions):
+            raise BadInput(f"{self.exchange} has no session {n:+d} from {iso(day)} on record.", record.span)
+        return record.sessions[position]
+
+    def between(self, a: pd.Timestamp, b: pd.Timestamp) -> int:
+        """How many sessions lie in (a, b]; negative when `b` is before `a`."""
+        first, last = pd.Timestamp(a), pd.Timestamp(b)
+        days = self._covering(min(first, last), max(first, last)).sessions
+        return int(days.searchsorted(last, side="right")) - int(days.searchsorted(first, side="right"))
+
+    def last_before(self, now: datetime) -> pd.Timestamp:
+        """The last session closed at `now` (aware): the newest whose bars can be complete."""
+        if now.tzinfo is None:
+            raise BadInput(f"the time {now} has no zone.", "Pass an aware time, in UTC.")
+        instant = pd.Timestamp(now).tz_convert("UTC")
+        day = instant.tz_localize(None).normalize()
+        record = self._covering(day, day)
+        position = int(record.closes.searchsorted(instant, side="right")) - 1
+        if position < 0:
+            raise BadInput(f"{self.exchange} has no session closed by {instant}.", record.span)
+        return record.sessions[position]
+
+    def _positions(self, record: _Record, days: pd.DatetimeIndex) -> NDArray[np.intp]:
+        positions = record.sessions.get_indexer(days.as_unit("us"))
+        if (positions < 0).any():
+            stranger = days[positions < 0][0]
+            raise BadInput(f"{iso(stranger)} is not a session of {self.exchange}.", "Give a trading day.")
+        return positions
+
+    def _from(self, year: int) -> _Record:
+        return _record(self.exchange, self.special, year)
+
+    def _covering(self, start: pd.Timestamp, end: pd.Timestamp) -> _Record:
+        """The record of a span that holds `start` and `end`, decades before 1990 only when asked for."""
+        record = self._from(FIRST_YEAR if start.year >= FIRST_YEAR else EARLIEST_YEAR)
+        if start < record.first or end > record.sessions[-1]:
+            outside = start if start < record.first else end
+            raise BadInput(f"{iso(outside)} is outside the {self.exchange} calendar.", record.span)
+        return record
+
+
+class _Record(NamedTuple):
     sessions: pd.DatetimeIndex
     closes: pd.DatetimeIndex
     first: pd.Timestamp
+    zone: str
 
     @property
     def span(self) -> str:
-        return f"It is known from {self.first:%Y-%m-%d} to {self.sessions[-1]:%Y-%m-%d}."
-
-
-def sessions(calendar: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
-    """Sessions from `start` to `end`, both inclusive, as naive midnights in microseconds.
-
-    Raises:
-        BadSetting: no such calendar.
-        BadInput: a date beyond what the calendar records.
-    """
-    exchange = _covering(calendar, pd.Timestamp(start), pd.Timestamp(end))
-    first = exchange.sessions.searchsorted(pd.Timestamp(start), side="left")
-    last = exchange.sessions.searchsorted(pd.Timestamp(end), side="right")
-    return exchange.sessions[first:last]
-
-
-def closed_sessions(calendar: str, start: pd.Timestamp, now: datetime) -> pd.DatetimeIndex:
-    """Sessions from `start` to the last one closed at `now`: what bars from `start` on are judged against.
-
-    A `start` before all records, or NaT, means from the first session on record.
-    """
-    last = last_session(calendar, now)
-    early = pd.isna(start) or start.year < FIRST_YEAR
-    first = _exchange(calendar, EARLIEST_YEAR if early else FIRST_YEAR).first
-    return sessions(calendar, first if pd.isna(start) else min(max(start, first), last), last)
-
-
-def session_close(calendar: str, session: pd.Timestamp) -> pd.Timestamp:
-    """The instant `session` closes, UTC; early closes and daylight saving included."""
-    close: pd.Timestamp = session_closes(calendar, pd.DatetimeIndex([session]))[0]
-    return close
-
-
-def session_closes(calendar: str, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """The closing instants of `days` (sessions in any order, repeats allowed), UTC.
-
-    Raises:
-        BadInput: one of `days` is no session.
-    """
-    if not len(days):
-        return pd.DatetimeIndex([], dtype="datetime64[us, UTC]")
-    exchange = _covering(calendar, days.min(), days.max())
-    return exchange.closes[_positions(calendar, exchange, days)]
-
-
-def next_session(calendar: str, session: pd.Timestamp, n: int = 1) -> pd.Timestamp:
-    """The `n`-th session after `session` (before it when `n` is negative); `session` may be any day.
-
-    With `n` 0 it is `session` itself, which must then be one.
-    """
-    day = pd.Timestamp(session)
-    exchange = _covering(calendar, day, day)
-    if n == 0:
-        _positions(calendar, exchange, pd.DatetimeIndex([day]))
-        return day
-    after = exchange.sessions.searchsorted(day, side="right" if n > 0 else "left")
-    position = int(after) + (n - 1 if n > 0 else n)
-    if not 0 <= position < len(exchange.sessions):
-        raise BadInput(f"{calendar} has no session {n:+d} from {day:%Y-%m-%d} on record.", exchange.span)
-    return exchange.sessions[position]
-
-
-def sessions_between(calendar: str, a: pd.Timestamp, b: pd.Timestamp) -> int:
-    """How many sessions lie in (a, b]; negative when `b` is before `a`."""
-    first, last = pd.Timestamp(a), pd.Timestamp(b)
-    days = _covering(calendar, min(first, last), max(first, last)).sessions
-    return int(days.searchsorted(last, side="right")) - int(days.searchsorted(first, side="right"))
-
-
-def last_session(calendar: str, now: datetime) -> pd.Timestamp:
-    """The last session closed at `now` (aware): the newest whose bars can be complete."""
-    if now.tzinfo is None:
-        raise BadInput(f"the time {now} has no zone.", "Pass an aware time, in UTC.")
-    instant = pd.Timestamp(now).tz_convert("UTC")
-    day = instant.tz_localize(None).normalize()
-    exchange = _covering(calendar, day, day)
-    position = int(exchange.closes.searchsorted(instant, side="right")) - 1
-    if position < 0:
-        raise BadInput(f"{calendar} has no session closed by {instant}.", exchange.span)
-    return exchange.sessions[position]
-
-
-def _positions(calendar: str, exchange: _Exchange, days: pd.DatetimeIndex) -> NDArray[np.intp]:
-    positions = exchange.sessions.get_indexer(days.as_unit("us"))
-    if (positions < 0).any():
-        stranger = days[positions < 0][0]
-        raise BadInput(f"{stranger:%Y-%m-%d} is not a session of {calendar}.", "Give a trading day.")
-    return positions
-
-
-def _covering(calendar: str, start: pd.Timestamp, end: pd.Timestamp) -> _Exchange:
-    """The exchange over a span that holds `start` and `end`, decades before 1990 only when asked for."""
-    exchange = _exchange(calendar, FIRST_YEAR if start.year >= FIRST_YEAR else EARLIEST_YEAR)
-    if start < exchange.first or end > exchange.sessions[-1]:
-        outside = start if start < exchange.first else end
-        raise BadInput(f"{outside:%Y-%m-%d} is outside the {calendar} calendar.", exchange.span)
-    return exchange
+        return f"It is known from {iso(self.first)} to {iso(self.sessions[-1])}."
 
 
 @lru_cache(maxsize=32)
-def _exchange(calendar: str, year: int) -> _Exchange:
+def _record(exchange: str, special: tuple[datetime, ...], year: int) -> _Record:
+    first, book = _book(_known_name(exchange), pd.Timestamp(f"{year}-01-01"))
+    closes = pd.Series(pd.DatetimeIndex(book.closes.to_numpy(), tz="UTC"), book.sessions.to_numpy())
+    if first < PANDAS_HOLIDAYS and book.regular_holidays is not None:
+        closes = closes.drop(book.regular_holidays.holidays(first, PANDAS_HOLIDAYS), errors="ignore")
+    if special:
+        own = {pd.Timestamp(end).normalize(): _special_close(book, pd.Timestamp(end)) for end in special}
+        closes = pd.Series(closes.to_dict() | own).sort_index()
+    days, ends = pd.DatetimeIndex(closes.index).as_unit("us"), pd.DatetimeIndex(closes).as_unit("us")
+    return _Record(days, ends, min(first, days[0]), str(book.tz))
+
+
+def _special_close(book: Any, end: pd.Timestamp) -> pd.Timestamp:
+    if end == end.normalize():
+        end += pd.Timedelta(str(book.close_times[-1][1]))
+    return end.tz_localize(book.tz).tz_convert("UTC")
+
+
+def _book(exchange: str, first: pd.Timestamp) -> tuple[pd.Timestamp, Any]:
+    """The exchange in exchange_calendars from `first` on, or from when it was founded or recorded."""
     import exchange_calendars
 
-    first = pd.Timestamp(f"{year}-01-01")
     try:
-        book = exchange_calendars.get_calendar(calendar, start=first)
-    except exchange_calendars.errors.InvalidCalendarName:
-        raise BadSetting(
-            f"there is no exchange calendar {calendar!r}.",
-            "Name one of exchange_calendars, such as XNYS.",
-        ) from None
-    except ValueError:  # founded, or recorded, only after `first`
-        first = type(exchange_calendars.get_calendar(calendar)).bound_min()
-        book = exchange_calendars.get_calendar(calendar, start=first)
-    days = pd.DatetimeIndex(book.sessions.to_numpy()).as_unit("us")
-    closes = pd.DatetimeIndex(book.closes.to_numpy(), tz="UTC").as_unit("us")
-    return _Exchange(days, closes, first)
+        return first, exchange_calendars.get_calendar(exchange, start=first)
+    except ValueError:
+        founded = type(exchange_calendars.get_calendar(exchange)).bound_min()
+        return founded, exchange_calendars.get_calendar(exchange, start=founded)
+
+
+def _known_name(exchange: str) -> str:
+    """`exchange` as exchange_calendars writes it, whatever its case.
+
+    Raises:
+        BadSetting: there is none, with those of near names.
+    """
+    import exchange_calendars
+
+    names = {name.upper(): name for name in exchange_calendars.get_calendar_names(include_aliases=True)}
+    asked = exchange.strip().upper()
+    if asked in names:
+        return str(names[asked])
+    advice = "Name one of exchange_calendars, such as XNYS."
+    if near := [names[name] for name in get_close_matches(asked, names, n=4, cutoff=0.5)]:
+        advice = f"Near it: {', '.join(near)}."
+    if twin := SAME_SESSIONS.get(asked):
+        advice = f"Use {twin}, whose sessions it shares."
+    raise BadSetting(f"there is no exchange calendar {exchange!r}.", advice)

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.canary.betting import WORST, history_difference
 from evergreen.core.canary.rules import CanaryVerdict, Looks, Rules, look, rules_from
 from evergreen.core.evaluation.losses import relative_difference
@@ -207,7 +208,7 @@ def session_key(session: Session) -> str:
     """
     if isinstance(session, np.datetime64):
         session = session.astype("datetime64[D]").item() if not np.isnat(session) else "NaT"
-    key = session.strftime("%Y-%m-%d") if isinstance(session, date) and session == session else str(session)
+    key = iso(session) if isinstance(session, date) else str(session)
     if key == "NaT":
         raise BadInput("NaT is no session.", "Give the session's date.")
     return key

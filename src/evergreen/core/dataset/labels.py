@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from evergreen.core.bars.calendar import iso
 from evergreen.errors import BadInput
 
 
@@ -58,7 +59,7 @@ def _log_adjusted_close(bars: pd.DataFrame) -> pd.Series:
     if not series.index.is_unique:
         ticker, session = series.index[series.index.duplicated()][0]
         raise BadInput(
-            f"{ticker} has two bars for {session:%Y-%m-%d}.",
+            f"{ticker} has two bars for {iso(session)}.",
             "Read one state of the bar store (as known at one time).",
         )
     return series

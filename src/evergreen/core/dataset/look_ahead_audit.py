@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.dataset.labels import forward_return, label_span_end
 from evergreen.core.dataset.panel import Columns, training_set_sha256
 from evergreen.core.dataset.splits import Fold
@@ -103,7 +104,7 @@ def audit(
     at = _sampled(len(history.sessions), lookback, cuts, seed)
     found = [finding for t in at for finding in history.findings(features, t)]
     found += [finding for t in at for finding in history.label_findings(labels, t, horizon)]
-    dates = tuple(f"{history.sessions[t]:%Y-%m-%d}" for t in at)
+    dates = tuple(iso(history.sessions[t]) for t in at)
     first = {finding.rpartition(" (")[0]: finding for finding in reversed(found)}
     return Audit(features.shape[1], dates, tuple(reversed(first.values())))
 
@@ -145,7 +146,7 @@ def meeting_spans(folds: Sequence[Fold], sessions: pd.DatetimeIndex, horizon: in
     """A sentence for each fold in which a training label's span (t, t + horizon] reaches its test window."""
     ends = label_span_end(sessions, horizon)
     return [
-        f"training labels of fold {number} reach {last:%Y-%m-%d}, into its test window"
+        f"training labels of fold {number} reach {iso(last)}, into its test window"
         for number, fold in enumerate(folds, start=1)
         if not (last := ends.reindex(fold.train).max()) < fold.test[0]
     ]
@@ -183,7 +184,7 @@ class _History:
         }
         for failing, (before, after, tolerance) in answers.items():
             for name in _moved(before, after, tolerance):
-                yield f"{name} {failing} ({now:%Y-%m-%d})"
+                yield f"{name} {failing} ({iso(now)})"
 
     def label_findings(self, labels: pd.Series, t: int, horizon: int) -> Iterator[str]:
         """What is wrong with the labels of session number t."""
@@ -191,9 +192,9 @@ class _History:
         known = forward_return(self.between(t, end), horizon).xs(now, level="session")
         own = labels.xs(now, level="session").reindex(known.index)
         if len(_moved(own.to_frame(), known.to_frame(), RELATIVE)):
-            yield f"the label is not the return over {horizon} sessions ({now:%Y-%m-%d})"
+            yield f"the label is not the return over {horizon} sessions ({iso(now)})"
         if forward_return(self.between(t, end - 1), horizon).notna().any():
-            yield f"the label is known before {horizon} sessions have passed ({now:%Y-%m-%d})"
+            yield f"the label is known before {horizon} sessions have passed ({iso(now)})"
 
     def _up_to(self, features: pd.DataFrame, t: int) -> pd.DataFrame:
         days = features.index.get_level_values("session")

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.drift.calibration import Calibration, TooLittleHistory, pair_psi
 from evergreen.core.drift.counts import Counts
 from evergreen.errors import BadInput
@@ -167,4 +168,4 @@ def verdict(
 
 
 def _place(current: DriftCheck) -> str:
-    return f"{current.leader} leads, family p {current.p_family:.3f}, to {current.window_end:%Y-%m-%d}"
+    return f"{current.leader} leads, family p {current.p_family:.3f}, to {iso(current.window_end)}"

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.dataset.look_ahead_audit import Audit
 from evergreen.core.evaluation.diebold_mariano import DieboldMariano, dm_test, scale
 from evergreen.core.evaluation.metrics import loss_difference, rank_ic, session_losses, skill
@@ -124,8 +125,8 @@ def _judge(
         better=not reasons and contest.test.p_better < spent,
         reasons=tuple(reasons),
         sessions=len(losses["challenger"]),
-        first_session=f"{pairs['session'].min():%Y-%m-%d}",
-        last_session=f"{pairs['session'].max():%Y-%m-%d}",
+        first_session=iso(pairs["session"].min()),
+        last_session=iso(pairs["session"].max()),
         opponent=RANDOM_WALK if against_random_walk else "champion",
         tried=tried,
         spent_alpha=spent,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.schema import adjusted, conform
 from evergreen.errors import BadInput
 
@@ -123,8 +123,9 @@ def _days(sessions: int | pd.DatetimeIndex, start: pd.Timestamp) -> pd.DatetimeI
         return sessions.as_unit("us")
     if sessions < 1:
         return pd.DatetimeIndex([])
-    first = calendar.next_session("XNYS", start - pd.Timedelta(days=1))
-    return calendar.sessions("XNYS", first, calendar.next_session("XNYS", first, sessions - 1))
+    calendar = Calendar("XNYS")
+    first = calendar.next(start - pd.Timedelta(days=1))
+    return calendar.sessions(first, calendar.next(first, sessions - 1))
 
 
 def _volatility(rng: np.random.Generator, length: int, tickers: int) -> Floats:

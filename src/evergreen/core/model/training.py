@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.dataset.look_ahead_audit import Audit, verdict_on
 from evergreen.core.dataset.panel import Panel, TrainingSet, labelled_panel, training_frame, training_set_sha256
 from evergreen.core.dataset.splits import Fold, walk_forward
@@ -100,7 +101,7 @@ class Training:
             residual_sigma=float((self.oos["label"] - self.oos["forecast"]).std()),
             target_low=self.seen.target_low,
             target_high=self.seen.target_high,
-            trained_through=f"{self.seen.last_session:%Y-%m-%d}",
+            trained_through=iso(self.seen.last_session),
             as_of=as_of,
             data_version=data_version,
             training_set_sha256=self.training_set_sha256,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.schema import NUMBERS, conform, empty_bars
 from evergreen.core.quality.days import day_masks
 from evergreen.core.quality.delivery_panel import DeliveryPanel
@@ -84,11 +85,11 @@ class Screening:
         bar = self.bars.iloc[rows[0]]
         session = None if pd.isna(bar["session"]) else bar["session"]
         if rule.per == "session":
-            message = f"{session:%Y-%m-%d}: {len(rows)} {rule.fault}"
+            message = f"{iso(bar['session'])}: {len(rows)} {rule.fault}"
             return Finding(rule.name, rule.severity, "", session, column, float(len(rows)), message)
         ticker = bar["ticker"] if isinstance(bar["ticker"], str) else ""
         value = float(bar[column]) if column in NUMBERS else None
-        place = f"{ticker or 'a bar'} {session:%Y-%m-%d}" if session is not None else (ticker or "a bar")
+        place = f"{ticker or 'a bar'} {iso(session)}" if session is not None else (ticker or "a bar")
         subject = f"{column} {value:g} " if value is not None else ""
         times = f" ({len(rows)} bars)" if len(rows) > 1 else ""
         message = f"{place}: {subject}{rule.fault}{times}"

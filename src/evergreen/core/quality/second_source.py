@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.schema import KEYS
 from evergreen.core.quality import Finding
 
@@ -50,5 +51,5 @@ def _closes(bars: pd.DataFrame) -> pd.DataFrame:
 def _finding(bar: tuple[object, ...], distance: float) -> Finding:
     ticker, session, close = (getattr(bar, name) for name in ("ticker", "session", "close"))
     apart = f"{np.expm1(distance):+.1%} from where the second source has it"
-    message = f"{ticker} {session:%Y-%m-%d}: close {close:g} lies {apart}"
+    message = f"{ticker} {iso(session)}: close {close:g} lies {apart}"
     return Finding(RULE, "quarantine", ticker, session, "close", float(close), message)

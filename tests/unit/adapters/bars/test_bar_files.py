@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.bars import read_any
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.core.quality import check
 from evergreen.errors import UnreadableFile
 
@@ -64,7 +64,7 @@ def test_read_any__leaves_what_is_no_number_for_validation(tmp_path: Path) -> No
     path = tmp_path / "acme.csv"
     path.write_text("Date,Open,High,Low,Close,Volume\n2008-01-02,null,x,9,11,1000\nlater,1,1,1,1,1\n")
     bars = read_any(path)
-    days = calendar.sessions("XNYS", pd.Timestamp("2008-01-02"), pd.Timestamp("2008-01-03"))
+    days = Calendar("XNYS").sessions(pd.Timestamp("2008-01-02"), pd.Timestamp("2008-01-03"))
     assert {(finding.rule, finding.column) for finding in check(bars, days)} == {
         ("not_finite", "open"),
         ("not_finite", "high"),
@@ -111,8 +111,8 @@ def test_read_any__of_an_absent_file_says_so(tmp_path: Path) -> None:
 @pytest.mark.skipif(not PANEL.exists(), reason="the panel of 505 stocks is not here")
 def test_check__finds_the_known_defects_of_a_real_panel_and_little_else() -> None:
     bars = read_any(PANEL)
-    findings = check(bars, calendar.sessions("XNYS", bars["session"].min(), bars["session"].max()))
-    marks = {(finding.rule, finding.ticker, f"{finding.session:%Y-%m-%d}") for finding in findings}
+    findings = check(bars, Calendar("XNYS").sessions(bars["session"].min(), bars["session"].max()))
+    marks = {(finding.rule, finding.ticker, iso(finding.session)) for finding in findings}
     assert {
         ("not_finite", "DHR", "2015-07-17"),
         ("not_finite", "BHF", "2017-07-26"),

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.bars import FilesSource, SampleSource, SimulatedSource, open_source
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.core.bars.schema import SUPPLIED
 from evergreen.core.market import Drift
 from evergreen.core.quality import check
@@ -21,8 +21,8 @@ def test_sample__holds_real_stocks_on_every_session_and_one_known_defect() -> No
     assert sample.tickers() == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
     bars = sample.fetch(sample.tickers(), START, END)
     assert tuple(bars.columns) == SUPPLIED and len(bars) == 12_154
-    days = calendar.sessions(sample.calendar, bars["session"].min(), bars["session"].max())
-    marks = [(finding.rule, finding.ticker, f"{finding.session:%Y-%m-%d}") for finding in check(bars, days)]
+    days = Calendar(sample.calendar).sessions(bars["session"].min(), bars["session"].max())
+    marks = [(finding.rule, finding.ticker, iso(finding.session)) for finding in check(bars, days)]
     assert marks == [("stale_bar", "AAPL", "2003-01-29")]  # the sample's one defect: the prices of the day before
     apple = bars[bars["ticker"] == "AAPL"].set_index("session")
     split = apple["factor"].pct_change()[pd.Timestamp("2005-02-28")]

@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.bars import AppendReport, BarStore
+from evergreen.adapters.bars.store import ASSUMED_DELAY
 from evergreen.adapters.bars.writing import only_writer
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.schema import NUMBERS, conform
 from evergreen.core.market import simulate
 from evergreen.errors import BadInput, BadSetting, Broken, Unavailable
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31"))
 BARS = simulate(3, DAYS, seed=1)
 EPOCH = pd.Timestamp("2008-02-01", tz="UTC")
 
@@ -35,7 +36,7 @@ def closes(bars: pd.DataFrame) -> dict[tuple[str, pd.Timestamp], float]:
 
 
 def test_append__gives_back_what_it_was_given_and_says_when_it_was_known(tmp_path: Path) -> None:
-    store = BarStore(tmp_path)
+    store = BarStore(tmp_path, Calendar("XNYS"))
     assert store.last_session() is None and store.as_of().empty
     assert store.append(BARS.sample(frac=1, random_state=1), at(0), "test") == AppendReport(len(BARS), 0, 0)
     stored = store.as_of()
@@ -48,7 +49,7 @@ def test_append__gives_back_what_it_was_given_and_says_when_it_was_known(tmp_pat
 
 
 def test_append__the_same_twice_changes_no_byte(tmp_path: Path) -> None:
-    store, other = BarStore(tmp_path / "a"), BarStore(tmp_path / "b")
+    store, other = BarStore(tmp_path / "a", Calendar("XNYS")), BarStore(tmp_path / "b", Calendar("XNYS"))
     store.append(BARS, at(0), "test")
     before = store.content_hash()
     assert store.append(BARS, at(5), "again") == AppendReport(0, 0, len(BARS))
@@ -59,18 +60,18 @@ def test_append__the_same_twice_changes_no_byte(tmp_path: Path) -> None:
 
 
 def test_append__assumes_history_was_known_at_its_own_close(tmp_path: Path) -> None:
-    store = BarStore(tmp_path)
+    store = BarStore(tmp_path, Calendar("XNYS"))
     store.append(BARS, at(0), "test", assumed=True)
     stored = store.as_of()
-    ends = calendar.session_closes("XNYS", pd.DatetimeIndex(stored["session"]))
+    ends = Calendar("XNYS").closes(pd.DatetimeIndex(stored["session"]))
     assert (pd.DatetimeIndex(stored["known_at"]) - ends == pd.Timedelta(minutes=30)).all()
     assert stored["known_at_assumed"].all()
-    half = store.as_of(calendar.session_close("XNYS", DAYS[9]))
+    half = store.as_of(Calendar("XNYS").close(DAYS[9]))
     assert half["session"].max() == DAYS[8]
 
 
 def test_append__assumes_nothing_about_a_restatement(tmp_path: Path) -> None:
-    store = BarStore(tmp_path)
+    store = BarStore(tmp_path, Calendar("XNYS"))
     store.append(BARS, at(0), "test", assumed=True)
     then = store.as_of(at(1))
     restated = BARS.assign(close=BARS["close"].where(BARS.index != 5, BARS["close"] * 1.001))
@@ -79,15 +80,15 @@ def test_append__assumes_nothing_about_a_restatement(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(store.as_of(at(1)), then)
     newest = store.as_of()
     assert list(newest["known_at"][~newest["known_at_assumed"]]) == [at(2)]
-    early = calendar.session_close("XNYS", DAYS[-1])
-    fresh = BarStore(tmp_path / "early")
+    early = Calendar("XNYS").close(DAYS[-1])
+    fresh = BarStore(tmp_path / "early", Calendar("XNYS"))
     fresh.append(BARS, early, "test", assumed=True)
     assert fresh.as_of()["known_at"].max() == early
 
 
 def test_as_of__equals_a_slow_reading_of_all_deliveries(tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
-    store, deliveries = BarStore(tmp_path), []
+    store, deliveries = BarStore(tmp_path, Calendar("XNYS")), []
     for hours in (0, 1, 2, 5, 8, 8):  # the last restates within the hour
         delivery = BARS.sample(frac=0.4, random_state=int(rng.integers(1e6)))
         delivery = delivery.assign(close=np.round(delivery["close"] * rng.choice([1, 1.01], len(delivery)), 4))
@@ -105,7 +106,7 @@ def test_as_of__equals_a_slow_reading_of_all_deliveries(tmp_path: Path) -> None:
 
 
 def test_append__keeps_what_a_restatement_replaces(tmp_path: Path) -> None:
-    store = BarStore(tmp_path)
+    store = BarStore(tmp_path, Calendar("XNYS"))
     store.append(BARS, at(0), "test")
     restated = BARS.iloc[[5, 50]].assign(close=lambda bars: bars["close"] * 1.001)
     assert store.append(restated, at(1), "test") == AppendReport(0, 2, 0)
@@ -117,7 +118,7 @@ def test_append__keeps_what_a_restatement_replaces(tmp_path: Path) -> None:
 
 
 def test_as_of__reads_only_what_is_asked(tmp_path: Path) -> None:
-    store = BarStore(tmp_path)
+    store = BarStore(tmp_path, Calendar("XNYS"))
     store.append(BARS, at(0), "test")
     window = store.as_of(tickers=["S1"], start=DAYS[3], end=DAYS[25])
     expected = BARS[(BARS["ticker"] == "S1") & BARS["session"].between(DAYS[3], DAYS[25])]
@@ -126,7 +127,7 @@ def test_as_of__reads_only_what_is_asked(tmp_path: Path) -> None:
 
 
 def test_append__refuses_what_it_cannot_keep(tmp_path: Path) -> None:
-    store = BarStore(tmp_path)
+    store = BarStore(tmp_path, Calendar("XNYS"))
     with pytest.raises(BadInput, match="has no zone"):
         store.append(BARS, pd.Timestamp("2008-02-01"), "test")
     with pytest.raises(BadInput, match="has no zone"):
@@ -140,11 +141,11 @@ def test_append__refuses_what_it_cannot_keep(tmp_path: Path) -> None:
 def test_store__in_a_place_that_is_a_file_says_so(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(BadSetting, match=r"taken.* cannot be written"):
-        BarStore(tmp_path / "taken").append(BARS, at(0), "test")
+        BarStore(tmp_path / "taken", Calendar("XNYS")).append(BARS, at(0), "test")
 
 
 def test_store__with_a_damaged_partition_is_broken_not_empty(tmp_path: Path) -> None:
-    store = BarStore(tmp_path)
+    store = BarStore(tmp_path, Calendar("XNYS"))
     store.append(BARS, at(0), "test")
     partition = store.folder / "year=2008.parquet"
     partition.write_bytes(partition.read_bytes()[:-100])
@@ -153,15 +154,29 @@ def test_store__with_a_damaged_partition_is_broken_not_empty(tmp_path: Path) -> 
             question()
 
 
+@pytest.mark.parametrize(
+    ("exchange", "close"),
+    [("XNYS", "20:00"), ("XLON", "15:30"), ("XTKS", "06:00"), ("XBOM", "10:00"), ("24/7", "00:00")],
+)
+def test_append__history_is_known_at_the_close_of_its_own_exchange(tmp_path: Path, exchange: str, close: str) -> None:
+    """Known at another exchange's close, a bar of London would be five hours late; one of Tokyo would look ahead."""
+    session = pd.Timestamp("2024-06-04")
+    store = BarStore(tmp_path, Calendar(exchange))
+    store.append(BARS.head(1).assign(session=session), pd.Timestamp("2024-06-06", tz="UTC"), "test", assumed=True)
+    midnight = session + pd.Timedelta(days=1 if close == "00:00" else 0)
+    known_at = store.as_of()["known_at"].iloc[0]
+    assert known_at - ASSUMED_DELAY == midnight.tz_localize("UTC") + pd.Timedelta(f"{close}:00")
+
+
 KILLED = """
 import os, signal, sys
 import pandas as pd
 from pathlib import Path
 from evergreen.adapters.bars import BarStore, writing
-from evergreen.core.bars.calendar import sessions
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 
-bars = simulate(3, sessions("XNYS", pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31")), seed=1)
+bars = simulate(3, Calendar("XNYS").sessions(pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31")), seed=1)
 sync = writing._sync
 for step in range(4):
     left = [step]
@@ -173,18 +188,19 @@ for step in range(4):
     child = os.fork()
     if child == 0:
         writing._sync = die
-        BarStore(Path(sys.argv[1]) / str(step)).append(bars, pd.Timestamp("2008-02-01", tz="UTC"), "test")
+        store = BarStore(Path(sys.argv[1]) / str(step), Calendar("XNYS"))
+        store.append(bars, pd.Timestamp("2008-02-01", tz="UTC"), "test")
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
 """
 
 
 @pytest.mark.faults
 def test_append__killed_at_any_write_ends_alike_when_run_again(tmp_path: Path) -> None:
-    calm = BarStore(tmp_path / "calm")
+    calm = BarStore(tmp_path / "calm", Calendar("XNYS"))
     calm.append(BARS, at(0), "test")
     subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=True)
     for step in range(4):  # two years, each: the file, then its folder
-        hurt = BarStore(tmp_path / str(step))
+        hurt = BarStore(tmp_path / str(step), Calendar("XNYS"))
         hurt.as_of()
         hurt.append(BARS, at(0), "test")
         assert hurt.content_hash() == calm.content_hash()

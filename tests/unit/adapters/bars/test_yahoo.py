@@ -16,21 +16,21 @@ import pytest
 
 from evergreen.adapters.bars import open_source
 from evergreen.adapters.bars.yahoo import ATTEMPTS, YahooSource
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.schema import SUPPLIED
 from evergreen.core.quality import check
 from evergreen.errors import BadSetting, Unavailable
 
 yfinance = pytest.importorskip("yfinance", reason="the extra `yahoo` is not installed")
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2020-08-24"), pd.Timestamp("2020-09-04"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2020-08-24"), pd.Timestamp("2020-09-04"))
 RAW = np.array([503.43, 499.30, 506.09, 500.04, 499.23, 129.04, 134.18, 131.40, 120.88, 120.96])  # split on the 6th
 SPLIT = 5
 
 
 def chart(raw: np.ndarray, days: pd.DatetimeIndex) -> dict[str, Any]:
     """What Yahoo's chart endpoint answers: single-precision prices adjusted for splits, and the events."""
-    stamps = [int(calendar.session_close("XNYS", day).timestamp()) - 6 * 3600 - 1800 for day in days]
+    stamps = [int(Calendar("XNYS").close(day).timestamp()) - 6 * 3600 - 1800 for day in days]
     adjusted = np.where(days < DAYS[SPLIT], raw / 4, raw).astype(np.float32).astype(float)
     quote = {
         "open": adjusted.tolist(),

@@ -12,13 +12,13 @@ import pytest
 from evergreen.adapters.bars import BarStore
 from evergreen.adapters.dvc import Snapshots
 from evergreen.adapters.infra.buckets import look_at_bucket
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 from evergreen.errors import BadSetting, Unavailable
 from evergreen.ops.doctor import examine
 from evergreen.settings import Settings
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2008-01-02"), pd.Timestamp("2008-01-31"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2008-01-02"), pd.Timestamp("2008-01-31"))
 NOW = pd.Timestamp("2008-02-01", tz="UTC")
 pytestmark = pytest.mark.xdist_group("s3")
 
@@ -32,7 +32,7 @@ def remote(s3: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def store(folder: Path) -> BarStore:
-    bars = BarStore(folder)
+    bars = BarStore(folder, Calendar("XNYS"))
     bars.append(simulate(3, DAYS, seed=1), NOW, "test")
     return bars
 
@@ -44,7 +44,7 @@ def test_snapshots__pushed_from_one_workspace_are_pulled_into_an_empty_one(tmp_p
     (empty / "versions").mkdir(parents=True)
     pointer = f"versions/{version}.dvc"
     (empty / pointer).write_bytes((tmp_path / "data" / pointer).read_bytes())
-    pulled = BarStore(Snapshots(empty, remote).checkout(version, tmp_path / "pulled"))
+    pulled = BarStore(Snapshots(empty, remote).checkout(version, tmp_path / "pulled"), Calendar("XNYS"))
     pd.testing.assert_frame_equal(pulled.as_of(NOW), bars.as_of(NOW))
 
 

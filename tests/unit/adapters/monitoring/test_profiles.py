@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters import monitoring
+from evergreen.core.bars.calendar import iso
 from evergreen.core.drift import (
     Calibration,
     DriftCheck,
@@ -73,7 +74,7 @@ def test_write__reads_back_and_replaces(tmp_path: Path) -> None:
         stored = monitoring.read(path)
         assert stored.metadata["data_version"] == "v7"
         assert np.array_equal(monitoring.counts(stored, grid).values, monitoring.counts(view, grid).values)
-    assert [entry.name for entry in path.parent.iterdir()] == [f"{SESSIONS[2]:%Y-%m-%d}.bin"]
+    assert [entry.name for entry in path.parent.iterdir()] == [f"{iso(SESSIONS[2])}.bin"]
 
 
 def test_stored_counts__rebuild_the_history(tmp_path: Path) -> None:
@@ -201,4 +202,4 @@ def test_forget__deletes_profiles_and_their_counts_before_a_date_only(tmp_path: 
             monitoring.keep_counts(folder, view, make_grid(frame))
     assert monitoring.forget(tmp_path, SESSIONS[2]) == 8
     left = {path.name[:10] for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {f"{session:%Y-%m-%d}" for session in SESSIONS[2:4]}
+    assert left == {iso(session) for session in SESSIONS[2:4]}

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.errors import BadInput, BadSetting
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2000-01-03"), pd.Timestamp("2013-12-31"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2000-01-03"), pd.Timestamp("2013-12-31"))
 
 
 def day(text: str) -> pd.Timestamp:
@@ -16,10 +16,10 @@ def day(text: str) -> pd.Timestamp:
 
 
 def test_sessions__leave_out_weekends_and_holidays_and_include_both_ends() -> None:
-    week = calendar.sessions("XNYS", day("2008-11-24"), day("2008-11-28"))
+    week = Calendar("XNYS").sessions(day("2008-11-24"), day("2008-11-28"))
     assert [f"{session:%m-%d}" for session in week] == ["11-24", "11-25", "11-26", "11-28"]
     assert week.dtype == "datetime64[us]"
-    assert len(calendar.sessions("XNYS", day("1990-01-01"), day("1990-01-01"))) == 0
+    assert len(Calendar("XNYS").sessions(day("1990-01-01"), day("1990-01-01"))) == 0
 
 
 @pytest.mark.parametrize(
@@ -31,73 +31,102 @@ def test_sessions__leave_out_weekends_and_holidays_and_include_both_ends() -> No
     ],
 )
 def test_session_close__knows_half_days_and_daylight_saving(session: str, close: str) -> None:
-    assert calendar.session_close("XNYS", day(session)) == pd.Timestamp(close, tz="UTC")
+    assert Calendar("XNYS").close(day(session)) == pd.Timestamp(close, tz="UTC")
 
 
 def test_session_closes__keeps_order_and_repeats() -> None:
     days = pd.DatetimeIndex([day("2008-03-10"), day("2008-03-07"), day("2008-03-10")])
-    closes = calendar.session_closes("XNYS", days)
+    closes = Calendar("XNYS").closes(days)
     assert closes.dtype == "datetime64[us, UTC]"
-    assert list(closes) == [calendar.session_close("XNYS", session) for session in days]
-    assert len(calendar.session_closes("XNYS", days[:0])) == 0
+    assert list(closes) == [Calendar("XNYS").close(session) for session in days]
+    assert len(Calendar("XNYS").closes(days[:0])) == 0
 
 
 @given(st.integers(200, len(DAYS) - 200), st.integers(-150, 150))
 def test_next_session__goes_there_and_back(position: int, n: int) -> None:
     session = DAYS[position]
-    there = calendar.next_session("XNYS", session, n)
+    there = Calendar("XNYS").next(session, n)
     assert there == DAYS[position + n]
-    assert calendar.next_session("XNYS", there, -n) == session
-    assert calendar.sessions_between("XNYS", session, there) == n
+    assert Calendar("XNYS").next(there, -n) == session
+    assert Calendar("XNYS").between(session, there) == n
 
 
 def test_next_session__starts_from_any_day() -> None:
     saturday = day("2008-11-29")
-    assert calendar.next_session("XNYS", saturday) == day("2008-12-01")
-    assert calendar.next_session("XNYS", saturday, -1) == day("2008-11-28")
+    assert Calendar("XNYS").next(saturday) == day("2008-12-01")
+    assert Calendar("XNYS").next(saturday, -1) == day("2008-11-28")
     with pytest.raises(BadInput, match="2008-11-29 is not a session of XNYS"):
-        calendar.next_session("XNYS", saturday, 0)
+        Calendar("XNYS").next(saturday, 0)
 
 
 @given(st.integers(1, len(DAYS) - 1))
 def test_last_session__changes_at_the_close_and_not_before(position: int) -> None:
-    close = calendar.session_close("XNYS", DAYS[position])
-    assert calendar.last_session("XNYS", close) == DAYS[position]
-    assert calendar.last_session("XNYS", close - pd.Timedelta("1us")) == DAYS[position - 1]
+    close = Calendar("XNYS").close(DAYS[position])
+    assert Calendar("XNYS").last_before(close) == DAYS[position]
+    assert Calendar("XNYS").last_before(close - pd.Timedelta("1us")) == DAYS[position - 1]
 
 
 def test_last_session__refuses_a_time_without_zone() -> None:
     with pytest.raises(BadInput, match="no zone"):
-        calendar.last_session("XNYS", pd.Timestamp("2008-06-30 20:00"))
+        Calendar("XNYS").last_before(pd.Timestamp("2008-06-30 20:00"))
 
 
 def test_closed_sessions__run_from_a_bar_of_any_date_to_the_last_close() -> None:
     now = pd.Timestamp("2008-11-28 17:59", tz="UTC")
-    days = calendar.closed_sessions("XNYS", day("2008-11-22"), now)
+    days = Calendar("XNYS").closed(day("2008-11-22"), now)
     assert [f"{session:%m-%d}" for session in days] == ["11-24", "11-25", "11-26"]
-    assert calendar.closed_sessions("XNYS", day("1887-01-01"), now)[0] == day("1970-01-02")
-    assert len(calendar.closed_sessions("XNYS", pd.NaT, now)) > 9_000
-    assert list(calendar.closed_sessions("XNYS", day("2024-01-02"), now)) == [day("2008-11-26")]
+    assert Calendar("XNYS").closed(day("1887-01-01"), now)[0] == day("1953-01-02")
+    assert len(Calendar("XNYS").closed(pd.NaT, now)) > 9_000
+    assert list(Calendar("XNYS").closed(day("2024-01-02"), now)) == [day("2008-11-26")]
 
 
-def test_sessions__of_an_unknown_exchange_say_so() -> None:
-    with pytest.raises(BadSetting, match="no exchange calendar 'NOPE'"):
-        calendar.sessions("NOPE", day("2008-01-01"), day("2008-02-01"))
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("zzzzz", "such as XNYS"), ("XLOM", "Near it: XLON"), ("XNSE", "Use XBOM"), ("nse", "Use XBOM")],
+)
+def test_calendar__of_an_unknown_exchange_names_near_ones(name: str, advice: str) -> None:
+    with pytest.raises(BadSetting, match=f"no exchange calendar '{name}'.*{advice}"):
+        Calendar(name).sessions(day("2008-01-01"), day("2008-02-01"))
+
+
+@pytest.mark.parametrize("name", ["xlon", "Xlon", " XLON ", "LSE", "lse"])
+def test_calendar__takes_an_exchange_in_any_case(name: str) -> None:
+    assert Calendar(name).close(day("2024-06-03")) == pd.Timestamp("2024-06-03 15:30", tz="UTC")
+
+
+def test_sessions__before_1970_are_those_that_new_york_held() -> None:
+    held = [len(Calendar("XNYS").sessions(day(f"{year}-01-01"), day(f"{year}-12-31"))) for year in (1953, 1962, 1968)]
+    assert held == [251, 252, 226]  # in 1968 it closed on Wednesdays, behind with its paperwork
+    assert Calendar("XNYS").next(day("1963-11-22")) == day("1963-11-26")
+
+
+INDIA = ("2023-11-12 19:15", "2024-03-02", "2024-05-18", "2024-11-01 19:00")
+
+
+def test_special__sessions_count_and_close_when_they_are_said_to() -> None:
+    plain, declared = Calendar("XBOM"), Calendar("XBOM", tuple(day(text).to_pydatetime() for text in INDIA))
+    days = pd.DatetimeIndex([day(text).normalize() for text in INDIA])
+    assert not plain.sessions(day("2023-01-01"), day("2024-12-31")).isin(days).any()
+    assert declared.sessions(day("2023-01-01"), day("2024-12-31")).isin(days).sum() == 4
+    closes = declared.closes(days).tz_convert("Asia/Kolkata").strftime("%Y-%m-%d %H:%M")
+    assert list(closes) == ["2023-11-12 19:15", "2024-03-02 15:30", "2024-05-18 15:30", "2024-11-01 19:00"]
+    assert declared.next(day("2023-11-10")) == day("2023-11-12") and plain.next(day("2023-11-10")) == day("2023-11-13")
+    assert declared.between(day("2023-11-10"), day("2023-11-13")) == 2
 
 
 def test_sessions__outside_what_is_recorded_are_refused_not_invented() -> None:
-    assert len(calendar.sessions("XNYS", day("1975-01-01"), day("1975-12-31"))) == 253
-    assert len(calendar.sessions("XTKS", day("1998-01-01"), day("1998-01-09"))) == 5
-    for name, start in (("XNYS", "1965-01-04"), ("XTKS", "1990-01-04")):
+    assert len(Calendar("XNYS").sessions(day("1975-01-01"), day("1975-12-31"))) == 253
+    assert len(Calendar("XTKS").sessions(day("1998-01-01"), day("1998-01-09"))) == 5
+    for name, start in (("XNYS", "1952-01-04"), ("XTKS", "1990-01-04")):
         with pytest.raises(BadInput, match=f"{start} is outside the {name} calendar"):
-            calendar.sessions(name, day(start), day("2000-01-01"))
+            Calendar(name).sessions(day(start), day("2000-01-01"))
 
 
-YEARS = calendar.sessions("XNYS", day("1994-01-03"), day("2025-12-31"))
+YEARS = Calendar("XNYS").sessions(day("1994-01-03"), day("2025-12-31"))
 
 
 def test_session_closes__are_at_four_or_one_in_new_york_whatever_the_clocks_do() -> None:
-    closes = calendar.session_closes("XNYS", YEARS)
+    closes = Calendar("XNYS").closes(YEARS)
     local = closes.tz_convert("America/New_York")
     assert (local.tz_localize(None).normalize() == YEARS).all()
     early = local.hour == 13
@@ -108,18 +137,18 @@ def test_session_closes__are_at_four_or_one_in_new_york_whatever_the_clocks_do()
 
 @pytest.mark.parametrize("change", ["2008-03-09", "2008-11-02", "2006-04-02", "2006-10-29"])
 def test_session_closes__move_by_an_hour_over_the_weekend_clocks_change(change: str) -> None:
-    friday, monday = calendar.next_session("XNYS", day(change), -1), calendar.next_session("XNYS", day(change))
-    apart = calendar.session_close("XNYS", monday) - calendar.session_close("XNYS", friday)
+    friday, monday = Calendar("XNYS").next(day(change), -1), Calendar("XNYS").next(day(change))
+    apart = Calendar("XNYS").close(monday) - Calendar("XNYS").close(friday)
     assert abs(apart - pd.Timedelta(days=3)) == pd.Timedelta(hours=1)
-    assert calendar.sessions_between("XNYS", friday, monday) == 1
+    assert Calendar("XNYS").between(friday, monday) == 1
 
 
 def test_last_session__of_a_half_day_is_known_three_hours_earlier() -> None:
     half = day("2008-11-28")
-    assert calendar.last_session("XNYS", pd.Timestamp("2008-11-28 18:00", tz="UTC")) == half
-    assert calendar.last_session("XNYS", pd.Timestamp("2008-11-26 18:00", tz="UTC")) == day("2008-11-25")
-    assert calendar.sessions_between("XNYS", day("2008-11-26"), half) == 1  # Thanksgiving is none
-    assert calendar.next_session("XNYS", half, 5) == day("2008-12-05")
+    assert Calendar("XNYS").last_before(pd.Timestamp("2008-11-28 18:00", tz="UTC")) == half
+    assert Calendar("XNYS").last_before(pd.Timestamp("2008-11-26 18:00", tz="UTC")) == day("2008-11-25")
+    assert Calendar("XNYS").between(day("2008-11-26"), half) == 1  # Thanksgiving is none
+    assert Calendar("XNYS").next(half, 5) == day("2008-12-05")
 
 
 def test_schedule__of_the_daily_flow_starts_after_every_close_in_any_season() -> None:
@@ -131,4 +160,4 @@ def test_schedule__of_the_daily_flow_starts_after_every_close_in_any_season() ->
     schedule = next(each for each in declared if each["name"] == "daily")["schedules"][0]
     minute, hour, *_ = schedule["cron"].split()
     starts = YEARS.tz_localize(schedule["timezone"]) + pd.Timedelta(hours=int(hour), minutes=int(minute))
-    assert (starts >= calendar.session_closes("XNYS", YEARS) + pd.Timedelta(minutes=30)).all()
+    assert (starts >= Calendar("XNYS").closes(YEARS) + pd.Timedelta(minutes=30)).all()

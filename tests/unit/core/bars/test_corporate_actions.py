@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.corporate_actions import link_factors, unadjusted
 from evergreen.core.bars.schema import NUMBERS, adjusted
 from evergreen.core.features import LOOKBACK, alpha158
 from evergreen.core.market import simulate
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2007-06-01"), pd.Timestamp("2008-03-31"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2007-06-01"), pd.Timestamp("2008-03-31"))
 SPLIT = 170  # the session, by number, from which one old share is three new ones
 KEYS = ["ticker", "session"]
 

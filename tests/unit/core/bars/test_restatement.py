@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.restatement import RestatedBar, compare
 from evergreen.core.bars.schema import NUMBERS
 from evergreen.core.market import simulate
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2008-01-02"), pd.Timestamp("2008-02-29"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2008-01-02"), pd.Timestamp("2008-02-29"))
 EARLY, LATE = pd.Timestamp("2008-03-01", tz="UTC"), pd.Timestamp("2008-03-05", tz="UTC")
 BARS = simulate(4, DAYS, seed=2).assign(known_at=EARLY)
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.dataset.look_ahead_audit import Audit, LooksAhead, audit, meeting_spans, stamp, verdict_on
 from evergreen.core.dataset.panel import training_frame
@@ -133,7 +134,7 @@ def test_meeting_spans__are_named_by_fold_and_never_met_by_walk_forward() -> Non
     assert meeting_spans(folds, SESSIONS, 5) == []
     close = Fold(SESSIONS[:100], SESSIONS[104:140])
     assert meeting_spans([folds[0], close], SESSIONS, 5) == [
-        f"training labels of fold 2 reach {SESSIONS[104]:%Y-%m-%d}, into its test window"
+        f"training labels of fold 2 reach {iso(SESSIONS[104])}, into its test window"
     ]
 
 

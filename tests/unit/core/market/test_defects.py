@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from benchmarks.faults import NAMED, WHOLE_TICKERS, marked_by, recall, untouched
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import FAULTS, restate, simulate, spoil, with_corporate_actions, with_listings
 from evergreen.core.quality import check, screen
 from evergreen.errors import BadInput
 
 BARS = simulate(40, 500, seed=3)
-DAYS = calendar.sessions("XNYS", BARS["session"].min(), BARS["session"].max())
+DAYS = Calendar("XNYS").sessions(BARS["session"].min(), BARS["session"].max())
 
 
 @pytest.mark.parametrize("kind", FAULTS)

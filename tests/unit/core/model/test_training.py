@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.dataset.panel import labelled_panel
 from evergreen.core.evaluation.metrics import rank_ic
 from evergreen.core.model.booster import from_text, predict, sha256
@@ -122,7 +123,7 @@ def test_manifest__golden_batch_is_answered_to_the_bit(training):
     assert predict(booster, manifest.golden_matrix()).tolist() == list(manifest.golden_outputs)
     assert np.isnan(manifest.golden_matrix()[-2]).all()
     assert manifest.model_sha256 == sha256(training.booster_text)
-    assert manifest.trained_through == f"{training.oos['session'].max():%Y-%m-%d}"
+    assert manifest.trained_through == iso(training.oos["session"].max())
     assert manifest.interval_low < 0 < manifest.interval_high
     assert set(manifest.scales) == set(training.oos["ticker"])
     assert all(0.01 < scale < 0.06 for scale in manifest.scales.values())

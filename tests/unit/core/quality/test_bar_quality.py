@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.core.bars.schema import NUMBERS, PRICES, conform
 from evergreen.core.market import simulate
 from evergreen.core.quality import RULES, Finding, blocks, check, screen, split
 from evergreen.core.quality.policy import policy_table
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2008-01-02"), pd.Timestamp("2008-03-31"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2008-01-02"), pd.Timestamp("2008-03-31"))
 CLEAN = simulate(4, DAYS, seed=1)
 
 
@@ -86,8 +86,8 @@ def real(ticker: str, start: str, end: str) -> pd.DataFrame:
 )
 def test_check__tells_real_splits_with_and_without_their_factor(ticker: str, session: str) -> None:
     day = pd.Timestamp(session)
-    bars = real(ticker, f"{day - pd.Timedelta(days=40):%Y-%m-%d}", f"{day + pd.Timedelta(days=9):%Y-%m-%d}")
-    days = calendar.sessions("XNYS", bars["session"].min(), bars["session"].max())
+    bars = real(ticker, iso(day - pd.Timedelta(days=40)), iso(day + pd.Timedelta(days=9)))
+    days = Calendar("XNYS").sessions(bars["session"].min(), bars["session"].max())
     assert check(bars, days) == []
     findings = check(bars.assign(factor=1.0), days)
     assert [(finding.rule, finding.session) for finding in findings] == [("unadjusted_split", day)]
@@ -100,7 +100,7 @@ def test_check__tells_real_splits_with_and_without_their_factor(ticker: str, ses
 
 def test_check__takes_the_real_crash_of_apple_for_a_crash() -> None:
     bars = real("AAPL", "2000-08-01", "2000-11-30")
-    days = calendar.sessions("XNYS", bars["session"].min(), bars["session"].max())
+    days = Calendar("XNYS").sessions(bars["session"].min(), bars["session"].max())
     assert check(bars.assign(factor=1.0), days) == []
 
 

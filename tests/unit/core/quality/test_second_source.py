@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from evergreen.core.bars import calendar
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 from evergreen.core.quality.second_source import disagreements
 
-DAYS = calendar.sessions("XNYS", pd.Timestamp("2008-01-02"), pd.Timestamp("2008-06-30"))
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2008-01-02"), pd.Timestamp("2008-06-30"))
 BARS = simulate(5, DAYS, seed=2)
 NOISE = np.random.default_rng(0).normal(0, 5e-4, len(BARS))
 SECOND_SOURCE = BARS.assign(close=BARS["close"] * 2.5 * np.exp(NOISE), factor=BARS["factor"] / 7)  # anchored elsewhere

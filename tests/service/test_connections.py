@@ -1,0 +1,115 @@
+"""Clients with bad manners, on real sockets: each comes to an end, and the others are answered meanwhile."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from evergreen.adapters.database import predictions, reading
+from evergreen.service import connections
+from evergreen.service.connections import HEAD_BYTES, BoundedProtocol, make_room
+from tests.service.running import listening
+from tests.service.world import World
+
+GET = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"
+POST = (
+    b"POST /v1/predictions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 22\r\n\r\n"
+)
+
+
+@pytest.fixture
+def base(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "BODY_SECONDS", 0.3)
+    with listening(world) as address:
+        yield address
+
+
+def connect(base: str) -> socket.socket:
+    place = urlsplit(base)
+    return socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=60)
+
+
+def answer_to(base: str, *parts: bytes, pause: float = 0.0) -> bytes:
+    """All that comes back until the service closes the connection."""
+    with connect(base) as client:
+        try:
+            for part in parts:
+                client.sendall(part)
+                time.sleep(pause)
+        except OSError:
+            pass  # it has been closed already
+        return to_end(client)
+
+
+def to_end(client: socket.socket) -> bytes:
+    received = b""
+    try:
+        while data := client.recv(65_536):
+            received += data
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def test_connection__that_says_nothing_is_closed(base: str) -> None:
+    assert answer_to(base).startswith(b"HTTP/1.1 408 ")
+
+
+def test_head__sent_byte_by_byte_ends_though_it_goes_on(base: str) -> None:
+    slow = [b"GET /healthz HTTP/1.1\r\n", *(b"x-%d: 1\r\n" % number for number in range(40))]
+    assert answer_to(base, *slow, pause=0.05).startswith(b"HTTP/1.1 408 ")
+
+
+def test_body__that_does_not_come_is_not_waited_for_and_nothing_is_on_record(base: str, world: World) -> None:
+    assert answer_to(base, POST, b'{"tickers": ').startswith(b"HTTP/1.1 408 ")
+    with reading(world.engine) as conn:
+        assert predictions.count(conn) == 0
+
+
+def test_second_request__of_a_connection_has_no_longer_time(base: str) -> None:
+    with connect(base) as client:
+        client.sendall(GET + b"\r\n")
+        assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        client.sendall(GET)
+        assert to_end(client).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [GET + b"x: " + b"a" * (2 * HEAD_BYTES), GET + b"".join(b"x-%d: 1\r\n" % number for number in range(20_000)),
+     b"GET /" + b"a" * (2 * HEAD_BYTES), GET + b"x: " + b"a" * (2 * HEAD_BYTES) + b"\r\n\r\n"],
+    ids=["endless header", "20,000 headers", "endless path", "one whole header"],
+)  # fmt: skip
+def test_head__over_the_limit_is_refused(base: str, head: bytes) -> None:
+    assert answer_to(base, head).startswith(b"HTTP/1.1 431 ")
+
+
+def test_connections__over_the_limit_are_refused_and_those_that_are_in_are_answered(
+    base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 60.0)
+    monkeypatch.setattr(BoundedProtocol, "room", 16)
+    with ExitStack() as stack, httpx.Client(base_url=base) as known:
+        assert known.get("/healthz").status_code == 200
+        idle = [stack.enter_context(connect(base)) for _ in range(40)]
+        assert known.get("/v1/predictions/AAPL").status_code == 200
+        refused = [client for client in idle[16:] if to_end(client).startswith(b"HTTP/1.1 503 ")]
+        assert len(refused) == len(idle[16:])
+        for client in idle:
+            client.close()
+    assert httpx.get(f"{base}/healthz", timeout=30).status_code == 200
+
+
+def test_make_room__leaves_descriptors_for_the_database() -> None:
+    room = make_room()
+    assert 1 <= room <= connections.CONNECTIONS
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert soft == resource.RLIM_INFINITY or room + connections.RESERVE <= soft or room == 1
