@@ -6,12 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from evergreen.core.policy import Policy
 
 app = typer.Typer()
 
@@ -47,14 +44,14 @@ def replay(
 
     from evergreen.replay.breaks import parse_break
     from evergreen.replay.report import table_for_people, write_report
-    from evergreen.replay.run import Replay
+    from evergreen.replay.run import Replay, shipped
     from evergreen.replay.run import replay as walk
 
     plan = Replay(
         bars=bars,
         start=pd.Timestamp(start),
         end=pd.Timestamp(end),
-        policies=chosen(policy, policies),
+        policies=shipped(policy, policies),
         out=out,
         calendar=calendar,
         horizon=horizon,
@@ -71,14 +68,6 @@ def replay(
         _log(replayed, out)
     print(table_for_people(replayed.summary))
     print(f"\n{page}")
-
-
-def chosen(names: list[str], file: Path | None) -> tuple[Policy, ...]:
-    """The policies of these names, from a file of one's own or from those that Evergreen ships."""
-    from evergreen.core.policy import SHIPPED, choose, parse_policies
-
-    known = parse_policies(SHIPPED.read_text()) | (parse_policies(file.read_text()) if file else {})
-    return tuple(choose(known, name) for name in dict.fromkeys(names))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.bars import BarSource, FilesSource, open_source
-from evergreen.core.bars.calendar import sessions
+from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.core.bars.schema import conform, empty_bars
 from evergreen.core.quality import RULES, check, split
 from evergreen.core.quality.delivery_panel import DeliveryPanel
@@ -47,7 +47,7 @@ def read_bars(
     source = open_bars(spec, calendar)
     delivery = source.fetch(tickers or source.tickers(), EARLIEST, until)
     if delivery.empty:
-        raise NoBars(f"{spec} has no bars up to {until:%Y-%m-%d}.", "Name other bars, or a later end.")
+        raise NoBars(f"{spec} has no bars up to {iso(until)}.", "Name other bars, or a later end.")
     return clean(delivery, start, source.calendar)
 
 
@@ -57,7 +57,7 @@ def clean(delivery: pd.DataFrame, start: pd.Timestamp, calendar: str) -> CleanBa
     The walk's own bars are refused only for what is wrong in themselves (not a number, not a price, out of order,
     on no session): rules that look at a bar's neighbours would know sessions that have not come.
     """
-    days = sessions(calendar, delivery["session"].min(), delivery["session"].max())
+    days = Calendar(calendar).sessions(delivery["session"].min(), delivery["session"].max())
     walked = delivery["session"] >= start
     history, walk = conform(delivery[~walked]), conform(delivery[walked])
     accepted = [split(history, check(history, days[days < start]))[0]] if len(history) else []

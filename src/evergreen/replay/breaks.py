@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.core.bars.calendar import iso
 from evergreen.errors import BadSetting
 
 Matrix = NDArray[np.float32]
@@ -60,7 +61,7 @@ class Break:
     @property
     def name(self) -> str:
         """As it is broken for."""
-        return f"{self.kind}{f':{self.year}' if self.year else ''}@{self.session:%Y-%m-%d}"
+        return f"{self.kind}{f':{self.year}' if self.year else ''}@{iso(self.session)}"
 
 
 def parse_break(text: str) -> Break:

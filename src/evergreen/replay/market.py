@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.core.bars.calendar import sessions as calendar_sessions
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.dataset.panel import Panel
 from evergreen.core.features import FEATURE_NAMES, alpha158
@@ -146,7 +146,7 @@ def build_market(
     _store(folder, "first_row", np.searchsorted(session, np.arange(len(days) + 1)).astype(np.intp))
     _store(folder, "session", days.to_numpy("datetime64[us]"))
     _store(folder, "refused", clean.refused.reindex(days, fill_value=0)[["rows", "refused"]].to_numpy(np.int64))
-    _fill_matrix(folder, bars, codes, tickers, calendar_sessions(clean.calendar, days[0], days[-1]), progress)
+    _fill_matrix(folder, bars, codes, tickers, Calendar(clean.calendar).sessions(days[0], days[-1]), progress)
     facts = {"digest": digest, "horizon": horizon, "tickers": tickers.tolist(), "calendar": clean.calendar}
     (folder / "market.json").write_text(json.dumps(facts))
     return open_market(folder)
@@ -194,7 +194,7 @@ def _store(folder: Path, name: str, values: NDArray[Any]) -> None:
 
 
 def _ends_week(days: pd.DatetimeIndex, calendar: str) -> NDArray[np.bool_]:
-    exchange = calendar_sessions(calendar, days[0], days[-1] + pd.Timedelta(days=14))
+    exchange = Calendar(calendar).sessions(days[0], days[-1] + pd.Timedelta(days=14))
     following = exchange[np.minimum(exchange.searchsorted(days, side="right"), len(exchange) - 1)]
     weeks = [day.isocalendar()[:2] for day in days]
     return np.array([after.isocalendar()[:2] != week for after, week in zip(following, weeks, strict=True)])

@@ -26,6 +26,12 @@ def table_for_people(summary: Mapping[str, Any]) -> str:
     return "\n".join("  ".join(f"{each:<{w}}" for each, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
+def rows_for_people(summary: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The same for a table of any kind: what each column holds, by its head."""
+    heads = ("policy", "RankIC (90 %)", "against calendar:20", "regret", "retrained", "promoted", "rolled back")
+    return [dict(zip(heads, _line(row), strict=False)) for row in summary["policies"]]
+
+
 def write_report(replayed: Replayed, path: Path) -> Path:
     """The page, its pictures inside."""
     pictures = [

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.model.breadth import suited
 from evergreen.core.model.config import TrainingConfig
-from evergreen.core.policy import Policy
+from evergreen.core.policy import SHIPPED, Policy, choose, parse_policies
 from evergreen.errors import BadInput
 from evergreen.replay.bars import read_bars
 from evergreen.replay.breaks import BARS, Break, break_bars, break_labels
@@ -47,6 +48,7 @@ class Replay:
         breaks: what goes wrong on purpose.
         workers: processes.
         tickers: of the bars; all of them when empty.
+        config: of the training; by default what live training takes for so many tickers.
     """
 
     bars: str
@@ -61,11 +63,22 @@ class Replay:
     breaks: tuple[Break, ...] = ()
     workers: int = 1
     tickers: tuple[str, ...] = ()
+    config: TrainingConfig | None = None
 
     @property
     def cache(self) -> Path:
         """Where factors and models are kept for the next replay."""
         return self.out / "cache"
+
+
+def shipped(names: Sequence[str], file: Path | None = None) -> tuple[Policy, ...]:
+    """The policies of these names: of a file of one's own, or those that Evergreen ships.
+
+    Raises:
+        BadSetting: no such policy, or a file that cannot be read as policies.
+    """
+    known = parse_policies(SHIPPED.read_text()) | (parse_policies(file.read_text()) if file else {})
+    return tuple(choose(known, name) for name in dict.fromkeys(names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +99,11 @@ def replay(plan: Replay, progress: Progress = lambda what, walked, of: None) -> 
         BadInput: bars that hold no such sessions, or too short a history before them.
     """
     if plan.end <= plan.start:
-        raise BadInput(f"{plan.end:%Y-%m-%d} is not after {plan.start:%Y-%m-%d}.", "Give --from before --to.")
+        raise BadInput(f"{iso(plan.end)} is not after {iso(plan.start)}.", "Give --from before --to.")
     plan.out.mkdir(parents=True, exist_ok=True)
     market = _market(plan, progress)
     first, last = _span(plan, market)
-    config = TrainingConfig(
+    config = plan.config or TrainingConfig(
         horizon=plan.horizon,
         seed=plan.seed,
         train_sessions=plan.train_sessions,
@@ -152,7 +165,7 @@ def _span(plan: Replay, market: Market) -> tuple[int, int]:
     last = int(market.sessions.searchsorted(plan.end, side="right")) - 1
     if first < 1 or last <= first:
         raise BadInput(
-            f"{plan.bars} has bars from {market.sessions[0]:%Y-%m-%d} to {market.sessions[-1]:%Y-%m-%d}.",
+            f"{plan.bars} has bars from {iso(market.sessions[0])} to {iso(market.sessions[-1])}.",
             "Begin some years after the first of them, and end before the last.",
         )
     return first, last
@@ -232,8 +245,8 @@ def _write(plan: Replay, rows: Sequence[_Row]) -> Replayed:
     pairs, lacking = paired(by_name), regret([row.measured for row in rows])
     summary = {
         "bars": plan.bars,
-        "from": f"{plan.start:%Y-%m-%d}",
-        "to": f"{plan.end:%Y-%m-%d}",
+        "from": iso(plan.start),
+        "to": iso(plan.end),
         "horizon": plan.horizon,
         "seed": plan.seed,
         "train_sessions": plan.train_sessions,

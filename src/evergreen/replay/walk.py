@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from evergreen.core.bars.calendar import iso
 from evergreen.core.canary import Guardrails, QualityTest
 from evergreen.core.canary.freezing import Frozen, freeze
 from evergreen.core.canary.guardrails import check_outputs
@@ -302,7 +303,7 @@ class Walk:
         return mean_difference(champion, challenger, session + 1, self.policy.hindsight, 1)
 
     def _iso(self, session: int) -> str:
-        return f"{self.models.market.sessions[session]:%Y-%m-%d}"
+        return iso(self.models.market.sessions[session])
 
 
 def _gate(judged: Judged) -> Action:
