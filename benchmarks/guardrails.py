@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.autocorrelated import share as told
-from evergreen.core.canary.guardrails import TRIP, EventCounts, excess_ln_e
+from evergreen.core.canary.guardrails import GUARDRAIL_TRIP, EventCounts, excess_ln_e
 
 REQUESTS, USUAL = 50_000, 0.005
 Z = 2.326  # one-sided 1 %
@@ -25,7 +25,7 @@ Z = 2.326  # one-sided 1 %
 @cache
 def trips(share: float, events: int, canary: int) -> bool:
     """Whether these counts stop a canary."""
-    return excess_ln_e([EventCounts(share, events, canary)]) >= math.log(TRIP)
+    return excess_ln_e([EventCounts(share, events, canary)]) >= math.log(GUARDRAIL_TRIP)
 
 
 def z_trips(share: float, events: int, canary: int) -> bool:

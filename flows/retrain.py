@@ -16,7 +16,7 @@ from tasks.gate import judge_challenger
 from tasks.ledger import show_triggers
 from tasks.model_card import write_model_card
 from tasks.models import mirror_aliases
-from tasks.requests import claim_request, confirm_claim, finish_request, held, request_retrain
+from tasks.requests import claim_request, confirm_claim, finish_request, holding_claim, request_retrain
 from tasks.rollout import deliver, install_random_walk, read_rollout
 from tasks.sessions import latest_data_version
 from tasks.training import (
@@ -54,7 +54,7 @@ def retrain(
     except AlreadyClaimed as taken:
         return f"Nothing to do: {taken.what}"
     now = now_at(pd.Timestamp(asked.as_of), workspace())
-    with held(asked, now):
+    with holding_claim(asked, now):
         return _train_and_judge(asked, horizon, seed, tuning_budget, now)
 
 

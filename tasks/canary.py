@@ -10,19 +10,23 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.database import decisions, evidence, predictions, reading, rollouts
-from evergreen.adapters.database.request_log import RequestLog
+from evergreen.adapters.database.canary_traffic import CanaryTraffic
+from evergreen.adapters.database.delivery_state import NOW, read_state
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.bars.calendar import iso
+from evergreen.core.canary import Guardrails
+from evergreen.core.canary.guardrails import check_outputs
+from evergreen.core.policy import Action, CanaryLook, DecisionKind, decide
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import picture, show, table
 from tasks.decorators import effect
 from tasks.models import read_manifest
-from tasks.rollout import decision, promote, settle
+from tasks.rollout import carry_out
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from evergreen.core.canary import Guardrails, QualityTest, Step
+    from evergreen.core.canary import QualityTest
 
 
 @effect
@@ -37,33 +41,40 @@ def look_at_canary(as_of: pd.Timestamp, now: datetime, dry_run: bool = False) ->
         rollout = rollouts.read(conn, at.settings.model_name)
     if rollout is None or rollout.challenger is None or rollout.evidence is None:
         return "no canary is running"
-    if rollout.evidence["looked"] >= session:
+    if rollout.evidence.looked and rollout.evidence.looked >= session:
         return f"looked at already in session {session}"
-    test, step = weigh(at, rollout, as_of)
-    if step.stage == "champion" and (waits_for := _hindrance(at, rollout, test, step, dry_run)):
-        held = f"Held: {step.reason} {waits_for}"
-        step = replace(step, stage=rollout.stage, weight=rollout.weight, reason=held)
+    test = weigh(at, rollout)
+    look = CanaryLook.of(test, check_guardrails(at, rollout), NOW, session)
+    action = _decide(at, rollout, look, as_of, dry_run)
     if dry_run:
-        return f"would go to {step.stage}: {step.reason}"
-    _take(rollout, test, step, session, now)
-    _show(test, step, session, moved=step.stage != rollout.stage)
-    return step.reason
+        return f"would go to {action.stage}: {action.outcome}"
+    carry_out(at, rollout, action, rollout.evidence.with_test(test, session), now)
+    _show(test, action)
+    return action.outcome
 
 
-def weigh(at: Workspace, rollout: Rollout, as_of: pd.Timestamp) -> tuple[QualityTest, Step]:
-    """The canary's test with every session settled by now, and the step that follows from it."""
-    from evergreen.core.canary import QualityTest, next_stage
-
-    assert rollout.evidence is not None and rollout.challenger is not None
-    test = QualityTest.from_json(rollout.evidence["test"])
+def weigh(at: Workspace, rollout: Rollout) -> QualityTest:
+    """The canary's test with every session settled by now."""
+    assert rollout.evidence is not None
+    test = rollout.evidence.quality_test()
     for session, champion_loss, challenger_loss in _settled_losses(at, rollout):
         test.update(session, champion_loss, challenger_loss)
-    clean = at.calendar.between(pd.Timestamp(rollout.stage_session), as_of)
-    guardrails = check_guardrails(at, rollout)
-    return test, next_stage(rollout.stage, clean, test.decision, test.e_rollback, guardrails)
+    return test
 
 
-def _hindrance(at: Workspace, rollout: Rollout, test: QualityTest, step: Step, dry_run: bool) -> str:
+def _decide(at: Workspace, rollout: Rollout, look: CanaryLook, as_of: pd.Timestamp, dry_run: bool) -> Action:
+    """What the look comes to; a promotion is decided again where it is objected to."""
+    assert rollout.evidence is not None
+    policy = at.settings.delivery_policy().with_changes(ladder=rollout.evidence.ladder)
+    with reading(at.engine) as conn:
+        state = read_state(conn, rollout.model, at.calendar, as_of)
+    (action,) = decide(policy, state, look)
+    if action.kind is DecisionKind.PROMOTE and (objection := _objection(at, rollout, look, action, dry_run)):
+        (action,) = decide(policy, state, replace(look, objection=objection))
+    return action
+
+
+def _objection(at: Workspace, rollout: Rollout, look: CanaryLook, action: Action, dry_run: bool) -> str:
     """What a promotion still waits for: a person's approval, another system's yes; empty if for nothing.
 
     The other system is asked last, anew in each session, and not by a dry run.
@@ -74,15 +85,15 @@ def _hindrance(at: Workspace, rollout: Rollout, test: QualityTest, step: Step, d
         return ""
     from evergreen.adapters.infra.webhook import objection
 
-    return objection(at.settings.promotion_webhook, _case(rollout, test, step))
+    return objection(at.settings.promotion_webhook, _case(rollout, look, action))
 
 
 def _approved(at: Workspace, rollout: Rollout) -> bool:
     with reading(at.engine) as conn:
-        return any(each.kind == "approval" for each in decisions.of(conn, str(rollout.challenger)))
+        return any(each.kind == DecisionKind.APPROVAL for each in decisions.of(conn, str(rollout.challenger)))
 
 
-def _case(rollout: Rollout, test: QualityTest, step: Step) -> dict[str, Any]:
+def _case(rollout: Rollout, look: CanaryLook, action: Action) -> dict[str, Any]:
     """What a webhook is told of the promotion it is asked about."""
     return {
         "model": rollout.model,
@@ -90,12 +101,9 @@ def _case(rollout: Rollout, test: QualityTest, step: Step) -> dict[str, Any]:
         "challenger": rollout.challenger,
         "rollout_version": rollout.version,
         "stage": rollout.stage,
-        "reason": step.reason,
-        "sessions": len(test.sessions),
-        "mean_r": test.mean_r,
-        "margin": test.margin,
-        "e_promote": test.e_promote,
-        "e_rollback": test.e_rollback,
+        "reason": action.outcome,
+        **look.numbers,
+        "sessions": int(look.numbers["sessions"]),
     }
 
 
@@ -108,75 +116,45 @@ def _settled_losses(at: Workspace, rollout: Rollout) -> list[tuple[str, float, f
     block = losses.index // horizon
     whole = losses[block < len(losses) // horizon]
     means = whole.groupby(block).agg({"session": "last", "champion": "mean", "challenger": "mean"})
-    return [(iso(row.session), row.champion, row.challenger) for row in means.itertuples()]
-
-
-def _take(rollout: Rollout, test: QualityTest, step: Step, session: str, now: datetime) -> Rollout:
-    import json
-
-    state: dict[str, Any] = dict(rollout.evidence or {}) | {
-        "looked": session,
-        "test": json.loads(test.to_json()),
-    }
-    if step.stage != rollout.stage:
-        state["steps"] = [*state.get("steps", []), [rollout.version + 1, step.weight]]
-    challenger = str(rollout.challenger)
-    if step.stage == "champion":
-        return promote(rollout, challenger, session, step.reason, state, now)
-    if step.stage in ("rolled_back", "inconclusive"):
-        kind = "rollback" if step.stage == "rolled_back" else "inconclusive"
-        summary = f"Version {challenger} leaves: {step.reason}"
-        return settle(rollout, kind, session, challenger, summary, state, now, champion=rollout.champion)
-    return rollouts.change(
-        workspace().engine,
-        rollout,
-        decision(rollout, "canary", session, challenger, step.reason, now, _told(state, rollout, step)),
-        stage=step.stage,
-        weight=step.weight,
-        stage_session=session if step.stage != rollout.stage else rollout.stage_session,
-        evidence=state,
-    )
-
-
-def _told(state: dict[str, Any], rollout: Rollout, step: Step) -> dict[str, Any]:
-    return state | {"stage": step.stage, "moved": step.stage != rollout.stage}
+    return [
+        (iso(session), float(champion), float(challenger))
+        for session, champion, challenger in means.itertuples(index=False, name=None)
+    ]
 
 
 def check_guardrails(at: Workspace, rollout: Rollout) -> Guardrails:
     """What the hard limits on outputs say of all the challenger has forecast and answered since it began."""
-    from evergreen.core.canary import Guardrails
-    from evergreen.core.canary.guardrails import OutputLimits, check_outputs
-
     assert rollout.evidence is not None and rollout.challenger is not None
     with reading(at.engine) as conn:
         silent = predictions.silent(conn, rollout.challenger)
-        said = [evidence.forecasts(conn, version) for version in (rollout.champion, rollout.challenger)]
-        requests = RequestLog()
-        if timed := "started_at" in rollout.evidence:
-            requests.read(conn, rollout)
-    if timed and (told := requests.judge(rollout)) != Guardrails():
-        return told
+        usual, tried = (evidence.forecasts(conn, version) for version in (rollout.champion, rollout.challenger))
+        traffic = CanaryTraffic()
+        traffic.read(conn, rollout)
+    if (answers := traffic.judge(rollout)) != Guardrails():
+        return answers
     if silent:
         return Guardrails(broken=(f"{silent} requests got no finite output from version {rollout.challenger}.",))
-    both = said[0].merge(said[1], on=["session", "ticker"], suffixes=("_champion", "_challenger"))
+    both = usual.merge(tried, on=["session", "ticker"], suffixes=("_champion", "_challenger"))
     if both.empty:
         return Guardrails(missing=("No forecasts of both models yet.",))
-    limits = OutputLimits(**rollout.evidence["limits"])
-    return Guardrails(broken=tuple(check_outputs(both["value_champion"], both["value_challenger"], limits)))
+    if rollout.evidence.limits is None:
+        return Guardrails(missing=("No limits on outputs were fixed when it began.",))
+    outputs = check_outputs(both["value_champion"], both["value_challenger"], rollout.evidence.limits)
+    return Guardrails(broken=tuple(outputs))
 
 
-def _show(test: QualityTest, step: Step, session: str, moved: bool) -> None:
+def _show(test: QualityTest, action: Action) -> None:
     """How the canary stands, with a picture of its evidence whenever it moves."""
     standing = {
-        "stage": step.stage,
-        "clients": f"{step.weight / 100:g} %",
+        "stage": action.stage,
+        "clients": f"{action.weight / 100:g} %",
         "sessions": len(test.sessions),
         "mean r": test.mean_r,
         "E promote": f"{test.e_promote:.3g} of {1 / test.rules.alpha_promote:g}",
         "E rollback": f"{test.e_rollback:.3g} of {1 / test.rules.alpha_rollback:g}",
     }
-    path = [picture(_evidence_figure(test), "evidence by session")] if moved and test.sessions else []
-    show("canary", f"Canary in session {session}", step.reason, table([standing]), *path)
+    path = [picture(_evidence_figure(test), "evidence by session")] if action.moved and test.sessions else []
+    show("canary", f"Canary in session {action.as_of}", action.outcome, table([standing]), *path)
 
 
 def _evidence_figure(test: QualityTest) -> Figure:

@@ -31,7 +31,7 @@ def ask_clients(tickers: list[str], session: pd.Timestamp, clients: int) -> int:
     """
     at = workspace()
     with reading(at.engine) as conn:
-        asked = predictions.asked(conn, session)
+        asked = predictions.askers(conn, session)
     names = [f"client-{number:03d}" for number in range(clients)]
     wanted = {name: [ticker for ticker in tickers if (name, ticker) not in asked] for name in names}
     with httpx.Client(base_url=_service(at), timeout=10.0) as http, ThreadPoolExecutor(AT_ONCE) as pool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,41 +12,55 @@ from evergreen.adapters.database import decisions, evidence, reading, rollouts, 
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.adapters.models.folder import read_oos
+from evergreen.core.policy.kinds import DecisionKind
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import show
 from tasks.decorators import effect
 from tasks.models import read_manifest
 
 if TYPE_CHECKING:
+    from evergreen.core.canary import CanaryRecord
     from evergreen.core.gate.verdict import Verdict
+    from evergreen.core.policy import CanaryPolicy
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """The gate's verdict on a version, against the champion of that moment."""
+    """The gate's verdict on a version, against the champion of that moment.
+
+    `record`: what a canary would be judged by; None when there is to be none. `first`: only the random walk serves.
+    """
 
     version: str
     champion: str
     verdict: Verdict
-    frozen: dict[str, Any] | None  # what a canary would be judged by; None when there is to be none
+    record: CanaryRecord | None
+    first: bool = False
 
 
 @effect
-def judge_challenger(asked: RetrainRequest, version: str, now: datetime) -> Judgement:
+def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Judgement:
     """Compare a version with the champion on walk-forward sessions neither was trained on; counts the trial."""
     from evergreen.core.gate.compare import compare, require_audit
+    from evergreen.core.policy import GatePolicy
 
     at = workspace()
     with reading(at.engine) as conn:
         rollout = rollouts.current(conn, at.settings.model_name)
     challenger = read_oos(at.model_folder(version))
     champion = champion_record(at, rollout.champion)
-    tried = _count_trial(at, asked, rollout, version, challenger)
-    verdict = require_audit(compare(champion, challenger, tried=tried), read_manifest(at, version))
-    _write_down(at, asked, version, verdict, now)
+    tried = _count_trial(at, request, rollout, version, challenger)
+    policy = at.settings.delivery_policy()
+    rules = policy.gate or GatePolicy()
+    looked = compare(
+        champion, challenger, tried, rules.alpha, min_sessions=rules.min_sessions, gate_sessions=rules.sessions
+    )
+    verdict = require_audit(looked, read_manifest(at, version))
+    _write_down(at, request, version, verdict, now)
     show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)
-    freeze = verdict.admitted and champion is not None
-    return Judgement(version, rollout.champion, verdict, _frozen(at, rollout, version) if freeze else None)
+    tries = policy.canary if champion is not None and (verdict.admitted or policy.gate is None) else None
+    record = _freeze(at, rollout, version, tries) if tries else None
+    return Judgement(version, rollout.champion, verdict, record, first=champion is None)
 
 
 def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
@@ -62,7 +76,7 @@ def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
     return record.drop_duplicates(["ticker", "session"], keep="first", ignore_index=True)
 
 
-def _count_trial(at: Workspace, asked: RetrainRequest, rollout: Rollout, version: str, record: pd.DataFrame) -> int:
+def _count_trial(at: Workspace, request: RetrainRequest, rollout: Rollout, version: str, record: pd.DataFrame) -> int:
     """Count the challenger, and each configuration that it was chosen from; returns how many were tried so far."""
     others = round(read_manifest(at, version).metrics.get("configurations") or 1) - 1
     names = [*(f"{version}, configuration {number}" for number in range(1, others + 1)), version]
@@ -75,32 +89,32 @@ def _count_trial(at: Workspace, asked: RetrainRequest, rollout: Rollout, version
                 challenger=name,
                 window_start=record["session"].min(),
                 window_end=record["session"].max(),
-                as_of=asked.as_of,
-                request_id=asked.id,
+                as_of=request.as_of,
+                request_id=request.id,
             )
             for name in names
         ]
     return counted[-1]
 
 
-def _write_down(at: Workspace, asked: RetrainRequest, version: str, verdict: Verdict, now: datetime) -> None:
-    made = decisions.Decision(
+def _write_down(at: Workspace, request: RetrainRequest, version: str, verdict: Verdict, now: datetime) -> None:
+    decision = decisions.Decision(
         at=now,
         model=at.settings.model_name,
-        kind="gate",
-        as_of=asked.as_of,
+        kind=DecisionKind.GATE,
+        as_of=request.as_of,
         subject=version,
         summary=verdict.sentence,
         evidence=verdict.to_dict(),
     )
     with writing(at.engine) as conn:
-        if not any(known.kind == "gate" for known in decisions.of(conn, version)):
-            decisions.append(conn, made)
+        if not any(known.kind == DecisionKind.GATE for known in decisions.of(conn, version)):
+            decisions.append(conn, decision)
 
 
-def _frozen(at: Workspace, rollout: Rollout, version: str) -> dict[str, Any]:
+def _freeze(at: Workspace, rollout: Rollout, version: str, rules: CanaryPolicy) -> CanaryRecord:
     """The canary's test and its limits on outputs, fixed on sessions both models forecast out of sample."""
-    from evergreen.core.canary import QualityTest, plan_power
+    from evergreen.core.canary import CanaryRecord, QualityTest, plan_power
     from evergreen.core.canary.guardrails import OutputLimits, dispersion_range, rank_correlation_floor
     from evergreen.core.evaluation.metrics import session_losses
 
@@ -109,9 +123,7 @@ def _frozen(at: Workspace, rollout: Rollout, version: str) -> dict[str, Any]:
     both = challenger.merge(champion.rename(columns={"forecast": "champion"}), on=["ticker", "session"])
     pairs = both.rename(columns={"forecast": "challenger"}).dropna(subset="label")
     by_row = pairs.set_index(["ticker", "session"])
-    champion_loss, challenger_loss = (
-        session_losses(by_row[name], by_row["label"]).to_numpy() for name in ("champion", "challenger")
-    )
+    usual, tried = (session_losses(by_row[name], by_row["label"]).to_numpy() for name in ("champion", "challenger"))
     manifest = read_manifest(at, version)
     limits = OutputLimits(
         residual_sigma=read_manifest(at, rollout.champion).residual_sigma,
@@ -120,6 +132,6 @@ def _frozen(at: Workspace, rollout: Rollout, version: str) -> dict[str, Any]:
         rank_correlation=rank_correlation_floor(pairs),
         dispersion=dispersion_range(pairs),
     )
-    plan = plan_power(champion_loss, challenger_loss)
-    power = asdict(plan) | {"refusal": plan.refusal}
-    return {"test": QualityTest(champion_loss, challenger_loss).to_json(), "limits": asdict(limits), "power": power}
+    bounds = (None, rules.alpha_promote, rules.alpha_rollback, rules.t_min, rules.t_max)
+    test, plan = QualityTest(usual, tried, *bounds), plan_power(usual, tried, *bounds)
+    return CanaryRecord(limits=limits, power=plan, ladder=rules.ladder).with_test(test)

@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 
 from evergreen.adapters.database import decisions, reading, requests, writing
 from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.core.policy.kinds import DecisionKind
 from evergreen.errors import Conflict, Transient
 from evergreen.workspace import workspace
 from tasks.decorators import effect
@@ -33,33 +34,33 @@ def request_retrain(
     at = workspace()
     model = at.settings.model_name
     with writing(at.engine) as conn:
-        asked, created = requests.request(conn, model, cause, data_version, as_of, evidence, now)
+        request, created = requests.request(conn, model, cause, data_version, as_of, evidence, now)
         if created:
-            decisions.append(conn, decide_request(asked, why, now))
-    if asked.state == "pending":
-        wake(asked)
-    return asked.id
+            decisions.append(conn, decide_request(request, why, now))
+    if request.state == "pending":
+        wake(request)
+    return request.id
 
 
-def decide_request(asked: RetrainRequest, why: str, now: datetime) -> decisions.Decision:
+def decide_request(request: RetrainRequest, why: str, now: datetime) -> decisions.Decision:
     """What is to be written down with a new request."""
     return decisions.Decision(
         at=now,
-        model=asked.model,
-        kind="retrain_requested",
-        as_of=asked.as_of,
-        subject=asked.id,
+        model=request.model,
+        kind=DecisionKind.RETRAIN_REQUESTED,
+        as_of=request.as_of,
+        subject=request.id,
         summary=why,
-        evidence={"cause": asked.cause, "data_version": asked.data_version} | dict(asked.evidence),
+        evidence={"cause": request.cause, "data_version": request.data_version} | dict(request.evidence),
     )
 
 
-def wake(asked: RetrainRequest) -> None:
+def wake(request: RetrainRequest) -> None:
     """Tell the server, whose automation starts `retrain` with this request."""
     emit_event(
         EVENT,
-        resource={"prefect.resource.id": f"evergreen.model.{asked.model}"},
-        payload={"request_id": asked.id, "cause": asked.cause},
+        resource={"prefect.resource.id": f"evergreen.model.{request.model}"},
+        payload={"request_id": request.id, "cause": request.cause},
     )
 
 
@@ -75,9 +76,9 @@ def claim_request(request_id: str) -> RetrainRequest:
 
 
 @effect
-def finish_request(held: RetrainRequest, now: datetime, version: str, verdict: str) -> None:
+def finish_request(request: RetrainRequest, now: datetime, version: str, verdict: str) -> None:
     """Close the request with what came of it."""
-    requests.finish(workspace().engine, held, "done", now, version=version, verdict=verdict)
+    requests.finish(workspace().engine, request, "done", now, version=version, verdict=verdict)
 
 
 def lease() -> timedelta:
@@ -86,53 +87,53 @@ def lease() -> timedelta:
 
 
 @effect
-def confirm_claim(held: RetrainRequest) -> None:
+def confirm_claim(request: RetrainRequest) -> None:
     """Make sure that this run still holds the request, right before it acts on its result.
 
     Raises:
         Conflict: it was taken over meanwhile, or is finished.
     """
-    requests.renew(workspace().engine, held, datetime.now(UTC), lease())
+    requests.renew(workspace().engine, request, datetime.now(UTC), lease())
 
 
 @contextmanager
-def held(asked: RetrainRequest, now: datetime) -> Iterator[None]:
+def holding_claim(request: RetrainRequest, now: datetime) -> Iterator[None]:
     """Renew the claim while the work goes on; when it fails, close the request with the reason.
 
     A failure that may heal gives the request back instead, for `reconcile` to wake, up to three claims. The
     error goes on either way.
     """
-    done = threading.Event()
-    heart = threading.Thread(target=_renew, args=(asked, done), daemon=True)
+    ended = threading.Event()
+    heart = threading.Thread(target=_renew, args=(request, ended), daemon=True)
     heart.start()
     try:
         yield
     except Exception as error:
-        _give_up(asked, error, now)
+        _give_up(request, error, now)
         raise
     finally:
-        done.set()
+        ended.set()
         heart.join()
 
 
-def _renew(asked: RetrainRequest, done: threading.Event) -> None:
+def _renew(request: RetrainRequest, ended: threading.Event) -> None:
     at = workspace()
-    while not done.wait(lease().total_seconds() / 3):
+    while not ended.wait(lease().total_seconds() / 3):
         try:
-            requests.renew(at.engine, asked, datetime.now(UTC), lease())
+            requests.renew(at.engine, request, datetime.now(UTC), lease())
         except Conflict:
             return  # fenced off: `confirm_claim` says so before anything is acted on
         except Transient:
             continue
 
 
-def _give_up(asked: RetrainRequest, error: Exception, now: datetime) -> None:
+def _give_up(request: RetrainRequest, error: Exception, now: datetime) -> None:
     at = workspace()
-    if isinstance(error, Transient) and asked.fence < TRIES:
-        requests.release(at.engine, asked)
+    if isinstance(error, Transient) and request.fence < TRIES:
+        requests.release(at.engine, request)
     elif not isinstance(error, Conflict):
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        requests.finish(at.engine, asked, "failed", now, verdict=reason)
+        requests.finish(at.engine, request, "failed", now, verdict=reason)
 
 
 @effect
@@ -151,4 +152,4 @@ def open_requests() -> list[RetrainRequest]:
     at = workspace()
     with reading(at.engine) as conn:
         known = requests.recent(conn, at.settings.model_name)
-    return [asked for asked in known if asked.state in ("pending", "running")]
+    return [request for request in known if request.state in ("pending", "running")]

@@ -1,4 +1,4 @@
-"""What else is known when drift is judged: whether the data itself is at fault, and how old the model is."""
+"""What a session shows beside the features: whether the data itself is at fault."""
 
 from __future__ import annotations
 
@@ -7,38 +7,45 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading
+from evergreen.adapters.database.delivery_state import NOW
 from evergreen.core.bars.calendar import iso
 from evergreen.market_data.delivery import Delivery
 from evergreen.workspace import Workspace
 
 if TYPE_CHECKING:
-    from evergreen.core.drift import Counts, Signs
+    from evergreen.core.drift import Counts, DriftCheck, TooLittleHistory
     from evergreen.core.drift.skill import Standing
+    from evergreen.core.policy import SessionWatch
 
 WINDOW = 20  # sessions, as the current window of a drift check
 
 
-def read_signs(
-    at: Workspace, session: pd.Timestamp, delivery: Delivery, counts: Counts | None, drift: bool, skill: Standing
-) -> Signs:
-    """All that the cause rules ask for, about the last 20 sessions up to this one."""
-    from evergreen.core.drift import Signs
+def read_watch(
+    at: Workspace,
+    session: pd.Timestamp,
+    delivery: Delivery,
+    check: DriftCheck | TooLittleHistory | None,
+    counts: Counts | None,
+    skill: Standing,
+) -> SessionWatch:
+    """All that is asked of a session; shares of rows are of the last 20 sessions up to it."""
+    from evergreen.core.policy import SessionWatch
 
+    as_of = iso(session)
     with reading(at.engine) as conn:
-        done = ledger.sessions(conn, at.settings.model_name, WINDOW)
-        trained = [known.as_of for known in ledger.model_versions(conn, at.settings.model_name)]
-    earlier = [one.report for one in done if one.as_of < iso(session)]
+        processed = ledger.sessions(conn, at.settings.model_name, WINDOW)
+    earlier = [one.report for one in processed if one.as_of < as_of]
     single = [report for report in earlier if report["first"] == report["last"]]  # the history's own is left out
     reports = [delivery.summary(), *single[: WINDOW - 1]]
-    age = at.calendar.between(pd.Timestamp(max(trained)), session) if trained else 0
     rows = sum(report["rows"] for report in reports)
-    return Signs(
-        drift=drift,
+    return SessionWatch(
+        session=NOW,
+        as_of=as_of,
+        check=check,
         skill=skill,
         refused=sum(report["refused"] for report in reports) / rows if rows else 0.0,
         missing=missing_share(counts) if counts is not None else 0.0,
         unadjusted=tuple(sorted({ticker for report in reports for ticker in report.get("unadjusted", ())})),
-        aged=age >= at.settings.retrain_after,
     )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from evergreen.errors import BadSetting
+
+if TYPE_CHECKING:
+    from evergreen.core.policy import Policy
 
 PREFIX = "EVERGREEN_"
 
@@ -46,13 +49,15 @@ class Settings(BaseModel):
     requests_per_second: float = 1_000  # of one client; 0 is no limit
     max_feature_age: int = 3  # sessions after which an answer says `stale`
     lease_seconds: float = 300.0  # silence after which a retraining's worker is taken for dead
-    retrain_after: int = 250  # sessions after which a model is retrained though nothing was found
+    policy: str = "default"  # what the flows follow: when to retrain, what to admit, how to let it out
+    policies: str = ""  # a TOML file with policies of your own, beside the shipped ones
+    retrain_after: int | None = None  # in place of the policy's: sessions after which a model is retrained anyway
     train_sessions: int = 0  # most sessions, the last ones, that a model is fitted on; 0: all there are
     model_expiry: int = 375  # sessions after which an answer says `expired`
     notify: str = ""  # Prefect notification block told of findings, as type/name, such as slack-webhook/desk
     guardrails: Literal["act", "tell"] = "act"  # whether the service rolls back by itself or only says so
-    newer_challenger: Literal["queue", "supersede"] = "queue"  # what one that arrives during a canary does
-    rollback_window: int = 5  # sessions after a promotion in which a guardrail brings the old champion back
+    newer_challenger: Literal["queue", "supersede"] | None = None  # in place of the policy's
+    rollback_window: int | None = None  # in place of the policy's: sessions in which the old champion can come back
     promotion_approval: bool = False  # a promotion waits for `evergreen canary approve`
     refresh_seconds: float = 0.2  # how often the service looks for a changed rollout or features
     bad_inputs: Literal["tell", "refuse"] = "tell"  # whether a stale, incomplete or unusual input gets no answer
@@ -121,6 +126,37 @@ class Settings(BaseModel):
     def runs(self) -> Path:
         """Working folders of notebooks and training sets."""
         return self.home.resolve() / "runs"
+
+    def delivery_policies(self) -> dict[str, Policy]:
+        """The shipped delivery policies and a person's own, by name; his win.
+
+        Raises:
+            BadSetting: his file cannot be read.
+        """
+        from evergreen.core.policy import SHIPPED, parse_policies
+
+        shipped = parse_policies(SHIPPED.read_text())
+        if not self.policies:
+            return shipped
+        try:
+            return shipped | parse_policies(Path(self.policies).read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSetting(f"{self.policies} cannot be read: {error}.", "Mend the setting `policies`.") from None
+
+    def delivery_policy(self) -> Policy:
+        """The policy that the flows follow.
+
+        Raises:
+            BadSetting: no such policy, or one that only a replay can run.
+        """
+        from evergreen.core.policy import choose
+
+        policy = choose(self.delivery_policies(), self.policy).require_live()
+        return policy.with_changes(
+            retrain_after=self.retrain_after,
+            newer_challenger=self.newer_challenger,
+            rollback_window=self.rollback_window,
+        )
 
 
 def load_settings(file: Path = Path("evergreen.toml")) -> Settings:

@@ -12,7 +12,8 @@ import pytest
 
 from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts, writing
 from evergreen.core.bars.calendar import Calendar, iso
-from evergreen.core.canary import QualityTest
+from evergreen.core.canary import CanaryRecord, QualityTest
+from evergreen.core.canary.guardrails import OutputLimits
 from evergreen.core.gate.verdict import Verdict
 from evergreen.workspace import Workspace, open_workspace, workspace
 from tests.flows.conftest import TICKERS
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.xdist_group("lived")
 MODEL, CHAMPION, CHALLENGER = "evergreen", "2", "3"
 NOW = datetime(2009, 1, 2, 22, tzinfo=UTC)
 WALK = Calendar("XNYS").sessions(pd.Timestamp("2009-01-02"), pd.Timestamp("2009-06-30"))
-LIMITS = {"residual_sigma": 0.02, "target_low": -0.3, "target_high": 0.3, "rank_correlation": -1.0}
+LIMITS = OutputLimits(residual_sigma=0.02, target_low=-0.3, target_high=0.3, rank_correlation=-1.0)
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def in_shadow(copied: Workspace) -> Workspace:
         )
         rollouts.change(copied.engine, rollout, made, champion=CHAMPION)
     admitted = Verdict(admitted=True, better=False, reasons=(), sessions=120, tried=1, spent_alpha=0.03)
-    deliver(asked, Judgement(CHALLENGER, CHAMPION, admitted, {"test": _test().to_json(), "limits": LIMITS}), NOW)
+    deliver(asked, Judgement(CHALLENGER, CHAMPION, admitted, CanaryRecord(limits=LIMITS).with_test(_test())), NOW)
     return copied
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,11 +10,11 @@ from sqlalchemy import Connection
 
 from evergreen.adapters.database import decisions, evidence, ledger
 from evergreen.adapters.database.decisions import Decision
-from evergreen.core.canary import QualityTest
+from evergreen.core.canary import CanaryRecord, QualityTest
 from tests.service.world import NOW, SESSION, TICKERS, World
 
 DECISIONS = """
-2008-06-30|champion|0|The random walk serves until a model has beaten the gate.
+2008-06-30|first_champion|0|The random walk serves until a model has beaten the gate.
 2008-07-01|gate|1|Version 1 is admitted: not worse than the random walk by the margin; better is not shown.
 2008-07-14|promote|1|Version 1 became champion: evidence 21.4 against 20 after 9 sessions, guardrails clean.
 2008-08-27|drift|1|Two windows of 20 sessions left the reference (p 0.012); moved most: STD20, WVMA60, VSTD10.
@@ -43,7 +42,7 @@ def tell(world: World, sessions: int = 50) -> None:
             at = datetime.fromisoformat(session + "T21:05:00").replace(tzinfo=UTC)
             decision = Decision(at=at, model="evergreen", kind=kind, as_of=session, subject=subject, summary=summary)
             decisions.append(conn, decision)
-    world.change_rollout(stage="canary_25", weight=2_500, evidence={"test": json.loads(canary(rng).to_json())})
+    world.change_rollout(stage="canary_25", weight=2_500, evidence=CanaryRecord().with_test(canary(rng)))
 
 
 def _forecasts(days: pd.DatetimeIndex, version: str, values: np.ndarray) -> pd.DataFrame:

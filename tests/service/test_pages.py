@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from evergreen.core.canary import CanaryRecord, Ladder, Stage
 from evergreen.service.charts import Chart, Level, Series
 from tests.service.running import Client, ask, with_service
 from tests.service.story import canary, tell
@@ -72,7 +73,7 @@ def test_status__shows_the_alarms(world: World) -> None:
 
 
 def test_status__says_when_the_evidence_cannot_be_read(world: World) -> None:
-    world.change_rollout(evidence={"test": {"format": 99}})
+    world.change_rollout(evidence=CanaryRecord(test={"format": 99}))
     assert "stored evidence cannot be read" in page_of(world)
 
 
@@ -90,7 +91,7 @@ def test_status__before_the_canarys_first_session(world: World) -> None:
     import numpy as np
 
     state = json.loads(canary(np.random.default_rng(1), sessions=0).to_json())
-    world.change_rollout(evidence={"test": state})
+    world.change_rollout(evidence=CanaryRecord(test=state))
     assert "No session has settled yet" in page_of(world)
 
 
@@ -114,3 +115,11 @@ def test_chart__higher_is_drawn_higher() -> None:
     drawn = Chart("t", ["a", "b"], [Series("x", [1.0, 100.0], "good")], log=True).draw(400, "chart")
     (_, low), (_, high) = re.findall(r"([\d.]+),([\d.]+)", drawn.split('points="')[1].split('"')[0])
     assert float(high) < float(low)
+
+
+def test_status__draws_the_ladder_that_the_canary_was_given(world: World) -> None:
+    ladder = Ladder((Stage("shadow", 0), Stage("canary_10", 1_000), Stage("canary_40", 4_000)))
+    world.change_rollout(stage="canary_10", weight=1_000, evidence=CanaryRecord(test={}, ladder=ladder))
+    page = page_of(world)
+    assert '<li class="done">shadow</li>' in page and '<li class="here">10 %</li>' in page
+    assert ">40 %</li>" in page and ">25 %</li>" not in page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from evergreen.adapters.database import decisions, predictions, reading
 from evergreen.adapters.database.predictions import Prediction
+from evergreen.core.canary import CanaryRecord, RollbackWindow, TrafficLimits
 from evergreen.core.canary.assignment import arm
 from evergreen.core.canary.guardrails import OutputLimits
 from evergreen.service.metrics import Metrics
@@ -25,8 +25,8 @@ SANE = OutputLimits(residual_sigma=1.0, target_low=-1.0, target_high=1.0)
 def guarded_world(home: Path, limits: OutputLimits = SANE, **changes: Any) -> World:
     """A canary at half of the clients, watched since NOW."""
     world = ready_world(home, **changes)
-    frozen = {"limits": asdict(limits), "slow_us": 10_000, "started_at": NOW.isoformat(), "steps": [[1, 5_000]]}
-    world.change_rollout(evidence=frozen)
+    traffic = TrafficLimits(slow_us=10_000, started_at=NOW, steps=((1, 5_000),))
+    world.change_rollout(evidence=CanaryRecord(limits=limits, traffic=traffic))
     return world
 
 
@@ -105,8 +105,8 @@ def test_watch__told_only_to_tell_it_changes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("sessions", "champion"), [(5, "1"), (0, "2")])
 def test_watch__a_fresh_promotion_is_taken_back_within_its_window(tmp_path: Path, sessions: int, champion: str) -> None:
     world = ready_world(tmp_path)
-    limits = asdict(OutputLimits(residual_sigma=1.0, target_low=-1e-9, target_high=1e-9))
-    window = {"window": {"since": "2008-09-12", "sessions": sessions, "limits": limits}}
+    limits = OutputLimits(residual_sigma=1.0, target_low=-1e-9, target_high=1e-9)
+    window = CanaryRecord(window=RollbackWindow("2008-09-12", sessions, limits))
     promoted = {"champion": "2", "previous_champion": "1", "challenger": None, "stage": "steady", "weight": 0}
     world.change_rollout(**promoted, evidence=window)
     looked(world)
@@ -115,6 +115,6 @@ def test_watch__a_fresh_promotion_is_taken_back_within_its_window(tmp_path: Path
 
 def test_watch__a_canary_without_limits_on_its_outputs_misses_a_guardrail(tmp_path: Path) -> None:
     world = ready_world(tmp_path)
-    world.change_rollout(evidence={"test": {}})
+    world.change_rollout(evidence=CanaryRecord(test={}))
     watch, summary = looked(world)
     assert summary is None and watch.verdict.missing == ("No limits on outputs were fixed when it began.",)

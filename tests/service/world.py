@@ -119,7 +119,7 @@ class World:
             updated_at=NOW,
             **changes,
         )
-        return rollouts.create(self.engine, first, self.decision("first", champion))
+        return rollouts.create(self.engine, first, self.decision("first_champion", champion))
 
     def use(self, **changes: object) -> None:
         self.settings = self.settings.model_copy(update=changes)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,10 @@ import pytest
 from evergreen.adapters.database import decisions, evidence, reading, requests, rollouts, writing
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.bars.calendar import Calendar, iso
-from evergreen.core.canary import QualityTest
+from evergreen.core.canary import CanaryRecord, Power, PowerPlan, QualityTest, RollbackWindow
 from evergreen.core.canary.guardrails import OutputLimits
 from evergreen.core.gate.verdict import Verdict
+from evergreen.core.policy import CanaryPolicy
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
 from evergreen.service.watch import Watch
@@ -28,9 +28,11 @@ from tests.service.world import NOW, TICKERS, World, ready_world
 MODEL = "evergreen"
 WALK = Calendar("XNYS").sessions(pd.Timestamp("2008-09-15"), pd.Timestamp("2008-12-31"))
 DAY = [iso(session) for session in WALK]
+ROLLBACK_WINDOW = CanaryPolicy().rollback_window
 SANE = OutputLimits(residual_sigma=1.0, target_low=-1.0, target_high=1.0)
 IMPOSSIBLE = OutputLimits(residual_sigma=1.0, target_low=-1e-9, target_high=1e-9)
-HOPELESS = {"refusal": "It would not notice a loss twice as large.", "sentence": "-"}
+BLIND = (Power(0.0, 0.05, 0.9, 0.05, 20.0), Power(1.0, 0.1, 0.8, 0.1, 40.0))  # a loss twice as large goes unseen
+HOPELESS = PowerPlan(scale=0.1, margin=0.02, t_max=60, table=BLIND, sentence="-")
 
 
 @pytest.fixture
@@ -42,17 +44,17 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return made
 
 
-def frozen(limits: OutputLimits = SANE, **power: Any) -> dict[str, Any]:
+def frozen(power: PowerPlan | None = None) -> CanaryRecord:
     losses = np.exp(np.random.default_rng(3).normal(0, 0.02, (2, 120))) * 1e-4
-    return {"test": QualityTest(*losses).to_json(), "limits": asdict(limits), "power": power}
+    return CanaryRecord(limits=SANE, power=power).with_test(QualityTest(*losses))
 
 
-def arrive(world: World, version: str, day: int = 0, kept: dict[str, Any] | None = None) -> str:
+def arrive(world: World, version: str, day: int = 0, record: CanaryRecord | None = None) -> str:
     """The gate has admitted a version against the champion of this moment; what became of it."""
     with writing(world.engine) as conn:
         asked, _ = requests.request(conn, MODEL, "test", f"data of {version}", WALK[day], {}, NOW)
     admitted = Verdict(admitted=True, better=False, reasons=(), sessions=120, tried=1, spent_alpha=0.03)
-    return deliver.fn(asked, Judgement(version, world.rollout().champion, admitted, kept or frozen()), NOW)
+    return deliver.fn(asked, Judgement(version, world.rollout().champion, admitted, record or frozen()), NOW)
 
 
 def settle_sessions(world: World, challenger_error: float = 0.010) -> None:
@@ -66,6 +68,18 @@ def settle_sessions(world: World, challenger_error: float = 0.010) -> None:
             evidence.record_forecasts(conn, made)
         settled = rows.assign(horizon=1, value=0.0, known_at=NOW, data_version="data")
         evidence.record_outcomes(conn, settled)
+
+
+def record_of(world: World) -> CanaryRecord:
+    record = world.rollout().evidence
+    assert record is not None
+    return record
+
+
+def window_of(world: World) -> RollbackWindow:
+    window = record_of(world).window
+    assert window is not None
+    return window
 
 
 def look(day: int, dry_run: bool = False) -> str:
@@ -130,16 +144,16 @@ def test_newer_challenger__supersedes_the_running_one_where_the_setting_says_so(
     arrive(world, "3", day=2)
     row = world.rollout()
     assert serves(row) == ("1", "3", "shadow") and row.weight == 0 and row.salt == "evergreen/3"
-    assert row.evidence is not None and row.evidence["looked"] == DAY[2]
+    assert row.evidence is not None and row.evidence.looked == DAY[2]
     kinds = [("canary_start", "2"), ("canary", "2"), ("superseded", "2"), ("canary_start", "3")]
     assert story(world) == kinds
 
 
 def test_hopeless_canary__is_refused_with_its_reason_whether_it_comes_first_or_waited(world: World) -> None:
-    hopeless = frozen(**HOPELESS)
-    assert "hopeless: It would not notice" in arrive(world, "2", kept=hopeless)
+    hopeless = frozen(HOPELESS)
+    assert "hopeless: It would not notice" in arrive(world, "2", record=hopeless)
     arrive(world, "3")
-    arrive(world, "4", kept=hopeless)
+    arrive(world, "4", record=hopeless)
     rollouts.settle(world.engine, world.rollout(), world.decision("rollback", "3"), "1")
     assert "hopeless" in str(start_queued.fn(DAY[1], NOW)) and start_queued.fn(DAY[1], NOW) is None
     assert serves(world.rollout()) == ("1", None, "steady")
@@ -171,8 +185,7 @@ def test_approval__a_guardrail_still_rolls_back_while_it_is_waited_for(
     settle_sessions(world)
     look(1)
     look(2)
-    changed = dict(world.rollout().evidence or {}) | {"limits": asdict(IMPOSSIBLE)}
-    world.change_rollout(evidence=changed)
+    world.change_rollout(evidence=replace(record_of(world), limits=IMPOSSIBLE))
     if who == "the session's look":
         look(3)
     else:
@@ -218,11 +231,11 @@ def promote_through_the_canary(world: World) -> None:
 def test_rollback_window__the_previous_champion_comes_back_by_itself(world: World) -> None:
     promote_through_the_canary(world)
     row = world.rollout()
-    window = dict((row.evidence or {})["window"])
-    assert window["sessions"] == world.settings.rollback_window and window["since"] == DAY[2]
+    window = window_of(world)
+    assert (window.sessions, window.since) == (ROLLBACK_WINDOW, DAY[2])
     watch_once(world)
     assert world.rollout() == row, "a sane champion stays"
-    world.change_rollout(evidence={"window": window | {"limits": asdict(IMPOSSIBLE)}})
+    world.change_rollout(evidence=CanaryRecord(window=replace(window, limits=IMPOSSIBLE)))
     watch_once(world)
     assert serves(world.rollout()) == ("1", None, "steady")
     assert world.rollout().previous_champion == "2" and story(world)[-1] == ("rollback", "2")
@@ -230,9 +243,8 @@ def test_rollback_window__the_previous_champion_comes_back_by_itself(world: Worl
 
 def test_rollback_window__over_it_the_service_leaves_the_champion_to_the_sessions(world: World) -> None:
     promote_through_the_canary(world)
-    window = dict((world.rollout().evidence or {})["window"]) | {"limits": asdict(IMPOSSIBLE)}
-    world.change_rollout(evidence={"window": window})
-    world.process(WALK[2 + world.settings.rollback_window])
+    world.change_rollout(evidence=CanaryRecord(window=replace(window_of(world), limits=IMPOSSIBLE)))
+    world.process(WALK[2 + ROLLBACK_WINDOW])
     watch_once(world)
     assert world.rollout().champion == "2"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evergreen.errors import BadSetting
-from evergreen.settings import load_settings
+from evergreen.settings import Settings, load_settings
 from evergreen.workspace import REPOSITORY
 
 
@@ -34,3 +34,31 @@ def test_team_toml__every_line_of_the_example_is_a_setting(tmp_path: Path) -> No
     (tmp_path / "all.toml").write_text(re.sub(r"^# (?=\w+ = )", "", example, flags=re.MULTILINE))
     settings = load_settings(tmp_path / "all.toml")
     assert settings.server_auth and settings.trace_collector and settings.prefect_messages.startswith("redis://")
+
+
+def test_delivery_policy__a_persons_own_file_stands_beside_the_shipped_ones(tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text("[monthly]\ntrigger.causes = ['calendar']\ntrigger.every = 21\n")
+    policies = Settings(policies=str(own)).delivery_policies()
+    assert "default" in policies and policies["monthly"].trigger.every == 21
+    assert Settings(policies=str(own), policy="monthly").delivery_policy() == policies["monthly"]
+
+
+def test_delivery_policy__settings_stand_in_place_of_the_policys_own() -> None:
+    policy = Settings(retrain_after=3, newer_challenger="supersede", rollback_window=0).delivery_policy()
+    assert policy.trigger.retrain_after == 3 and policy.canary is not None
+    assert (policy.canary.newer_challenger, policy.canary.rollback_window) == ("supersede", 0)
+    assert Settings(policy="eager", rollback_window=3).delivery_policy().canary is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"policy": "oracle"}, "only a replay can run it"),
+        ({"policy": "hope"}, "no policy 'hope'"),
+        ({"policies": "nowhere.toml"}, "cannot be read"),
+    ],
+)
+def test_delivery_policy__what_cannot_be_followed_is_refused(changes: dict[str, str], problem: str) -> None:
+    with pytest.raises(BadSetting, match=problem):
+        Settings(**changes).delivery_policy()

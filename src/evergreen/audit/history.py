@@ -11,8 +11,15 @@ from evergreen.adapters.database import decisions, evidence, ledger, predictions
 from evergreen.adapters.database.decisions import RecordedDecision
 from evergreen.adapters.database.triggers import EVERYTHING
 from evergreen.core.evaluation.losses import skill_score
+from evergreen.core.policy.kinds import DecisionKind
 
-STEPS = ("canary_start", "canary", "promote", "rollback", "inconclusive")  # kinds of decisions on who serves
+STEPS = (  # kinds of decisions on who serves
+    DecisionKind.CANARY_START,
+    DecisionKind.CANARY,
+    DecisionKind.PROMOTE,
+    DecisionKind.ROLLBACK,
+    DecisionKind.INCONCLUSIVE,
+)
 
 
 def give_account(engine: Engine, model: str, horizon: int = 1) -> dict[str, Any]:
@@ -30,7 +37,7 @@ def give_account(engine: Engine, model: str, horizon: int = 1) -> dict[str, Any]
             "refused": sum(version.rows_refused for version in data),
             "drift_events": _drift_events(recorded),
             "retrains": _retrains(conn, model),
-            "gate": [_gate(decision) for decision in recorded if decision.kind == "gate"],
+            "gate": [_gate(decision) for decision in recorded if decision.kind == DecisionKind.GATE],
             "canary": [_step(decision) for decision in recorded if decision.kind in STEPS],
             "champion": _champion(conn, model),
             "predictions": predictions.count(conn),
@@ -49,7 +56,7 @@ def _drift_events(recorded: Sequence[RecordedDecision]) -> list[dict[str, Any]]:
     return [
         {"as_of": decision.as_of, "summary": decision.summary, **decision.evidence}
         for decision in recorded
-        if decision.kind == "drift"
+        if decision.kind == DecisionKind.DRIFT
     ]
 
 

@@ -35,6 +35,7 @@ def canary_approve(reason: Annotated[str, typer.Option()]) -> None:
     from datetime import UTC, datetime
 
     from evergreen.adapters.database import decisions, reading, rollouts, writing
+    from evergreen.core.policy.kinds import DecisionKind
     from evergreen.errors import NotFound
     from evergreen.workspace import Workspace
 
@@ -44,8 +45,9 @@ def canary_approve(reason: Annotated[str, typer.Option()]) -> None:
     if row.challenger is None:
         raise NotFound("There is no canary.", "See `evergreen status`.")
     approval = decisions.Decision(
-        at=datetime.now(UTC), model=row.model, kind="approval", as_of=row.stage_session, subject=row.challenger,
-        summary=f"Version {row.challenger} may be promoted: {reason}", evidence={"by": "a person"},
+        at=datetime.now(UTC), model=row.model, kind=DecisionKind.APPROVAL, as_of=row.stage_session,
+        subject=row.challenger, summary=f"Version {row.challenger} may be promoted: {reason}",
+        evidence={"by": "a person"},
     )  # fmt: skip
     with writing(at.engine) as conn:
         decisions.append(conn, approval)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from evergreen.adapters.bars import AppendReport, open_source
+from evergreen.adapters.bars import AppendReport, ReportingSource, open_source
 from evergreen.adapters.database import ledger, writing
 from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.corporate_actions import link_factors
@@ -33,14 +33,14 @@ def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
 
     known = at.bars.as_of(start=order.first - BEFORE, end=order.last)
     history = known[known["session"] < order.first]
-    bars = _fetch(at, order, known)
+    bars, remarks = _fetch(at, order, known)
     folder = at.settings.reports / iso(order.last)
     calendar = at.calendar.sessions(order.first, order.last)
     universe = frozenset(order.tickers)
     report = validate(
         bars, calendar, folder, as_of=order.last, history=history, universe=universe, clean_page=order.history
     )
-    findings = [*report.findings, *_ask_second_source(at, order, bars, history)]
+    findings = [*report.findings, *remarks, *_ask_second_source(at, order, bars, history)]
     accepted, refused = split(bars, findings)
     cases = () if report.blocked else quarantine.hold(at, refused, findings, known, order.source, order.last, now)
     appended = at.bars.append(accepted, pd.Timestamp(now), order.source, assumed=order.history)
@@ -72,15 +72,16 @@ def record_snapshot(at: Workspace, as_of: str, source: str, refused: int, report
     return version
 
 
-def _fetch(at: Workspace, order: Order, known: pd.DataFrame) -> pd.DataFrame:
-    """The bars ordered, their factors on the scale of those known.
+def _fetch(at: Workspace, order: Order, known: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """The bars ordered, their factors on the scale of those known, and what the source has to say of them.
 
     A session's delivery is fetched with the session before it, the one on which the two scales meet.
     """
     origin = open_source(order.source, at.calendar.exchange)
     since = order.first if order.history else at.calendar.next(order.first, -1)
     linked = link_factors(origin.fetch(list(order.tickers), since, order.last), known)
-    return linked[linked["session"] >= order.first].reset_index(drop=True)
+    remarks = origin.findings() if isinstance(origin, ReportingSource) else []
+    return linked[linked["session"] >= order.first].reset_index(drop=True), remarks
 
 
 def _ask_second_source(at: Workspace, order: Order, bars: pd.DataFrame, history: pd.DataFrame) -> list[Finding]:

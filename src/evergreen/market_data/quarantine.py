@@ -20,6 +20,7 @@ from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.quarantine import Case, Outcome
 from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.schema import KEYS, NUMBERS
+from evergreen.core.policy.kinds import DecisionKind
 from evergreen.core.quality import Finding, check
 from evergreen.errors import BadInput, Refused
 from evergreen.workspace import Workspace
@@ -226,7 +227,7 @@ def _close(at: Workspace, case: Case, outcome: Outcome, reason: str, bars: pd.Da
         decision = Decision(
             at=now,
             model=at.settings.model_name,
-            kind="quarantine",
+            kind=DecisionKind.QUARANTINE,
             as_of=ledger.clock(conn, at.settings.model_name) or case.as_of,
             subject=case.id,
             summary=f"{case.ticker}: {case.bars} bars {outcome}. {reason}",

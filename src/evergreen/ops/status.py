@@ -59,15 +59,13 @@ def _processes(settings: Settings) -> Iterator[str]:
 
 def canary_lines(settings: Settings) -> Iterator[str]:
     """The running canary's stage, evidence and last step."""
-    from evergreen.core.canary import QualityTest
-
     at = Workspace(settings)
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, settings.model_name)
     if rollout is None or rollout.challenger is None or rollout.evidence is None:
         yield "no canary is running"
         return
-    test = QualityTest.from_json(rollout.evidence["test"])
+    test = rollout.evidence.quality_test()
     exposure = f"{rollout.stage}, {rollout.weight / 100:g} % of clients"
     yield f"version {rollout.challenger} against {rollout.champion}: {exposure}"
     yield f"{len(test.sessions)} sessions, mean r {test.mean_r:+.4f}, margin {test.margin:.4f}"

@@ -36,5 +36,5 @@ def last_canary(settings: Settings) -> QualityTest | None:
         return None
     with reading(open_database(settings.database)) as conn:
         rollout = rollouts.read(conn, settings.model_name)
-    evidence = rollout.evidence if rollout else None
-    return QualityTest.from_json(evidence["test"]) if evidence else None
+    record = rollout.evidence if rollout else None
+    return record.quality_test() if record and record.test is not None else None

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from evergreen.adapters.database import reading
-from evergreen.core.canary import QualityTest
+from evergreen.core.canary import LADDER, QualityTest
 from evergreen.errors import EvergreenError
 from evergreen.service.charts import Chart, Level, Series
 from evergreen.service.refresh import Keeper
@@ -19,8 +19,6 @@ from evergreen.service.store import DiskStore
 from evergreen.service.view import Skill, View, gather
 from evergreen.service.watch import Watch
 from evergreen.settings import Settings
-
-LADDER = {"shadow": "shadow", "canary_5": "5 %", "canary_25": "25 %", "canary_50": "50 %"}
 
 _loader = PackageLoader("evergreen.service")
 _templates = Environment(
@@ -74,7 +72,7 @@ class StatusPage:
             max_age=self._settings.max_feature_age,
             alarms=alarms,
             guardrails=self._watch.verdict,
-            ladder=LADDER,
+            ladder=view.rollout.evidence.ladder if view and view.rollout and view.rollout.evidence else LADDER,
             evidence=evidence_chart(view.quality) if view and view.quality else None,
             skill=skill_chart(view.skills) if view and view.skills else None,
             mlflow=uri if uri.startswith("http") else None,

@@ -139,7 +139,7 @@ class Keeper:
 
     def _previous(self, rollout: Rollout, now: datetime) -> ServedModel | None:
         """The champion before, while a fresh promotion may still be taken back."""
-        if rollout.previous_champion is None or "window" not in (rollout.evidence or {}):
+        if rollout.previous_champion is None or rollout.evidence is None or not rollout.evidence.window:
             self._attempts.clear("previous champion")
             return None
         return self._model("previous champion", rollout.previous_champion, now)

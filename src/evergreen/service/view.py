@@ -15,13 +15,13 @@ from evergreen.adapters.database.ledger import DataVersion, DriftRecord, ModelVe
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.canary import QualityTest
 from evergreen.core.evaluation.losses import skill_score
+from evergreen.core.policy.kinds import MAKES_CHAMPION
 from evergreen.errors import Broken, NotFound
 from evergreen.service.state import Snapshot
 
 DECISIONS = 15
 TRAFFIC = timedelta(hours=24)
 SKILL_DAYS = 370
-MAKES_CHAMPION = ("champion", "first", "promot", "roll")  # how the kinds of such decisions begin
 
 
 @dataclass(frozen=True)
@@ -102,15 +102,15 @@ def _registered(conn: Connection, row: Rollout | None) -> ModelVersion | None:
 
 def _why(conn: Connection, row: Rollout | None) -> RecordedDecision | None:
     about = decisions.of(conn, row.champion) if row is not None else []
-    made_champion = [each for each in about if each.kind.startswith(MAKES_CHAMPION)]
+    made_champion = [each for each in about if each.kind in MAKES_CHAMPION]
     return next(reversed(made_champion or about[:1]), None)
 
 
 def _quality(row: Rollout | None) -> QualityTest | None:
-    if row is None or row.evidence is None or "test" not in row.evidence:
+    if row is None or row.evidence is None or row.evidence.test is None:
         return None
     try:
-        return QualityTest.from_json(row.evidence["test"])
+        return row.evidence.quality_test()
     except Broken:
         return None
 

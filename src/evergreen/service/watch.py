@@ -6,16 +6,16 @@ import asyncio
 import logging
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
-
-import pandas as pd
 
 from evergreen.adapters.database import reading, rollouts
+from evergreen.adapters.database.canary_traffic import CanaryTraffic
 from evergreen.adapters.database.decisions import Decision
-from evergreen.adapters.database.request_log import RequestLog
+from evergreen.adapters.database.delivery_state import NOW, serving_state
 from evergreen.adapters.database.rollouts import Rollout
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.canary import Guardrails
 from evergreen.core.canary.guardrails import OutputLimits, check_outputs
+from evergreen.core.policy import Action, DecisionKind, GuardrailsBroken, decide, in_window
 from evergreen.errors import EvergreenError, RolloutConflict
 from evergreen.service.refresh import Keeper
 from evergreen.service.state import ServedModel, Snapshot
@@ -38,7 +38,8 @@ class Watch:
         self.verdict = Guardrails()
         self._settings = settings
         self._store = store
-        self._requests = RequestLog()
+        self._calendar = Calendar(settings.calendar)
+        self._traffic = CanaryTraffic()
         self._checked: tuple[int, str] | None = None
         self._outputs: tuple[str, ...] = ()
 
@@ -52,8 +53,8 @@ class Watch:
             if row is None or row.evidence is None:
                 self.verdict = Guardrails()
                 return None
-            if row.challenger and "started_at" in row.evidence:
-                self._requests.read(conn, row)
+            if row.challenger:
+                self._traffic.read(conn, row)
         self.verdict = self._judge(row, snapshot, refused)
         if not self.verdict.broken or self._settings.guardrails == "tell":
             return None
@@ -67,55 +68,59 @@ class Watch:
             return Guardrails(broken=(refused,) if fresh else ())
         if row.challenger is None:
             return Guardrails(broken=self._after_promotion(row, snapshot))
-        verdict = self._requests.judge(row) if "started_at" in row.evidence else Guardrails()
+        verdict = self._traffic.judge(row)
         challenger = snapshot.lineup.challenger
         if challenger is None or challenger.version != row.challenger:
             return Guardrails(verdict.broken, (*verdict.missing, f"Version {row.challenger} is not loaded."))
-        if "limits" not in row.evidence:
+        if row.evidence.limits is None:
             return Guardrails(verdict.broken, (*verdict.missing, "No limits on outputs were fixed when it began."))
-        outputs = self._compared(snapshot, challenger, snapshot.lineup.champion, row.evidence["limits"])
+        outputs = self._compared(snapshot, challenger, snapshot.lineup.champion, row.evidence.limits)
         return Guardrails((*outputs, *verdict.broken), verdict.missing)
 
     def _in_window(self, row: Rollout, snapshot: Snapshot) -> bool:
-        window = (row.evidence or {}).get("window")
-        if row.challenger or not window or row.previous_champion is None:
-            return False
-        since = pd.Timestamp(window["since"])
-        return self._store.age(since, snapshot.clock) < int(window["sessions"])
+        return in_window(serving_state(row, self._calendar, snapshot.clock), NOW)
 
     def _after_promotion(self, row: Rollout, snapshot: Snapshot) -> tuple[str, ...]:
-        previous = snapshot.lineup.previous
-        if previous is None or previous.version != row.previous_champion or not self._in_window(row, snapshot):
+        previous, window = snapshot.lineup.previous, row.evidence.window if row.evidence else None
+        if window is None or previous is None or previous.version != row.previous_champion:
             return ()
-        return self._compared(snapshot, snapshot.lineup.champion, previous, (row.evidence or {})["window"]["limits"])
+        if not self._in_window(row, snapshot):
+            return ()
+        return self._compared(snapshot, snapshot.lineup.champion, previous, window.limits)
 
     def _compared(
-        self, snapshot: Snapshot, judged: ServedModel, beside: ServedModel, limits: dict[str, Any]
+        self, snapshot: Snapshot, judged: ServedModel, beside: ServedModel, limits: OutputLimits
     ) -> tuple[str, ...]:
         """Hard limits on the outputs for the whole universe, once for each set of features."""
         mark = (id(snapshot.universe), judged.version)
         if self._checked != mark:
             usual, judged_outputs = (model.forecast(snapshot.rows_for(model)) for model in (beside, judged))
-            self._outputs = tuple(check_outputs(usual, judged_outputs, OutputLimits(**limits)))
+            self._outputs = tuple(check_outputs(usual, judged_outputs, limits))
             self._checked = mark
         return self._outputs
 
     def _end(self, row: Rollout, snapshot: Snapshot, now: datetime) -> str | None:
-        why = " ".join(self.verdict.broken)
-        as_of = snapshot.clock.date().isoformat()
-        back = row.champion if row.challenger else str(row.previous_champion)
-        leaves = row.challenger or row.champion
-        summary = f"Version {leaves} is rolled back to {back}. Guardrail broken: {why}"
+        state = serving_state(row, self._calendar, snapshot.clock)
+        broken = GuardrailsBroken(NOW, snapshot.clock.date().isoformat(), self.verdict.broken)
+        for action in decide(self._settings.delivery_policy(), state, broken):
+            if not self._carry_out(row, action, now):
+                return None  # somebody else moved it; the next look judges what stands then
+            log.error(action.sentence)
+            return action.sentence
+        return None
+
+    def _carry_out(self, row: Rollout, action: Action, now: datetime) -> bool:
+        record = row.evidence.to_json() if row.evidence else {}
         decision = Decision(
-            at=now, model=row.model, kind="rollback", as_of=as_of, subject=leaves, summary=summary,
-            evidence={"by": "the service's watch", "broken": list(self.verdict.broken), **dict(row.evidence or {})},
+            at=now, model=row.model, kind=DecisionKind.ROLLBACK, as_of=action.as_of, subject=action.version,
+            summary=action.sentence,
+            evidence={"by": "the service's watch", "broken": list(self.verdict.broken), **record},
         )  # fmt: skip
         try:
-            rollouts.settle(self._store.engine, row, decision, champion=back)
+            rollouts.settle(self._store.engine, row, decision, champion=action.champion)
         except RolloutConflict:
-            return None  # somebody else moved it; the next look judges what stands then
-        log.error(summary)
-        return summary
+            return False
+        return True
 
 
 async def keep_watch(watch: Watch, keeper: Keeper, every: float, stop: asyncio.Event) -> None:

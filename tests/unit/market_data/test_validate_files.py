@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 from evergreen.errors import NoBars
 from evergreen.market_data.validate_files import Inspection, inspect_paths
@@ -15,7 +16,7 @@ BARS = simulate(4, 120, seed=2)
 
 
 def looked_at(folder: Path) -> Inspection:
-    return inspect_paths([folder], "XNYS", NOW)
+    return inspect_paths([folder], Calendar("XNYS"), NOW)
 
 
 def one_a_ticker(folder: Path) -> None:
@@ -67,3 +68,16 @@ def test_inspect_paths__an_empty_folder_says_so(tmp_path: Path) -> None:
 def test_inspect_paths__a_delivery_without_rows_has_no_findings(tmp_path: Path) -> None:
     pd.DataFrame(columns=["date", "open", "high", "low", "close", "volume"]).to_csv(tmp_path / "a.csv", index=False)
     assert looked_at(tmp_path) == Inspection([], [])
+
+
+def test_inspect_paths__mentions_every_file_of_a_folder(tmp_path: Path) -> None:
+    one_a_ticker(tmp_path)
+    (tmp_path / "notes.docx").write_text("x")
+    (tmp_path / "ticker=T9").mkdir()
+    BARS[BARS["ticker"] == "S1"].drop(columns="ticker").iloc[:60].to_parquet(tmp_path / "ticker=T9" / "part-0.parquet")
+    inspection = looked_at(tmp_path)
+    assert {(finding.rule, finding.ticker) for finding in inspection.findings} == {
+        ("not_bars", ""),
+        ("same_series", "S1"),
+        ("same_series", "T9"),
+    }

@@ -1,7 +1,14 @@
 """Bars from outside, and the store that keeps them."""
 
-from evergreen.adapters.bars.files import read_any
-from evergreen.adapters.bars.sources import BarSource, FilesSource, SampleSource, SimulatedSource, open_source
+from evergreen.adapters.bars.files import read_any, read_file
+from evergreen.adapters.bars.sources import (
+    BarSource,
+    FilesSource,
+    ReportingSource,
+    SampleSource,
+    SimulatedSource,
+    open_source,
+)
 from evergreen.adapters.bars.store import AppendReport, BarStore
 
 __all__ = [
@@ -9,8 +16,10 @@ __all__ = [
     "BarSource",
     "BarStore",
     "FilesSource",
+    "ReportingSource",
     "SampleSource",
     "SimulatedSource",
     "open_source",
     "read_any",
+    "read_file",
 ]

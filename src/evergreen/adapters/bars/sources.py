@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Protocol, cast, get_args
+from typing import Any, Protocol, cast, get_args, runtime_checkable
 
 import pandas as pd
 
-from evergreen.adapters.bars.files import bar_files, read_any
+from evergreen.adapters.bars.files import FolderBars, bar_files, files_in, read_files
 from evergreen.core.bars.schema import SUPPLIED, conform
 from evergreen.core.market import START, Drift, DriftKind, simulate
 from evergreen.core.market.simulated_actions import SESSIONS_A_YEAR
+from evergreen.core.quality import Finding
 from evergreen.errors import BadSetting, NoBars
 
 
@@ -38,6 +39,15 @@ class BarSource(Protocol):
 
         A ticker or session without bars is simply absent; what should have been there is for validation.
         """
+        ...
+
+
+@runtime_checkable
+class ReportingSource(Protocol):
+    """A source that says what it decided about its bars, left out of them or could not read."""
+
+    def findings(self) -> list[Finding]:
+        """One a matter; they stand in the delivery's report beside those of validation."""
         ...
 
 
@@ -75,10 +85,22 @@ class SampleSource(LoadedSource):
 
 
 class FilesSource(LoadedSource):
-    """The CSV and Parquet files of `folder`: one long file, or one a ticker, as `read_any` takes them."""
+    """The files of bars in `folder`: one long file, or one a ticker, as `read_file` takes them."""
 
     def __init__(self, folder: Path, calendar: str = "XNYS") -> None:
-        super().__init__("files", lambda: _folder(Path(folder)), calendar)
+        super().__init__("files", lambda: self._folder.bars, calendar)
+        self._place = Path(folder)
+
+    @cached_property
+    def _folder(self) -> FolderBars:
+        folder = _folder(self._place)
+        if folder.bars.empty and folder.unreadable:
+            raise folder.unreadable[0]
+        return folder
+
+    def findings(self) -> list[Finding]:
+        """What is to be said of the files: what was decided about them, left out of them or not read at all."""
+        return self._folder.findings
 
 
 class SimulatedSource(LoadedSource):
@@ -152,11 +174,10 @@ def _drift(text: str) -> Drift:
     return Drift(cast(DriftKind, kind), pd.Timestamp(session), float(size))
 
 
-def _folder(folder: Path) -> pd.DataFrame:
-    files = bar_files(folder)
-    if not files:
+def _folder(folder: Path) -> FolderBars:
+    if not bar_files(folder):
         raise NoBars(f"{folder} holds no bars.", "Put CSV or Parquet files there, or name another folder.")
-    return conform(pd.concat([read_any(file) for file in files], ignore_index=True))
+    return read_files(files_in(folder))
 
 
 @lru_cache(maxsize=1)

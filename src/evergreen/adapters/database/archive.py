@@ -21,7 +21,8 @@ from evergreen.errors import BadInput, Broken, NotFound
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BATCH = 20_000
+BATCH = 20_000  # rows in memory at once
+LATENCY_BEFORE = "took_us"  # what files written before 0005_latency call `latency_us`
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,16 @@ def export(engine: Engine, folder: Path, before: Session | None = None) -> Archi
 
     The file has the columns of the table, times in UTC to the microsecond, and is whole or not there at all.
     """
-    wanted = prediction.c.as_of < iso(before) if before is not None else prediction.c.as_of.is_not(None)
+    which = prediction.c.as_of < iso(before) if before is not None else prediction.c.as_of.is_not(None)
     with reading(engine) as conn:
         first, last = conn.execute(
-            select(func.min(prediction.c.as_of), func.max(prediction.c.as_of)).where(wanted)
+            select(func.min(prediction.c.as_of), func.max(prediction.c.as_of)).where(which)
         ).one()
     if first is None:
         return None
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder / f".predictions-{os.getpid()}.tmp"
-    rows, newest = _write(engine, select(prediction).where(wanted).order_by(prediction.c.id), aside)
+    rows, newest = _write(engine, select(prediction).where(which).order_by(prediction.c.id), aside)
     path = folder / f"predictions-{first}-{last}-{newest}.parquet"
     aside.replace(path)
     return Archived(path, rows, first, last)
@@ -62,8 +63,8 @@ def _write(engine: Engine, query: Select[Any], path: Path) -> tuple[int, str]:
     schema, rows, newest = _schema(), 0, ""
     with path.open("wb") as file:
         with pq.ParquetWriter(file, schema, compression="zstd") as writer, reading(engine) as conn:
-            found = conn.execution_options(stream_results=True, yield_per=BATCH).execute(query)
-            for part in found.mappings().partitions():
+            result = conn.execution_options(stream_results=True, yield_per=BATCH).execute(query)
+            for part in result.mappings().partitions():
                 writer.write_table(pa.Table.from_pylist([dict(row) for row in part], schema))
                 rows, newest = rows + len(part), str(part[-1]["id"])
         file.flush()
@@ -93,15 +94,17 @@ def find(exported: Path, prediction_id: str) -> Prediction:
 
     files = sorted(exported.glob("predictions-*.parquet")) if exported.is_dir() else [exported]
     try:
-        held = ds.dataset([str(file) for file in files], schema=_schema(), format="parquet")
-        rows = held.to_table(filter=ds.field("id") == prediction_id).to_pylist()
+        schema = _schema().append(pa.field(LATENCY_BEFORE, pa.int64()))
+        log = ds.dataset([str(file) for file in files], schema=schema, format="parquet")
+        rows = log.to_table(filter=ds.field("id") == prediction_id).to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
         raise BadInput(
             f"{exported} cannot be read as exported predictions: {error}.", "Name what was exported."
         ) from None
     if not rows:
         raise NotFound(f"no prediction {prediction_id!r} is in {exported}.", "Copy the id from an answer.")
-    return Prediction(**rows[0])
+    before = rows[0].pop(LATENCY_BEFORE)
+    return Prediction(**rows[0] | {"latency_us": rows[0]["latency_us"] if before is None else before})
 
 
 def forget(engine: Engine, archived: Archived) -> int:
@@ -121,10 +124,10 @@ def forget(engine: Engine, archived: Archived) -> int:
 
 def _delete(engine: Engine, batches: Sequence[Sequence[str]]) -> int:
     with writing(engine) as conn:
-        gone: Iterator[int] = (
+        deleted: Iterator[int] = (
             conn.execute(delete(prediction).where(prediction.c.id.in_(ids))).rowcount for ids in batches
         )
-        return sum(gone)
+        return sum(deleted)
 
 
 def require_forgettable(engine: Engine, model: str, before: Session | None) -> None:
@@ -137,7 +140,7 @@ def require_forgettable(engine: Engine, model: str, before: Session | None) -> N
         raise BadInput("--forget needs to know how much.", "Say --before DATE: sessions before it are let go.")
     with reading(engine) as conn:
         row = read_rollout(conn, model)
-    started = (row.evidence or {}).get("started") if row and row.challenger else None
+    started = row.evidence.started if row and row.evidence and row.challenger else None
     if started is not None and iso(before) > started:
         raise BadInput(
             f"A canary has been judged by the log since session {started}.", f"Say --before {started} or earlier."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -15,14 +15,15 @@ from evergreen.adapters.database.schema import decision, decision_head
 from evergreen.adapters.database.types import utc
 from evergreen.core.bars.calendar import iso
 from evergreen.core.hash_chain import Break, Link, breaks, digest
+from evergreen.core.policy.kinds import DecisionKind
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
     """Something decided at the moment `at` by a run standing at session `as_of`.
 
-    `subject` is what it is about (a model version, a request, a data version), `summary` one sentence for a
-    person.
+    `kind` is a `DecisionKind`, `subject` what it is about (a model version, a request, a data version), `summary` one
+    sentence for a person.
     """
 
     at: datetime
@@ -45,18 +46,18 @@ class RecordedDecision(Decision):
     @property
     def turned(self) -> bool:
         """Whether it changed something: all do but a canary's look that left it where it was."""
-        return self.kind != "canary" or bool(self.evidence.get("moved", True))
+        return self.kind != DecisionKind.CANARY or bool(self.evidence.get("moved", True))
 
 
-def append(conn: Connection, made: Decision) -> int:
+def append(conn: Connection, new: Decision) -> int:
     """Append a decision in the caller's transaction; returns its number in the chain.
 
     Appenders queue behind each other until the transaction ends, so the chain cannot fork.
     """
     seq, prev_hash = _next_place(conn)
-    body = _body(made)
+    body = _body(new)
     own_hash = digest(seq, body, prev_hash)
-    moment = {"at": utc(made.at), "evidence": made.evidence}
+    moment = {"at": utc(new.at), "evidence": new.evidence}
     conn.execute(decision.insert(), body | moment | {"seq": seq, "prev_hash": prev_hash, "hash": own_hash})
     conn.execute(update(decision_head).values(hash=own_hash))
     return seq
@@ -84,20 +85,32 @@ def recent(conn: Connection, model: str, limit: int = 20) -> list[RecordedDecisi
 def turns(conn: Connection, model: str, limit: int = 20) -> list[RecordedDecision]:
     """The last decisions about a model that changed something, newest first."""
     query = select(decision).where(decision.c.model == model).order_by(decision.c.seq.desc())
-    made = (RecordedDecision(**row) for row in conn.execute(query).mappings())
-    return list(islice((one for one in made if one.turned), limit))
+    rows = (RecordedDecision(**row) for row in conn.execute(query).mappings())
+    return list(islice((one for one in rows if one.turned), limit))
 
 
-def open_since(conn: Connection, model: str, kind: str, closed_by: Sequence[str]) -> list[RecordedDecision]:
+def open_since(
+    conn: Connection, model: str, kind: DecisionKind, closed_by: Collection[DecisionKind]
+) -> list[RecordedDecision]:
     """Decisions of a kind whose subject has met none of the kinds in `closed_by` afterwards, oldest first."""
     later = decision.alias("later")
     closed = (
         select(later.c.seq)
-        .where(later.c.subject == decision.c.subject, later.c.seq > decision.c.seq, later.c.kind.in_(closed_by))
+        .where(
+            later.c.subject == decision.c.subject,
+            later.c.seq > decision.c.seq,
+            later.c.kind.in_([str(each) for each in closed_by]),
+        )
         .exists()
     )
-    wanted = (decision.c.model == model, decision.c.kind == kind, ~closed)
-    return every(conn, select(decision).where(*wanted).order_by(decision.c.seq), RecordedDecision)
+    which = (decision.c.model == model, decision.c.kind == str(kind), ~closed)
+    return every(conn, select(decision).where(*which).order_by(decision.c.seq), RecordedDecision)
+
+
+def of_kinds(conn: Connection, model: str, kinds: Collection[DecisionKind]) -> list[RecordedDecision]:
+    """All decisions about a model of these kinds, oldest first."""
+    which = (decision.c.model == model, decision.c.kind.in_([str(kind) for kind in kinds]))
+    return every(conn, select(decision).where(*which).order_by(decision.c.seq), RecordedDecision)
 
 
 def of(conn: Connection, subject: str) -> list[RecordedDecision]:
@@ -112,15 +125,15 @@ def _next_place(conn: Connection) -> tuple[int, str]:
     return seq, prev_hash
 
 
-def _body(made: Decision) -> dict[str, Any]:
+def _body(new: Decision) -> dict[str, Any]:
     return {
-        "at": utc(made.at),
-        "model": made.model,
-        "kind": made.kind,
-        "as_of": iso(made.as_of),
-        "subject": made.subject,
-        "summary": made.summary,
-        "evidence": made.evidence,
+        "at": utc(new.at),
+        "model": new.model,
+        "kind": str(new.kind),
+        "as_of": iso(new.as_of),
+        "subject": new.subject,
+        "summary": new.summary,
+        "evidence": new.evidence,
     }
 
 

@@ -14,14 +14,14 @@ from evergreen.core.bars.calendar import Session, iso
 from evergreen.errors import BadInput
 
 
-def record_forecasts(conn: Connection, made: pd.DataFrame) -> None:
+def record_forecasts(conn: Connection, new: pd.DataFrame) -> None:
     """Keep the forecasts a model made when a session closed; the first record of a forecast stays.
 
     Args:
-        made: columns session, ticker, version, value (log return over the horizon; one that is not finite is
+        new: columns session, ticker, version, value (log return over the horizon; one that is not finite is
             kept as missing and counts as an infinite loss), feature_hash, made_at (UTC).
     """
-    rows = _rows(made, forecast)
+    rows = _rows(new, forecast)
     for row in rows:
         row["value"] = row["value"] if np.isfinite(row["value"]) else None
     insert_new(conn, forecast, rows)
@@ -136,21 +136,21 @@ def paired_losses(
     return losses.reset_index()
 
 
-def _settles(made: Table, horizon: int) -> ColumnElement[bool]:
+def _settles(table: Table, horizon: int) -> ColumnElement[bool]:
     return and_(
-        outcome.c.session == made.c.session,
-        outcome.c.ticker == made.c.ticker,
+        outcome.c.session == table.c.session,
+        outcome.c.ticker == table.c.ticker,
         outcome.c.horizon == horizon,
     )
 
 
-def _between(made: Table, start: Session | None, end: Session | None) -> list[ColumnElement[bool]]:
-    after = [] if start is None else [made.c.session >= iso(start)]
-    return after if end is None else [*after, made.c.session <= iso(end)]
+def _between(table: Table, start: Session | None, end: Session | None) -> list[ColumnElement[bool]]:
+    after = [] if start is None else [table.c.session >= iso(start)]
+    return after if end is None else [*after, table.c.session <= iso(end)]
 
 
-def _squared_error(made: pd.Series[float], came_true: pd.Series[float]) -> pd.Series[float]:
-    return ((made - came_true) ** 2).fillna(np.inf)
+def _squared_error(forecasts: pd.Series[float], came_true: pd.Series[float]) -> pd.Series[float]:
+    return ((forecasts - came_true) ** 2).fillna(np.inf)
 
 
 def _rank_correlation(pairs: pd.DataFrame) -> pd.Series[float]:
@@ -169,7 +169,7 @@ def _rows(frame: pd.DataFrame, table: Table) -> list[dict[str, Any]]:
 
 
 def _frame(conn: Connection, query: Select[Any], floats: tuple[str, ...]) -> pd.DataFrame:
-    found = conn.execute(query)
-    frame = pd.DataFrame(found.all(), columns=list(found.keys()))
+    result = conn.execute(query)
+    frame = pd.DataFrame(result.all(), columns=list(result.keys()))
     frame["session"] = pd.to_datetime(frame["session"]).astype("datetime64[us]")
     return frame.astype(dict.fromkeys(floats, "float64"))

@@ -29,24 +29,24 @@ def translate_errors(engine: Engine) -> None:
     """
 
     @event.listens_for(engine, "handle_error")
-    def told(context: ExceptionContext) -> BaseException | None:
-        return _told(context, engine.url.render_as_string(hide_password=True))
+    def translate(context: ExceptionContext) -> BaseException | None:
+        return _translated(context, engine.url.render_as_string(hide_password=True))
 
 
-def _told(context: ExceptionContext, where: str) -> BaseException | None:
+def _translated(context: ExceptionContext, where: str) -> BaseException | None:
     if context.is_pre_ping:  # the pool replaces the connection by itself
         return None
     cause = context.original_exception
     if isinstance(cause, EvergreenError):
         return type(cause)(cause.what, cause.hint)
     if isinstance(cause, sqlite3.Error):
-        return _told_sqlite(cause, where)
+        return _translated_sqlite(cause, where)
     if context.is_disconnect or context.connection is None or getattr(cause, "sqlstate", "") in _TRY_AGAIN:
         return Unavailable(f"the database {where} did not answer: {_first_line(cause)}.", "Start it or mend its URL.")
     return None
 
 
-def _told_sqlite(cause: sqlite3.Error, where: str) -> EvergreenError | None:
+def _translated_sqlite(cause: sqlite3.Error, where: str) -> EvergreenError | None:
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
     if code in _BUSY:
         return Unavailable(f"the database {where} stayed locked by another writer for a minute.", "Try again.")

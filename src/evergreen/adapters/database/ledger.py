@@ -91,9 +91,9 @@ class Materialization:
     finished_at: datetime
 
 
-def record_data_version(conn: Connection, made: DataVersion) -> None:
+def record_data_version(conn: Connection, snapshot: DataVersion) -> None:
     """Keep a data version; the first record of an id stays."""
-    insert_new(conn, data_version, [values(made)])
+    insert_new(conn, data_version, [values(snapshot)])
 
 
 def read_data_version(conn: Connection, version_id: str) -> DataVersion:
@@ -102,10 +102,10 @@ def read_data_version(conn: Connection, version_id: str) -> DataVersion:
     Raises:
         NotFound: it is not on record.
     """
-    found = first(conn, select(data_version).where(data_version.c.id == version_id), DataVersion)
-    if found is None:
+    snapshot = first(conn, select(data_version).where(data_version.c.id == version_id), DataVersion)
+    if snapshot is None:
         raise NotFound(f"no data version {version_id!r} is on record.", "See `evergreen data log`.")
-    return found
+    return snapshot
 
 
 def data_versions(conn: Connection, limit: int = 20) -> list[DataVersion]:
@@ -117,13 +117,13 @@ def data_versions(conn: Connection, limit: int = 20) -> list[DataVersion]:
 def rows_told(conn: Connection) -> tuple[int, int]:
     """How many rows all data versions together say were added, and how many restated."""
     added, restated = func.sum(data_version.c.rows_added), func.sum(data_version.c.restated)
-    told = conn.execute(select(func.coalesce(added, 0), func.coalesce(restated, 0))).one()
-    return int(told[0]), int(told[1])
+    sums = conn.execute(select(func.coalesce(added, 0), func.coalesce(restated, 0))).one()
+    return int(sums[0]), int(sums[1])
 
 
-def record_session(conn: Connection, done: ProcessedSession) -> None:
+def record_session(conn: Connection, processed: ProcessedSession) -> None:
     """Mark a session as processed; again replaces its report."""
-    upsert(conn, session_log, [values(done)])
+    upsert(conn, session_log, [values(processed)])
 
 
 def read_session(conn: Connection, model: str, as_of: Session) -> ProcessedSession | None:
@@ -170,10 +170,10 @@ def record_model_version(conn: Connection, registered: ModelVersion) -> None:
         Broken: the version is on record with another hash.
     """
     insert_new(conn, model_version, [values(registered)])
-    kept = read_model_version(conn, registered.model, registered.version)
-    if kept.sha256 != registered.sha256:
+    known = read_model_version(conn, registered.model, registered.version)
+    if known.sha256 != registered.sha256:
         raise Broken(
-            f"version {kept.version} of {kept.model!r} is on record with sha256 {kept.sha256[:12]}, "
+            f"version {known.version} of {known.model!r} is on record with sha256 {known.sha256[:12]}, "
             f"not {registered.sha256[:12]}.",
             "Register the new file as a new version.",
         )
@@ -186,10 +186,10 @@ def read_model_version(conn: Connection, model: str, version: str) -> ModelVersi
         NotFound: it is not on record.
     """
     query = select(model_version).where(model_version.c.model == model, model_version.c.version == version)
-    found = first(conn, query, ModelVersion)
-    if found is None:
+    registered = first(conn, query, ModelVersion)
+    if registered is None:
         raise NotFound(f"no version {version} of {model!r} is on record.", "See `evergreen status`.")
-    return found
+    return registered
 
 
 def model_versions(conn: Connection, model: str) -> list[ModelVersion]:
@@ -198,9 +198,9 @@ def model_versions(conn: Connection, model: str) -> list[ModelVersion]:
     return every(conn, query.order_by(model_version.c.created_at.desc()), ModelVersion)
 
 
-def record_materialization(conn: Connection, done: Materialization) -> None:
+def record_materialization(conn: Connection, materialized: Materialization) -> None:
     """Keep how far a view is materialized; its watermark never goes back."""
-    upsert(conn, materialization, [values(done)], newer_by="watermark")
+    upsert(conn, materialization, [values(materialized)], newer_by="watermark")
 
 
 def read_materialization(conn: Connection, view: str) -> Materialization | None:

@@ -71,10 +71,10 @@ def find(conn: Connection, prediction_id: str) -> Prediction:
     Raises:
         NotFound: it was never answered here.
     """
-    found = first(conn, select(prediction).where(prediction.c.id == prediction_id), Prediction)
-    if found is None:
+    served = first(conn, select(prediction).where(prediction.c.id == prediction_id), Prediction)
+    if served is None:
         raise NotFound(f"no prediction {prediction_id!r} is on record.", "Copy the id from an answer.")
-    return found
+    return served
 
 
 def count(conn: Connection) -> int:
@@ -82,7 +82,7 @@ def count(conn: Connection) -> int:
     return conn.execute(select(func.count()).select_from(prediction)).scalar_one()
 
 
-def asked(conn: Connection, as_of: Session) -> set[tuple[str, str]]:
+def askers(conn: Connection, as_of: Session) -> set[tuple[str, str]]:
     """Who asked for what at a session: (client, ticker)."""
     query = select(prediction.c.client, prediction.c.ticker).where(prediction.c.as_of == iso(as_of))
     return {(client, ticker) for client, ticker in conn.execute(query.distinct())}
@@ -104,8 +104,8 @@ def served(conn: Connection, tickers: Sequence[str], start: Session, end: Sessio
     columns = [prediction.c[item.name] for item in fields(Served)]
     spanned = prediction.c.as_of.between(iso(start), iso(end))
     query = select(*columns).where(spanned).order_by(prediction.c.as_of, prediction.c.at, prediction.c.id)
-    wanted = set(tickers)
-    return [item for item in every(conn, query, Served) if item.ticker in wanted]
+    which = set(tickers)
+    return [item for item in every(conn, query, Served) if item.ticker in which]
 
 
 def silent(conn: Connection, challenger: str) -> int:

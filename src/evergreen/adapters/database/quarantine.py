@@ -50,10 +50,10 @@ def find(conn: Connection, case_id: str) -> Case:
     Raises:
         NotFound: it is not on record.
     """
-    found = first(conn, select(quarantine).where(quarantine.c.id == case_id), Case)
-    if found is None:
+    case = first(conn, select(quarantine).where(quarantine.c.id == case_id), Case)
+    if case is None:
         raise NotFound(f"no quarantine case {case_id!r} is on record.", "`evergreen quarantine list` names them.")
-    return found
+    return case
 
 
 def cases(conn: Connection, limit: int = 50) -> list[Case]:
@@ -65,8 +65,8 @@ def cases(conn: Connection, limit: int = 50) -> list[Case]:
 def held(conn: Connection, tickers: Sequence[str] | None = None) -> list[Case]:
     """The open cases (of `tickers`, if given), oldest first."""
     query = select(quarantine).where(quarantine.c.state == "held")
-    found = every(conn, query.order_by(quarantine.c.first_session, quarantine.c.id), Case)
-    return [case for case in found if tickers is None or case.ticker in set(tickers)]
+    cases = every(conn, query.order_by(quarantine.c.first_session, quarantine.c.id), Case)
+    return [case for case in cases if tickers is None or case.ticker in set(tickers)]
 
 
 def require_held(case: Case) -> None:
@@ -80,14 +80,16 @@ def require_held(case: Case) -> None:
         raise Conflict(f"case {case.id} was {case.state} before: {case.reason}", hint)
 
 
-def close(conn: Connection, case: Case, outcome: Outcome, reason: str, made: Decision) -> None:
+def close(conn: Connection, case: Case, outcome: Outcome, reason: str, decision: Decision) -> None:
     """Close a case and log the decision, in the caller's transaction.
 
     Raises:
         Conflict: it is closed already.
     """
     still_held = (quarantine.c.id == case.id) & (quarantine.c.state == "held")
-    changed = conn.execute(update(quarantine).where(still_held).values(state=outcome, reason=reason, closed_at=made.at))
+    changed = conn.execute(
+        update(quarantine).where(still_held).values(state=outcome, reason=reason, closed_at=decision.at)
+    )
     if not changed.rowcount:
         require_held(find(conn, case.id))
-    decisions.append(conn, made)
+    decisions.append(conn, decision)

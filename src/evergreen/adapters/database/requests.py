@@ -61,7 +61,7 @@ def request(
         The request on record and whether this call created it.
     """
     key = canonical([model, cause, data_version])
-    asked = RetrainRequest(
+    new = RetrainRequest(
         id=hashlib.sha256(key.encode()).hexdigest()[:16],
         key=key,
         model=model,
@@ -72,8 +72,8 @@ def request(
         evidence=evidence,
         generation=generation,
     )
-    created = insert_one(conn, retrain_request, values(asked))
-    return read(conn, asked.id), created
+    created = insert_one(conn, retrain_request, values(new))
+    return read(conn, new.id), created
 
 
 def claim(engine: Engine, request_id: str, owner: str, now: datetime, lease: timedelta) -> RetrainRequest:
@@ -95,27 +95,27 @@ def claim(engine: Engine, request_id: str, owner: str, now: datetime, lease: tim
         return read(conn, request_id)
 
 
-def renew(engine: Engine, held: RetrainRequest, now: datetime, lease: timedelta) -> RetrainRequest:
+def renew(engine: Engine, claimed: RetrainRequest, now: datetime, lease: timedelta) -> RetrainRequest:
     """Hold a claimed request until `now + lease`.
 
     Raises:
         Conflict: it was taken over or finished meanwhile; stop working on it.
     """
-    return _write_fenced(engine, held, {"lease_until": utc(now) + lease})
+    return _write_fenced(engine, claimed, {"lease_until": utc(now) + lease})
 
 
-def release(engine: Engine, held: RetrainRequest) -> RetrainRequest:
+def release(engine: Engine, claimed: RetrainRequest) -> RetrainRequest:
     """Give a claimed request back, so that anybody may claim it: its worker is known to be gone.
 
     Raises:
         Conflict: it was taken over or finished meanwhile; nothing was written.
     """
-    return _write_fenced(engine, held, {"state": "pending", "claimed_by": None, "lease_until": None})
+    return _write_fenced(engine, claimed, {"state": "pending", "claimed_by": None, "lease_until": None})
 
 
 def finish(
     engine: Engine,
-    held: RetrainRequest,
+    claimed: RetrainRequest,
     state: Literal["done", "failed"],
     now: datetime,
     *,
@@ -129,7 +129,7 @@ def finish(
         Conflict: it was taken over or finished otherwise meanwhile; nothing was written.
     """
     outcome = {"state": state, "run_id": run_id, "version": version, "verdict": verdict}
-    return _write_fenced(engine, held, outcome | {"finished_at": utc(now), "lease_until": None})
+    return _write_fenced(engine, claimed, outcome | {"finished_at": utc(now), "lease_until": None})
 
 
 def read(conn: Connection, request_id: str) -> RetrainRequest:
@@ -139,10 +139,10 @@ def read(conn: Connection, request_id: str) -> RetrainRequest:
         NotFound: it is not on record.
     """
     query = select(retrain_request).where(retrain_request.c.id == request_id)
-    found = first(conn, query, RetrainRequest)
-    if found is None:
+    current = first(conn, query, RetrainRequest)
+    if current is None:
         raise NotFound(f"no retrain request {request_id!r} is on record.", "See `evergreen status`.")
-    return found
+    return current
 
 
 def pending(conn: Connection, model: str, now: datetime) -> list[RetrainRequest]:
@@ -157,23 +157,23 @@ def recent(conn: Connection, model: str, limit: int = 20) -> list[RetrainRequest
     return every(conn, query.order_by(retrain_request.c.created_at.desc()).limit(limit), RetrainRequest)
 
 
-def _write_fenced(engine: Engine, held: RetrainRequest, changes: dict[str, Any]) -> RetrainRequest:
-    ours = and_(retrain_request.c.id == held.id, retrain_request.c.fence == held.fence)
+def _write_fenced(engine: Engine, claimed: RetrainRequest, changes: dict[str, Any]) -> RetrainRequest:
+    ours = and_(retrain_request.c.id == claimed.id, retrain_request.c.fence == claimed.fence)
     running = retrain_request.c.state == "running"
     with engine.begin() as conn:
         written = conn.execute(update(retrain_request).where(ours, running).values(**changes)).rowcount
-        found = read(conn, held.id)
-        if written != 1 and not _says_the_same(found, held, changes):
+        current = read(conn, claimed.id)
+        if written != 1 and not _says_the_same(current, claimed, changes):
             raise Conflict(
-                f"retrain request {held.id} is {found.state} with fence {found.fence}, not {held.fence}.",
+                f"retrain request {claimed.id} is {current.state} with fence {current.fence}, not {claimed.fence}.",
                 "Another worker took it over: stop here.",
             )
-        return found
+        return current
 
 
-def _says_the_same(found: RetrainRequest, held: RetrainRequest, changes: dict[str, Any]) -> bool:
-    told = {name: value for name, value in changes.items() if name != "finished_at"}
-    return found.fence == held.fence and "state" in told and replace(found, **told) == found
+def _says_the_same(current: RetrainRequest, claimed: RetrainRequest, changes: dict[str, Any]) -> bool:
+    outcome = {name: value for name, value in changes.items() if name != "finished_at"}
+    return current.fence == claimed.fence and "state" in outcome and replace(current, **outcome) == current
 
 
 def _claimable(now: datetime) -> ColumnElement[bool]:
@@ -185,10 +185,10 @@ def _held_by(owner: str) -> ColumnElement[bool]:
     return and_(retrain_request.c.state == "running", retrain_request.c.claimed_by == owner)
 
 
-def _refused(found: RetrainRequest) -> AlreadyClaimed:
-    if found.state == "running":
+def _refused(request: RetrainRequest) -> AlreadyClaimed:
+    if request.state == "running":
         return AlreadyClaimed(
-            f"retrain request {found.id} is held by {found.claimed_by} until {found.lease_until}.",
+            f"retrain request {request.id} is held by {request.claimed_by} until {request.lease_until}.",
             "Wait for it, or for its lease to run out.",
         )
-    return AlreadyClaimed(f"retrain request {found.id} is {found.state} already.", "Nothing to do.")
+    return AlreadyClaimed(f"retrain request {request.id} is {request.state} already.", "Nothing to do.")

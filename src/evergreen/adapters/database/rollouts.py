@@ -11,9 +11,11 @@ from sqlalchemy import Connection, Engine, select, update
 
 from evergreen.adapters.database import decisions
 from evergreen.adapters.database.decisions import Decision
-from evergreen.adapters.database.rows import first, insert_one, values
-from evergreen.adapters.database.schema import STAGES, rollout
+from evergreen.adapters.database.rows import insert_one, values
+from evergreen.adapters.database.schema import rollout
 from evergreen.adapters.database.types import utc
+from evergreen.core.canary import CanaryRecord
+from evergreen.core.canary.stages import EVERYBODY, SHADOW, STEADY
 from evergreen.errors import BadInput, NotFound, RolloutConflict
 
 
@@ -21,9 +23,9 @@ from evergreen.errors import BadInput, NotFound, RolloutConflict
 class Rollout:
     """Champion and challenger of a model, as they serve now.
 
-    `weight` is the challenger's share of clients in basis points, `evidence` the state of the running
-    canary's test, `stage_session` the session its stage began, `version` rises by one with each change.
-    JSON has no infinities: evidence that may hold them is exact only as text, `{"test": test.to_json()}`.
+    `weight` is the challenger's share of clients in basis points, `stage` one of its canary's ladder or `steady`,
+    `evidence` what the running canary, or a champion fresh from one, is judged by, `stage_session` the session its
+    stage began; `version` rises by one with each change.
     """
 
     model: str
@@ -33,9 +35,9 @@ class Rollout:
     updated_at: datetime
     previous_champion: str | None = None
     challenger: str | None = None
-    stage: str = "steady"
+    stage: str = STEADY
     weight: int = 0
-    evidence: Mapping[str, Any] | None = None
+    evidence: CanaryRecord | None = None
     version: int = 1
 
     def __post_init__(self) -> None:
@@ -45,7 +47,8 @@ class Rollout:
 
 def read(conn: Connection, model: str) -> Rollout | None:
     """The rollout of a model, or None before its first champion."""
-    return first(conn, select(rollout).where(rollout.c.model == model), Rollout)
+    row = conn.execute(select(rollout).where(rollout.c.model == model)).mappings().first()
+    return None if row is None else _from_row(row)
 
 
 def current(conn: Connection, model: str) -> Rollout:
@@ -54,26 +57,26 @@ def current(conn: Connection, model: str) -> Rollout:
     Raises:
         NotFound: it has no champion yet.
     """
-    found = read(conn, model)
-    if found is None:
+    row = read(conn, model)
+    if row is None:
         raise NotFound(f"{model!r} has no champion yet.", "Run the backfill: it asks for the first one.")
-    return found
+    return row
 
 
-def create(engine: Engine, first_rollout: Rollout, made: Decision) -> Rollout:
+def create(engine: Engine, first_rollout: Rollout, decision: Decision) -> Rollout:
     """Write a model's first rollout and its decision in one transaction.
 
     Raises:
         RolloutConflict: the model has one already.
     """
     with engine.begin() as conn:
-        if not insert_one(conn, rollout, values(first_rollout)):
+        if not insert_one(conn, rollout, _to_row(first_rollout)):
             raise _lost(conn, first_rollout, expected=0)
-        decisions.append(conn, made)
+        decisions.append(conn, decision)
     return first_rollout
 
 
-def change(engine: Engine, expected: Rollout, made: Decision, **changes: Any) -> Rollout:
+def change(engine: Engine, expected: Rollout, decision: Decision, **changes: Any) -> Rollout:
     """Change a rollout that is still as the caller read it, with its decision, in one transaction.
 
     Returns:
@@ -83,17 +86,17 @@ def change(engine: Engine, expected: Rollout, made: Decision, **changes: Any) ->
         RolloutConflict: somebody changed it since; nothing was written.
         BadInput: a rollout that makes no sense.
     """
-    moved = replace(expected, **changes | {"version": expected.version + 1, "updated_at": utc(made.at)})
+    moved = replace(expected, **changes | {"version": expected.version + 1, "updated_at": utc(decision.at)})
     same = (rollout.c.model == expected.model) & (rollout.c.version == expected.version)
     with engine.begin() as conn:
-        if conn.execute(update(rollout).where(same).values(values(moved))).rowcount != 1:
+        if conn.execute(update(rollout).where(same).values(_to_row(moved))).rowcount != 1:
             raise _lost(conn, expected, expected=expected.version)
-        decisions.append(conn, made)
+        decisions.append(conn, decision)
     return moved
 
 
 def settle(
-    engine: Engine, expected: Rollout, made: Decision, champion: str, evidence: Mapping[str, Any] | None = None
+    engine: Engine, expected: Rollout, decision: Decision, champion: str, evidence: CanaryRecord | None = None
 ) -> Rollout:
     """End whatever runs, with `champion` serving everybody; a champion that leaves is remembered.
 
@@ -103,33 +106,41 @@ def settle(
     return change(
         engine,
         expected,
-        made,
+        decision,
         champion=champion,
         previous_champion=expected.champion if champion != expected.champion else expected.previous_champion,
         challenger=None,
-        stage="steady",
+        stage=STEADY,
         weight=0,
-        stage_session=made.as_of,
+        stage_session=decision.as_of,
         evidence=evidence,
     )
 
 
-def _lost(conn: Connection, wanted: Rollout, expected: int) -> RolloutConflict:
-    found = read(conn, wanted.model)
+def _lost(conn: Connection, late: Rollout, expected: int) -> RolloutConflict:
+    current_row = read(conn, late.model)
     return RolloutConflict(
-        f"the rollout of {wanted.model!r} is at version {found.version if found else 'none'}, "
+        f"the rollout of {late.model!r} is at version {current_row.version if current_row else 'none'}, "
         f"the change expected {expected or 'none'}.",
         "Read it again, then decide.",
     )
 
 
+def _from_row(row: Mapping[Any, Any]) -> Rollout:
+    fields: dict[str, Any] = dict(row)
+    stored = fields.pop("evidence")
+    return Rollout(**fields, evidence=None if stored is None else CanaryRecord.from_json(stored))
+
+
+def _to_row(row: Rollout) -> dict[str, Any]:
+    return values(row) | {"evidence": row.evidence.to_json() if row.evidence else None}
+
+
 def _problem(row: Rollout) -> str | None:
-    if row.stage not in STAGES:
-        return f"has stage {row.stage!r}, not one of {', '.join(STAGES)}"
-    if (row.stage == "steady") != (row.challenger is None):
+    if (row.stage == STEADY) != (row.challenger is None):
         return f"has stage {row.stage} and challenger {row.challenger}"
     if row.challenger == row.champion:
         return f"has {row.champion} as champion and as challenger"
-    if not 0 <= row.weight <= 10_000 or (row.weight and row.stage in ("steady", "shadow")):
+    if not 0 <= row.weight <= EVERYBODY or (row.weight and row.stage in (STEADY, SHADOW)):
         return f"has stage {row.stage} and weight {row.weight}"
     return None

@@ -12,8 +12,10 @@ from sqlalchemy import Connection, select
 from evergreen.adapters.database import requests, rollouts
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.schema import decision
+from evergreen.core.drift import TRIGGERS
+from evergreen.core.policy.kinds import DecisionKind
 
-CAUSES = ("covariate_shift", "loss_of_skill", "old_age")  # of requests that a finding started
+CAUSES = frozenset(cause.value for cause in TRIGGERS)  # of requests that a finding or the calendar started
 EVERYTHING = 1_000_000
 CALENDAR = 20  # sessions between the retrainings of the plain rival, a calendar
 
@@ -31,33 +33,33 @@ class Trigger:
 def triggers(conn: Connection, model: str) -> list[Trigger]:
     """Every retraining that a finding started, newest first."""
     winners, in_canary = _winners(conn, model), _in_canary(conn, model)
-    asked = [one for one in requests.recent(conn, model, EVERYTHING) if one.cause in CAUSES]
-    return [Trigger(one, _fate(one, winners, in_canary)) for one in asked]
+    known = [request for request in requests.recent(conn, model, EVERYTHING) if request.cause in CAUSES]
+    return [Trigger(request, _fate(request, winners, in_canary)) for request in known]
 
 
 def summary(started: Sequence[Trigger], sessions: int) -> str:
     """What the retrainings of `sessions` sessions came to, beside what a calendar would have started."""
     fates = Counter(trigger.fate for trigger in started)
-    told = ", ".join(f"{count} {fate}" for fate, count in fates.items()) or "none"
+    counts = ", ".join(f"{count} {fate}" for fate, count in fates.items()) or "none"
     noun = "retraining" if len(started) == 1 else "retrainings"
     return (
-        f"{len(started)} {noun} started by findings in {sessions} sessions ({told}); "
+        f"{len(started)} {noun} started by findings in {sessions} sessions ({counts}); "
         f"a calendar of {CALENDAR} sessions would have started {sessions // CALENDAR}"
     )
 
 
-def _fate(asked: RetrainRequest, winners: set[str], in_canary: str | None) -> Fate:
-    if asked.state in ("pending", "running"):
+def _fate(request: RetrainRequest, winners: set[str], in_canary: str | None) -> Fate:
+    if request.state in ("pending", "running"):
         return "open"
-    if asked.state == "failed" or asked.version is None:
+    if request.state == "failed" or request.version is None:
         return "failed"
-    if asked.version in winners:
+    if request.version in winners:
         return "won"
-    return "in canary" if asked.version == in_canary else "lost"
+    return "in canary" if request.version == in_canary else "lost"
 
 
 def _winners(conn: Connection, model: str) -> set[str]:
-    query = select(decision.c.subject).where(decision.c.model == model, decision.c.kind == "promote")
+    query = select(decision.c.subject).where(decision.c.model == model, decision.c.kind == str(DecisionKind.PROMOTE))
     return set(conn.execute(query).scalars())
 
 

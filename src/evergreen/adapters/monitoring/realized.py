@@ -10,14 +10,16 @@ from sqlalchemy import Engine
 from evergreen.adapters.database import evidence, reading
 from evergreen.adapters.models.folder import read_manifest, read_oos
 from evergreen.core.drift import Realized, SkillTest, realized
+from evergreen.core.drift.skill import SKILL_TRIP
 from evergreen.core.evaluation.metrics import session_losses
 from evergreen.core.model.manifest import Manifest
 
 
-def read_skill(engine: Engine, folder: Path, version: str) -> SkillTest | None:
+def read_skill(engine: Engine, folder: Path, version: str, threshold: float = SKILL_TRIP) -> SkillTest | None:
     """The evidence that a version still does what its record promised, over every settled session it served.
 
-    None for the random walk, which is its own baseline. `folder` is the version's local copy.
+    None for the random walk, which is its own baseline. `folder` is the version's local copy; skill counts as lost at
+    E >= `threshold`.
     """
     manifest, record = _read(folder)
     if manifest.kind == "random_walk":
@@ -25,7 +27,7 @@ def read_skill(engine: Engine, folder: Path, version: str) -> SkillTest | None:
     rows = record.set_index(["ticker", "session"])
     zero = pd.Series(0.0, index=rows.index)
     ours, baseline = (session_losses(forecast, rows["label"]) for forecast in (rows["forecast"], zero))
-    test = SkillTest(ours.to_numpy(), baseline.to_numpy())
+    test = SkillTest(ours.to_numpy(), baseline.to_numpy(), threshold)
     with reading(engine) as conn:
         served = evidence.session_losses(conn, version, manifest.horizon)
     for day in served.itertuples():

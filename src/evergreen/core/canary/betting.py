@@ -27,7 +27,7 @@ BETS: NDArray[np.float64] = np.arange(1, 10) / 10
 MIN_HISTORY = 60
 WORST = -2.0
 SCALE_FLOOR = 1e-4
-SHOWN = 2.0
+STANDARD_ERRORS = 2.0  # an autocorrelation counts from here on: 2.5 % of independent histories show one
 MAX_AUTOCORRELATION = 0.9
 
 Floats = NDArray[np.float64]
@@ -90,7 +90,7 @@ def shown_autocorrelation(x: Floats) -> float:
     if total == 0:
         return 0.0
     corrected = (x.size * float(centred[1:] @ centred[:-1]) / total + 1) / (x.size - 3)
-    return min(corrected, MAX_AUTOCORRELATION) if corrected * x.size**0.5 > SHOWN else 0.0
+    return min(corrected, MAX_AUTOCORRELATION) if corrected * x.size**0.5 > STANDARD_ERRORS else 0.0
 
 
 def innovations(x: Floats, autocorrelation: float) -> Floats:

@@ -13,7 +13,7 @@ from scipy.stats import beta
 
 from evergreen.errors import BadInput
 
-TRIP = 100.0
+GUARDRAIL_TRIP = 100.0  # one false trip in a hundred canaries, looked at any time (Ville)
 TOLERATED_EXCESS = 0.25
 CONCENTRATION = 100.0
 ENOUGH_OUTPUTS = 20

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,8 +13,8 @@ from evergreen.core.canary.betting import Floats, history_difference
 from evergreen.core.canary.rules import CanaryVerdict, Rules, first_decisions, rules_from
 
 GRID = (0.0, 0.02, 0.05, 0.10, 0.20, 0.50, 1.0)
-ENOUGH = 0.80
-HOPELESS = 0.20
+SEEN = 0.80  # the usual power of a planned trial
+HOPELESS = 0.20  # below it a canary ends undecided four times out of five, whatever the model is worth
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,14 @@ class PowerPlan:
     table: tuple[Power, ...]
     sentence: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """The plan with its refusal, ready for JSON."""
+        return asdict(self) | {"refusal": self.refusal}
+
     @property
     def refusal(self) -> str:
         """Why such a canary is not worth starting; empty if it is."""
-        equal, seen = self.table[0], [each for each in self.table if each.rolled_back >= ENOUGH]
+        equal, seen = self.table[0], [each for each in self.table if each.rolled_back >= SEEN]
         if equal.promoted < HOPELESS:
             return f"An equal model would be promoted in only {equal.promoted:.0%} of the runs: {self.sentence}"
         return "" if seen else f"It would not notice a loss twice as large: {self.sentence}"
@@ -104,7 +109,7 @@ def _power(log_ratios: Floats, excess: float, rules: Rules) -> Power:
 
 
 def _sentence(table: tuple[Power, ...], rules: Rules) -> str:
-    seen = [power for power in table if power.excess > 0 and power.rolled_back >= ENOUGH]
+    seen = [power for power in table if power.excess > 0 and power.rolled_back >= SEEN]
     harm = (
         f"To see a loss {seen[0].excess:.0%} worse takes about {seen[0].sessions:.0f} sessions "
         f"(found in {seen[0].rolled_back:.0%} of the runs within {rules.t_max})"

@@ -21,8 +21,8 @@ from evergreen.core.evaluation.diebold_mariano import dm_test
 from evergreen.core.evaluation.losses import relative_difference
 from evergreen.errors import BadInput
 
-TRIP = 50.0
-ENOUGH = 60
+SKILL_TRIP = 50.0  # one champion in fifty that keeps its skill is ever reported
+HELD_AFTER = 60  # sessions: as many as a canary may last
 
 Standing = Literal["lost", "unproven", "held"]
 
@@ -55,7 +55,7 @@ class SkillTest:
         BadInput: histories that are too short, unpaired, negative or not finite.
     """
 
-    def __init__(self, champion_gate: ArrayLike, baseline_gate: ArrayLike, threshold: float = TRIP) -> None:
+    def __init__(self, champion_gate: ArrayLike, baseline_gate: ArrayLike, threshold: float = SKILL_TRIP) -> None:
         skill = history_difference(baseline_gate, champion_gate)
         self.scale, self.record = robust_scale(skill), dm_test(skill).lower90
         self.autocorrelation = shown_autocorrelation(np.clip((skill - skill.mean()) / self.scale, -1, 1))
@@ -110,7 +110,7 @@ class SkillTest:
         """Lost, held (60 sessions or more with a mean at or above the record), or unproven."""
         if self.lost:
             return "lost"
-        held = len(self._skill) >= ENOUGH and self.mean_skill >= self.record
+        held = len(self._skill) >= HELD_AFTER and self.mean_skill >= self.record
         return "held" if held else "unproven"
 
     def _add(self, key: str, skill: float) -> None:

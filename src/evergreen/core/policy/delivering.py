@@ -55,7 +55,7 @@ def look(policy: Policy, state: DeliveryState, seen: CanaryLook) -> tuple[Action
     """
     if state.challenger is None:
         return (_nothing(seen, "", "no canary is running"),)
-    if seen.session <= state.looked:
+    if state.looked is not None and seen.session <= state.looked:
         return (_nothing(seen, state.challenger, f"looked at already in session {seen.as_of}"),)
     canary = policy.canary or CanaryPolicy()
     clean = seen.session - state.stage_session

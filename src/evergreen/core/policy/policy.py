@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
 
 from evergreen.core.canary import LADDER, Ladder
 from evergreen.core.drift import COOLDOWN, LEVEL, TRIGGERS, Cause, Limits
-from evergreen.core.drift.skill import TRIP
+from evergreen.core.drift.skill import SKILL_TRIP
 from evergreen.errors import BadSetting
 
 Looks = Literal["weekly", "daily"]
@@ -38,7 +39,7 @@ class TriggerPolicy:
     every: int = 0
     looks: Looks = "weekly"
     level: float = LEVEL
-    skill_evidence: float = TRIP
+    skill_evidence: float = SKILL_TRIP
     retrain_after: int = 250
     settling: int = COOLDOWN
     cooldown: int = Limits.cooldown
@@ -151,6 +152,26 @@ class Policy:
                 "Set EVERGREEN_POLICY to another one.",
             )
         return self
+
+    def with_changes(
+        self,
+        retrain_after: int | None = None,
+        newer_challenger: NewerChallenger | None = None,
+        rollback_window: int | None = None,
+        ladder: Ladder | None = None,
+    ) -> Policy:
+        """The policy with what is given in place of its own; a part it leaves out stays left out."""
+        trigger = {"retrain_after": retrain_after}
+        canary = {"newer_challenger": newer_challenger, "rollback_window": rollback_window, "ladder": ladder}
+        return replace(
+            self,
+            trigger=replace(self.trigger, **_given(trigger)),
+            canary=replace(self.canary, **_given(canary)) if self.canary else None,
+        )
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _require(part: str, **fine: bool) -> None:

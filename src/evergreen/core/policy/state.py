@@ -49,7 +49,7 @@ class DeliveryState:
         stage: of the running canary, `steady` without one.
         weight: the challenger's share of clients in basis points.
         stage_session: the session in which the stage began.
-        looked: the last session whose look at the canary is in.
+        looked: the last session whose look at the running canary is in.
         queue: versions that wait for the running canary to end, the longest waiting first.
         turns: versions that had their turn, with the session (as a person reads it).
         retrainings: what triggers started, newest first, without one of the present session.
@@ -65,7 +65,7 @@ class DeliveryState:
     stage: str = STEADY
     weight: int = 0
     stage_session: int = 0
-    looked: int = -1
+    looked: int | None = None
     queue: tuple[Waiting, ...] = ()
     turns: Mapping[str, str] = field(default_factory=dict)
     retrainings: tuple[Retraining, ...] = ()

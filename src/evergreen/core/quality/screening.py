@@ -154,13 +154,18 @@ def blocks(bars: pd.DataFrame, findings: list[Finding]) -> bool:
     return bool(refused) and set(bars["session"].unique()) <= refused
 
 
-# what a finding takes whose rule is not in the table, such as a second source's
+# beside the table stand rules about files, and a second source's
 _BESIDE: dict[Severity, Scope] = {"block": "delivery", "quarantine": "bar", "warn": "nothing"}
+
+
+def _cost_beside(finding: Finding) -> Scope:
+    """What a finding takes whose rule is not in the table: of no session, all bars of its ticker."""
+    return "ticker" if finding.severity == "quarantine" and finding.session is None else _BESIDE[finding.severity]
 
 
 def _refused(delivery: pd.DataFrame, findings: list[Finding]) -> Mask:
     scopes = {rule.name: rule.refuses for rule in RULES}
-    costs = [(finding, scopes.get(finding.rule, _BESIDE[finding.severity])) for finding in findings]
+    costs = [(finding, scopes.get(finding.rule, _cost_beside(finding))) for finding in findings]
     of = {scope: [finding for finding, takes in costs if takes == scope] for scope in set(scopes.values())}
     if of["delivery"]:
         return np.ones(len(delivery), dtype=bool)

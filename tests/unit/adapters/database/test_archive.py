@@ -14,6 +14,7 @@ from evergreen.adapters.database.archive import Archived
 from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.adapters.database.rollouts import Rollout
+from evergreen.core.canary import CanaryRecord
 from evergreen.errors import BadInput, Broken, NotFound
 
 DAYS = ("2008-09-12", "2008-09-15", "2008-09-16")
@@ -78,7 +79,7 @@ def test_forget__asks_for_a_date_and_keeps_what_a_running_canary_is_judged_by(lo
     made = Decision(at=now, model="m", kind="first", as_of=DAYS[0], subject="1", summary="-")
     row = Rollout(
         model="m", champion="1", challenger="2", stage="shadow", salt="s", stage_session=DAYS[1], updated_at=now,
-        evidence={"started": DAYS[1]},
+        evidence=CanaryRecord(started=DAYS[1]),
     )  # fmt: skip
     rollouts.create(logged, row, made)
     with pytest.raises(BadInput, match="--before"):

@@ -77,7 +77,7 @@ def test_asked__pairs_of_client_and_ticker_at_one_session(engine: Engine, answer
     rows = [answer(), answer(id="p1"), answer(id="p2", client="bo"), answer(id="p3", as_of="2008-09-16")]
     predictions.insert_many(engine, rows)
     with reading(engine) as conn:
-        assert predictions.asked(conn, "2008-09-15") == {("anna", "AAPL"), ("bo", "AAPL")}
+        assert predictions.askers(conn, "2008-09-15") == {("anna", "AAPL"), ("bo", "AAPL")}
 
 
 def test_by_arm__counts_since_a_moment(engine: Engine, answer: Answer, now: datetime) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from evergreen.adapters.database import decisions, reading, rollouts, writing
 from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.rollouts import Rollout
+from evergreen.core.canary import CanaryRecord
 from evergreen.errors import BadInput, RolloutConflict
 
 Decide = Callable[..., Decision]
@@ -44,7 +45,9 @@ def test_create__second_one_for_a_model_is_refused(engine: Engine, start: Rollou
 def test_change__goes_through_a_whole_canary_and_back_reads_equal(
     engine: Engine, start: Rollout, decided: Decide
 ) -> None:
-    shadow = rollouts.change(engine, start, decided(), challenger="2", stage="shadow", evidence={"e": 1.5})
+    shadow = rollouts.change(
+        engine, start, decided(), challenger="2", stage="shadow", evidence=CanaryRecord(started="2008-09-15")
+    )
     canary = rollouts.change(engine, shadow, decided(), stage="canary_5", weight=500)
     promoted = rollouts.change(
         engine,
@@ -77,7 +80,6 @@ def test_change__of_a_model_without_rollout_is_refused(engine: Engine, decided: 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"stage": "canary_7", "challenger": "2"}, "has stage 'canary_7'"),
         ({"stage": "shadow"}, "stage shadow and challenger None"),
         ({"challenger": "2"}, "stage steady and challenger 2"),
         ({"stage": "shadow", "challenger": "1"}, "1 as champion and as challenger"),

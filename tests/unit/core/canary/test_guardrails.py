@@ -6,7 +6,7 @@ import pytest
 from scipy.integrate import quad
 
 from evergreen.core.canary.guardrails import (
-    TRIP,
+    GUARDRAIL_TRIP,
     EventCounts,
     OutputLimits,
     check_outputs,
@@ -48,7 +48,7 @@ def test_excess__equal_rates_seldom_trip_and_tenfold_errors_do() -> None:
 
 def _ever_trips(share: float, canary_events: np.ndarray) -> bool:
     looks = range(19, len(canary_events), 20)
-    return any(excess_ln_e([EventCounts(share, t + 1, int(canary_events[t]))]) >= np.log(TRIP) for t in looks)
+    return any(excess_ln_e([EventCounts(share, t + 1, int(canary_events[t]))]) >= np.log(GUARDRAIL_TRIP) for t in looks)
 
 
 @pytest.mark.parametrize("counts", [(0.0, 5, 1), (1.0, 5, 1), (0.5, 5, 6), (0.5, 5, -1)])
@@ -78,7 +78,7 @@ def test_router__honest_split_seldom_trips_and_a_wrong_one_does() -> None:
             tripped.append(
                 any(
                     router_ln_e({"champion": n - int(arms[n - 1]), "challenger": int(arms[n - 1])}, weights)
-                    >= np.log(TRIP)
+                    >= np.log(GUARDRAIL_TRIP)
                     for n in range(100, 2_001, 100)
                 )
             )

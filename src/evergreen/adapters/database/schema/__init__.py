@@ -19,7 +19,6 @@ from evergreen.adapters.database.schema.learning import (
     trial,
 )
 from evergreen.adapters.database.schema.serving import (
-    STAGES,
     decision,
     decision_head,
     forecast,
@@ -29,7 +28,7 @@ from evergreen.adapters.database.schema.serving import (
     rollout,
 )
 
-HEAD = "0005_latency"  # the migration this code was written for
+HEAD = "0006_stages"  # the migration this code was written for
 BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 
 __all__ = [
@@ -38,7 +37,6 @@ __all__ = [
     "MODEL_KINDS",
     "QUARANTINE_STATES",
     "REQUEST_STATES",
-    "STAGES",
     "data_version",
     "decision",
     "decision_head",

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, Float, Index, Integer, PrimaryKeyConstraint, Table, Text
 
-from evergreen.adapters.database.schema.base import metadata, one_of
+from evergreen.adapters.database.schema.base import metadata
 from evergreen.adapters.database.types import CanonicalJson, SessionDate, UtcTime
-
-STAGES = ("steady", "shadow", "canary_5", "canary_25", "canary_50")
 
 rollout = Table(
     "rollout",
@@ -23,7 +21,6 @@ rollout = Table(
     Column("stage_session", SessionDate, nullable=False),
     Column("version", Integer, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
-    one_of("stage", STAGES),
     CheckConstraint("weight BETWEEN 0 AND 10000", name="weight"),
     CheckConstraint("(stage = 'steady') = (challenger IS NULL)", name="challenger"),
 )

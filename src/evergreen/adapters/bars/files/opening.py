@@ -1,0 +1,165 @@
+"""Step one: the bytes of a file, unpacked, as a table with a header."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+import fsspec
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from evergreen.errors import BadInput, UnreadableFile
+
+PACKED = (".gz", ".bz2", ".xz", ".zip")
+DELIMITED = (".csv", ".txt", ".tsv")
+PARQUET = (".parquet", ".pq")
+SHEETS = (".xlsx",)
+FEATHER = (".feather", ".arrow")
+JSON = (".json",)
+SUFFIXES = (*(form + pack for form in DELIMITED for pack in ("", *PACKED)), *PARQUET, *SHEETS, *FEATHER, *JSON)
+HINT = "A file of bars has a header and columns for date, open, high, low, close and volume."
+ABSENT = ["", "null", "NULL", "nan", "NaN", "N/A", "n/a", "None", "-"]
+_SEPARATORS = (",", ";", "\t", "|")
+_AFTER_A_NAME = r"[^\W\d][>\"']? *"  # as in a header: between numbers a comma may be a decimal one
+_PAGES = (b"<!doctype", b"<html", b"<?xml", b"{", b"[")
+_HEAD = 65_536  # bytes: room for the header of a table of 500 tickers
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True)
+class Delimited:
+    """A text table not yet parsed: `data` in UTF-8, and its first lines as fields."""
+
+    data: bytes
+    separator: str
+    lines: list[list[str]]
+
+    def parse(self, skip: int, numbers: Sequence[int], texts: Sequence[int]) -> tuple[pd.DataFrame, list[str]]:
+        """The columns at the places `numbers` and `texts`, named by place, without the first `skip` lines.
+
+        Numbers are floats if all of them are written plainly, else everything is text. With them come the lines
+        that have another number of fields.
+        """
+        if len(self.lines) <= skip:
+            return pd.DataFrame({place: pd.Series(dtype=object) for place in (*numbers, *texts)}), []
+        plain = self.separator == ","  # beside any other separator a comma may be a decimal one
+        try:
+            return self._parse(skip, numbers if plain else (), texts if plain else (*numbers, *texts))
+        except pa.ArrowInvalid:
+            return self._parse(skip, (), (*numbers, *texts))
+
+    def _parse(self, skip: int, numbers: Sequence[int], texts: Sequence[int]) -> tuple[pd.DataFrame, list[str]]:
+        header, first = self.lines[skip - 1 : skip + 1]
+        width = len(header) if any(first[len(header) :]) else max(len(header), len(first))  # rows may end with a comma
+        odd: list[str] = []
+
+        def leave_out(row: Any) -> str:
+            odd.append(str(row.text))
+            return "skip"
+
+        types = {str(place): pa.float64() for place in numbers} | {str(place): pa.string() for place in texts}
+        table = arrow_csv.read_csv(
+            pa.BufferReader(self.data),
+            arrow_csv.ReadOptions(skip_rows=skip, column_names=[str(n) for n in range(width)], use_threads=False),
+            arrow_csv.ParseOptions(delimiter=self.separator, invalid_row_handler=leave_out),
+            arrow_csv.ConvertOptions(column_types=types, include_columns=list(types), null_values=ABSENT),
+        )
+        return table.to_pandas().rename(columns=int), odd
+
+
+def open_delimited(path: str) -> Delimited:
+    """The text table at `path` (a path or an fsspec URL): UTF-8, UTF-16 or Western; comma, semicolon, tab or bar.
+
+    Raises:
+        UnreadableFile: nothing there, a page, or several files packed into one.
+    """
+    data = _as_utf8(content(path))
+    if data.lstrip()[:16].lower().startswith(_PAGES) or not data.strip():
+        raise UnreadableFile(f"{path} holds {'a page or message' if data.strip() else 'nothing'}, not bars.", HINT)
+    head = data[:_HEAD].decode("utf-8", errors="replace").splitlines()[:24]
+    counts = {
+        mark: max(len(re.findall(_AFTER_A_NAME + re.escape(mark), line)) for line in head) for mark in _SEPARATORS
+    }
+    separator = max(counts, key=lambda mark: counts[mark])
+    lines = list(csv.reader(head, delimiter=separator, skipinitialspace=True))
+    return Delimited(data, separator, [[field.strip() for field in line] for line in lines])
+
+
+def open_table(path: str) -> pd.DataFrame:
+    """The typed table at `path`: Parquet, Feather, JSON records or the first sheet of a workbook.
+
+    Raises:
+        UnreadableFile: not what its name says.
+    """
+    form = suffix_of(path)
+    try:
+        table = _read_typed(form, io.BytesIO(content(path)))
+    except (pa.ArrowException, OSError, ValueError, KeyError, zipfile.BadZipFile, ImportError) as error:
+        raise unreadable(path, form, error) from None
+    return table if isinstance(table.index, pd.RangeIndex) else table.reset_index()
+
+
+def _read_typed(form: str, file: io.BytesIO) -> pd.DataFrame:
+    if form in PARQUET:
+        return pd.read_parquet(file)
+    if form in FEATHER:
+        return pd.read_feather(file)
+    if form in JSON:
+        return pd.read_json(file, dtype=False, convert_dates=False)
+    return pd.read_excel(file)
+
+
+def content(path: str) -> bytes:
+    """The bytes at `path`, unpacked.
+
+    Raises:
+        UnreadableFile: it cannot be opened, or several files are packed into it.
+    """
+    try:
+        if path.lower().endswith(".zip"):
+            return _only_member(path)
+        with fsspec.open(path, "rb", compression="infer") as file:
+            return bytes(file.read())
+    except (OSError, EOFError, ValueError, ImportError, zipfile.BadZipFile) as error:
+        raise unreadable(path, suffix_of(path), error) from None
+
+
+def _only_member(path: str) -> bytes:
+    with fsspec.open(path, "rb") as file, zipfile.ZipFile(io.BytesIO(file.read())) as packed:
+        members = [name for name in packed.namelist() if not name.endswith("/")]
+        if len(members) != 1:
+            raise ValueError(f"it packs {len(members)} files, and only one can be read")
+        return packed.read(members[0])
+
+
+def _as_utf8(data: bytes) -> bytes:
+    if data.startswith(_UTF16):
+        return data.decode("utf-16", errors="replace").encode()
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace").encode()  # prices are ASCII; only names can differ
+    return data
+
+
+def suffix_of(path: str) -> str:
+    """The longest suffix of a file of bars that `path` ends with; empty for another file."""
+    name = PurePath(path).name.lower()
+    return max((suffix for suffix in SUFFIXES if name.endswith(suffix)), key=len, default="")
+
+
+def unreadable(path: object, form: str, error: Exception) -> UnreadableFile:
+    """What a library says about a file, in one sentence."""
+    what = error.what if isinstance(error, BadInput) else str(error)
+    first = (what.splitlines() or [type(error).__name__])[0].rstrip(".")
+    kind = "Parquet" if form in PARQUET else form.split(".")[1].upper() if form else "bars"
+    return UnreadableFile(f"{path} cannot be read as {kind}: {first}.", HINT)

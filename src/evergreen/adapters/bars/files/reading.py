@@ -1,0 +1,167 @@
+"""One file of bars: opened, laid out, its numbers, dates and names read, and what was decided said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from evergreen.adapters.bars.files.dates import read_days
+from evergreen.adapters.bars.files.factor_meaning import applied_already
+from evergreen.adapters.bars.files.layout import TEXTS, Layout, find_layout
+from evergreen.adapters.bars.files.naming import read_tickers, ticker_of
+from evergreen.adapters.bars.files.numerals import read_numbers
+from evergreen.adapters.bars.files.opening import DELIMITED, HINT, open_delimited, open_table, suffix_of, unreadable
+from evergreen.adapters.bars.files.rows import action_rows, live_rows, named, refuse_intraday
+from evergreen.core.bars.schema import PRICES, conform
+from evergreen.core.quality import Finding, Severity
+from evergreen.errors import BadInput, UnreadableFile
+
+
+@dataclass(frozen=True)
+class FileBars:
+    """The bars of a file, conformed, and what was decided about it or left out of it."""
+
+    bars: pd.DataFrame
+    findings: tuple[Finding, ...]
+
+
+def read_any(path: Path) -> pd.DataFrame:
+    """The bars in the file `path`, as `read_file` reads them, without what is to be said of it."""
+    return read_file(path).bars
+
+
+def read_file(path: Path | str) -> FileBars:
+    """The bars in the file at `path` (or fsspec URL), conformed.
+
+    CSV (comma, semicolon, tab or bar; plain or packed), Parquet, Feather, JSON records or an Excel sheet, rows in any
+    order, one long table or tickers side by side under two header lines. Numbers and dates are read by one convention
+    found in the whole file. The ticker is a column's, the folder's (`ticker=AAPL`) or the file's name. `factor` comes
+    from a column of that name, else from the adjusted close over the close, else it is 1.0; beside `applied_factor`
+    prices are taken as adjusted and brought back. What is no number becomes NaN, for validation to find.
+
+    Raises:
+        UnreadableFile: no such file, not what its name says, an error page, columns missing, or a convention that
+            the file leaves open.
+    """
+    try:
+        return _read(str(path))
+    except UnreadableFile:
+        raise
+    except BadInput as error:
+        raise UnreadableFile(f"{path}: {error.what}", error.hint) from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise unreadable(path, suffix_of(str(path)), error) from None
+
+
+def about(path: object, rule: str, severity: Severity, message: str, ticker: str = "") -> Finding:
+    """A finding about a file."""
+    return Finding(rule, severity, ticker, None, "file", None, f"{path}: {message}")
+
+
+def _read(path: str) -> FileBars:
+    table, layout, odd = _opened(path)
+    long = pd.concat([_part(table, part, ticker) for ticker, part in layout.parts], ignore_index=True)
+    if odd and not len(long):
+        raise UnreadableFile(f"{path}: every row has another number of fields than the header.", HINT)
+    remarks = _Remarks(path)
+    if layout.preamble:
+        remarks.add("preamble", f"the first {layout.preamble} lines are no table: left out")
+    if odd:
+        remarks.add("odd_rows", f"rows with another number of fields left out: {named(pd.DataFrame({'row': odd}))}")
+    bars = _bars(path, _without_actions(long, remarks), remarks)
+    return FileBars(conform(bars.assign(source=path.rsplit("/", 1)[-1])), tuple(remarks.findings))
+
+
+class _Remarks:
+    """What is to be said about one file, collected on the way."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.findings: list[Finding] = []
+
+    def add(self, rule: str, message: str) -> None:
+        """One more; nothing where there is no message."""
+        if message:
+            self.findings.append(about(self.path, rule, "warn", message))
+
+
+def _opened(path: str) -> tuple[pd.DataFrame, Layout, list[str]]:
+    """The table with its columns named by place, its layout, and the lines that do not fit it."""
+    if suffix_of(path).startswith(DELIMITED) or not suffix_of(path):
+        text = open_delimited(path)
+        layout = find_layout(path, text.lines)
+        table, odd = text.parse(layout.header, layout.places(texts=False), layout.places(texts=True))
+        return table, layout, odd
+    table = open_table(path)
+    if table.columns.nlevels == 1:
+        lines = [[str(name) for name in table.columns]]
+    else:  # above the index there is no field
+        lines = [["", *map(str, table.columns.get_level_values(level)[1:])] for level in (0, 1)]
+    return table.set_axis(range(len(table.columns)), axis=1), find_layout(path, lines), []
+
+
+def _part(table: pd.DataFrame, part: dict[str, int], ticker: str | None) -> pd.DataFrame:
+    """The columns of one ticker (or of all, in a long table) under our names."""
+    columns = pd.DataFrame({name: table[place] for name, place in part.items()})
+    if ticker is None:
+        return columns
+    numbers = [name for name in columns if name not in TEXTS]
+    return columns[columns[numbers].notna().any(axis=1)].assign(ticker=ticker)
+
+
+def _without_actions(rows: pd.DataFrame, remarks: _Remarks) -> pd.DataFrame:
+    actions = action_rows(rows.drop(columns=[name for name in TEXTS if name in rows]))
+    if actions.any():
+        remarks.add("action_rows", f"rows that tell dividends or splits left out: {named(rows[actions])}")
+    return rows[~actions]
+
+
+def _bars(path: str, rows: pd.DataFrame, remarks: _Remarks) -> pd.DataFrame:
+    numbers, decision = read_numbers({str(name): rows[name] for name in rows if name not in TEXTS})
+    remarks.add("number_form", decision)
+    days = read_days(rows["session"])
+    remarks.add("date_form", days.decision)
+    bars = pd.DataFrame(numbers).assign(session=days.days, ticker=_tickers(path, rows, remarks))
+    times = rows["time"].fillna("").astype(str) if "time" in rows else days.times
+    refuse_intraday(bars, times)
+    left_out = {
+        "undated_rows": (bars["session"].isna(), "rows without a date left out"),
+        "live_rows": (live_rows(bars, times), "earlier states of the newest session left out"),
+    }
+    for rule, (marked, what) in left_out.items():
+        if marked.any():
+            remarks.add(rule, f"{what}: {named(rows[marked])}")
+            bars = bars[~marked.reindex(bars.index)]
+    return _with_factor(bars)
+
+
+def _tickers(path: str, rows: pd.DataFrame, remarks: _Remarks) -> pd.Series:
+    if "ticker" not in rows:
+        return pd.Series(ticker_of(path), index=rows.index, dtype=object)
+    tickers, messages = read_tickers(rows["ticker"])
+    for message in messages:
+        remarks.add("ticker_form", message)
+    return tickers
+
+
+def _with_factor(bars: pd.DataFrame) -> pd.DataFrame:
+    """Raw prices and the factor that adjusts them, whichever way the file tells the two.
+
+    Raises:
+        BadInput: prices beside `factor` hold it already.
+    """
+    if "applied_factor" in bars:
+        applied = bars["applied_factor"]
+        raw = {name: bars[name] / applied for name in PRICES}
+        return bars.assign(**raw, volume=bars["volume"] * applied, factor=applied)
+    if "factor" in bars and applied_already(bars):
+        raise BadInput(
+            "prices do not move where the factor steps, so they seem to be adjusted already.",
+            "Name the column applied_factor if they are, or leave it out.",
+        )
+    if "factor" not in bars and "adjusted_close" in bars:
+        return bars.assign(factor=bars["adjusted_close"] / bars["close"])
+    return bars

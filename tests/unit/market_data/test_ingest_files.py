@@ -1,0 +1,39 @@
+"""What is said of files stands in the delivery's report as it does in `validate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from evergreen.core.bars.calendar import Calendar
+from evergreen.core.market import simulate
+from evergreen.market_data.delivery import Order
+from evergreen.market_data.ingest import ingest
+from evergreen.market_data.validate_files import inspect_paths
+from evergreen.workspace import Workspace
+
+XNYS = Calendar("XNYS")
+DAYS = XNYS.sessions(pd.Timestamp("2008-01-02"), pd.Timestamp("2008-03-31"))
+BARS = simulate(5, DAYS, seed=1)
+NOW = XNYS.close(DAYS[-1]).to_pydatetime()
+
+
+def test_ingest__says_of_files_what_validate_says_and_keeps_the_rest(home: Workspace, tmp_path: Path) -> None:
+    folder = tmp_path / "bars"
+    folder.mkdir()
+    for ticker, rows in BARS.groupby("ticker"):
+        columns = rows[["session", "open", "high", "low", "close", "volume"]]
+        columns.to_csv(folder / f"{ticker}.csv", sep=";", decimal=",", index=False)
+    (folder / "S4.csv").write_text("<html>429</html>")
+    (folder / "notes.pdf").write_text("x")
+    with (folder / "S0.csv").open("a") as file:
+        file.write(";1,5;1,5;1,5;1,5;1\n")
+    source = f"files:{folder}"
+    tickers = tuple(sorted(BARS["ticker"].unique()))
+    delivery = ingest(home, Order(source, tickers, DAYS[0], DAYS[-1], history=True), NOW)
+    inspection = inspect_paths([folder], XNYS, NOW)
+    rules = {finding["rule"] for finding in delivery.findings}
+    assert rules == {finding.rule for finding in inspection.findings}
+    assert rules == {"unreadable", "not_bars", "number_form", "undated_rows"}
+    assert (delivery.added, delivery.refused) == (4 * len(DAYS), 0)
