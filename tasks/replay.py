@@ -34,8 +34,9 @@ def compare_policies(
     """Walk policies over past sessions and log them to MLflow; returns the folder of the results."""
     from evergreen.adapters.mlflow.replays import log_replay
     from evergreen.replay.breaks import parse_break
+    from evergreen.replay.plan import Replay, shipped
     from evergreen.replay.report import write_report
-    from evergreen.replay.run import Replay, replay, shipped
+    from evergreen.replay.run import replay
 
     at = workspace()
     out = at.settings.home.resolve() / "replays" / name

@@ -43,8 +43,8 @@ def replay(
     import pandas as pd
 
     from evergreen.replay.breaks import parse_break
+    from evergreen.replay.plan import Replay, shipped
     from evergreen.replay.report import table_for_people, write_report
-    from evergreen.replay.run import Replay, shipped
     from evergreen.replay.run import replay as walk
 
     plan = Replay(

@@ -14,11 +14,11 @@ from evergreen.core.evaluation.diebold_mariano import dm_test
 from evergreen.core.evaluation.losses import relative_difference
 from evergreen.core.policy import DecisionKind
 from evergreen.replay.breaks import Break
+from evergreen.replay.judging import mean_difference
 from evergreen.replay.tables import forecasts_served
-from evergreen.replay.walk import Walk, mean_difference
+from evergreen.replay.walk import Walk
 
 AFTER = 250  # sessions that say whether a promotion or a rollback was right
-STRIDE = 5  # every fifth of them is looked at: they tell the same for a fifth of the time
 WORSE = 60  # sessions whose mean says that the model in office does worse than the random walk
 RIVALS = ("never", "calendar:20")
 ENDS = ("never", "oracle")
@@ -118,7 +118,7 @@ def _judged_by_what_came(walk: Walk) -> tuple[list[float], list[float]]:
             continue
         version = walk.versions[one.version]
         if champion.trained is not None and version is not champion and one.session >= walk.first:
-            difference = mean_difference(champion, version, one.session + 1, AFTER, STRIDE)
+            difference = mean_difference(champion, version, one.session + 1, AFTER)
             if difference is not None:
                 (promoted if one.kind == DecisionKind.PROMOTE else rolled_back).append(difference)
         if one.kind == DecisionKind.PROMOTE:

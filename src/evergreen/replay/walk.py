@@ -6,16 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 
 from evergreen.core.bars.calendar import iso
 from evergreen.core.canary import Guardrails, QualityTest
-from evergreen.core.canary.freezing import Frozen, freeze
-from evergreen.core.canary.guardrails import check_outputs
+from evergreen.core.canary.freezing import Frozen
 from evergreen.core.drift import Cause, DriftCheck, SkillTest, Standing, TooLittleHistory, check
-from evergreen.core.evaluation.losses import relative_difference
-from evergreen.core.gate.compare import compare
-from evergreen.core.gate.verdict import Verdict
 from evergreen.core.policy import (
     Action,
     CanaryLook,
@@ -33,17 +28,12 @@ from evergreen.core.policy import (
     is_look,
 )
 from evergreen.replay.breaks import SERVING, Break
+from evergreen.replay.judging import UNJUDGED, freeze_canary, gate_action, guardrails, judge, mean_difference
 from evergreen.replay.models import Models
+from evergreen.replay.signs import missing_share, refused_share
 from evergreen.replay.versions import RANDOM_WALK, ServingFault, Version
 
-SIGNS = 20  # sessions that the signs of a sick vendor look at, as the live ones do
 Progress = Callable[[int, int], None]
-
-
-# Without a gate nothing rests on a verdict: the folds that it would take are nine tenths of a training.
-UNJUDGED = Verdict(
-    admitted=True, better=False, reasons=(), sessions=0, tried=1, spent_alpha=0.0, opponent="nobody: there is no gate"
-)
 
 
 @dataclass(frozen=True)
@@ -162,8 +152,8 @@ class Walk:
             as_of=self._iso(session),
             check=self._check(champion, session) if drift else None,  # nothing would follow, and it costs seconds
             skill=self._standing(champion, session) if drift or skill else "unproven",
-            refused=self._refused(session),
-            missing=self._missing(session),
+            refused=refused_share(self.models.market, session),
+            missing=missing_share(self.models.market, session),
         )
         actions = self._do(watch)
         return any(action.kind is DecisionKind.RETRAIN_REQUESTED for action in actions)
@@ -188,16 +178,6 @@ class Walk:
                 test.update(self._iso(int(str(number))), row["loss"], row["loss_random_walk"])
         return test.standing
 
-    def _refused(self, session: int) -> float:
-        rows, refused = self.models.market.refused[max(0, session - SIGNS + 1) : session + 1].sum(axis=0)
-        return float(refused / rows) if rows else 0.0
-
-    def _missing(self, session: int) -> float:
-        """The share of a usual session's rows that the last ones lack; a usual one is the last 290's median."""
-        counts = np.diff(self.models.market.first_row)[max(0, session - 289) : session + 1]
-        usual, current = float(np.median(counts)), counts[-SIGNS:]
-        return max(0.0, 1 - float(current.sum()) / (usual * len(current))) if usual else 0.0
-
     def _look(self, session: int) -> tuple[QualityTest, Guardrails]:
         """The canary's test with every session settled by now, and its guardrails."""
         champion, challenger = self.versions[self.state.champion], self.versions[str(self.state.challenger)]
@@ -210,14 +190,7 @@ class Walk:
         for start in range(0, len(days) - horizon + 1, horizon):
             block = losses[:, start : start + horizon].mean(axis=1)
             frozen.test.update(self._iso(int(days[start + horizon - 1])), float(block[0]), float(block[1]))
-        return frozen.test, self._guardrails(champion, challenger, frozen, session)
-
-    def _guardrails(self, champion: Version, challenger: Version, frozen: Frozen, session: int) -> Guardrails:
-        lived = range(challenger.since, session + 1)
-        if not len(lived):
-            return Guardrails(missing=("No forecasts of both models yet.",))
-        ours, theirs = (np.concatenate([each.forecast(day) for day in lived]) for each in (champion, challenger))
-        return Guardrails(broken=tuple(check_outputs(ours, theirs, frozen.limits)))
+        return frozen.test, guardrails(champion, challenger, frozen, session)
 
     def _retrain(self, session: int) -> None:
         """Train on what is known at a session's close, judge the version and do what follows."""
@@ -229,10 +202,13 @@ class Walk:
         champion = self.versions[self.state.champion]
         self._tried[champion.name] = self._tried.get(champion.name, 0) + 1
         first = champion.name == RANDOM_WALK
-        verdict = self._judge(champion, version, session) if self.policy.gate or session < self.first else UNJUDGED
+        verdict = UNJUDGED
+        if self.policy.gate or session < self.first:
+            rules = self.policy.gate or GatePolicy()
+            verdict = judge(rules, champion, version, session, self._tried[champion.name])
         frozen = None
         if verdict.admitted and not first and self.policy.canary:
-            frozen = self._frozen[name] = self._freeze(champion, version, session)
+            frozen = self._frozen[name] = freeze_canary(self.policy.canary, champion, version, session)
         judged = Judged(
             session=session,
             as_of=self._iso(session),
@@ -245,7 +221,7 @@ class Walk:
             hindsight=self._hindsight(champion, version, session),
         )
         if verdict is not UNJUDGED:
-            self._note(_gate(judged))
+            self._note(gate_action(judged))
         self._do(judged)
 
     def _due_faults(self, session: int) -> list[ServingFault]:
@@ -263,66 +239,11 @@ class Walk:
         ]
         return [ServingFault(one.kind, self.seed) for one in due]
 
-    def _judge(self, champion: Version, challenger: Version, session: int) -> Verdict:
-        """The gate's verdict, on the sessions it looks at of both records."""
-        gate = self.policy.gate or GatePolicy()
-        record, theirs = challenger.record, self._forecasts(champion, session)
-        assert record is not None
-        if theirs is not None:
-            common = np.intersect1d(record["session"].unique(), theirs["session"].unique())[-gate.sessions :]
-            record, theirs = (each[each["session"].isin(common)] for each in (record, theirs))
-        rules = {"alpha": gate.alpha, "min_sessions": gate.min_sessions, "gate_sessions": gate.sessions}
-        interval = self.models.fits.config.interval
-        return compare(theirs, record, tried=self._tried[champion.name], coverage=interval, **rules)  # type: ignore[arg-type]
-
-    def _forecasts(self, champion: Version, session: int) -> pd.DataFrame | None:
-        """All a champion forecast out of sample, as `tasks.gate.champion_record`; None for the random walk."""
-        if champion.record is None:
-            return None
-        lived = champion.forecasts(range(champion.since, session + 1))
-        return pd.concat([champion.record[["ticker", "session", "forecast"]], lived], ignore_index=True)
-
-    def _freeze(self, champion: Version, challenger: Version, session: int) -> Frozen:
-        canary, forecasts = self.policy.canary, self._forecasts(champion, session)
-        assert canary and forecasts is not None and challenger.trained and challenger.record is not None
-        return freeze(
-            forecasts,
-            challenger.record,
-            champion.residual_sigma,
-            challenger.trained.target,
-            canary.alpha_promote,
-            canary.alpha_rollback,
-            canary.t_min,
-            canary.t_max,
-        )
-
     def _hindsight(self, champion: Version, challenger: Version, session: int) -> float | None:
         """Mean r over the next sessions; only a policy that looks ahead is told."""
         if not self.policy.hindsight:
             return None
-        return mean_difference(champion, challenger, session + 1, self.policy.hindsight, 1)
+        return mean_difference(champion, challenger, session + 1, self.policy.hindsight)
 
     def _iso(self, session: int) -> str:
         return iso(self.models.market.sessions[session])
-
-
-def _gate(judged: Judged) -> Action:
-    """The gate's verdict as a decision on record."""
-    return Action(
-        kind=DecisionKind.GATE,
-        session=judged.session,
-        as_of=judged.as_of,
-        version=judged.version,
-        sentence=judged.verdict.sentence,
-        numbers=judged.numbers,
-    )
-
-
-def mean_difference(champion: Version, challenger: Version, start: int, sessions: int, stride: int) -> float | None:
-    """Mean r (positive: the challenger is better) over every `stride`-th of the next sessions; None without any."""
-    stop = min(start + sessions, challenger.sessions)
-    numbers = range(start, stop, stride)
-    pairs = [(each.scores(range(day, day + 1))["loss"]) for day in numbers for each in (champion, challenger)]
-    losses = np.array([float(each.iloc[0]) for each in pairs]).reshape(-1, 2)
-    known = np.isfinite(losses).all(axis=1)
-    return float(relative_difference(losses[known, 0], losses[known, 1]).mean()) if known.any() else None

@@ -9,7 +9,7 @@ import pytest
 from evergreen.core.market import simulate
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.policy import SHIPPED, Policy, choose, parse_policies
-from evergreen.replay.run import Replay
+from evergreen.replay.plan import Replay
 
 START, END = pd.Timestamp("2001-09-04"), pd.Timestamp("2001-11-30")
 SMALL = TrainingConfig(

@@ -11,7 +11,8 @@ import pytest
 
 from evergreen.errors import BadInput
 from evergreen.replay.breaks import parse_break
-from evergreen.replay.run import Replay, replay
+from evergreen.replay.plan import Replay
+from evergreen.replay.run import replay
 from evergreen.replay.walk import Walk
 from tests.unit.replay.conftest import END, SMALL, START, policies
 

@@ -33,7 +33,7 @@ def served_skill(sessions: pd.DataFrame, decisions: pd.DataFrame) -> Figure:
         _mark(axes, gain, decisions[decisions["policy"] == policy], colour)
     axes.axhline(0.0, color=QUIET, linewidth=0.8)
     title(axes, "Loss saved against the random walk, summed up  (| retraining, \u25b2 promotion, \u25bc rollback)")
-    axes.legend(frameon=False, fontsize=8, ncols=4, loc="upper left")
+    figure.legend(frameon=False, fontsize=8, ncols=8, loc="outside lower center")
     dates(axes)
     plain(axes)
     return figure
@@ -45,7 +45,6 @@ def champions_age(sessions: pd.DataFrame) -> Figure:
     axes = figure.subplots()
     for colour, (policy, part) in zip(_colours(), sessions.groupby("policy", sort=False), strict=False):
         axes.plot(part["session"], part["age"], color=colour, linewidth=1.1, label=str(policy))
-    axes.set_yscale("symlog", linthresh=20)
     title(axes, "Age of the champion, sessions")
     dates(axes)
     plain(axes)
