@@ -41,12 +41,13 @@ def main() -> None:
     with importing("evergreen.adapters.mlflow.tracking"):
         executed = run_notebook(NOTEBOOK, parameters | BROAD | {"num_threads": 2}, work / "train.ipynb", timeout=1500)
     from evergreen.adapters.mlflow.tracking import Tracking
-    from evergreen.adapters.models.folder import read_run_id
+    from evergreen.adapters.models.folder import read_run_id, sha256s
 
     tracking = Tracking(f"sqlite:///{work / 'home' / 'mlflow.db'}")
     run_id = read_run_id(work / "run")
     tracking.attach(run_id, [executed, to_html(executed)])
-    tracking.download("evergreen", tracking.register("evergreen", run_id, {}), work / "served")
+    tracking.register("evergreen", run_id, {})
+    tracking.download(run_id, work / "served", sha256s(work / "run"))
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     figures = {"seconds": time.perf_counter() - start, "gigabytes": max(each.ru_maxrss for each in used) / 1e6}
     print(json.dumps(figures | {"cpu": sum(each.ru_utime + each.ru_stime for each in used)}))

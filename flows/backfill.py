@@ -16,7 +16,7 @@ from tasks.sessions import close_session
 
 @flow(log_prints=True)
 def backfill(
-    source: str,
+    source: str | None = None,
     tickers: list[str] | None = None,
     start: str = "2000-01-01",
     as_of: str | None = None,
@@ -24,12 +24,13 @@ def backfill(
 ) -> str:
     """Load sessions `start` to `as_of`, build their features and, where no model serves yet, ask for one.
 
-    Returns the data version. Running it again changes nothing that stands. What a second source, the
-    `second_source`, tells differently goes into quarantine.
+    Source and tickers are by default those of the market setting. Returns the data version. Running it again
+    changes nothing that stands. What a second source, the `second_source`, tells differently goes into quarantine.
     """
     at = workspace()
     until = resolve_session(as_of, at)
     now = now_at(until, at)
+    source = source or at.settings.market.source
     universe = name_universe(source, tickers)
     delivery = ingest_bars(source, universe, pd.Timestamp(start), until, now, history=True, second_source=second_source)
     require_accepted(delivery)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pandas as pd
 
 from evergreen.errors import NotFound
 from evergreen.workspace import Workspace
 from tasks.sessions import last_closed_session
-
-DELIVERY_DELAY = timedelta(minutes=30)
 
 
 def resolve_session(as_of: str | None, at: Workspace) -> pd.Timestamp:
@@ -37,4 +35,4 @@ def now_at(session: pd.Timestamp, at: Workspace) -> datetime:
     """The instant at which a run acts, in UTC."""
     if at.settings.clock == "live":
         return datetime.now(UTC)
-    return (at.calendar.close(session) + DELIVERY_DELAY).to_pydatetime()
+    return (at.calendar.close(session) + at.settings.market.delay).to_pydatetime()

@@ -22,11 +22,15 @@ from tasks.sessions import close_session, last_closed_session
 
 @flow(log_prints=True)
 def daily(
-    source: str, tickers: list[str] | None = None, as_of: str | None = None, second_source: str | None = None
+    source: str | None = None,
+    tickers: list[str] | None = None,
+    as_of: str | None = None,
+    second_source: str | None = None,
 ) -> list[str]:
     """Process every session since the last one, up to `as_of` (by default the last that has closed).
 
-    Returns the sessions processed; a session processed already is passed over. What a second source, the
+    Returns the sessions processed; a session processed already is passed over. Source and tickers are by default
+    those of the market setting. What a second source, the
     `second_source`, tells differently goes into quarantine.
     """
     at = workspace()
@@ -35,6 +39,7 @@ def daily(
     if since is None:
         raise NotFound("No history has been loaded yet.", "Run the backfill deployment first.")
     due = at.calendar.sessions(at.calendar.next(pd.Timestamp(since)), until)
+    source = source or at.settings.market.source
     universe = name_universe(source, tickers)
     for session in due:
         process_session(source, universe, session, now_at(session, at), second_source)

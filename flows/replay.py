@@ -16,6 +16,7 @@ from flows.backfill import backfill
 from flows.clock import now_at
 from flows.daily import process_session
 from flows.reconcile import reconcile
+from tasks.bars import name_universe
 from tasks.canary import look_at_canary
 from tasks.clients import ask_clients
 from tasks.models import mirror_aliases
@@ -26,8 +27,8 @@ from tasks.waking import await_open_requests
 
 @flow(log_prints=True)
 def replay(
-    source: str,
-    tickers: list[str],
+    source: str | None = None,
+    tickers: list[str] | None = None,
     start: str = "2008-09-02",
     end: str = "2009-02-06",
     history: str = "2000-03-01",
@@ -44,6 +45,8 @@ def replay(
     at = workspace()
     if at.settings.clock != "replay":
         raise BadSetting("A replay needs a virtual clock.", "Set EVERGREEN_CLOCK=replay, in a home of its own.")
+    source = source or at.settings.market.source
+    tickers = name_universe(source, tickers)
     reconcile()
     first = at.calendar.next(pd.Timestamp(start) - pd.Timedelta(days=1))
     done = last_closed_session()

@@ -33,10 +33,11 @@ def ingest_bars(
 
 @effect
 def name_universe(source: str, tickers: list[str] | None) -> list[str]:
-    """The tickers a run is about: those named, else all the source has."""
+    """The tickers a run is about: those named, else those the market wants of this source, else all it has."""
     from evergreen.adapters.bars import open_source
 
-    return tickers or open_source(source, workspace().calendar.exchange).tickers()
+    at = workspace()
+    return tickers or list(at.settings.market.tickers_of(source)) or open_source(source, at.calendar.exchange).tickers()
 
 
 @effect

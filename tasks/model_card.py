@@ -40,7 +40,7 @@ def write_model_card(request: RetrainRequest, judgement: Judgement, now: datetim
         model, provenance, REPOSITORY / "requirements.lock", executed.parent / "dossier"
     )
     at.tracking.attach(registered.run_id, papers, "dossier")
-    at.tracking.describe(at.settings.model_name, judgement.version, _why(request, judgement))
+    at.tracking.describe(at.settings.model_name, registered.run_id, _why(request, judgement))
     show("model-card", f"Model card of version {judgement.version}", papers[0].read_text().partition("\n")[2])
     return registered.run_id
 

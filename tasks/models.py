@@ -7,13 +7,20 @@ import pandas as pd
 from evergreen.adapters.database import ledger, reading, rollouts
 from evergreen.adapters.models import folder
 from evergreen.core.model.manifest import Manifest
+from evergreen.errors import NotFound
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 
 
 def read_manifest(at: Workspace, version: str) -> Manifest:
-    """The manifest of a version that has a local copy."""
-    return folder.read_manifest(at.model_folder(version))
+    """The manifest of a version that has a local copy.
+
+    Raises:
+        ModelRefused: it is not the registered one.
+    """
+    with reading(at.engine) as conn:
+        registered = ledger.read_model_version(conn, at.settings.model_name, version)
+    return folder.read_manifest(at.model_folder(version), registered.files.get(folder.MANIFEST))
 
 
 def serving_manifest(at: Workspace) -> Manifest | None:
@@ -37,13 +44,14 @@ def universe_forecasts(version: str, features: pd.DataFrame) -> pd.DataFrame:
         ModelRefused: the file is not the one that was registered.
     """
     from evergreen.core.features.row_hashes import row_hashes
-    from evergreen.core.model.booster import load_verified, predict
+    from evergreen.core.model.booster import predict
 
     at = workspace()
     with reading(at.engine) as conn:
         registered = ledger.read_model_version(conn, at.settings.model_name, version)
-    booster = load_verified(at.model_folder(version) / folder.MODEL, registered.sha256)
-    matrix = features[list(read_manifest(at, version).feature_names)].to_numpy()
+    expected = folder.on_record(registered.sha256, registered.files)
+    manifest, booster = folder.load_model(at.model_folder(version), expected)
+    matrix = features[list(manifest.feature_names)].to_numpy()
     return pd.DataFrame(
         {
             "ticker": features.index,
@@ -56,20 +64,37 @@ def universe_forecasts(version: str, features: pd.DataFrame) -> pd.DataFrame:
 
 @effect
 def mirror_aliases() -> list[str]:
-    """Make MLflow's aliases say what the rollout row says; returns what had to be changed."""
+    """Make MLflow's aliases say what the rollout row says; returns what had to be changed.
+
+    A version is known by its run: an alias is never set on another's, whatever number it has in MLflow.
+
+    Raises:
+        NotFound: MLflow has no version of a run that serves; its alias points nowhere then.
+    """
     at = workspace()
     name = at.settings.model_name
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, name)
-    if rollout is None:
-        return []
-    serving = {"champion": rollout.champion, "challenger": rollout.challenger}
+        serving = {"champion": rollout.champion, "challenger": rollout.challenger} if rollout else {}
+        runs = {
+            alias: version and ledger.read_model_version(conn, name, version).run_id
+            for alias, version in serving.items()
+        }
     aliases = at.tracking.aliases(name)
-    changed = [alias for alias, version in serving.items() if aliases.get(alias) != version]
+    changed = [alias for alias, run_id in runs.items() if aliases.get(alias) != run_id]
+    missing = []
     for alias in changed:
-        version = serving[alias]
-        if version is None:
-            at.tracking.delete_alias(name, alias)
-        else:
-            at.tracking.set_alias(name, alias, version)
+        try:
+            _point(at, alias, runs[alias])
+        except NotFound as error:
+            missing.append(error)
+    if missing:
+        raise missing[0]
     return changed
+
+
+def _point(at: Workspace, alias: str, run_id: str | None) -> None:
+    """At the version of a run, or nowhere."""
+    at.tracking.delete_alias(at.settings.model_name, alias)
+    if run_id is not None:
+        at.tracking.set_alias(at.settings.model_name, alias, run_id)

@@ -13,14 +13,13 @@ from uuid import UUID
 import pandas as pd
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from evergreen.adapters.database import ledger, writing
+from evergreen.adapters.database import ledger, reading, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.infra.preload import importing
 from evergreen.errors import NotebookFailed, Refused
 from evergreen.workspace import REPOSITORY, workspace
 from tasks.artifacts import show
 from tasks.decorators import effect
-from tasks.models import read_manifest
 
 NOTEBOOK = REPOSITORY / "notebooks" / "train.ipynb"
 NOTEBOOK_TIMEOUT = 1200  # seconds: forty times what 500 tickers over five years take on two cores
@@ -120,12 +119,12 @@ def register_random_walk(
     run_id = workspace().tracking.log_random_walk(
         pd.read_parquet(training_set.path),
         TrainingConfig(horizon=horizon, seed=seed),
-        training_set.path.parent / "random_walk",
+        walk := training_set.path.parent / "random_walk",
         request.as_of,
         training_set.data_version,
         {"request_id": f"{request.id}-random-walk", "commit": commit()},
     )
-    return keep_version(request, run_id, now)
+    return keep_version(request, run_id, walk, now)
 
 
 @effect
@@ -138,7 +137,7 @@ def register_trained(request: RetrainRequest, output: Path, now: datetime) -> st
     run_id = read_run_id(output)
     executed = output.parent / "train.ipynb"
     at.tracking.attach(run_id, [executed, to_html(executed)])
-    return keep_version(request, run_id, now)
+    return keep_version(request, run_id, output, now)
 
 
 @effect
@@ -158,7 +157,7 @@ def register_challenger(request: RetrainRequest, training_set: TrainingSet, run_
         model.oos, pd.read_parquet(training_set.path, columns=["ticker", "session", "label"])
     ):
         raise Refused(f"Run {run_id} cannot challenge: {problem}.", "Train it on this installation's bars.")
-    return keep_version(request, run_id, now)
+    return keep_version(request, run_id, folder, now)
 
 
 def mismatch_reason(record: pd.DataFrame, known: pd.DataFrame) -> str:
@@ -171,23 +170,30 @@ def mismatch_reason(record: pd.DataFrame, known: pd.DataFrame) -> str:
     return f"{int(wrong.sum())} of its {len(rows)} outcomes are not those of the bar store" if wrong.any() else ""
 
 
-def keep_version(request: RetrainRequest, run_id: str, now: datetime) -> str:
-    """Register a run's model, keep a verified local copy of it and write its hash down; returns the version."""
-    at = workspace()
+def keep_version(request: RetrainRequest, run_id: str, trained: Path, now: datetime) -> str:
+    """Register a run's model, keep a local copy of it and write its files' hashes down; returns the version.
+
+    The hashes are those of the folder `trained`: MLflow must give back the same bytes before they are kept.
+    """
+    from evergreen.adapters.models.folder import MODEL, read_manifest, sha256s
+
+    at, files = workspace(), sha256s(trained)
     name = at.settings.model_name
-    version = at.tracking.register(name, run_id, {"data_version": request.data_version, "request_id": request.id})
-    at.tracking.download(name, version, at.model_folder(version))
-    manifest = read_manifest(at, version)
+    number = at.tracking.register(name, run_id, {"data_version": request.data_version, "request_id": request.id})
+    with reading(at.engine) as conn:
+        version = ledger.version_of_run(conn, name, run_id, number)
+    at.tracking.download(run_id, at.model_folder(version), files)
     registered = ledger.ModelVersion(
         model=name,
         version=version,
         run_id=run_id,
-        sha256=manifest.model_sha256,
+        sha256=files[MODEL],
         as_of=request.as_of,
         created_at=now,
-        kind=manifest.kind,
+        kind=read_manifest(at.model_folder(version)).kind,
         data_version=request.data_version,
         request_id=request.id,
+        files=files,
     )
     with writing(at.engine) as conn:
         ledger.record_model_version(conn, registered)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -56,7 +59,7 @@ def bars() -> pd.DataFrame:
 def test_validate__clean_file_exits_0(tmp_path: Path, bars: pd.DataFrame) -> None:
     bars.to_csv(tmp_path / "bars.csv", index=False)
     completed = run("validate", "bars.csv", cwd=tmp_path)
-    assert (completed.returncode, completed.stdout.strip()) == (0, "0 findings")
+    assert (completed.returncode, completed.stdout.strip()) == (0, "0 findings in 2 bars of 1 ticker")
 
 
 def test_validate__broken_bar_exits_1_and_is_named(tmp_path: Path, bars: pd.DataFrame) -> None:
@@ -64,8 +67,10 @@ def test_validate__broken_bar_exits_1_and_is_named(tmp_path: Path, bars: pd.Data
     bars.to_csv(tmp_path / "bars.csv", index=False)
     completed = run("validate", "bars.csv", "--json", cwd=tmp_path)
     assert completed.returncode == 1
-    assert '"rule": "high_not_highest"' in completed.stdout
-    assert '"session": "2008-07-01' in completed.stdout
+    content = json.loads(completed.stdout)
+    assert (content["bars"], content["tickers"]) == (2, 1)
+    assert "high_not_highest" in {finding["rule"] for finding in content["findings"]}
+    assert content["findings"][0]["session"].startswith("2008-07-01")
 
 
 def test_validate__error_page_in_a_csv_exits_2(tmp_path: Path) -> None:
@@ -119,6 +124,38 @@ def test_status__before_anything_ran(tmp_path: Path) -> None:
     assert "evergreen up" in completed.stdout
 
 
+def test_version__is_that_of_the_package(tmp_path: Path) -> None:
+    assert run("--version", cwd=tmp_path).stdout == f"evergreen {version('evergreen')}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "content"),
+    [
+        (("status",), {"champion": None, "processes": [], "session": None}),
+        (("canary", "status"), None),
+        (("quarantine", "list"), []),
+        (("data", "log"), []),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
+)
+def test_json__is_one_object_even_before_anything_ran(tmp_path: Path, command: tuple[str, ...], content: Any) -> None:
+    completed = run(*command, "--json", cwd=tmp_path)
+    answer = json.loads(completed.stdout)
+    assert completed.returncode == 0
+    assert (answer.items() >= content.items()) if isinstance(content, dict) else (answer == content)
+
+
+def test_logs__of_a_part_are_its_last_lines(tmp_path: Path) -> None:
+    assert "evergreen up" in one_sentence(run("logs", cwd=tmp_path))
+    logs = tmp_path / ".evergreen" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "worker.log").write_text("one\ntwo\nthree\n")
+    (logs / "service.log").write_text("ready\n")
+    assert run("logs", "worker", "--last", "2", cwd=tmp_path).stdout.split() == ["worker", "two", "worker", "three"]
+    assert run("logs", cwd=tmp_path).stdout.startswith("service    ready\n")
+    assert "service, worker" in one_sentence(run("logs", "prefect", cwd=tmp_path))
+
+
 def test_doctor__names_what_does_not_answer_and_what_to_type(tmp_path: Path) -> None:
     completed = run("doctor", cwd=tmp_path, EVERGREEN_MLFLOW_URI="http://127.0.0.1:9")
     lines = {line.split()[1]: line for line in completed.stdout.splitlines()}
@@ -126,6 +163,13 @@ def test_doctor__names_what_does_not_answer_and_what_to_type(tmp_path: Path) -> 
     assert lines["home"].startswith("ok") and lines["database"].startswith("ok")
     assert lines["mlflow"].startswith("WRONG") and "evergreen up" in lines["mlflow"]
     assert lines["prefect"].startswith("WRONG") and "PREFECT_API_URL" in lines["prefect"]
+
+
+def test_doctor__json_has_the_same_places(tmp_path: Path) -> None:
+    completed = run("doctor", "--json", cwd=tmp_path)
+    checks = {check["name"]: check["sound"] for check in json.loads(completed.stdout)}
+    assert completed.returncode == 1
+    assert checks["home"] and not checks["prefect"]
 
 
 def test_help__imports_nothing_heavy(tmp_path: Path) -> None:

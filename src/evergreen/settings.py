@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +16,38 @@ if TYPE_CHECKING:
     from evergreen.core.policy import Policy
 
 PREFIX = "EVERGREEN_"
+SAMPLE_TICKERS = ("AAPL", "IBM", "MSFT", "GOOG")  # the sample's fifth, FB, has traded for ten months where it ends
+
+
+class Market(BaseModel):
+    """The exchange and what comes from it: table `[market]`, or `EVERGREEN_MARKET_CALENDAR` and the like.
+
+    In a variable tickers and special sessions are parted by commas.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    calendar: str = "XNYS"  # as exchange_calendars names the exchange
+    source: str = "sample"  # where bars come from when a flow names no source
+    tickers: tuple[str, ...] = ()  # the names wanted of that source; empty: all it has
+    currency: str = "USD"  # of the prices
+    delivery_delay: int = 30  # minutes after the close until a session's bars are final
+    special_sessions: tuple[datetime, ...] = ()  # that the exchange held besides: a date, or when it closed, local time
+
+    @field_validator("tickers", "special_sessions", mode="before")
+    @classmethod
+    def _parted(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @property
+    def delay(self) -> timedelta:
+        return timedelta(minutes=self.delivery_delay)
+
+    def tickers_of(self, source: str) -> tuple[str, ...]:
+        """The tickers wanted of `source` when none are named; empty for all it has."""
+        if source != self.source:
+            return ()
+        return self.tickers or (SAMPLE_TICKERS if source == "sample" else ())
 
 
 class Settings(BaseModel):
@@ -28,7 +61,7 @@ class Settings(BaseModel):
 
     home: Path = Path(".evergreen")
     model_name: str = "evergreen"
-    calendar: str = "XNYS"
+    market: Market = Market()
     clock: Literal["live", "replay"] = "live"  # replay: now is the last session processed
     database_url: str = ""
     mlflow_uri: str = ""
@@ -70,6 +103,12 @@ class Settings(BaseModel):
         if uri.startswith("http") and "@" in uri:
             raise ValueError("an account belongs in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
         return uri
+
+    def variables(self) -> dict[str, str]:
+        """These settings as the environment of another process."""
+        values = self.model_dump(exclude={"market"})
+        values |= {f"market_{name}": value for name, value in self.market.model_dump().items()}
+        return {f"{PREFIX}{name.upper()}": _text(value) for name, value in values.items() if value is not None}
 
     @property
     def database(self) -> str:
@@ -159,13 +198,18 @@ class Settings(BaseModel):
         )
 
 
+def _text(value: object) -> str:
+    return ",".join(str(part) for part in value) if isinstance(value, tuple) else str(value)
+
+
 def load_settings(file: Path = Path("evergreen.toml")) -> Settings:
     """Settings from `file` and the environment.
 
     Raises:
         BadSetting: an unknown name or an unusable value, with where it came from.
     """
-    values = _from_file(file) | _from_environment()
+    from_file, from_environment = _with_market(_from_file(file)), _with_market(_from_environment())
+    values = from_file | from_environment | {"market": from_file["market"] | from_environment["market"]}
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -175,6 +219,18 @@ def load_settings(file: Path = Path("evergreen.toml")) -> Settings:
             f"setting {name!r}: {first['msg']}.",
             f"Look in {file} and at variables named {PREFIX}*; known: {', '.join(Settings.model_fields)}.",
         ) from None
+
+
+def _with_market(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` with all that is about the market in one table; a `calendar` of its own is how it was once written."""
+    market = values.get("market", {})
+    if not isinstance(market, dict):
+        raise BadSetting("setting 'market' is a table.", f"Known in it: {', '.join(Market.model_fields)}.")
+    market = {name: values[f"market_{name}"] for name in Market.model_fields if f"market_{name}" in values} | market
+    if "calendar" in values:
+        market = {"calendar": values["calendar"]} | market
+    moved = {"market", "calendar", *(f"market_{name}" for name in Market.model_fields)}
+    return {name: value for name, value in values.items() if name not in moved} | {"market": market}
 
 
 def _from_file(file: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evergreen.errors import BadSetting
-from evergreen.settings import Settings, load_settings
+from evergreen.settings import Market, Settings, load_settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -40,16 +40,14 @@ class Workspace:
     @cached_property
     def calendar(self) -> Calendar:
         """The sessions of the exchange."""
-        from evergreen.core.bars.calendar import Calendar
-
-        return Calendar(self.settings.calendar)
+        return calendar_of(self.settings.market)
 
     @cached_property
     def bars(self) -> BarStore:
         """Bars as they became known."""
         from evergreen.adapters.bars import BarStore
 
-        return BarStore(self.settings.data, self.calendar)
+        return BarStore(self.settings.data, self.calendar, self.settings.market.delay)
 
     @cached_property
     def snapshots(self) -> Snapshots:
@@ -84,6 +82,13 @@ class Workspace:
     def model_folder(self, version: str) -> Path:
         """The verified local copy of a registered version."""
         return self.settings.models / version
+
+
+def calendar_of(market: Market) -> Calendar:
+    """The sessions of the market's exchange, those declared among them."""
+    from evergreen.core.bars.calendar import Calendar
+
+    return Calendar(market.calendar, market.special_sessions)
 
 
 @lru_cache(maxsize=4)

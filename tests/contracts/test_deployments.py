@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +19,9 @@ from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.processes import Stack, wait_until_ready
 from evergreen.errors import BadSetting
 from evergreen.ops.local_stack import WORK_POOL, Ports, commands, deploy, environment
+from evergreen.ops.schedules import in_market
 from evergreen.ops.work_pools import HOME_IN_IMAGE, IN_IMAGE, adapted, deploy_to, pool_name
-from evergreen.settings import Settings
+from evergreen.settings import Market, Settings
 from evergreen.workspace import REPOSITORY
 
 pytestmark = pytest.mark.xdist_group("server")
@@ -83,9 +88,75 @@ def test_deploy_all__schedules_become_runs(server: str) -> None:
     assert planned == scheduled
 
 
+def evergreen_run(server: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`evergreen run` in a process of its own, from an empty folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "evergreen", "run", *arguments],
+        cwd=folder,
+        env=os.environ | {"PREFECT_API_URL": server},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.server
+def test_run__finds_the_run_of_its_key_again_and_exits_by_its_outcome(server: str, tmp_path: Path) -> None:
+    once, again = (evergreen_run(server, tmp_path, "reconcile", "--key", "night", "--json") for _ in range(2))
+    assert (once.returncode, again.returncode) == (0, 0), once.stderr
+    asked_for = json.loads(once.stdout)
+    assert json.loads(again.stdout)["id"] == asked_for["id"] != ""
+    for state, code in {"FAILED": 1, "CANCELLED": 3, "COMPLETED": 0}.items():  # no worker: the test plays its part
+        body = {"state": {"type": state, "message": "as it was"}, "force": True}
+        httpx.post(f"{server}/flow_runs/{asked_for['id']}/set_state", json=body).raise_for_status()
+        ended = evergreen_run(server, tmp_path, "reconcile", "--key", "night", "--wait", "--json")
+        assert (ended.returncode, json.loads(ended.stdout)["state"]) == (code, state)
+
+
+@pytest.mark.server
+def test_run__what_the_deployment_does_not_take_is_one_sentence(server: str, tmp_path: Path) -> None:
+    for arguments in (("daily", "--param", "sauce=sample"), ("daily", "--param", "tickers=7"), ("nightly",)):
+        refused = evergreen_run(server, tmp_path, *arguments)
+        assert refused.returncode in (1, 2) and len(refused.stderr.strip().splitlines()) == 1, refused.stderr
+
+
 def test_schedules__keep_the_clock_of_the_exchange() -> None:
     zones = {schedule["timezone"] for declared in DECLARED for schedule in declared.get("schedules", [])}
     assert zones == {"America/New_York"}
+
+
+@pytest.mark.parametrize(
+    ("exchange", "daily", "canary", "zone"),
+    [
+        ("XNYS", "45 17 * * 1,2,3,4,5", "45 18 * * 1,2,3,4,5", "America/New_York"),
+        ("XLON", "15 18 * * 1,2,3,4,5", "15 19 * * 1,2,3,4,5", "Europe/London"),
+        ("XTKS", "15 17 * * 1,2,3,4,5", "15 18 * * 1,2,3,4,5", "Asia/Tokyo"),
+        ("XBOM", "15 17 * * 1,2,3,4,5", "15 18 * * 1,2,3,4,5", "Asia/Kolkata"),
+        ("24/7", "45 1 * * *", "45 2 * * *", "UTC"),
+    ],
+)
+def test_in_market__schedules_follow_the_close_of_the_exchange(
+    exchange: str, daily: str, canary: str, zone: str
+) -> None:
+    declared = {"deployments": DECLARED}
+    moved = {
+        deployment["name"]: deployment["schedules"][0]
+        for deployment in in_market(declared, Market(calendar=exchange))["deployments"]
+        if "schedules" in deployment
+    }
+    assert (moved["daily"]["cron"], moved["canary"]["cron"]) == (daily, canary)
+    assert moved["reconcile"]["cron"] == "*/30 * * * *"
+    assert {schedule["timezone"] for schedule in moved.values()} == {zone}
+
+
+def test_in_market__a_later_delivery_is_waited_for() -> None:
+    moved = in_market({"deployments": DECLARED}, Market(calendar="XNYS", delivery_delay=8 * 60))
+    schedules = {each["name"]: each["schedules"][0]["cron"] for each in moved["deployments"] if "schedules" in each}
+    assert schedules["daily"] == "15 1 * * 2,3,4,5,6", "the next morning, Saturday's for Friday"
+
+
+def test_deployments__leave_source_and_tickers_to_the_market_setting() -> None:
+    assert not [declared["name"] for declared in DECLARED if "parameters" in declared]
 
 
 def test_repository__names_every_flow_file_in_prefect_yaml() -> None:

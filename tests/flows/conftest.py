@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evergreen.adapters.database import reading, requests
+from evergreen.adapters.database import ledger, reading, requests
 from evergreen.core.bars.calendar import Calendar
 from evergreen.workspace import Workspace
 from tests.conftest import enter
@@ -42,6 +42,12 @@ def live(at: Workspace) -> None:
     retrain(wanted[0].id)
     for session in Calendar("XNYS").sessions(pd.Timestamp("2008-07-01"), pd.Timestamp("2008-07-31"))[:WALKED]:
         process_session("sample", TICKERS, session, now_at(session, at))
+
+
+def run_of(at: Workspace, version: str) -> str:
+    """The MLflow run that a version is on record as."""
+    with reading(at.engine) as conn:
+        return ledger.read_model_version(conn, at.settings.model_name, version).run_id
 
 
 @pytest.fixture

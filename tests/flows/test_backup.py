@@ -18,7 +18,7 @@ from evergreen.ops.backup import back_up, read_backup, restore
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 from tests.conftest import enter
-from tests.flows.conftest import TICKERS
+from tests.flows.conftest import TICKERS, run_of
 from tests.flows.test_reproduction import served
 
 pytestmark = pytest.mark.xdist_group("lived")
@@ -54,7 +54,7 @@ def test_restore__registry_gives_its_models_and_the_next_session_is_processed(
     shutil.rmtree(copied.settings.home)
     restore(Settings(home=tmp_path / "elsewhere"), tmp_path / "kept")
     again = enter(tmp_path / "elsewhere", monkeypatch)
-    model = again.tracking.download(MODEL, champion, tmp_path / "fetched") / "model.txt"
+    model = again.tracking.download(run_of(again, champion), tmp_path / "fetched", {}) / "model.txt"
     assert model.read_bytes() == (again.model_folder(champion) / "model.txt").read_bytes()
     assert daily("sample", TICKERS, iso(following)) == [iso(following)]
 
@@ -68,6 +68,17 @@ def test_restore__altered_or_missing_file_is_named_and_nothing_is_restored(copie
     model.unlink()
     with pytest.raises(Broken, match=r"models/2/model.txt"):
         read_backup(tmp_path / "kept")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_restore__a_link_to_another_folder_is_not_followed(copied: Workspace, tmp_path: Path) -> None:
+    back_up(copied.settings, tmp_path / "kept", NOW)
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "secret.txt").write_text("nobody's business")
+    (tmp_path / "kept" / "home" / "reports").mkdir(exist_ok=True)
+    (tmp_path / "kept" / "home" / "reports" / "link").symlink_to(tmp_path / "private")
+    with pytest.raises(Broken, match="reports/link is a link"):
+        restore(Settings(home=tmp_path / "elsewhere"), tmp_path / "kept")
     assert not (tmp_path / "elsewhere").exists()
 
 

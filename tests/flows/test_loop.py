@@ -17,7 +17,7 @@ from evergreen.audit.history import give_account
 from evergreen.core.bars.calendar import Calendar, iso
 from evergreen.core.model.manifest import Manifest
 from evergreen.workspace import REPOSITORY, Workspace
-from tests.flows.conftest import TICKERS, UNTIL, WALKED
+from tests.flows.conftest import TICKERS, UNTIL, WALKED, run_of
 
 pytestmark = pytest.mark.xdist_group("lived")
 MODEL = "evergreen"
@@ -31,7 +31,7 @@ def test_retrain__first_model_that_passes_the_gate_replaces_the_random_walk(copi
     assert kinds["1"] == "random_walk"
     assert len(gate) == 1
     assert rollout.champion == ("2" if gate[0].evidence["admitted"] else "1")
-    assert copied.tracking.aliases(MODEL) == {"champion": rollout.champion}
+    assert copied.tracking.aliases(MODEL) == {"champion": run_of(copied, rollout.champion)}
 
 
 def test_retrain__served_file_is_the_registered_one(copied: Workspace) -> None:
@@ -128,10 +128,11 @@ def test_backfill__again_changes_nothing(copied: Workspace, monkeypatch: pytest.
 def test_reconcile__alias_edited_by_hand_is_mended(copied: Workspace) -> None:
     from flows.reconcile import reconcile
 
-    copied.tracking.set_alias(MODEL, "champion", "1")
+    copied.tracking.set_alias(MODEL, "champion", run_of(copied, "1"))
     assert reconcile()["aliases mended"] == ["champion"]
     with reading(copied.engine) as conn:
-        assert copied.tracking.aliases(MODEL)["champion"] == rollouts.current(conn, MODEL).champion
+        champion = rollouts.current(conn, MODEL).champion
+    assert copied.tracking.aliases(MODEL)["champion"] == run_of(copied, champion)
     assert reconcile()["aliases mended"] == []
 
 

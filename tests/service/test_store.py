@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,40 @@ def change_manifest(world: World, **changes: object) -> None:
 def test_model__refuses_a_manifest_that_is_not_its_own(world: World, changes: dict[str, object], why: str) -> None:
     change_manifest(world, **changes)
     with pytest.raises(ModelRefused, match=why):
+        world.store.model("1")
+
+
+ALTERED = {
+    "names reversed": {"feature_names": ("F4", "F3", "F2", "F1", "F0")},
+    "interval ends swapped": {"interval_low": 0.05, "interval_high": -0.05},
+    "horizon": {"horizon": 20},
+    "kind": {"kind": "random_walk"},
+    "scales": {"scales": {"A": 9.0}},
+    "residual sigma": {"residual_sigma": 9.0},
+    "target ends": {"target_low": -9.0, "target_high": 9.0},
+    "interval level": {"interval_level": 0.5},
+    "trained through": {"trained_through": "2030-01-01"},
+    "data version": {"data_version": "another"},
+    "feature ends": {"feature_low": (), "feature_high": (1.0,)},
+}
+
+
+@pytest.mark.parametrize("changes", ALTERED.values(), ids=ALTERED)
+def test_model__a_manifest_altered_alone_is_refused(world: World, changes: dict[str, object]) -> None:
+    change_manifest(world)
+    file = world.settings.models / "1" / "manifest.json"
+    with world.engine.begin() as conn:
+        registered = ledger.read_model_version(conn, world.settings.model_name, "1")
+        ledger.record_files(conn, registered, {"manifest.json": sha256(file.read_bytes()).hexdigest()})
+    assert world.store.model("1").version == "1"
+    change_manifest(world, **changes)
+    with pytest.raises(ModelRefused, match="not the registered one"):
+        world.store.model("1")
+
+
+def test_model__reversed_names_are_refused_without_a_recorded_hash(world: World) -> None:
+    change_manifest(world, **ALTERED["names reversed"])
+    with pytest.raises(ModelRefused, match="not the 5 of its model in their order"):
         world.store.model("1")
 
 

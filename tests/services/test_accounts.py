@@ -12,6 +12,7 @@ import pytest
 from evergreen.adapters.infra.accounts import MLFLOW_PASSWORD, MLFLOW_USER, PREFECT
 from evergreen.adapters.infra.processes import Stack
 from evergreen.adapters.mlflow.tracking import Tracking
+from evergreen.adapters.models.folder import sha256s
 from evergreen.errors import BadSetting, NotPermitted
 from evergreen.ops.doctor import examine
 from evergreen.ops.local_stack import Ports, environment
@@ -58,10 +59,11 @@ def test_mlflow__with_the_account_a_model_is_logged_registered_and_fetched(
 ) -> None:
     log_in(monkeypatch, ACCOUNT)
     tracking = Tracking(guarded.mlflow)
-    version = tracking.register("evergreen", tracking.log_training(model_folder, {}, {}), {})
-    tracking.set_alias("evergreen", "champion", version)
-    assert tracking.aliases("evergreen") == {"champion": version}
-    fetched = tracking.download("evergreen", version, tmp_path / "fetched")
+    run_id = tracking.log_training(model_folder, {}, {})
+    tracking.register("evergreen", run_id, {})
+    tracking.set_alias("evergreen", "champion", run_id)
+    assert tracking.aliases("evergreen") == {"champion": run_id}
+    fetched = tracking.download(run_id, tmp_path / "fetched", sha256s(model_folder))
     assert (fetched / "model.txt").read_bytes() == (model_folder / "model.txt").read_bytes()
     assert not (guarded.home / "mlflow-artifacts").exists()
 

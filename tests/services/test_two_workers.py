@@ -155,7 +155,8 @@ def whole_record(pair: Pair) -> tuple[Any, ...]:
         kinds = [decision.kind for decision in decisions.recent(conn, model, 100)]
         rollout = rollouts.current(conn, model)
         assert decisions.verify(conn) == []
+        champion = ledger.read_model_version(conn, model, rollout.champion)
     assert sorted(versions) == ["1", "2"]
     assert kinds.count("gate") == kinds.count("retrain_requested") == 1
-    assert at.tracking.aliases(model)["champion"] == rollout.champion
+    assert at.tracking.aliases(model)["champion"] == champion.run_id
     return versions, kinds, rollout, at.tracking.aliases(model)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from evergreen.errors import BadSetting
-from evergreen.settings import Settings, load_settings
+from evergreen.settings import Market, Settings, load_settings
 from evergreen.workspace import REPOSITORY
 
 
@@ -34,6 +35,58 @@ def test_team_toml__every_line_of_the_example_is_a_setting(tmp_path: Path) -> No
     (tmp_path / "all.toml").write_text(re.sub(r"^# (?=\w+ = )", "", example, flags=re.MULTILINE))
     settings = load_settings(tmp_path / "all.toml")
     assert settings.server_auth and settings.trace_collector and settings.prefect_messages.startswith("redis://")
+
+
+MARKET = """
+[market]
+calendar = "XBOM"
+source = "files:bars"
+tickers = ["INFY", "TCS"]
+currency = "INR"
+delivery_delay = 90
+special_sessions = [2023-11-12T19:15:00, "2024-03-02"]
+"""
+
+
+def test_market__is_read_from_a_table_and_variables_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "evergreen.toml").write_text(MARKET)
+    market = load_settings(tmp_path / "evergreen.toml").market
+    assert (market.calendar, market.currency, market.delay) == ("XBOM", "INR", timedelta(minutes=90))
+    assert market.special_sessions == (datetime(2023, 11, 12, 19, 15), datetime(2024, 3, 2))
+    monkeypatch.setenv("EVERGREEN_MARKET_TICKERS", "SBIN, LT")
+    monkeypatch.setenv("EVERGREEN_MARKET_SPECIAL_SESSIONS", "2024-05-18,2024-11-01T19:00")
+    changed = load_settings(tmp_path / "evergreen.toml").market
+    assert changed.tickers == ("SBIN", "LT") and changed.source == "files:bars"
+    assert changed.special_sessions == (datetime(2024, 5, 18), datetime(2024, 11, 1, 19))
+
+
+def test_market__reads_what_the_version_before_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "evergreen.toml").write_text('calendar = "XLON"\n')
+    assert load_settings(tmp_path / "evergreen.toml").market.calendar == "XLON"
+    monkeypatch.setenv("EVERGREEN_CALENDAR", "XTKS")
+    assert load_settings(tmp_path / "evergreen.toml").market.calendar == "XTKS"
+
+
+@pytest.mark.parametrize("text", ['market = "XLON"', '[market]\nexchange = "XLON"'])
+def test_market__what_is_unknown_in_it_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "evergreen.toml").write_text(text)
+    with pytest.raises(BadSetting, match="'market"):
+        load_settings(tmp_path / "evergreen.toml")
+
+
+def test_market__tickers_are_those_of_its_own_source_alone() -> None:
+    market = Market(source="files:mine", tickers=("A", "B"))
+    assert market.tickers_of("files:mine") == ("A", "B")
+    assert market.tickers_of("files:another") == () == market.tickers_of("sample")
+    assert len(Market().tickers_of("sample")) == 4
+
+
+def test_variables__another_process_reads_the_same_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "evergreen.toml").write_text(MARKET)
+    settings = load_settings(tmp_path / "evergreen.toml")
+    for name, value in settings.variables().items():
+        monkeypatch.setenv(name, value)
+    assert load_settings(tmp_path / "none.toml") == settings
 
 
 def test_delivery_policy__a_persons_own_file_stands_beside_the_shipped_ones(tmp_path: Path) -> None:

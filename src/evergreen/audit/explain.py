@@ -13,7 +13,7 @@ import pandas as pd
 
 from evergreen.adapters.database import archive, decisions, ledger, predictions, reading
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.adapters.models.folder import MODEL, read_manifest
+from evergreen.adapters.models.folder import load_model, on_record
 from evergreen.errors import NotFound
 from evergreen.workspace import Workspace
 
@@ -64,7 +64,7 @@ def explain(at: Workspace, prediction_id: str, exported: Path | None = None) -> 
     yield "model", f"version {answer.version} ({model.kind}), sha256 {model.sha256}"
     yield "trained", f"as of {model.as_of} on data version {model.data_version}, request {model.request_id}"
     yield "run", f"{model.run_id} in {at.settings.mlflow}: notebook, figures and dossier are artifacts there"
-    tags = {known.version: known.tags for known in at.tracking.versions(name)}.get(answer.version, {})
+    tags = {known.run_id: known.tags for known in at.tracking.versions(name)}.get(model.run_id, {})
     if "commit" in tags:
         yield "commit", tags["commit"]
     for each in about_version:
@@ -82,7 +82,7 @@ def reproduce(at: Workspace, prediction_id: str, exported: Path | None = None) -
         ModelRefused: the model file is not the registered one.
         Broken: the data version is damaged everywhere it is kept.
     """
-    from evergreen.core.model.booster import load_verified, predict
+    from evergreen.core.model.booster import predict
 
     name, answer = at.settings.model_name, _answer(at, prediction_id, exported)
     with reading(at.engine) as conn:
@@ -94,8 +94,7 @@ def reproduce(at: Workspace, prediction_id: str, exported: Path | None = None) -
         )
     with tempfile.TemporaryDirectory() as folder:
         row, close = _features(at, session.data_version, answer, Path(folder))
-    files = at.model_folder(answer.version)
-    manifest, booster = read_manifest(files), load_verified(files / MODEL, model.sha256)
+    manifest, booster = load_model(at.model_folder(answer.version), on_record(model.sha256, model.files))
     forecast = float(predict(booster, row[list(manifest.feature_names)].to_numpy(np.float32))[0])
     compared = [
         Input("last close", repr(answer.last_close), repr(close)),

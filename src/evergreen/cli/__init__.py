@@ -3,22 +3,58 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
-from evergreen.cli import backup, canary, comparing, data, keys, quarantine, records, replay, research, runs, stack
+from evergreen import __version__
+from evergreen.cli import (
+    backup,
+    canary,
+    comparing,
+    data,
+    keys,
+    logs,
+    quarantine,
+    records,
+    replay,
+    research,
+    runs,
+    stack,
+)
 from evergreen.errors import EvergreenError
 
-app = typer.Typer(
-    help="Keeps a stock-price model true to its market.", no_args_is_help=True, pretty_exceptions_enable=False
-)
-for topic in (stack.app, data.app, runs.app, research.app, records.app, backup.app, comparing.app, replay.app):
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+for topic in (
+    stack.app,
+    logs.app,
+    data.app,
+    runs.app,
+    research.app,
+    records.app,
+    backup.app,
+    comparing.app,
+    replay.app,
+):
     app.add_typer(topic)
 app.add_typer(data.versions, name="data")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(canary.app, name="canary")
 app.add_typer(keys.app, name="key")
 app.add_typer(records.served, name="predictions")
+
+
+def _print_version(asked_for: bool) -> None:
+    if asked_for:
+        print(f"evergreen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def entry(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Keeps a stock-price model true to its market."""
 
 
 def main() -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evergreen.settings import load_settings
+
+if TYPE_CHECKING:
+    from evergreen.adapters.infra.prefect_api import PrefectApi
 
 
 def start(deployment: str, parameters: dict[str, Any]) -> None:
     """Ask for a run of `deployment` with the parameters that were given, and say where to watch it."""
+    api = server()
+    given = {name: value for name, value in parameters.items() if value is not None}
+    run = api.start(deployment, given)
+    print(f"{run.name} is asked for: {api.page(run)}")
+
+
+def server() -> PrefectApi:
+    """The API of the Prefect server this process is pointed at."""
     from evergreen.adapters.infra.prefect_api import PrefectApi
     from evergreen.ops.local_stack import api_url
 
-    given = {name: value for name, value in parameters.items() if value is not None}
-    api = PrefectApi(api_url(load_settings()))
-    run = api.start(deployment, given)
-    print(f"{run.name} is asked for: {api.page(run)}")
+    return PrefectApi(api_url(load_settings()))

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from evergreen.cli.asking import start
+from evergreen.cli.output import AsJson, tell
 from evergreen.settings import load_settings
 
 app = typer.Typer(help="The running canary.", no_args_is_help=True)
 
 
 @app.command("status")
-def canary_status() -> None:
+def canary_status(as_json: AsJson = False) -> None:
     """How the running canary stands."""
-    from evergreen.ops.status import canary_lines
+    from evergreen.ops.status import canary_lines, read_canary
 
-    for line in canary_lines(load_settings()):
-        print(line)
+    canary = read_canary(load_settings())
+    tell(canary_lines(canary), asdict(canary) if canary else None, as_json)
 
 
 @app.command("step")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evergreen.cli.output import AsJson, tell
 from evergreen.settings import load_settings
 
 if TYPE_CHECKING:
@@ -23,39 +25,47 @@ versions = typer.Typer(help="Versions of the bars.", no_args_is_help=True)
 @app.command()
 def validate(
     paths: Annotated[list[Path], typer.Argument(help="CSV or Parquet files or folders of bars.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
+    as_json: AsJson = False,
+    calendar: Annotated[str, typer.Option(help="The exchange the bars are from; by default the market's.")] = "",
 ) -> None:
     """Look for what must not enter the bar store. Exit 0 clean, 1 findings that refuse something, 2 unreadable."""
     from evergreen.core.bars.calendar import Calendar
     from evergreen.market_data.validate_files import inspect_paths
+    from evergreen.workspace import calendar_of
 
-    inspection = inspect_paths(paths, Calendar(load_settings().calendar), datetime.now(UTC))
+    exchange = Calendar(calendar) if calendar else calendar_of(load_settings().market)
+    inspection = inspect_paths(paths, exchange, datetime.now(UTC))
     findings = [finding.to_dict() for finding in inspection.findings]
-    if as_json:
-        print(json.dumps({"findings": findings}, indent=2))
-    elif findings or not inspection.unreadable:
-        _print_findings(findings)
+    content = {"bars": inspection.bars, "tickers": inspection.tickers, "findings": findings}
+    if as_json or findings or not inspection.unreadable:
+        tell(_findings(content), content, as_json)
     if inspection.unreadable:
         raise inspection.unreadable[0]
     raise typer.Exit(1 if any(finding["severity"] != "warn" for finding in findings) else 0)
 
 
-def _print_findings(findings: list[dict[str, Any]]) -> None:
-    for finding in findings:
-        print(f"{finding['severity']:<10} {finding['rule']:<20} {finding['ticker'] or '-':<8} {finding['message']}")
-    print(f"{len(findings)} findings")
+def _findings(content: dict[str, Any]) -> Iterator[str]:
+    for finding in content["findings"]:
+        yield f"{finding['severity']:<10} {finding['rule']:<20} {finding['ticker'] or '-':<8} {finding['message']}"
+    findings, bars = _count(len(content["findings"]), "finding"), _count(content["bars"], "bar")
+    yield f"{findings} in {bars} of {_count(content['tickers'], 'ticker')}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @versions.command("log")
-def data_log(limit: int = 20) -> None:
+def data_log(limit: int = 20, as_json: AsJson = False) -> None:
     """The last data versions, newest first."""
     from evergreen.adapters.database import ledger, reading
     from evergreen.workspace import Workspace
 
     with reading(Workspace(load_settings()).engine) as conn:
-        for version in ledger.data_versions(conn, limit):
-            counts = f"+{version.rows_added} ~{version.restated} -{version.rows_refused}"
-            print(f"{version.id}  {version.as_of}  {counts:<16}  {version.source}")
+        known = ledger.data_versions(conn, limit)
+    counts = [f"+{version.rows_added} ~{version.restated} -{version.rows_refused}" for version in known]
+    lines = [f"{v.id}  {v.as_of}  {count:<16}  {v.source}" for v, count in zip(known, counts, strict=True)]
+    tell(lines, [asdict(version) for version in known], as_json)
 
 
 @versions.command("checkout")
@@ -91,7 +101,7 @@ def data_as_of(
 def data_diff(
     a: Annotated[str, typer.Argument(help="A data version, or a time.")],
     b: Annotated[str, typer.Argument(help="A data version, a time, or `now`.")] = "now",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, every prediction named.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """What was restated from A to B, and the models and served forecasts that used what was said before."""
     from evergreen.market_data.restatement_impact import affected, difference
@@ -100,10 +110,7 @@ def data_diff(
     at = Workspace(load_settings())
     changes = difference(at, a, b)
     bars = affected(at, changes)
-    if as_json:
-        print(json.dumps(_difference(changes, bars), indent=2))
-    else:
-        _print_difference(changes, bars)
+    tell(_difference_lines(changes, bars), _difference(changes, bars), as_json)
 
 
 def _difference(difference: Difference, bars: list[Affected]) -> dict[str, Any]:
@@ -128,7 +135,7 @@ def _difference(difference: Difference, bars: list[Affected]) -> dict[str, Any]:
     }
 
 
-def _print_difference(difference: Difference, bars: list[Affected]) -> None:
+def _difference_lines(difference: Difference, bars: list[Affected]) -> Iterator[str]:
     from evergreen.core.bars.calendar import iso
 
     columns = difference.restated.groupby(["ticker", "session"], sort=False)
@@ -136,10 +143,10 @@ def _print_difference(difference: Difference, bars: list[Affected]) -> None:
         moved = columns.get_group((bar.ticker, bar.session))[["column", "before", "after"]]
         numbers = ", ".join(f"{name} {old:g} -> {new:g}" for name, old, new in moved.to_numpy())
         used = f"models {', '.join(bar.models) or '-'}, {len(bar.predictions)} served forecasts"
-        print(f"{bar.ticker:<8} {iso(bar.session)}  {numbers:<28}  {used}")
+        yield f"{bar.ticker:<8} {iso(bar.session)}  {numbers:<28}  {used}"
     models = sorted({model for bar in bars for model in bar.models})
     forecasts = {each for bar in bars for each in bar.predictions}
-    print(
+    yield (
         f"{len(bars)} bars restated, {len(difference.added)} added, {len(difference.withdrawn)} withdrawn; used by "
         f"{len(models)} models ({', '.join(models) or '-'}) and {len(forecasts)} served forecasts"
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evergreen.cli.output import AsJson, tell
 from evergreen.settings import load_settings
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ SHOWN = 20
 def list_cases(
     everything: Annotated[bool, typer.Option("--all", help="Closed cases too, newest first.")] = False,
     limit: int = 50,
+    as_json: AsJson = False,
 ) -> None:
     """The open cases, oldest first."""
     from evergreen.adapters.database import quarantine, reading
@@ -31,9 +35,9 @@ def list_cases(
 
     with reading(Workspace(load_settings()).engine) as conn:
         cases = quarantine.cases(conn, limit) if everything else quarantine.held(conn)
-    for case in cases:
-        _print_case(case)
-    print(f"{sum(case.state == 'held' for case in cases)} held")
+    count = sum(case.state == "held" for case in cases)
+    lines = [*(line for case in cases for line in _case_lines(case)), f"{count} held"]
+    tell(lines, [asdict(case) for case in cases], as_json)
 
 
 @app.command()
@@ -105,11 +109,16 @@ def _tell(at: Workspace, case: Case) -> None:
 
 
 def _print_case(case: Case) -> None:
+    for line in _case_lines(case):
+        print(line)
+
+
+def _case_lines(case: Case) -> Iterator[str]:
     rules = ", ".join(sorted({str(finding["rule"]) for finding in case.findings}))
     span = case.first_session if case.bars == 1 else f"{case.first_session} to {case.last_session}"
-    print(f"{case.id}  {case.state:<9} {case.ticker:<8} {case.bars} bars  {span}  {case.source}  {rules}")
+    yield f"{case.id}  {case.state:<9} {case.ticker:<8} {case.bars} bars  {span}  {case.source}  {rules}"
     if case.reason:
-        print(f"  {case.reason}")
+        yield f"  {case.reason}"
 
 
 def _print_bars(series: pd.DataFrame) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from evergreen.cli.output import AsJson, tell
 from evergreen.settings import load_settings
 
 app = typer.Typer()
@@ -32,13 +33,14 @@ def audit() -> None:
 
 
 @app.command()
-def explain(prediction_id: str, exported: Exported = None) -> None:
+def explain(prediction_id: str, exported: Exported = None, as_json: AsJson = False) -> None:
     """From a served number back to model, run, data version, commit and every decision about it."""
     from evergreen.audit.explain import explain as trace
     from evergreen.workspace import Workspace
 
-    for what, value in trace(Workspace(load_settings()), prediction_id, exported):
-        print(f"{what:<15} {value}")
+    facts = list(trace(Workspace(load_settings()), prediction_id, exported))
+    content = [{"what": what, "value": value} for what, value in facts]
+    tell([f"{what:<15} {value}" for what, value in facts], content, as_json)
 
 
 @app.command()

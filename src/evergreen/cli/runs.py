@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evergreen.cli.asking import start
+from evergreen.cli.asking import server, start
+from evergreen.cli.output import AsJson, tell
+
+if TYPE_CHECKING:
+    from evergreen.adapters.infra.prefect_api import FlowRun, PrefectApi
 
 app = typer.Typer()
 
-Tickers = Annotated[list[str] | None, typer.Option("--ticker", help="Repeat for several; all of the source if absent.")]
+Tickers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ticker", help="Repeat for several; if absent those of the market setting, or all of another source."
+    ),
+]
 
 
 @app.command()
-def daily(source: str = "sample", ticker: Tickers = None, as_of: str | None = None) -> None:
+def daily(source: str | None = None, ticker: Tickers = None, as_of: str | None = None) -> None:
     """Ask the server for a run of `daily` now."""
     start("daily/daily", {"source": source, "tickers": ticker, "as_of": as_of})
 
 
 @app.command()
-def backfill(source: str = "sample", ticker: Tickers = None, as_of: str | None = None) -> None:
+def backfill(source: str | None = None, ticker: Tickers = None, as_of: str | None = None) -> None:
     """Ask the server to load a source's history and to train a first champion."""
     start("backfill/backfill", {"source": source, "tickers": ticker, "as_of": as_of})
 
@@ -38,6 +48,36 @@ def reconcile() -> None:
 
 
 @app.command()
+def run(
+    deployment: Annotated[str, typer.Argument(help="Such as daily, retrain or replay.")],
+    param: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, a text or JSON; may be repeated.")] = None,
+    key: Annotated[str, typer.Option(help="A run asked for with the same key is found again, not repeated.")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Until it has ended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the server for a run. Exit 0 completed or asked for, 1 failed or crashed, 2 refused, 3 cancelled."""
+    from evergreen.ops.flow_runs import OUTCOMES, parse_parameters, wait_for
+
+    api = server()
+    full_name = deployment if "/" in deployment else f"{deployment}/{deployment}"
+    parameters = parse_parameters(param or [], api.parameters(full_name))
+    flow_run = api.start(full_name, parameters, key)
+    if wait:
+        flow_run = wait_for(api, flow_run, lambda each: print(f"{each.name}: {each.state.lower()}", file=sys.stderr))
+    tell([_line(api, flow_run)], _content(api, flow_run), as_json)
+    raise typer.Exit(OUTCOMES.get(flow_run.state, 0))
+
+
+def _line(api: PrefectApi, run: FlowRun) -> str:
+    message = f" ({run.message})" if run.message else ""
+    return f"{run.name} is {run.state.lower()}{message}: {api.page(run)}"
+
+
+def _content(api: PrefectApi, run: FlowRun) -> dict[str, str]:
+    return {"id": run.id, "name": run.name, "state": run.state, "message": run.message, "page": api.page(run)}
+
+
+@app.command()
 def deploy(
     pool: Annotated[str, typer.Option(help="process, docker or kubernetes.")] = "process",
 ) -> None:
@@ -48,5 +88,5 @@ def deploy(
 
     settings = load_settings()
     url = api_url(settings)
-    name = deploy_to(pool, url, from_environment(), settings.home / "logs" / "deploy.log")
+    name = deploy_to(pool, url, from_environment(), settings.home / "logs" / "deploy.log", settings.market)
     print(f"deployed to {name} on {url}: type `prefect worker start --pool {name} --type {pool}`")

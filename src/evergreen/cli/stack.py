@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from evergreen.cli.output import AsJson, tell
 from evergreen.errors import BadInput
 from evergreen.settings import load_settings
 
@@ -68,24 +70,23 @@ def down() -> None:
 
 
 @app.command()
-def status() -> None:
+def status(as_json: AsJson = False) -> None:
     """Who serves what, what runs, and what to type if something is wrong."""
-    from evergreen.ops.status import lines
+    from evergreen.ops.status import lines, read_status
 
-    for line in lines(load_settings()):
-        print(line)
+    standing = read_status(load_settings())
+    tell(lines(standing), asdict(standing), as_json)
 
 
 @app.command()
-def doctor() -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Look at every place the settings name. Exit 0 when all answer, 1 with what to type when one does not."""
     from evergreen.ops.doctor import examine
 
-    sound = True
-    for check in examine(load_settings()):
-        print(f"{'ok' if check.sound else 'WRONG':<6} {check.name:<10} {check.sentence}")
-        sound = sound and check.sound
-    raise typer.Exit(0 if sound else 1)
+    checks = list(examine(load_settings()))
+    lines = [f"{'ok' if check.sound else 'WRONG':<6} {check.name:<10} {check.sentence}" for check in checks]
+    tell(lines, [asdict(check) for check in checks], as_json)
+    raise typer.Exit(0 if all(check.sound for check in checks) else 1)
 
 
 @app.command()

@@ -28,7 +28,7 @@ from evergreen.workspace import Workspace
 AROUND = pd.Timedelta(days=60)  # of the bars a held one is judged among
 NEAR = 5  # bars shown on either side of a held one: a week
 SHOWN = 20  # findings and bars written into the decision; the case's file holds all
-REPLAY_DELAY = timedelta(minutes=31)  # in a replay a person acts right after the session's own run
+REPLAY_PAUSE = timedelta(minutes=1)  # in a replay a person acts right after the session's own run
 
 
 def acting_at(at: Workspace) -> datetime:
@@ -37,7 +37,7 @@ def acting_at(at: Workspace) -> datetime:
         walked = ledger.clock(conn, at.settings.model_name)
     if at.settings.clock == "live" or walked is None:
         return pd.Timestamp.now("UTC").to_pydatetime()
-    return at.calendar.close(pd.Timestamp(walked)).to_pydatetime() + REPLAY_DELAY
+    return at.calendar.close(pd.Timestamp(walked)).to_pydatetime() + at.settings.market.delay + REPLAY_PAUSE
 
 
 def hold(
@@ -158,7 +158,7 @@ def judge(at: Workspace, case: Case, bars: pd.DataFrame, known_at: datetime | No
     earlier = among["session"] < bars["session"].min()
     delivered = pd.concat([among[~earlier], bars[among.columns]], ignore_index=True)
     findings = check(delivered, days, as_of=days[-1], history=among[earlier])
-    return [each for each in findings if each.severity != "warn" and (bars["session"] == each.session).any()]
+    return [each for each in findings if each.severity != "warn" and bars["session"].isin(each.days).any()]
 
 
 def among_neighbours(at: Workspace, case: Case) -> pd.DataFrame:

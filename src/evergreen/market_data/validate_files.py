@@ -17,10 +17,15 @@ from evergreen.errors import NoBars, UnreadableFile
 
 @dataclass(frozen=True)
 class Inspection:
-    """What the files that could be read say, the unreadable ones first, and why those could not be."""
+    """What the files that could be read say, the unreadable ones first, and why those could not be.
+
+    `bars` and `tickers` count what was read; a file that repeats another one is not counted again.
+    """
 
     findings: list[Finding]
     unreadable: list[UnreadableFile]
+    bars: int
+    tickers: int
 
 
 def inspect_paths(paths: Sequence[Path], calendar: Calendar, now: datetime) -> Inspection:
@@ -33,7 +38,12 @@ def inspect_paths(paths: Sequence[Path], calendar: Calendar, now: datetime) -> I
         NoBars: a folder without any file that may hold bars.
     """
     folder = read_files(list(_files(paths)))
-    return Inspection(folder.findings + inspect_bars(folder.bars, calendar, now), folder.unreadable)
+    return Inspection(
+        findings=folder.findings + inspect_bars(folder.bars, calendar, now),
+        unreadable=folder.unreadable,
+        bars=len(folder.bars),
+        tickers=folder.bars["ticker"].nunique(),
+    )
 
 
 def inspect_bars(bars: pd.DataFrame, calendar: Calendar, now: datetime) -> list[Finding]:

@@ -106,7 +106,7 @@ def read_backup(source: Path) -> BackupContents:
 
     Raises:
         NotFound: `source` is no backup.
-        Broken: a file is missing, added or altered, or a newer Evergreen wrote it.
+        Broken: a file is missing, added or altered, is a link, or a newer Evergreen wrote it.
     """
     try:
         contents = BackupContents(**json.loads((source / MANIFEST).read_text()))
@@ -114,6 +114,8 @@ def read_backup(source: Path) -> BackupContents:
         raise NotFound(f"{source} is no backup.", "Name a folder that `evergreen backup` made.") from None
     if contents.format != FORMAT:
         raise Broken(f"{source} has format {contents.format}, not {FORMAT}.", "Use the Evergreen that wrote it.")
+    if links := sorted(path for path in source.rglob("*") if path.is_symlink()):
+        raise Broken(f"{links[0]} is a link; a backup holds none.", "Use another backup: this one was altered.")
     present = _hashes(source)
     if differing := sorted(set(present.items()) ^ set(contents.files.items())):
         raise Broken(f"{source / differing[0][0]} is not what was backed up.", "Use another backup.")

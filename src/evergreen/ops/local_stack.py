@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml  # type: ignore[import-untyped]
 
 from evergreen.adapters.infra.accounts import guards
 from evergreen.adapters.infra.buckets import require_mlflow_client
@@ -16,7 +19,8 @@ from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.processes import LOOPBACK, Command, Member, Stack, choose_port, wait_until_ready
 from evergreen.adapters.infra.urls import with_driver
 from evergreen.errors import BadSetting, Unavailable
-from evergreen.settings import Settings
+from evergreen.ops.schedules import in_market
+from evergreen.settings import Market, Settings
 from evergreen.workspace import REPOSITORY
 
 WORK_POOL = "evergreen"
@@ -39,7 +43,7 @@ def environment(settings: Settings, ports: Ports) -> dict[str, str]:
     """What every process of the stack, and whoever talks to it, is told."""
     require_mlflow_client(settings.mlflow_artifacts)
     home = settings.home.resolve()
-    variables = {f"EVERGREEN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    variables = settings.variables()
     if settings.prefect_database:
         variables["PREFECT_API_DATABASE_CONNECTION_URL"] = with_driver(settings.prefect_database, "asyncpg")
     variables |= messages(settings.prefect_messages) if settings.prefect_messages else {}
@@ -140,18 +144,26 @@ def _prepare(settings: Settings, variables: dict[str, str]) -> None:
     api = PrefectApi(variables["PREFECT_API_URL"])
     api.crash_unfinished()
     api.create_work_pool(WORK_POOL)
-    deploy(variables, settings.home / "logs" / "deploy.log")
+    deploy(variables, settings.home / "logs" / "deploy.log", market=settings.market)
 
 
-def deploy(variables: dict[str, str], log: Path, declared: Path = REPOSITORY / "prefect.yaml") -> None:
-    """Register every deployment of `declared` on the server named in `told`, which has the work pool.
+def deploy(
+    variables: dict[str, str],
+    log: Path,
+    declared: Path = REPOSITORY / "prefect.yaml",
+    market: Market = Market(),
+) -> None:
+    """Register every deployment of `declared` on the server named in `variables`, scheduled by the market's clock.
 
     Raises:
         Unavailable: Prefect refused, with the place of its log.
     """
-    with log.open("ab") as stream:
+    declaration = in_market(yaml.safe_load(declared.read_text()), market)
+    with log.open("ab") as stream, tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "prefect.yaml"
+        file.write_text(yaml.safe_dump(declaration, sort_keys=False))
         run = subprocess.run(
-            [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(declared)],
+            [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
             cwd=REPOSITORY,
             env=os.environ | variables,
             stdout=stream,

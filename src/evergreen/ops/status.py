@@ -2,72 +2,162 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from evergreen.adapters.database import decisions, ledger, reading, rollouts, triggers
 from evergreen.adapters.infra.processes import Stack
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
+TURNS = 5  # decisions shown: what fits beneath the rest on one screen
 
-def lines(settings: Settings) -> Iterator[str]:
-    """One line for each process, then the rollout, the data and the last decisions."""
-    yield from _processes(settings)
-    at = Workspace(settings)
+
+@dataclass(frozen=True)
+class Process:
+    """One process of the stack, as it was started."""
+
+    name: str
+    url: str
+    log: str
+    alive: bool
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A decision that changed who serves, or tried to."""
+
+    as_of: str
+    kind: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """How everything stands, None where there is nothing yet; `weight` is the challenger's share of clients."""
+
+    home: str
+    market: str
+    processes: Sequence[Process]
+    session: str | None
+    champion: str | None = None
+    challenger: str | None = None
+    stage: str | None = None
+    weight: float = 0.0
+    drift: str | None = None
+    triggers: str | None = None
+    decisions: Sequence[Turn] = ()
+
+
+def read_status(settings: Settings) -> Status:
+    """What the records and the processes say now."""
+    at, name, home = Workspace(settings), settings.model_name, str(settings.home)
+    market = f"{settings.market.calendar} in {settings.market.currency}, from {settings.market.source}"
+    processes = [Process(each.name, each.url, each.log, each.alive) for each in Stack(settings.home).members()]
     with reading(at.engine) as conn:
-        rollout = rollouts.read(conn, settings.model_name)
-        clock = ledger.clock(conn, settings.model_name)
-        turns = decisions.turns(conn, settings.model_name, 5)
-    if clock is None:
+        rollout, session = rollouts.read(conn, name), ledger.clock(conn, name)
+        if rollout is None:
+            return Status(home, market, processes, session)
+        checks = ledger.drift_checks(conn, name, rollout.champion, limit=1)
+        return Status(
+            home=home,
+            market=market,
+            processes=processes,
+            session=session,
+            champion=rollout.champion,
+            challenger=rollout.challenger,
+            stage=rollout.stage,
+            weight=rollout.weight / 10_000,  # kept in basis points
+            drift=_drift(rollout.champion, checks[0]) if checks else None,
+            triggers=triggers.summary(triggers.triggers(conn, name), ledger.count_sessions(conn, name)),
+            decisions=[Turn(turn.as_of, turn.kind, turn.summary) for turn in decisions.turns(conn, name, TURNS)],
+        )
+
+
+def _drift(champion: str, check: ledger.DriftRecord) -> str:
+    """Whether the champion is watched, and what the last look came to."""
+    if check.verdict == "not_monitored":
+        return f"version {champion} has no calibration: its features are not monitored"
+    return f"{check.as_of}: {check.verdict.replace('_', ' ')}"
+
+
+def lines(status: Status) -> Iterator[str]:
+    """One line for each process, then the data, the rollout and the last decisions."""
+    yield from _processes(status)
+    if status.session is None:
         yield "no data yet: type `evergreen backfill`"
         return
-    yield f"data       through session {clock}"
-    if rollout is None:
+    yield f"market     {status.market}"
+    yield f"data       through session {status.session}"
+    if status.champion is None:
         yield "no champion yet: its training is on its way, or type `evergreen reconcile`"
         return
-    yield f"champion   version {rollout.champion}"
-    if rollout.challenger:
-        yield f"challenger version {rollout.challenger}, {rollout.stage}, {rollout.weight / 100:g} % of clients"
-    yield from _drift_lines(at, rollout.champion)
-    for decision in turns:
-        yield f"{decision.as_of} {decision.kind:<17} {decision.summary}"
+    yield f"champion   version {status.champion}"
+    if status.challenger:
+        yield f"challenger version {status.challenger}, {status.stage}, {100 * status.weight:g} % of clients"
+    if status.drift:
+        yield f"drift      {status.drift}"
+    yield f"triggers   {status.triggers}"
+    for turn in status.decisions:
+        yield f"{turn.as_of} {turn.kind:<17} {turn.summary}"
 
 
-def _drift_lines(at: Workspace, champion: str) -> Iterator[str]:
-    """Whether the champion is watched, and what the retrainings that findings started came to."""
-    with reading(at.engine) as conn:
-        checks = ledger.drift_checks(conn, at.settings.model_name, champion, limit=1)
-        started = triggers.triggers(conn, at.settings.model_name)
-        walked = ledger.count_sessions(conn, at.settings.model_name)
-    if checks and checks[0].verdict == "not_monitored":
-        yield f"drift      version {champion} has no calibration: its features are not monitored"
-    elif checks:
-        yield f"drift      {checks[0].as_of}: {checks[0].verdict.replace('_', ' ')}"
-    yield f"triggers   {triggers.summary(started, walked)}"
-
-
-def _processes(settings: Settings) -> Iterator[str]:
-    members = Stack(settings.home).members()
-    if not members:
-        yield f"nothing runs from {settings.home}: type `evergreen up`"
-    for member in members:
-        if member.alive:
-            yield f"{member.name:<10} {member.url or 'running'}"
+def _processes(status: Status) -> Iterator[str]:
+    if not status.processes:
+        yield f"nothing runs from {status.home}: type `evergreen up`"
+    for process in status.processes:
+        if process.alive:
+            yield f"{process.name:<10} {process.url or 'running'}"
         else:
-            yield f"{member.name:<10} is gone, its last words are in {member.log}: type `evergreen down`, then `up`"
+            yield f"{process.name:<10} is gone, its last words are in {process.log}: type `evergreen down`, then `up`"
 
 
-def canary_lines(settings: Settings) -> Iterator[str]:
-    """The running canary's stage, evidence and last step."""
+@dataclass(frozen=True)
+class CanaryStatus:
+    """The running canary: its stage and share of clients, and evidence E with what each decision needs of it."""
+
+    challenger: str
+    champion: str
+    stage: str
+    weight: float
+    sessions: int
+    mean_r: float
+    margin: float
+    e_promote: float
+    promotes_at: float
+    e_rollback: float
+    rolls_back_at: float
+
+
+def read_canary(settings: Settings) -> CanaryStatus | None:
+    """How the running canary stands; None without one."""
     at = Workspace(settings)
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, settings.model_name)
     if rollout is None or rollout.challenger is None or rollout.evidence is None:
+        return None
+    test = rollout.evidence.quality_test()
+    return CanaryStatus(
+        challenger=rollout.challenger,
+        champion=rollout.champion,
+        stage=rollout.stage,
+        weight=rollout.weight / 10_000,
+        sessions=len(test.sessions),
+        mean_r=test.mean_r,
+        margin=test.margin,
+        e_promote=test.e_promote,
+        promotes_at=1 / test.rules.alpha_promote,
+        e_rollback=test.e_rollback,
+        rolls_back_at=1 / test.rules.alpha_rollback,
+    )
+
+
+def canary_lines(canary: CanaryStatus | None) -> Iterator[str]:
+    """The running canary's stage and evidence."""
+    if canary is None:
         yield "no canary is running"
         return
-    test = rollout.evidence.quality_test()
-    exposure = f"{rollout.stage}, {rollout.weight / 100:g} % of clients"
-    yield f"version {rollout.challenger} against {rollout.champion}: {exposure}"
-    yield f"{len(test.sessions)} sessions, mean r {test.mean_r:+.4f}, margin {test.margin:.4f}"
-    yield f"E_promote {test.e_promote:.3g} of {1 / test.rules.alpha_promote:g}"
-    yield f"E_rollback {test.e_rollback:.3g} of {1 / test.rules.alpha_rollback:g}"
+    yield f"version {canary.challenger} against {canary.champion}: {canary.stage}, {100 * canary.weight:g} % of clients"
+    yield f"{canary.sessions} sessions, mean r {canary.mean_r:+.4f}, margin {canary.margin:.4f}"
+    yield f"E_promote {canary.e_promote:.3g} of {canary.promotes_at:g}"
+    yield f"E_rollback {canary.e_rollback:.3g} of {canary.rolls_back_at:g}"

@@ -19,6 +19,7 @@ from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.urls import without_password
 from evergreen.errors import BadSetting
 from evergreen.ops.local_stack import WORK_POOL, deploy
+from evergreen.settings import Market
 from evergreen.workspace import REPOSITORY
 
 IN_IMAGE = "/app"  # where the image has this repository
@@ -27,7 +28,7 @@ VOLUME = "evergreen-home"  # of Docker; in Kubernetes the claim of that name
 KINDS = ("process", "docker", "kubernetes")
 
 
-def deploy_to(kind: str, url: str, variables: Mapping[str, str], log: Path) -> str:
+def deploy_to(kind: str, url: str, variables: Mapping[str, str], log: Path, market: Market = Market()) -> str:
     """Make the work pool of that kind on the server at `url` and deploy every flow to it; returns the pool's name.
 
     Raises:
@@ -43,7 +44,7 @@ def deploy_to(kind: str, url: str, variables: Mapping[str, str], log: Path) -> s
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "prefect.yaml"
         file.write_text(yaml.safe_dump(declaration, sort_keys=False))
-        deploy({"PREFECT_API_URL": url}, log, file)
+        deploy({"PREFECT_API_URL": url}, log, file, market)
     return pool
 
 

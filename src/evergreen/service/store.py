@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine
 
 from evergreen.adapters.database import intervals, ledger, predictions, reading, rollouts
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.adapters.models.folder import MODEL, read_manifest
-from evergreen.core.model.booster import from_text, read_verified
+from evergreen.adapters.models.folder import MANIFEST, MODEL, read_manifest
+from evergreen.core.model.booster import from_text, read_verified, require_described
 from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.proving import prove
 from evergreen.service.refresh import Sighting
@@ -58,14 +58,14 @@ class DiskStore:
         with reading(self.engine) as conn:
             record = ledger.read_model_version(conn, self._settings.model_name, version)
         try:
-            manifest = read_manifest(folder)
+            manifest = read_manifest(folder, record.files.get(MANIFEST))
             text = read_verified(folder / MODEL, record.sha256)
         except (OSError, UnicodeDecodeError, Broken, NotFound) as error:
             raise _refused(version, str(error)) from None
-        if manifest.model_sha256 != record.sha256:
-            raise _refused(version, "its manifest describes another model")
         prove(version, text, manifest)
-        return rehearse(ServedModel(version, from_text(text), manifest))
+        booster = from_text(text)
+        require_described(booster, manifest, record.sha256)
+        return rehearse(ServedModel(version, booster, manifest))
 
     def universe(self) -> Universe:
         """All tickers of the online store.

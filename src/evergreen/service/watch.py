@@ -12,7 +12,6 @@ from evergreen.adapters.database.canary_traffic import CanaryTraffic
 from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.delivery_state import NOW, serving_state
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.core.bars.calendar import Calendar
 from evergreen.core.canary import Guardrails
 from evergreen.core.canary.guardrails import OutputLimits, check_outputs
 from evergreen.core.policy import Action, DecisionKind, GuardrailsBroken, decide, in_window
@@ -21,6 +20,7 @@ from evergreen.service.refresh import Keeper
 from evergreen.service.state import ServedModel, Snapshot
 from evergreen.service.store import DiskStore
 from evergreen.settings import Settings
+from evergreen.workspace import calendar_of
 
 log = logging.getLogger("evergreen.service")
 
@@ -38,7 +38,7 @@ class Watch:
         self.verdict = Guardrails()
         self._settings = settings
         self._store = store
-        self._calendar = Calendar(settings.calendar)
+        self._calendar = calendar_of(settings.market)
         self._traffic = CanaryTraffic()
         self._checked: tuple[int, str] | None = None
         self._outputs: tuple[str, ...] = ()

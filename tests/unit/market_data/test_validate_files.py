@@ -26,7 +26,9 @@ def one_a_ticker(folder: Path) -> None:
 
 def test_inspect_paths__one_file_a_ticker_is_one_clean_delivery(tmp_path: Path) -> None:
     one_a_ticker(tmp_path)
-    assert looked_at(tmp_path) == Inspection([], [])
+    inspection = looked_at(tmp_path)
+    assert (inspection.findings, inspection.unreadable) == ([], [])
+    assert (inspection.bars, inspection.tickers) == (len(BARS), BARS["ticker"].nunique())
 
 
 def test_inspect_paths__names_an_error_page_and_judges_the_rest(tmp_path: Path) -> None:
@@ -67,7 +69,7 @@ def test_inspect_paths__an_empty_folder_says_so(tmp_path: Path) -> None:
 
 def test_inspect_paths__a_delivery_without_rows_has_no_findings(tmp_path: Path) -> None:
     pd.DataFrame(columns=["date", "open", "high", "low", "close", "volume"]).to_csv(tmp_path / "a.csv", index=False)
-    assert looked_at(tmp_path) == Inspection([], [])
+    assert looked_at(tmp_path) == Inspection([], [], bars=0, tickers=0)
 
 
 def test_inspect_paths__mentions_every_file_of_a_folder(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ SCHEMA = pa.schema(
         ("known_at_assumed", pa.bool_()),
     ]
 )
-ASSUMED_DELAY = pd.Timedelta(minutes=30)  # after the close: when end-of-day bars are usually final
+ASSUMED_DELAY = timedelta(minutes=30)  # after the close: when end-of-day bars are usually final
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,11 @@ class BarStore:
     no byte.
     """
 
-    def __init__(self, root: Path, calendar: Calendar) -> None:
+    def __init__(self, root: Path, calendar: Calendar, delay: timedelta = ASSUMED_DELAY) -> None:
         self.root = Path(root)
         self.folder = self.root / "bars"
         self.calendar = calendar
+        self.delay = delay
 
     def append(
         self, delivery: pd.DataFrame, known_at: pd.Timestamp, source: str, assumed: bool = False
@@ -142,7 +144,7 @@ class BarStore:
 
     def _assumed(self, bars: pd.DataFrame, arrival: pd.Timestamp) -> pd.Series:
         closes = self.calendar.closes(pd.DatetimeIndex(bars["session"]))
-        stamps = pd.Series(closes + ASSUMED_DELAY, index=bars.index)
+        stamps = pd.Series(closes + self.delay, index=bars.index)
         return stamps.where(stamps < arrival, arrival)
 
     def _write(self, path: Path, bars: pd.DataFrame) -> None:

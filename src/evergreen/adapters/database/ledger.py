@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from evergreen.adapters.database.rows import every, first, insert_new, upsert, values
 from evergreen.adapters.database.schema import (
@@ -67,7 +67,10 @@ class DriftRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelVersion:
-    """A registered model and the hash its file must have."""
+    """A registered model and the hashes its files must have.
+
+    `files`: name -> SHA-256 of each file it is verified by; empty on a record from before they were kept.
+    """
 
     model: str
     version: str
@@ -78,6 +81,7 @@ class ModelVersion:
     kind: str = "lightgbm"
     data_version: str | None = None
     request_id: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,12 +175,31 @@ def record_model_version(conn: Connection, registered: ModelVersion) -> None:
     """
     insert_new(conn, model_version, [values(registered)])
     known = read_model_version(conn, registered.model, registered.version)
-    if known.sha256 != registered.sha256:
+    if (known.run_id, known.sha256) != (registered.run_id, registered.sha256):
         raise Broken(
-            f"version {known.version} of {known.model!r} is on record with sha256 {known.sha256[:12]}, "
-            f"not {registered.sha256[:12]}.",
+            f"version {known.version} of {known.model!r} is on record as run {known.run_id} with sha256 "
+            f"{known.sha256[:12]}, not {registered.run_id} with {registered.sha256[:12]}.",
             "Register the new file as a new version.",
         )
+
+
+def record_files(conn: Connection, registered: ModelVersion, files: Mapping[str, str]) -> None:
+    """Complete a record from before the hashes of all files were kept; a complete one stays as it is."""
+    known = (model_version.c.model == registered.model, model_version.c.version == registered.version)
+    conn.execute(update(model_version).where(*known, model_version.c.files == {}).values(files=files))
+
+
+def version_of_run(conn: Connection, model: str, run_id: str, offered: str) -> str:
+    """The version that a run's model is or will be on record as: of its own, or `offered` if that is free.
+
+    A registry that lost its database counts from anew and offers numbers that others have: then it is one more
+    than the highest on record.
+    """
+    known = {row.version: row.run_id for row in model_versions(conn, model)}
+    own = [version for version, run in known.items() if run == run_id]
+    if own:
+        return own[0]
+    return offered if offered not in known else str(1 + max(int(version) for version in known))
 
 
 def read_model_version(conn: Connection, model: str, version: str) -> ModelVersion:

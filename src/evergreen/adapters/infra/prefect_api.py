@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 
 from evergreen.adapters.infra.accounts import prefect_account, require_admitted
-from evergreen.errors import NotFound, Unavailable
+from evergreen.errors import BadInput, NotFound, Unavailable
 
 AdaptTemplate = Callable[[dict[str, Any]], dict[str, Any]]
 BUSY_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds; SQLite gives up on a lock after some of them
+REFUSALS = (httpx.codes.CONFLICT, httpx.codes.UNPROCESSABLE_ENTITY)  # parameters its schema does not take
 UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
 
 
@@ -62,18 +63,31 @@ class PrefectApi:
             raise NotFound(f"The Prefect server at {self.url} knows no {kind} work pool.", "Update it.")
         return dict(templates[0]["default_base_job_configuration"])
 
-    def start(self, deployment: str, parameters: dict[str, Any]) -> FlowRun:
-        """Ask for a run of `flow/deployment`.
+    def parameters(self, deployment: str) -> dict[str, Any]:
+        """The parameters of `flow/deployment` by name, each with its JSON schema.
 
         Raises:
             NotFound: nothing is deployed under that name.
         """
-        flow, name = deployment.split("/")
-        known = self._ask("GET", f"/deployments/name/{flow}/{name}")
+        schema = self._deployment(deployment)["parameter_openapi_schema"] or {}
+        return dict(schema.get("properties", {}))
+
+    def start(self, deployment: str, parameters: dict[str, Any], key: str = "") -> FlowRun:
+        """Ask for a run of `flow/deployment`, or for the one that was asked for with the same `key` before.
+
+        Raises:
+            NotFound: nothing is deployed under that name.
+            BadInput: parameters that the deployment does not take.
+        """
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}, "idempotency_key": key or None}
+        known = self._deployment(deployment)
+        return _flow_run(self._ask("POST", f"/deployments/{known['id']}/create_flow_run", body))
+
+    def _deployment(self, deployment: str) -> dict[str, Any]:
+        known = self._ask("GET", f"/deployments/name/{deployment}")
         if known is None:
             raise NotFound(f"{deployment} is not deployed on {self.url}.", "Type `make deploy`.")
-        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
-        return _flow_run(self._ask("POST", f"/deployments/{known['id']}/create_flow_run", body))
+        return dict(known)
 
     def read(self, flow_run: str) -> FlowRun:
         """The run as it stands."""
@@ -103,6 +117,8 @@ class PrefectApi:
             answer = require_admitted(self._patiently(method, path, body), "Prefect", self.url)
             if answer.status_code == httpx.codes.NOT_FOUND:
                 return None
+            if answer.status_code in REFUSALS:
+                raise BadInput(f"The Prefect server refuses this: {answer.text}.", "Mend it and ask again.")
             return answer.raise_for_status().json()
         except httpx.HTTPError as error:
             raise Unavailable(

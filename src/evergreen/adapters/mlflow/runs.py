@@ -38,7 +38,12 @@ def facts(model: ModelFolder) -> dict[str, str]:
         "trained_through": manifest.trained_through,
         "training_set_sha256": manifest.training_set_sha256,
         "look_ahead_audit": "none" if manifest.audit is None else Audit.from_dict(manifest.audit).sentence,
-    } | {HASH_TAG + name: value for name, value in sha256s(model.path).items()}
+    } | hashes(model)
+
+
+def hashes(model: ModelFolder) -> dict[str, str]:
+    """Tags of the files a version is verified by."""
+    return {HASH_TAG + name: value for name, value in sha256s(model.path).items()}
 
 
 def log_run(client: MlflowClient, uri: str, run: Run, model: ModelFolder, params: Mapping[str, object]) -> None:
@@ -81,8 +86,8 @@ def fetch(client: MlflowClient, uri: str, run_id: str, target: Path, names: Sequ
 
 
 def matches(folder: Path, expected: Mapping[str, str]) -> bool:
-    """Whether a folder holds the verified files with these hashes."""
-    return all((folder / name).is_file() for name in VERIFIED) and sha256s(folder) == expected
+    """Whether a folder holds the verified files, those named in `expected` with these hashes."""
+    return all((folder / name).is_file() for name in VERIFIED) and expected.items() <= sha256s(folder).items()
 
 
 @contextmanager

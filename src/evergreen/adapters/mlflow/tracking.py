@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
+from evergreen.adapters.infra.urls import without_password
 from evergreen.adapters.mlflow.client import answering, connect, experiment_id
-from evergreen.adapters.mlflow.runs import HASH_TAG, aside, facts, fetch, log_run, matches, tracking_at
+from evergreen.adapters.mlflow.runs import HASH_TAG, aside, facts, fetch, hashes, log_run, matches, tracking_at
 from evergreen.adapters.models.folder import METRICS, VERIFIED, read_model_folder, write_model_folder
 from evergreen.core.model.training import TrainingConfig, train_random_walk
 from evergreen.errors import BadInput, Broken, NotFound
@@ -44,8 +46,8 @@ class Tracking:
     ) -> str:
         """Log a model folder as one run: metrics (folds as steps), figures, files, the native Booster.
 
-        A finished run with the same `request_id` tag is returned as it is; an unfinished one, left by a
-        process that died, is deleted and logged anew.
+        A finished run with the same `request_id` tag and the same files is returned as it is; an unfinished
+        one, left by a process that died, is deleted and logged anew.
 
         Args:
             folder: as `adapters.model_folder` lays it out.
@@ -59,10 +61,10 @@ class Tracking:
         Raises:
             Broken: the folder's files do not agree with each other.
         """
-        finished_run = self.find_run(tags.get(REQUEST_ID, ""))
+        model = read_model_folder(folder)
+        finished_run = self.find_run(tags.get(REQUEST_ID, ""), hashes(model))
         if finished_run is not None:
             return finished_run
-        model = read_model_folder(folder)
         with answering(self.uri):
             run = self._client.create_run(
                 self._experiment_id, tags=facts(model) | dict(tags), run_name=run_name or None
@@ -92,15 +94,22 @@ class Tracking:
         write_model_folder(train_random_walk(training_set, config), folder, as_of, data_version)
         return self.log_training(folder, {"model": "random walk"}, tags, "random walk")
 
-    def find_run(self, request_id: str) -> str | None:
-        """The finished run of a request, if there is one; unfinished ones of it are deleted."""
+    def find_run(self, request_id: str, files: Mapping[str, str] = MappingProxyType({})) -> str | None:
+        """The finished run of a request, if there is one; unfinished ones of it are deleted.
+
+        With `files`, tags of their hashes, it must be one that logged these.
+        """
         if not request_id:
             return None
         if "'" in request_id:
             raise BadInput(f"request id {request_id!r} cannot be looked up.", "Use one without quotes.")
         with answering(self.uri):
             runs = self._client.search_runs([self._experiment_id], f"tags.{REQUEST_ID} = '{request_id}'")
-            finished = [run.info.run_id for run in runs if run.info.status == "FINISHED"]
+            finished = [
+                run.info.run_id
+                for run in runs
+                if run.info.status == "FINISHED" and files.items() <= run.data.tags.items()
+            ]
             for run in runs:
                 if run.info.status != "FINISHED":
                     self._client.delete_run(run.info.run_id)
@@ -114,6 +123,8 @@ class Tracking:
 
     def register(self, name: str, run_id: str, tags: Mapping[str, str]) -> str:
         """Register the run's model under `name`; a run has one version, however often it is registered.
+
+        Returns MLflow's number of the version. Which run a number means is for the caller's record to say.
 
         Raises:
             NotFound: no such run.
@@ -129,11 +140,11 @@ class Tracking:
             outputs = run.outputs.model_outputs if run.outputs else []
             if not outputs:
                 raise Broken(f"run {run_id} logged no model.", "Train again.")
-            hashes = {key: value for key, value in run.data.tags.items() if key.startswith(HASH_TAG)}
+            file_hashes = {key: value for key, value in run.data.tags.items() if key.startswith(HASH_TAG)}
             model_id = outputs[0].model_id
             with tracking_at(self.uri):
                 created = self._client.create_model_version(
-                    name, f"models:/{model_id}", run_id, tags=hashes | dict(tags), model_id=model_id
+                    name, f"models:/{model_id}", run_id, tags=file_hashes | dict(tags), model_id=model_id
                 )
         return str(created.version)
 
@@ -144,30 +155,36 @@ class Tracking:
         made = [Version(str(each.version), str(each.run_id), dict(each.tags)) for each in registered]
         return sorted(made, key=lambda each: int(each.version))
 
-    def describe(self, name: str, version: str, text: str) -> None:
-        """Put `text` (Markdown) at the head of the pages of a version and of its run.
+    def describe(self, name: str, run_id: str, text: str) -> None:
+        """Put `text` (Markdown) at the head of the pages of a run and of its registered version.
 
         Raises:
-            NotFound: no such version.
+            NotFound: no version of that run.
         """
+        number = self._number(name, run_id)
         with answering(self.uri):
-            registered = self._client.get_model_version(name, version)
-            self._client.update_model_version(name, version, text)
-            self._client.set_tag(registered.run_id, MLFLOW_RUN_NOTE, text)
+            self._client.update_model_version(name, number, text)
+            self._client.set_tag(run_id, MLFLOW_RUN_NOTE, text)
 
     def aliases(self, name: str) -> dict[str, str]:
-        """Alias -> version of a model; empty when the model is unknown."""
+        """Alias -> run whose version bears it; empty when the model is unknown."""
         try:
             with answering(self.uri):
-                model = self._client.get_registered_model(name)
+                numbers = self._client.get_registered_model(name).aliases
         except NotFound:
             return {}
-        return {str(alias): str(version) for alias, version in model.aliases.items()}
+        runs = {version.version: version.run_id for version in self.versions(name)}
+        return {str(alias): runs[str(number)] for alias, number in numbers.items()}
 
-    def set_alias(self, name: str, alias: str, version: str) -> None:
-        """Point `alias` at `version`, wherever it pointed before: MLflow keeps no compare-and-set."""
+    def set_alias(self, name: str, alias: str, run_id: str) -> None:
+        """Point `alias` at the version of a run, wherever it pointed before: MLflow keeps no compare-and-set.
+
+        Raises:
+            NotFound: no version of that run.
+        """
+        number = self._number(name, run_id)
         with answering(self.uri):
-            self._client.set_registered_model_alias(name, alias, version)
+            self._client.set_registered_model_alias(name, alias, number)
 
     def delete_alias(self, name: str, alias: str) -> None:
         """Remove `alias`; nothing happens when it is not there."""
@@ -175,28 +192,40 @@ class Tracking:
             with answering(self.uri):
                 self._client.delete_registered_model_alias(name, alias)
 
-    def download(self, name: str, version: str, target: Path) -> Path:
-        """Bring model.txt, manifest.json and oos.parquet of a version to `target`, verified.
+    def download(self, run_id: str, target: Path, expected: Mapping[str, str]) -> Path:
+        """Bring model.txt, manifest.json and oos.parquet of a run to `target`, if they are the expected bytes.
 
-        Files already there and right are kept. `target` appears whole or not at all.
+        They are laid beside `target` and take its place only once they are verified: what stood there stays
+        otherwise. Files already there and right are kept.
+
+        Args:
+            run_id: of the training.
+            target: a folder, there or not.
+            expected: file name -> SHA-256, from our own record; MLflow's word on its files is not asked for.
 
         Raises:
-            NotFound: no such version.
-            Broken: a file is gone from MLflow, or is not what was registered.
+            Broken: a file is gone from MLflow, or is not the expected one.
         """
-        with answering(self.uri):
-            registered = self._client.get_model_version(name, version)
-        expected = {file: registered.tags.get(HASH_TAG + file, "") for file in VERIFIED}
         if matches(target, expected):
             return target
         with aside(target) as partial:
-            fetch(self._client, self.uri, str(registered.run_id), partial)
+            fetch(self._client, self.uri, run_id, partial)
             if not matches(partial, expected):
                 raise Broken(
-                    f"files of {name} version {version} in MLflow are not those registered.",
+                    f"the files of run {run_id} in MLflow are not those on record.",
                     "Serve another version and look at who changed them.",
                 )
         return target
+
+    def _number(self, name: str, run_id: str) -> str:
+        """MLflow's own number of a run's version: it counts from anew when its database is lost, runs do not."""
+        numbers = [version.version for version in self.versions(name) if version.run_id == run_id]
+        if not numbers:
+            raise NotFound(
+                f"MLflow at {without_password(self.uri)} has no version of run {run_id} in model {name!r}.",
+                "It was deleted, or the model renamed: restore MLflow's database from a backup.",
+            )
+        return numbers[0]
 
     def fetch_run(self, run_id: str, target: Path) -> Path:
         """Bring the model folder of a finished run to `target`, without its pictures.

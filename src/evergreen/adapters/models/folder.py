@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from evergreen.core.model.manifest import Manifest
-from evergreen.errors import Broken
+from evergreen.errors import Broken, ModelRefused
 
 if TYPE_CHECKING:
+    from lightgbm import Booster
+
     from evergreen.core.model.training import Training
 
 MODEL, MANIFEST, OOS, METRICS, FIGURES, RUN = (
@@ -72,9 +75,51 @@ def read_model_folder(folder: Path) -> ModelFolder:
     return ModelFolder(folder, manifest, oos, metrics)
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """What a model is and may be used for, as written beside it."""
-    return Manifest.from_json((folder / MANIFEST).read_text())
+def read_manifest(folder: Path, sha256: str | None = None) -> Manifest:
+    """What a model is and may be used for, as written beside it.
+
+    Args:
+        folder: of the model.
+        sha256: what the file must have; None where nothing is on record yet.
+
+    Raises:
+        ModelRefused: the file is another.
+        Broken: it is no manifest.
+    """
+    content = (folder / MANIFEST).read_bytes()
+    if sha256 is not None and (actual := hashlib.sha256(content).hexdigest()) != sha256:
+        raise ModelRefused(
+            f"{folder / MANIFEST} is not the registered one: SHA-256 {actual[:12]}... instead of {sha256[:12]}...",
+            "Fetch the version again with `evergreen reconcile`.",
+        )
+    return Manifest.from_json(content.decode(errors="replace"))
+
+
+def load_model(folder: Path, expected: Mapping[str, str]) -> tuple[Manifest, Booster]:
+    """The manifest and the booster of a folder, if they are those on record and belong to each other.
+
+    Args:
+        folder: of the model.
+        expected: file name -> SHA-256 on record; the model's own at least.
+
+    Raises:
+        NotFound, Broken: a file is missing or unreadable.
+        ModelRefused: a file is another, or the manifest describes another model.
+    """
+    from evergreen.core.model.booster import load_verified, require_described
+
+    try:
+        manifest = read_manifest(folder, expected.get(MANIFEST))
+    except OSError as error:
+        raise Broken(f"{folder / MANIFEST} cannot be read: {error}.", "Run `evergreen reconcile`.") from None
+    booster = load_verified(folder / MODEL, expected[MODEL])
+    require_described(booster, manifest, expected[MODEL])
+    return manifest, booster
+
+
+def on_record(model_sha256: str, files: Mapping[str, str]) -> dict[str, str]:
+    """File name -> SHA-256, for a version whose record may be from before other files than the model's were."""
+    return {MODEL: model_sha256, **files}
 
 
 def read_oos(folder: Path) -> pd.DataFrame:

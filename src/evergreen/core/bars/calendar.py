@@ -17,7 +17,8 @@ from evergreen.errors import BadInput, BadSetting
 FIRST_YEAR = 1990  # what most histories need: a longer record takes longer to read
 EARLIEST_YEAR = 1953  # New York traded on Saturdays until September 1952, which exchange_calendars does not know
 PANDAS_HOLIDAYS = pd.Timestamp("1970-01-01")  # pandas lists no holiday before it unless asked for a span
-RECENT = 250  # sessions, about a year
+RECENT = 250  # sessions, about a year: what is usual now
+RARE = 0.05  # of the sessions: a day of the week with fewer has them by exception
 SAME_SESSIONS = {"XNSE": "XBOM", "NSE": "XBOM"}  # exchanges that exchange_calendars lacks, and one with their sessions
 
 Session = str | date  # an ISO date, a date, or a pandas Timestamp (which is a date)
@@ -51,13 +52,20 @@ class Calendar:
     @property
     def zone(self) -> str:
         """The exchange's time zone, by its IANA name."""
-        return _record(self.exchange, self.special, FIRST_YEAR).zone
+        return self._from(FIRST_YEAR).zone
 
     @property
-    def weekmask(self) -> NDArray[np.bool_]:
-        """On which days of the week, from Monday on, there are sessions as a rule."""
-        recent = _record(self.exchange, (), FIRST_YEAR).sessions[-RECENT:]
-        return np.bincount(recent.dayofweek, minlength=7) > len(recent) / 100
+    def weekdays(self) -> list[int]:
+        """The days of the week on which there are sessions as a rule; Monday is 0."""
+        days = self._from(FIRST_YEAR).sessions[-RECENT:].dayofweek
+        return np.flatnonzero(np.bincount(days) > RARE * RECENT).tolist()
+
+    @property
+    def usual_close(self) -> pd.Timedelta:
+        """The usual time of the close, from the session's midnight on the exchange's clock."""
+        record = self._from(FIRST_YEAR)
+        local = record.closes[-RECENT:].tz_convert(record.zone).tz_localize(None) - record.sessions[-RECENT:]
+        return pd.Timedelta(local.to_series().mode().iloc[0])
 
     def sessions(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
         """Sessions from `start` to `end`, both inclusive.

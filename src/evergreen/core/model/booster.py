@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
 from evergreen.errors import BadInput, ModelRefused, NotFound
+
+if TYPE_CHECKING:  # the service's child parses models without pandas
+    from evergreen.core.model.manifest import Manifest
 
 
 def to_text(booster: lgb.Booster) -> str:
@@ -59,6 +63,22 @@ def read_verified(path: Path, sha256: str) -> str:
             "Delete the file and download the version again from the registry.",
         )
     return content.decode()
+
+
+def require_described(booster: lgb.Booster, manifest: Manifest, sha256: str) -> None:
+    """Pass only where a manifest describes this very booster: its hash, and its features in its order.
+
+    Raises:
+        ModelRefused: it describes another.
+    """
+    names = tuple(booster.feature_name())
+    if manifest.model_sha256 != sha256:
+        what = "describes another model"
+    elif names != tuple(manifest.feature_names):
+        what = f"lists {len(manifest.feature_names)} features, not the {len(names)} of its model in their order"
+    else:
+        return
+    raise ModelRefused(f"The manifest {what}.", "Fetch the version again with `evergreen reconcile`.")
 
 
 def zero_booster(feature_names: Sequence[str]) -> lgb.Booster:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.schema import NUMBERS, conform, empty_bars
@@ -18,11 +21,14 @@ from evergreen.core.quality.rule import Rule, Scope, Severity
 from evergreen.core.quality.series import series_masks
 from evergreen.core.quality.tape import Mask
 
+FEW = 3  # bars of one ticker that break a rule alike and are still told one by one
+
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule broken by one bar, ticker or session; `session` None when the bar has none, `ticker` empty when it
-    is about many. `value` is the bar's, or how many bars a session's finding is about."""
+    """One rule broken by one bar, by several of a ticker, by a ticker or by a session; `session` (the first one) None
+    when the bar has none, `ticker` empty when it is about many. `value` is the first bar's, or how many bars a
+    session's finding is about. `sessions` are all a finding about several bars is about."""
 
     rule: str
     severity: Severity
@@ -31,6 +37,12 @@ class Finding:
     column: str
     value: float | None
     message: str
+    sessions: tuple[pd.Timestamp, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def days(self) -> tuple[pd.Timestamp | None, ...]:
+        """Every session it is about."""
+        return self.sessions or (self.session,)
 
     def to_dict(self) -> dict[str, str | float | None]:
         """As JSON takes it: the session as an ISO date, a value that is no finite number as text."""
@@ -43,6 +55,7 @@ class Finding:
             "column": self.column,
             "value": self.value if finite else str(self.value),
             "message": self.message,
+            "count": max(len(self.sessions), 1),
         }
 
 
@@ -66,34 +79,60 @@ class Screening:
         wrong: dict[int, str] = {}
         for column, rows in self._breaks(rule):
             message = self._finding(rule, column, rows).message
-            wrong |= {row: f"{wrong[row]}; {message}" if row in wrong else message for row in rows}
+            wrong |= {row: f"{wrong[row]}; {message}" if row in wrong else message for row in rows.tolist()}
         texts = pd.Index(sorted(set(wrong.values())), dtype=object)
         codes = np.full(len(self.bars), -1, dtype=np.int8 if len(texts) < 128 else np.int32)
         codes[list(wrong)] = texts.get_indexer(pd.Index(list(wrong.values()), dtype=object))
         return pd.Categorical.from_codes(codes, categories=texts)  # type: ignore[arg-type]  # stubs want a list
 
-    def _breaks(self, rule: Rule) -> list[tuple[str, list[int]]]:
-        """The columns and bars of each finding of `rule`."""
+    def _breaks(self, rule: Rule) -> list[tuple[str, NDArray[np.intp]]]:
+        """The columns and bars of each finding of `rule`: what one ticker has more than a few of is one finding."""
         rows, columns = np.nonzero(self.broken[rule.name])
+        if not len(rows):
+            return []
         if rule.per == "bar":
-            return [(rule.columns[column], [row]) for row, column in zip(rows.tolist(), columns, strict=True)]
+            keys = [columns, self._codes[rows]]
+            groups = [(rule.columns[columns[at[0]]], rows[at]) for at in _groups(keys)]
+            return [piece for column, bars in groups for piece in _pieces(column, bars)]
         about = self.bars[rule.per].iloc[rows]
-        groups = pd.Series(rows).groupby(about.to_numpy(), sort=True)
-        return [(rule.columns[0], group.tolist()) for _, group in groups]
+        return [(rule.columns[0], rows[at]) for at in _groups([pd.factorize(about, sort=True)[0]])]
 
-    def _finding(self, rule: Rule, column: str, rows: list[int]) -> Finding:
-        bar = self.bars.iloc[rows[0]]
-        session = None if pd.isna(bar["session"]) else bar["session"]
+    @cached_property
+    def _codes(self) -> NDArray[np.intp]:
+        return np.asarray(pd.factorize(self.bars["ticker"])[0], dtype=np.intp)
+
+    @cached_property
+    def _columns(self) -> dict[str, Any]:
+        """The delivery's columns as arrays: a finding reads one value of each."""
+        return {name: self.bars[name].array for name in ("ticker", "session", *NUMBERS)}
+
+    def _finding(self, rule: Rule, column: str, rows: NDArray[np.intp]) -> Finding:
+        first, values = int(rows[0]), self._columns
+        session = None if values["session"][first] is pd.NaT else values["session"][first]
         if rule.per == "session":
-            message = f"{iso(bar['session'])}: {len(rows)} {rule.fault}"
+            message = f"{iso(values['session'][first])}: {len(rows)} {rule.fault}"
             return Finding(rule.name, rule.severity, "", session, column, float(len(rows)), message)
-        ticker = bar["ticker"] if isinstance(bar["ticker"], str) else ""
-        value = float(bar[column]) if column in NUMBERS else None
+        name = values["ticker"][first]
+        ticker = name if isinstance(name, str) else ""
+        value = float(values[column][first]) if column in NUMBERS else None
         place = f"{ticker or 'a bar'} {iso(session)}" if session is not None else (ticker or "a bar")
         subject = f"{column} {value:g} " if value is not None else ""
         times = f" ({len(rows)} bars)" if len(rows) > 1 else ""
         message = f"{place}: {subject}{rule.fault}{times}"
-        return Finding(rule.name, rule.severity, ticker, session, column, value, message)
+        sessions = tuple(values["session"][rows]) if len(rows) > 1 else ()
+        return Finding(rule.name, rule.severity, ticker, session, column, value, message, sessions)
+
+
+def _groups(keys: list[NDArray[np.intp]]) -> list[NDArray[np.intp]]:
+    """Places with equal keys, by key; the first key counts first."""
+    order = np.lexsort(keys[::-1])
+    changes = np.logical_or.reduce([np.diff(key[order]) != 0 for key in keys])
+    return np.split(order, np.flatnonzero(changes) + 1)
+
+
+def _pieces(column: str, rows: NDArray[np.intp]) -> list[tuple[str, NDArray[np.intp]]]:
+    """A few bars are a finding each, more of them one finding."""
+    return [(column, rows)] if len(rows) > FEW else [(column, rows[n : n + 1]) for n in range(len(rows))]
 
 
 def check(
@@ -172,7 +211,7 @@ def _refused(delivery: pd.DataFrame, findings: list[Finding]) -> Mask:
     names = delivery["ticker"].where(~nameless(delivery["ticker"]), "")
     refused = names.isin({finding.ticker for finding in of["ticker"]}).to_numpy(bool)
     refused |= delivery["session"].isin([finding.session for finding in of["session"]]).to_numpy()
-    bad = {(finding.ticker, finding.session or pd.NaT) for finding in of["bar"]}
+    bad = {(each.ticker, pd.NaT if day is None else day) for each in of["bar"] for day in each.days}
     near = np.flatnonzero(names.isin({ticker for ticker, _ in bad}))
     keys = zip(names.iloc[near], delivery["session"].iloc[near], strict=True)
     refused[near] |= np.fromiter((key in bad for key in keys), bool, len(near))

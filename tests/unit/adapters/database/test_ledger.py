@@ -85,12 +85,37 @@ def test_model_versions__another_hash_under_the_same_number_is_broken(engine: En
     with writing(engine) as conn:
         for registered in (walk, trained, replace(walk, created_at=now + DAY)):
             ledger.record_model_version(conn, registered)
-    with pytest.raises(Broken, match="sha256 aaaaaaaaaaaa, not bbbbbbbbbbbb"), writing(engine) as conn:
+    with pytest.raises(Broken, match=r"sha256 aaaaaaaaaaaa, not .* with bbbbbbbbbbbb"), writing(engine) as conn:
         ledger.record_model_version(conn, replace(walk, sha256="b" * 64))
     with reading(engine) as conn:
         assert ledger.model_versions(conn, "m") == [trained, walk]
         with pytest.raises(NotFound, match="no version 3 of 'm'"):
             ledger.read_model_version(conn, "m", "3")
+
+
+def test_version_of_run__a_registry_that_counts_from_anew_takes_nobody_elses_number(
+    engine: Engine, now: datetime
+) -> None:
+    first = ModelVersion(
+        model="m", version="2", run_id="a", sha256="a" * 64, as_of="2008-09-15", created_at=now, kind="lightgbm"
+    )
+    with writing(engine) as conn:
+        ledger.record_model_version(conn, first)
+        numbers = [
+            ledger.version_of_run(conn, "m", run, offered) for run, offered in (("a", "7"), ("b", "2"), ("b", "5"))
+        ]
+        assert numbers == ["2", "3", "5"]
+
+
+def test_record_files__completes_an_old_record_once(engine: Engine, now: datetime) -> None:
+    old = ModelVersion(
+        model="m", version="2", run_id="a", sha256="a" * 64, as_of="2008-09-15", created_at=now, kind="lightgbm"
+    )
+    with writing(engine) as conn:
+        ledger.record_model_version(conn, old)
+        for files in ({"manifest.json": "b"}, {"manifest.json": "c"}):
+            ledger.record_files(conn, old, files)
+        assert ledger.read_model_version(conn, "m", "2").files == {"manifest.json": "b"}
 
 
 def test_materialization__watermark_never_goes_back(engine: Engine, now: datetime) -> None:

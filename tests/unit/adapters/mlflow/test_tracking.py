@@ -94,41 +94,56 @@ def test_register__what_cannot_be_registered_is_said(tracking, model_folder):
         tracking.find_run("it's")
 
 
-def test_aliases__move_vanish_and_come_as_text(tracking, version, model_folder):
-    other = tracking.register(NAME, tracking.log_training(model_folder, {}, {"request_id": "r2"}), {})
-    tracking.set_alias(NAME, "champion", version)
+def test_aliases__move_vanish_and_are_known_by_their_run(tracking, version, model_folder):
+    mine, other = tracking.find_run("r1"), tracking.log_training(model_folder, {}, {"request_id": "r2"})
+    tracking.register(NAME, other, {})
+    tracking.set_alias(NAME, "champion", mine)
     tracking.set_alias(NAME, "challenger", other)
-    assert tracking.aliases(NAME) == {"champion": version, "challenger": other}
+    assert tracking.aliases(NAME) == {"champion": mine, "challenger": other}
     tracking.set_alias(NAME, "champion", other)
     tracking.delete_alias(NAME, "challenger")
     tracking.delete_alias(NAME, "challenger")
     assert tracking.aliases(NAME) == {"champion": other}
     assert tracking.aliases("unknown") == {} and tracking.versions("unknown") == []
-    with pytest.raises((NotFound, BadInput)):
+    with pytest.raises(NotFound, match="no version of run 999"):
         tracking.set_alias(NAME, "champion", "999")
 
 
 def test_download__brings_the_registered_bytes_and_repairs_a_damaged_copy(tracking, version, model_folder, tmp_path):
-    target = tracking.download(NAME, version, tmp_path / "models" / version)
-    assert sha256s(target) == sha256s(model_folder)
+    run_id, recorded = tracking.find_run("r1"), sha256s(model_folder)
+    target = tracking.download(run_id, tmp_path / "models" / version, recorded)
+    assert sha256s(target) == recorded
     (target / "model.txt").write_text("damaged")
-    assert sha256s(tracking.download(NAME, version, target)) == sha256s(model_folder)
+    assert sha256s(tracking.download(run_id, target, recorded)) == recorded
     assert [each.name for each in (tmp_path / "models").iterdir()] == [version]
 
 
-def test_download__what_is_gone_or_changed_in_mlflow_is_refused(tracking, model_folder, tmp_path):
-    run_id = tracking.log_training(model_folder, {}, {})
-    version = tracking.register(NAME, run_id, {})
-    with pytest.raises(NotFound):
-        tracking.download(NAME, "999", tmp_path / "999")
-    stored = Path(client(tracking).get_run(run_id).info.artifact_uri.removeprefix("file://")) / "model.txt"
-    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
-    with pytest.raises(Broken, match="not those registered"):
-        tracking.download(NAME, version, tmp_path / version)
+def test_download__what_is_gone_or_changed_in_mlflow_is_refused_and_what_stood_there_stays(
+    tracking, model_folder, tmp_path
+):
+    run_id, recorded, target = tracking.log_training(model_folder, {}, {}), sha256s(model_folder), tmp_path / "kept"
+    with pytest.raises(Broken, match="is gone"):
+        tracking.download("0" * 32, target, recorded)
+    tracking.download(run_id, target, recorded)
+    with pytest.raises(Broken, match="not those on record"):
+        tracking.download(run_id, target, recorded | {"model.txt": "0" * 64})
+    assert sha256s(target) == recorded
+    stored = Path(client(tracking).get_run(run_id).info.artifact_uri.removeprefix("file://")) / "manifest.json"
+    stored.write_bytes(stored.read_bytes()[:-1] + b" }")
+    with pytest.raises(Broken, match="not those on record"):
+        tracking.download(run_id, tmp_path / "other", recorded)
     stored.unlink()
     with pytest.raises(Broken, match="is gone"):
-        tracking.download(NAME, version, tmp_path / version)
-    assert not list(tmp_path.glob("*" + version))
+        tracking.download(run_id, tmp_path / "other", recorded)
+    assert not list(tmp_path.glob("*other*"))
+
+
+def test_log_training__other_files_under_the_same_request_are_another_run(tracking, model_folder):
+    first = tracking.log_training(model_folder, {}, {"request_id": "r3"})
+    manifest = (model_folder / "manifest.json").read_text()
+    (model_folder / "manifest.json").write_text(manifest.replace('"d1"', '"d2"'))
+    second = tracking.log_training(model_folder, {}, {"request_id": "r3"})
+    assert first != second == tracking.log_training(model_folder, {}, {"request_id": "r3"})
 
 
 def test_attach__adds_files_to_the_run(tracking, version, tmp_path):
@@ -139,10 +154,11 @@ def test_attach__adds_files_to_the_run(tracking, version, tmp_path):
 
 
 def test_describe__heads_the_pages_of_version_and_run(tracking, version):
-    tracking.describe(NAME, version, "**why** it is here")
-    found = client(tracking).get_model_version(NAME, version)
-    noted = client(tracking).get_run(found.run_id).data.tags["mlflow.note.content"]
-    assert found.description == noted == "**why** it is here"
+    run_id = tracking.find_run("r1")
+    tracking.describe(NAME, run_id, "**why** it is here")
+    described = client(tracking).get_model_version(NAME, version)
+    noted = client(tracking).get_run(run_id).data.tags["mlflow.note.content"]
+    assert described.description == noted == "**why** it is here"
     with pytest.raises(NotFound):
         tracking.describe(NAME, "99", "nothing")
 

@@ -70,7 +70,7 @@ def test_check__tells_equal_copies_from_conflicting_ones() -> None:
     assert rules(check(pd.concat([CLEAN, CLEAN.iloc[3:5]]), DAYS)) == {"repeated_bar"}
     other = CLEAN.iloc[3:5].assign(volume=7.0)
     findings = check(pd.concat([CLEAN, other]), DAYS)
-    assert rules(findings) == {"conflicting_bars"} and len(findings) == 4
+    assert rules(findings) == {"conflicting_bars"} and [len(finding.days) for finding in findings] == [4]
 
 
 def real(ticker: str, start: str, end: str) -> pd.DataFrame:
@@ -186,3 +186,17 @@ def test_split__drops_equal_copies() -> None:
 def test_policy__is_documented_as_it_is() -> None:
     page = Path(__file__).parents[4] / "docs" / "validation.md"
     assert policy_table() in page.read_text(encoding="utf-8")
+
+
+def test_findings__of_many_bars_are_one_a_ticker_and_refuse_each_of_them() -> None:
+    rng = np.random.default_rng(3)
+    holes = CLEAN.assign(close=CLEAN["close"].where(rng.random(len(CLEAN)) > 0.25))
+    findings = [finding for finding in check(holes, DAYS) if finding.rule == "not_finite"]
+    gone = holes[holes["close"].isna()]
+    assert [(finding.ticker, len(finding.days)) for finding in findings] == list(
+        gone["ticker"].value_counts(sort=False).items()
+    )
+    assert findings[0].to_dict()["count"] == len(findings[0].days)
+    assert findings[0].message.endswith(f"({len(findings[0].days)} bars)")
+    _, refused = split(holes, findings)
+    pd.testing.assert_frame_equal(refused[["ticker", "session"]], gone[["ticker", "session"]].reset_index(drop=True))

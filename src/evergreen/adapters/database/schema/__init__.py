@@ -28,7 +28,7 @@ from evergreen.adapters.database.schema.serving import (
     rollout,
 )
 
-HEAD = "0006_stages"  # the migration this code was written for
+HEAD = "0008_files"  # the migration this code was written for
 BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 
 __all__ = [

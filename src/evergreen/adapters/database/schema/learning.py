@@ -61,6 +61,7 @@ model_version = Table(
     Column("request_id", Text),
     Column("created_at", UtcTime, nullable=False),
     Column("kind", Text, nullable=False),
+    Column("files", CanonicalJson, nullable=False, server_default="{}"),
     one_of("kind", MODEL_KINDS),
 )
 

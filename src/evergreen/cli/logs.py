@@ -1,0 +1,34 @@
+"""What the parts of the stack write."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from evergreen.settings import load_settings
+
+app = typer.Typer()
+
+
+@app.command()
+def logs(
+    part: Annotated[
+        str, typer.Argument(help="Such as prefect, worker, mlflow or service; all of them if absent.")
+    ] = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    last: Annotated[int, typer.Option(help="Lines of each part to begin with.")] = 20,
+) -> None:
+    """The last lines that the parts of the stack wrote, each with its part's name."""
+    from evergreen.ops.logs import follow_logs, log_files, tail
+
+    files = log_files(load_settings().home, part)
+    for name, file in files.items():
+        for line in tail(file, last):
+            print(f"{name:<10} {line}")
+    if follow:
+        try:
+            for name, line in follow_logs(files):
+                print(f"{name:<10} {line}", flush=True)
+        except KeyboardInterrupt:
+            return

@@ -1,0 +1,20 @@
+"""What a command says, as lines for a person or as one JSON object for a program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")]
+
+
+def tell(lines: Iterable[str], content: Any, as_json: bool) -> None:
+    """Print the lines, or the content they were made from; times and paths become text."""
+    if as_json:
+        print(json.dumps(content, indent=2, default=str))
+        return
+    for line in lines:
+        print(line)
