@@ -46,7 +46,7 @@ def compare_policies(
         end=pd.Timestamp(end),
         policies=shipped(policies),
         out=out,
-        calendar=at.settings.calendar,
+        calendar=at.calendar.exchange,
         horizon=horizon,
         seed=seed,
         train_sessions=at.settings.train_sessions,
