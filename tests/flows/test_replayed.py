@@ -31,7 +31,7 @@ KINDS_WITHOUT_VERSION = (DecisionKind.DRIFT, DecisionKind.RETRAIN_REQUESTED)
 @pytest.fixture
 def live(copied: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """The home that has lived some sessions, walked on to END by the flows; the server's part is played by hand."""
-    from evergreen.workspace import _open, workspace
+    from evergreen.workspace import open_workspace, workspace
     from flows.clock import now_at
     from flows.daily import process_session
     from flows.replay import end_session
@@ -39,7 +39,7 @@ def live(copied: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
     monkeypatch.setenv("EVERGREEN_RETRAIN_AFTER", str(OLD_AFTER))
     monkeypatch.setattr("flows.replay.ask_clients", lambda tickers, session, clients: None)
-    _open.cache_clear()
+    open_workspace.cache_clear()
     at = workspace()
     for session in at.calendar.sessions(FIRST, END)[WALKED:]:
         request_id = process_session("sample", TICKERS, session, now_at(session, at))
