@@ -1,6 +1,6 @@
 # Every target sets itself up: a machine needs Python 3.11 or 3.12, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test faults test-services check bench bench-nightly rehearse compare audit secrets \
+.PHONY: help demo up down test faults test-services test-security check bench bench-nightly rehearse compare audit secrets \
 	check-deploy image retrain promote rollback docs notebook deploy lock clean
 
 # What one process of a stack compiles, the next need not compile again.
@@ -37,6 +37,9 @@ faults: $(ready) ## kill it at each step, for some minutes
 
 test-services: $(ready) ## the loop against real PostgreSQL and Redis servers (Debian: postgresql, redis-server)
 	@$(bin)/python -m pytest -m services -rs
+
+test-security: $(ready) ## attacks on running servers and the service; prints how many attempts were held
+	@$(bin)/python -m pytest -m "not services" -s tests/security
 
 check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 	@$(bin)/ruff format --no-cache --check .

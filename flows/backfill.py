@@ -11,7 +11,7 @@ from tasks.bars import ingest_bars, name_universe, require_accepted, snapshot_ba
 from tasks.features import build_features, materialize_features
 from tasks.requests import request_retrain
 from tasks.rollout import read_rollout
-from tasks.sessions import close_session
+from tasks.sessions import close_session, last_closed_session
 
 
 @flow(log_prints=True)
@@ -25,10 +25,12 @@ def backfill(
     """Load sessions `start` to `as_of`, build their features and, where no model serves yet, ask for one.
 
     Source and tickers are by default those of the market setting. Returns the data version. Running it again
-    changes nothing that stands. What a second source, the `second_source`, tells differently goes into quarantine.
+    changes nothing that stands, and goes no further than the session processed last: what follows is `daily`'s.
+    What a second source, the `second_source`, tells differently goes into quarantine.
     """
     at = workspace()
-    until = resolve_session(as_of, at)
+    clock = last_closed_session()
+    until = resolve_session(as_of, at) if clock is None else min(resolve_session(as_of, at), pd.Timestamp(clock))
     now = now_at(until, at)
     source = source or at.settings.market.source
     universe = name_universe(source, tickers)
@@ -37,7 +39,8 @@ def backfill(
     data_version = snapshot_bars(delivery, now)
     build_features(pd.Timestamp(start), until)
     materialize_features(until, now)
-    close_session(delivery, until, data_version, None, now)
+    if clock is None:
+        close_session(delivery, until, data_version, None, now)
     if read_rollout() is None:
         request_retrain("bootstrap", "No model serves yet: the first one is wanted.", until, data_version, {}, now)
     return data_version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 import pandas as pd
 from prefect import flow
@@ -11,12 +12,21 @@ from evergreen.core.bars.calendar import iso
 from evergreen.errors import NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
-from tasks.bars import ingest_bars, name_universe, require_accepted, snapshot_bars
+from tasks.bars import (
+    ingest_bars,
+    ingest_late_bars,
+    mend_remote,
+    name_universe,
+    require_accepted,
+    snapshot_bars,
+    tell_owed,
+)
 from tasks.drift import check_drift, is_checked
 from tasks.features import materialize_features, read_served, update_features
-from tasks.outcomes import score_universe, settle_outcomes
+from tasks.outcomes import is_known, score_universe, settle_outcomes
 from tasks.profiles import profile_session
 from tasks.reaction import react_to_drift
+from tasks.reconcile import keep_decision_head
 from tasks.sessions import close_session, last_closed_session
 
 
@@ -29,9 +39,10 @@ def daily(
 ) -> list[str]:
     """Process every session since the last one, up to `as_of` (by default the last that has closed).
 
-    Returns the sessions processed; a session processed already is passed over. Source and tickers are by default
-    those of the market setting. What a second source, the
-    `second_source`, tells differently goes into quarantine.
+    Returns the sessions processed; a session processed already is passed over. A session of which no bar has arrived
+    stays owed: it is told, and asked for again at every run. Bars that come late enter with their true arrival.
+    Source and tickers are by default those of the market setting. What a second source, the `second_source`, tells
+    differently goes into quarantine.
     """
     at = workspace()
     until = resolve_session(as_of, at)
@@ -41,16 +52,30 @@ def daily(
     due = at.calendar.sessions(at.calendar.next(pd.Timestamp(since)), until)
     source = source or at.settings.market.source
     universe = name_universe(source, tickers)
-    for session in due:
-        process_session(source, universe, session, now_at(session, at), second_source)
-    return [iso(session) for session in due]
+    ingest_late_bars(source, universe, pd.Timestamp(since), now_at(until, at))
+    walks = {iso(day): process_session(source, universe, day, now_at(day, at), second_source) for day in due}
+    if owed := [session for session, walk in walks.items() if not walk.arrived]:
+        tell_owed(owed, source)
+    if due:
+        mend_remote()
+    keep_decision_head(now_at(until, at))
+    return [session for session, walk in walks.items() if walk.arrived]
+
+
+class Walk(NamedTuple):
+    """What became of a session: whether its bars had arrived, and the retrain request it led to."""
+
+    arrived: bool
+    request_id: str | None = None
 
 
 def process_session(
     source: str, tickers: list[str], session: pd.Timestamp, now: datetime, second_source: str | None = None
-) -> str | None:
-    """The steps of one session, in order; returns the retrain request it led to, if any."""
+) -> Walk:
+    """The steps of one session, in order; one of which no bar has arrived stays owed, and nothing is done."""
     delivery = ingest_bars(source, tickers, session, session, now, history=False, second_source=second_source)
+    if not delivery.rows:
+        return Walk(arrived=False)
     require_accepted(delivery)
     data_version = snapshot_bars(delivery, now)
     update_features(session)
@@ -61,5 +86,5 @@ def process_session(
     profile_session(served, session, data_version)
     found = check_drift(session, delivery) if is_checked(session) else None
     request_id = react_to_drift(found, session, data_version, now) if found else None
-    close_session(delivery, session, data_version, found, now)
-    return request_id
+    close_session(delivery, session, data_version, found, now, missed=is_known(workspace(), session, now))
+    return Walk(True, request_id)

@@ -67,9 +67,10 @@ def _walk(source: str, tickers: list[str], walk: pd.DatetimeIndex, clients: int)
     at = workspace()
     progress = cast("UUID", create_progress_artifact(0.0, key="replay", description=f"{len(walk)} sessions"))
     for number, session in enumerate(walk, start=1):
-        request_id = process_session(source, tickers, session, now_at(session, at))
-        end_session(tickers, session, clients)
-        if request_id:
+        walk_of = process_session(source, tickers, session, now_at(session, at))
+        if walk_of.arrived:
+            end_session(tickers, session, clients)
+        if walk_of.request_id:
             await_open_requests()
         update_progress_artifact(progress, progress=100 * number / len(walk))
 

@@ -16,11 +16,14 @@ from tasks.models import read_manifest, serving_manifest, universe_forecasts
 
 @effect
 def score_universe(served: pd.DataFrame, as_of: pd.Timestamp, now: datetime) -> int:
-    """Keep what champion and challenger forecast from the features served at `as_of`; returns how many."""
+    """Keep what champion and challenger forecast from the features served at `as_of`; returns how many.
+
+    None is made up after the fact: once the next session has closed the forecast is missed.
+    """
     at = workspace()
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, at.settings.model_name)
-    if rollout is None:
+    if rollout is None or is_known(at, as_of, now):
         return 0
     serving = [version for version in (rollout.champion, rollout.challenger) if version]
     made = pd.concat([universe_forecasts(version, served) for version in serving])
@@ -29,17 +32,23 @@ def score_universe(served: pd.DataFrame, as_of: pd.Timestamp, now: datetime) -> 
     return len(made)
 
 
+def is_known(at: Workspace, as_of: pd.Timestamp, now: datetime) -> bool:
+    """Whether the session after `as_of` had closed at `now`, so that what is said of it is no forecast."""
+    return at.calendar.close(at.calendar.next(as_of)) <= now
+
+
 @effect
 def settle_outcomes(as_of: pd.Timestamp, data_version: str, now: datetime) -> int:
     """Write down the returns whose horizon has passed by `as_of`, and move the intervals; returns how many."""
     from evergreen.core.dataset.labels import forward_return
     from evergreen.core.model.intervals import SCALE_SESSIONS
+    from evergreen.market_data.owed import WINDOW
 
     at = workspace()
     manifest = serving_manifest(at)
     if manifest is None:
         return 0
-    reach, recent = (at.calendar.next(as_of, -2 * manifest.horizon - n) for n in (SCALE_SESSIONS, 5))
+    reach, recent = (at.calendar.next(as_of, -2 * manifest.horizon - n) for n in (SCALE_SESSIONS, WINDOW))
     labels = forward_return(at.bars.as_of(start=reach, end=as_of), manifest.horizon)
     settled = labels[labels.index.get_level_values("session") >= recent].dropna().rename("value").reset_index()
     settled = settled.assign(horizon=manifest.horizon, known_at=now, data_version=data_version)

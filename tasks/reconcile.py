@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import datetime
+
 from evergreen.adapters.database import decisions, ledger, reading, rollouts, writing
 from evergreen.adapters.database.ledger import ModelVersion
 from evergreen.adapters.models.folder import load_model, on_record, sha256s
-from evergreen.errors import EvergreenError
+from evergreen.audit.heads import keep_head, kept_heads, require_whole
+from evergreen.errors import EvergreenError, Unavailable
 from evergreen.workspace import Workspace, workspace
+from tasks.artifacts import show
 from tasks.decorators import effect
+
+HEAD_TAG = "decision_head"
+PROOF = "`evergreen audit --head HASH` proves later that nothing before it was changed."
 
 
 @effect
@@ -51,6 +59,28 @@ def _complete(at: Workspace, registered: ModelVersion) -> None:
 
 @effect
 def verify_decisions() -> list[str]:
-    """Recompute the decision log's chain; names each break."""
-    with reading(workspace().engine) as conn:
-        return [str(fault) for fault in decisions.verify(conn)]
+    """Recompute the decision log's chain, and hold it against the heads kept before; names each break."""
+    at = workspace()
+    with reading(at.engine) as conn:
+        faults = [str(fault) for fault in decisions.verify(conn)]
+        gone = [head for head in kept_heads(at.settings.home) if not decisions.holds(conn, head)]
+    return [*faults, *(f"no decision has the hash {head}, which was kept as a head" for head in gone)]
+
+
+@effect
+def keep_decision_head(now: datetime) -> str:
+    """Keep the head of a whole decision log where a person can find it again; returns its hash.
+
+    In a file of the home, in MLflow as a tag of the experiment, and in the UI: who rewrites the database must
+    find them all.
+
+    Raises:
+        Broken: the log is not whole, or lacks a head kept before; nothing is kept then.
+    """
+    at = workspace()
+    head = require_whole(at.engine, kept_heads(at.settings.home))
+    keep_head(at.settings.home, head, now)
+    with suppress(Unavailable):  # the file has it; the next time MLflow will
+        at.tracking.note(HEAD_TAG, f"{head.seq} {head.hash}")
+    show("decision-head", "Head of the decision log", f"{head.seq} decisions, head `{head.hash}`", PROOF)
+    return head.hash

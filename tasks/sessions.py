@@ -15,6 +15,8 @@ from tasks.artifacts import show, table
 from tasks.decorators import effect
 from tasks.drift import DriftFinding
 
+MISSED = "No forecast was made in this session: its bars came after the next one had closed."
+
 
 @effect
 def last_closed_session() -> str | None:
@@ -40,16 +42,24 @@ def latest_data_version() -> ledger.DataVersion:
 
 @effect
 def close_session(
-    delivery: Delivery, session: pd.Timestamp, data_version: str, found: DriftFinding | None, now: datetime
+    delivery: Delivery,
+    session: pd.Timestamp,
+    data_version: str,
+    found: DriftFinding | None,
+    now: datetime,
+    missed: bool = False,
 ) -> None:
-    """Write the session down as processed, and show what came in, what was refused and what drifted."""
+    """Write the session down as processed, and show what came in, what was refused and what drifted.
+
+    With `missed` its bars came too late for a forecast.
+    """
     at = workspace()
     done = ledger.ProcessedSession(
         model=at.settings.model_name,
         as_of=iso(session),
         finished_at=now,
         data_version=data_version,
-        report=delivery.summary(),
+        report=delivery.summary() | {"forecasts_missed": missed},
     )
     with writing(at.engine) as conn:
         ledger.record_session(conn, done)
@@ -59,7 +69,14 @@ def close_session(
         "refused": delivery.refused,
         "data": data_version,
     }
-    show("session", f"Session {done.as_of}", table([counts]), table(delivery.findings[:20]), drift_line(found))
+    show(
+        "session",
+        f"Session {done.as_of}",
+        table([counts]),
+        table(delivery.findings[:20]),
+        drift_line(found),
+        MISSED if missed else "",
+    )
 
 
 def drift_line(found: DriftFinding | None) -> str:

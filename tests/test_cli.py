@@ -197,3 +197,13 @@ def test_predictions_export__says_when_there_is_nothing_and_forgets_only_by_date
     completed = run("predictions", "export", "out", cwd=tmp_path)
     assert completed.returncode == 0 and completed.stdout == "there are no such predictions\n"
     assert "--before DATE" in one_sentence(run("predictions", "export", "out", "--forget", cwd=tmp_path))
+
+
+def test_audit__prints_the_head_and_refuses_one_that_is_not_in_the_log(tmp_path: Path) -> None:
+    empty = run("audit", cwd=tmp_path)
+    assert empty.returncode == 0
+    assert f"head {'0' * 64}" in empty.stdout
+    assert run("audit", "--head", "0" * 64, cwd=tmp_path).returncode == 0
+    assert "no decision with the hash abc: some were removed" in one_sentence(
+        run("audit", "--head", "abc", cwd=tmp_path)
+    )

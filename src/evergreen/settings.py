@@ -72,7 +72,7 @@ class Settings(BaseModel):
     prefect_messages: str = ""  # Redis through which that server passes its events; several servers share it
     mlflow_database: str = ""  # PostgreSQL behind the MLflow server that `evergreen up` starts
     mlflow_artifacts: str = ""  # folder or URL that MLflow server keeps artifacts in
-    server_auth: bool = False  # the Prefect and MLflow servers that `evergreen up` starts ask for an account
+    server_auth: bool = True  # the Prefect and MLflow servers that `evergreen up` starts ask for an account
     dask_address: str = ""  # scheduler that computes factors and fits models; empty: this machine does
     service_host: str = "127.0.0.1"
     service_port: int = 8780

@@ -40,7 +40,7 @@ def test_entrypoint__imports_and_takes_the_declared_parameters(declared: dict[st
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Prefect server with everything deployed; gives its API."""
-    settings = Settings(home=tmp_path_factory.mktemp("deployed"))
+    settings = Settings(home=tmp_path_factory.mktemp("deployed"), server_auth=False)
     stack, ports = Stack(settings.home), Ports(0, 0, 0).chosen()
     variables = environment(settings, ports)
     command, health = commands(settings, ports)[0]
@@ -167,7 +167,8 @@ def test_repository__names_every_flow_file_in_prefect_yaml() -> None:
 @pytest.mark.server
 @pytest.mark.parametrize("kind", ["docker", "kubernetes"])
 def test_deploy_to__server_accepts_each_kind_of_work_pool(server: str, tmp_path: Path, kind: str) -> None:
-    pool = deploy_to(kind, server, {"IMAGE": "evergreen:1", "MEMORY": "6Gi", "CPU": "3"}, tmp_path / "log")
+    variables = {"IMAGE": "evergreen:1", "MEMORY": "6Gi", "CPU": "3"}
+    pool = deploy_to(kind, {"PREFECT_API_URL": server}, variables, tmp_path / "log")
     try:
         deployed = httpx.post(f"{server}/deployments/filter", json={}).json()
         assert {each["work_pool_name"] for each in deployed} == {pool}
@@ -178,13 +179,13 @@ def test_deploy_to__server_accepts_each_kind_of_work_pool(server: str, tmp_path:
         assert retrain["pull_steps"] == [{"prefect.deployments.steps.set_working_directory": {"directory": IN_IMAGE}}]
         assert retrain["concurrency_limit"] == 1 or retrain["global_concurrency_limit"]["limit"] == 1
     finally:
-        deploy_to("process", server, {}, tmp_path / "log")
+        deploy_to("process", {"PREFECT_API_URL": server}, {}, tmp_path / "log")
 
 
 @pytest.mark.server
 def test_deploy_to__kubernetes_jobs_have_limits_and_the_shared_home(server: str, tmp_path: Path) -> None:
-    deploy_to("kubernetes", server, {"IMAGE": "evergreen:1"}, tmp_path / "log")
-    deploy_to("process", server, {}, tmp_path / "log")
+    deploy_to("kubernetes", {"PREFECT_API_URL": server}, {"IMAGE": "evergreen:1"}, tmp_path / "log")
+    deploy_to("process", {"PREFECT_API_URL": server}, {}, tmp_path / "log")
     template = httpx.get(f"{server}/work_pools/{pool_name('kubernetes')}").json()["base_job_template"]
     pod = template["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
     assert pod["containers"][0]["volumeMounts"] == [{"name": "home", "mountPath": HOME_IN_IMAGE}]

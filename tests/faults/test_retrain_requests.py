@@ -16,6 +16,7 @@ import pytest
 
 from evergreen.adapters.database import decisions, ledger, reading, requests, writing
 from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.adapters.infra.accounts import prefect_account
 from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.processes import Stack, wait_until_ready
 from evergreen.errors import NotFound
@@ -46,7 +47,7 @@ class World:
 
     @property
     def api(self) -> PrefectApi:
-        return PrefectApi(self.told["PREFECT_API_URL"])
+        return PrefectApi.at(self.told)
 
     @property
     def stack(self) -> Stack:
@@ -74,7 +75,9 @@ class World:
             }
             for one in asked
         ]
-        httpx.post(f"{self.told['PREFECT_API_URL']}/events", json=made).raise_for_status()
+        httpx.post(
+            f"{self.told['PREFECT_API_URL']}/events", json=made, auth=prefect_account(self.told)
+        ).raise_for_status()
 
     def reconcile(self) -> None:
         """One run of the flow that is scheduled every half hour."""

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from evergreen.adapters.database import decisions, ledger, reading, requests
+from evergreen.adapters.infra.accounts import account_of, prefect_account
 from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.processes import Stack
 from evergreen.audit.history import give_account
@@ -37,7 +38,7 @@ PATIENCE = 600  # seconds; a busy machine walks slowly
 def walk(settings: Settings, interrupt_after: int | None = None, market: dict[str, Any] = WALK) -> PrefectApi:
     """Start a stack and let it walk; the stack is left running, or killed after so many sessions."""
     told = local_stack.start(settings, Ports(0, 0, 0), print)
-    api = PrefectApi(told["PREFECT_API_URL"])
+    api = PrefectApi.at(told)
     run = api.start("replay/replay", market)
     deadline = time.monotonic() + PATIENCE
     while not (run := api.read(run.id)).finished and time.monotonic() < deadline:
@@ -47,6 +48,11 @@ def walk(settings: Settings, interrupt_after: int | None = None, market: dict[st
         time.sleep(0.3)
     assert run.state == "COMPLETED", run.message
     return api
+
+
+def account(settings: Settings) -> tuple[str, str] | None:
+    """What the stack's Prefect server asks for."""
+    return prefect_account(account_of(settings.home))
 
 
 def kill(stack: Stack) -> None:
@@ -96,7 +102,7 @@ def test_stack__event_triggered_retraining_completes(undisturbed: Walked) -> Non
     with reading(Workspace(settings).engine) as conn:
         asked = requests.recent(conn, settings.model_name)
     assert [request.state for request in asked] == ["done"]
-    run = httpx.get(f"{api.url}/flow_runs/{asked[0].claimed_by}").json()
+    run = httpx.get(f"{api.url}/flow_runs/{asked[0].claimed_by}", auth=account(settings)).json()
     assert run["state"]["type"] == "COMPLETED"
     assert run["created_by"]["type"] == "AUTOMATION"
 
@@ -117,7 +123,9 @@ def test_stack__service_answers_from_the_champion(undisturbed: Walked) -> None:
 
 
 def test_stack__flows_leave_artifacts(undisturbed: Walked) -> None:
-    kept = httpx.post(f"{undisturbed.api.url}/artifacts/latest/filter", json={}).json()
+    kept = httpx.post(
+        f"{undisturbed.api.url}/artifacts/latest/filter", json={}, auth=account(undisturbed.settings)
+    ).json()
     assert {"session", "gate", "reconcile", "drift", "replay", "training"} <= {artifact["key"] for artifact in kept}
 
 

@@ -107,13 +107,9 @@ def test_mlflow__no_password_is_in_an_argument_or_a_file_that_others_may_read(gu
     assert not [text for text in seen if ACCOUNT[1] in text or ":secret@" in text]
 
 
-def test_environment__server_auth_says_which_account_is_missing(
+def test_environment__a_password_that_mlflow_would_not_take_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(home=tmp_path, server_auth=True)
-    log_in(monkeypatch, None)
-    with pytest.raises(BadSetting, match=r"which account Prefect is to ask for\. Set PREFECT_API_AUTH_STRING"):
-        environment(settings, Ports())
     log_in(monkeypatch, ("team", "short"))
     with pytest.raises(BadSetting, match="no password of fewer than 12 characters"):
-        environment(settings, Ports())
+        environment(Settings(home=tmp_path), Ports())

@@ -16,6 +16,7 @@ import yaml
 
 from evergreen.adapters.database import decisions, ledger, reading, requests, rollouts
 from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.adapters.infra.accounts import prefect_account
 from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.processes import Command, Stack
 from evergreen.ops import local_stack
@@ -51,7 +52,9 @@ class Pair:
 
     def runs(self, flow: str) -> list[dict[str, Any]]:
         query = {"flows": {"name": {"any_": [flow]}}}
-        answered: list[dict[str, Any]] = httpx.post(f"{self.api.url}/flow_runs/filter", json=query).json()
+        answered: list[dict[str, Any]] = httpx.post(
+            f"{self.api.url}/flow_runs/filter", json=query, auth=prefect_account(self.variables)
+        ).json()
         return answered
 
     def kill(self, worker: str) -> None:
@@ -93,7 +96,7 @@ def pair(tmp_path: Path, postgresql: Postgresql) -> Iterator[Pair]:
     )
     try:
         variables = local_stack.start(settings, Ports(0, 0, 0), print)
-        api = PrefectApi(variables["PREFECT_API_URL"])
+        api = PrefectApi.at(variables)
         api.create_work_pool(SECOND)
         deploy_to_second(variables, tmp_path)
         start_worker(settings, variables, SECOND)

@@ -23,18 +23,18 @@ SOUND = Delivery("sample", "2008-09-15", "2008-09-15", 4, 4, 0, 0, False, (), ""
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """Version 1 serves everybody; its record shows skill over 80 sessions, nothing has settled since."""
-    made = ready_world(tmp_path / "home", challenger=False)
-    enter(made.settings.home, monkeypatch)
+    world = ready_world(tmp_path / "home", challenger=False)
+    enter(world.settings.home, monkeypatch)
     days = Calendar("XNYS").sessions(pd.Timestamp("2008-03-03"), TRAINED)[-80:]
     rows = pd.MultiIndex.from_product([TICKERS, days], names=["ticker", "session"]).to_frame(index=False)
     label = np.random.default_rng(5).normal(0, 0.02, len(rows))
     closed = ledger.ProcessedSession(
         model="evergreen", as_of="2008-09-12", finished_at=NOW, report=SOUND.summary() | {"last": "2008-09-12"}
     )
-    with writing(made.engine) as conn:
+    with writing(world.engine) as conn:
         ledger.record_session(conn, closed)
-    rows.assign(forecast=0.1 * label, label=label).to_parquet(made.settings.models / "1" / "oos.parquet")
-    return made
+    rows.assign(forecast=0.1 * label, label=label).to_parquet(world.settings.models / "1" / "oos.parquet")
+    return world
 
 
 def test_is_checked__once_a_week_by_default_and_when_due_by_a_calendar(

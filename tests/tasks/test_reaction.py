@@ -27,8 +27,10 @@ def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Version 2 serves; nothing else has happened."""
     opened = enter(tmp_path / "home", monkeypatch)
     first = Rollout(model=MODEL, champion="2", salt="s", stage_session="2008-08-29", updated_at=NOW)
-    made = decisions.Decision(at=NOW, model=MODEL, kind="first_champion", as_of="2008-08-29", subject="2", summary="-")
-    rollouts.create(opened.engine, first, made)
+    decision = decisions.Decision(
+        at=NOW, model=MODEL, kind="first_champion", as_of="2008-08-29", subject="2", summary="-"
+    )
+    rollouts.create(opened.engine, first, decision)
     return opened
 
 
@@ -42,20 +44,20 @@ def react(at: Workspace, after: int = 0, data: str = "d", **changes: str) -> tup
 
 def end(at: Workspace, request_id: str | None, version: str = "3", won: bool = False) -> None:
     """Finish a request with a challenger that won or lost."""
-    held = requests.claim(at.engine, str(request_id), "run", NOW, timedelta(hours=1))
-    requests.finish(at.engine, held, "done", NOW, version=version, verdict="judged")
+    claimed = requests.claim(at.engine, str(request_id), "run", NOW, timedelta(hours=1))
+    requests.finish(at.engine, claimed, "done", NOW, version=version, verdict="judged")
     if won:
-        made = decisions.Decision(
-            at=NOW, model=MODEL, kind="promote", as_of=held.as_of, subject=version, summary="it won"
+        decision = decisions.Decision(
+            at=NOW, model=MODEL, kind="promote", as_of=claimed.as_of, subject=version, summary="it won"
         )
         with writing(at.engine) as conn:
-            decisions.append(conn, made)
+            decisions.append(conn, decision)
 
 
 def kinds(at: Workspace) -> list[str]:
     with reading(at.engine) as conn:
         assert decisions.verify(conn) == []
-        return [made.kind for made in reversed(decisions.recent(conn, MODEL))]
+        return [decision.kind for decision in reversed(decisions.recent(conn, MODEL))]
 
 
 def test_finding__leads_to_one_request_however_often_its_session_is_processed(at: Workspace) -> None:
@@ -87,8 +89,10 @@ def test_finding__waits_while_a_retraining_is_open(at: Workspace) -> None:
 def test_finding__waits_while_a_canary_runs(at: Workspace) -> None:
     with reading(at.engine) as conn:
         rollout = rollouts.current(conn, MODEL)
-    made = decisions.Decision(at=NOW, model=MODEL, kind="canary_start", as_of="2008-10-01", subject="3", summary="-")
-    rollouts.change(at.engine, rollout, made, challenger="3", stage="shadow")
+    decision = decisions.Decision(
+        at=NOW, model=MODEL, kind="canary_start", as_of="2008-10-01", subject="3", summary="-"
+    )
+    rollouts.change(at.engine, rollout, decision, challenger="3", stage="shadow")
     request, why = react(at)
     assert request is None
     assert "canary" in why

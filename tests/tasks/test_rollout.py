@@ -38,10 +38,10 @@ HOPELESS = PowerPlan(scale=0.1, margin=0.02, t_max=60, table=BLIND, sentence="-"
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """Version 1 serves everybody; tasks of this process work on the same home."""
-    made = ready_world(tmp_path / "home", challenger=False)
-    enter(made.settings.home, monkeypatch)
+    opened = ready_world(tmp_path / "home", challenger=False)
+    enter(opened.settings.home, monkeypatch)
     monkeypatch.setattr("tasks.canary.show", lambda *_: None)
-    return made
+    return opened
 
 
 def frozen(power: PowerPlan | None = None) -> CanaryRecord:
@@ -52,9 +52,9 @@ def frozen(power: PowerPlan | None = None) -> CanaryRecord:
 def arrive(world: World, version: str, day: int = 0, record: CanaryRecord | None = None) -> str:
     """The gate has admitted a version against the champion of this moment; what became of it."""
     with writing(world.engine) as conn:
-        asked, _ = requests.request(conn, MODEL, "test", f"data of {version}", WALK[day], {}, NOW)
+        request, _ = requests.request(conn, MODEL, "test", f"data of {version}", WALK[day], {}, NOW)
     admitted = Verdict(admitted=True, better=False, reasons=(), sessions=120, tried=1, spent_alpha=0.03)
-    return deliver.fn(asked, Judgement(version, world.rollout().champion, admitted, record or frozen()), NOW)
+    return deliver.fn(request, Judgement(version, world.rollout().champion, admitted, record or frozen()), NOW)
 
 
 def settle_sessions(world: World, challenger_error: float = 0.010) -> None:
@@ -64,8 +64,8 @@ def settle_sessions(world: World, challenger_error: float = 0.010) -> None:
     with writing(world.engine) as conn:
         for version, error in (("1", 0.010), ("2", challenger_error)):
             value = error * np.exp(generator.normal(0, 0.01, len(rows)))
-            made = rows.assign(version=version, value=value, feature_hash="-", made_at=NOW)
-            evidence.record_forecasts(conn, made)
+            forecasts = rows.assign(version=version, value=value, feature_hash="-", made_at=NOW)
+            evidence.record_forecasts(conn, forecasts)
         settled = rows.assign(horizon=1, value=0.0, known_at=NOW, data_version="data")
         evidence.record_outcomes(conn, settled)
 
@@ -90,7 +90,7 @@ def story(world: World) -> list[tuple[str, str]]:
     """Every decision since the first, as (kind, subject), oldest first."""
     with reading(world.engine) as conn:
         assert decisions.verify(conn) == []
-        return [(made.kind, made.subject) for made in reversed(decisions.recent(conn, MODEL))][1:]
+        return [(decision.kind, decision.subject) for decision in reversed(decisions.recent(conn, MODEL))][1:]
 
 
 def serves(row: Rollout) -> tuple[str, str | None, str]:
@@ -166,8 +166,8 @@ def test_approval__a_promotion_is_held_until_a_person_says_yes(world: World, mon
     arrive(world, "2")
     settle_sessions(world)
     look(1)
-    held = look(2)
-    assert held.startswith("Held: ") and "evergreen canary approve" in held
+    reason = look(2)
+    assert reason.startswith("Held: ") and "evergreen canary approve" in reason
     assert serves(world.rollout()) == ("1", "2", "canary_5") and world.rollout().weight == 500
     approve(world, "3")
     assert look(3).startswith("Held: "), "another version's approval does not count"
@@ -204,9 +204,9 @@ def test_dry_run__says_each_step_and_changes_nothing(world: World) -> None:
     arrive(world, "2")
     settle_sessions(world)
     for day, expected in ((1, "would go to canary_5"), (2, "would go to champion")):
-        before, told = world.rollout(), story(world)
+        before, decided = world.rollout(), story(world)
         assert look(day, dry_run=True).startswith(expected)
-        assert world.rollout() == before and story(world) == told
+        assert world.rollout() == before and story(world) == decided
         look(day)
     assert serves(world.rollout()) == ("2", None, "steady")
     assert look(3, dry_run=True) == "no canary is running"

@@ -7,8 +7,9 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,6 +28,24 @@ _DIGEST = re.compile(r"md5: ([0-9a-f]{32}\.dir)")
 
 for _noisy in ("dvc", "dvc_data", "dvc_objects"):
     logging.getLogger(_noisy).setLevel(logging.CRITICAL)  # what they would say is in the errors raised here
+
+
+@dataclass(frozen=True)
+class RemoteMended:
+    """Versions that the remote had lost: `pushed` again, or `lost`, because the cache has them no longer either."""
+
+    pushed: tuple[str, ...]
+    lost: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What a person should know; empty when nothing was missing."""
+        sentences = []
+        if self.pushed:
+            sentences.append(f"The remote had lost {len(self.pushed)} data versions, pushed again from the cache.")
+        if self.lost:
+            sentences.append(f"Lost there and here: {', '.join(self.lost)}. Restore a backup of the remote.")
+        return " ".join(sentences)
 
 
 class Snapshots:
@@ -61,6 +80,38 @@ class Snapshots:
                 made = (self.workspace / f"{BARS}.dvc").read_bytes()
                 replace(self._pointer(version), lambda draft: _write(draft, made), self.workspace / ".aside")
         return version
+
+    def mend_remote(self, versions: Iterable[str]) -> RemoteMended:
+        """Push again those of `versions` that the remote has no longer, from the local cache.
+
+        A remote that was emptied gets only the newest version with the next commit: the older ones would die with
+        the cache.
+
+        Raises:
+            Unavailable: the remote did not answer, or another process is writing.
+        """
+        with only_writer(self.workspace / LOCK), self._talking():
+            digests = {version: self._digest(version) for version in versions if self._pointer(version).exists()}
+            with self._repo(self.workspace) as repo:
+                present = set(repo.cloud.get_remote_odb(REMOTE).oids_exist(list(digests.values())))
+            gone = [version for version, digest in digests.items() if digest not in present]
+            pushed = [version for version in gone if self._pushed(version, digests[version])]
+        return RemoteMended(tuple(pushed), tuple(version for version in gone if version not in pushed))
+
+    def _pushed(self, version: str, digest: str) -> bool:
+        """Check a version out of the cache, every byte, and push it; False when the cache has it not whole."""
+        with TemporaryDirectory(prefix=".checkout-", dir=self.workspace) as folder:
+            scratch = Path(folder)
+            shutil.copyfile(self._pointer(version), scratch / f"{BARS}.dvc")
+            with self._repo(scratch, self.workspace / ".dvc" / "cache") as repo:
+                try:
+                    repo.checkout()
+                except DvcException:
+                    return False
+                if tree_digest(scratch / BARS) != digest:
+                    return False
+                repo.push(remote=REMOTE)
+        return True
 
     def versions(self) -> list[str]:
         """Every version on record, oldest first."""

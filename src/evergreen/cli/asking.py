@@ -21,6 +21,6 @@ def start(deployment: str, parameters: dict[str, Any]) -> None:
 def server() -> PrefectApi:
     """The API of the Prefect server this process is pointed at."""
     from evergreen.adapters.infra.prefect_api import PrefectApi
-    from evergreen.ops.local_stack import api_url
+    from evergreen.ops.local_stack import prefect_server
 
-    return PrefectApi(api_url(load_settings()))
+    return PrefectApi.at(prefect_server(load_settings()))

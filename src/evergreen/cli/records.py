@@ -19,17 +19,21 @@ served = typer.Typer(help="The log of what was served.", no_args_is_help=True)
 
 
 @app.command()
-def audit() -> None:
-    """Recompute the hash chain of the decision log."""
-    from evergreen.adapters.database import decisions, reading
-    from evergreen.errors import Broken
+def audit(
+    head: Annotated[
+        list[str] | None, typer.Option(help="A head printed before: prove that all decisions up to it are unchanged.")
+    ] = None,
+) -> None:
+    """Recompute the hash chain of the decision log, hold it against the heads kept before, and print its head."""
+    from evergreen.audit.heads import kept_heads, require_whole
     from evergreen.workspace import Workspace
 
-    with reading(Workspace(load_settings()).engine) as conn:
-        breaks = decisions.verify(conn)
-    if breaks:
-        raise Broken(f"The decision log is broken at {breaks[0]}.", "Restore it from a backup.")
-    print("the decision log is whole")
+    at = Workspace(load_settings())
+    known = [*kept_heads(at.settings.home), *(head or ())]
+    end = require_whole(at.engine, known)
+    print(f"the decision log is whole: {end.seq} decisions, {len(known)} heads kept before are in it")
+    print(f"head {end.hash}")
+    print(f"keep it elsewhere: `evergreen audit --head {end.hash}` proves later that nothing before it was changed")
 
 
 @app.command()

@@ -82,11 +82,11 @@ def deploy(
     pool: Annotated[str, typer.Option(help="process, docker or kubernetes.")] = "process",
 ) -> None:
     """Register every flow on the Prefect server, with its work pool; IMAGE names what containers run."""
-    from evergreen.ops.local_stack import api_url
+    from evergreen.ops.local_stack import prefect_server
     from evergreen.ops.work_pools import deploy_to, from_environment
     from evergreen.settings import load_settings
 
     settings = load_settings()
-    url = api_url(settings)
-    name = deploy_to(pool, url, from_environment(), settings.home / "logs" / "deploy.log", settings.market)
-    print(f"deployed to {name} on {url}: type `prefect worker start --pool {name} --type {pool}`")
+    server = prefect_server(settings)
+    name = deploy_to(pool, server, from_environment(), settings.home / "logs" / "deploy.log", settings.market)
+    print(f"deployed to {name} on {server['PREFECT_API_URL']}: type `prefect worker start --pool {name} --type {pool}`")

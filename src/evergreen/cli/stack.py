@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from evergreen.cli.output import AsJson, tell
-from evergreen.errors import BadInput
 from evergreen.settings import load_settings
 
 app = typer.Typer()
@@ -46,18 +45,17 @@ def up(
     service_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 8780,
 ) -> None:
     """Start the stack and leave it running: Prefect server, worker, MLflow, service."""
-    from evergreen.adapters.infra.processes import Stack
     from evergreen.ops import local_stack
     from evergreen.workspace import require_writable
 
     settings = load_settings()
     require_writable(settings.home)
-    if running := Stack(settings.home).alive():
-        raise BadInput(
-            f"{len(running)} processes run already.", "See `evergreen status`; stop them with `evergreen down`."
-        )
     variables = local_stack.start(settings, local_stack.Ports(prefect_port, mlflow_port, service_port), print)
-    print(f"export PREFECT_API_URL={variables['PREFECT_API_URL']}")
+    for name, link in local_stack.links(settings, variables).items():
+        print(f"{name:<8} opens in a browser at {link}")
+    for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
+        if name in variables:
+            print(f"export {name}={variables[name]}")
 
 
 @app.command()

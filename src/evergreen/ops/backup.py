@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from evergreen.adapters.bars.writing import LOCK, only_writer, writable
+from evergreen.adapters.infra.accounts import OWN
 from evergreen.adapters.infra.buckets import kind
 from evergreen.adapters.infra.dumps import SQLITE, copy_sqlite, dump, load
 from evergreen.adapters.mlflow.relocate import move_artifacts
@@ -26,7 +27,7 @@ from evergreen.workspace import Workspace
 MANIFEST = "manifest.json"
 FORMAT = 1
 ONLINE = Path("features") / "online.db"
-COPIED = ("models", "profiles", "calibrations", "quarantine", "reports", "keys.json")
+COPIED = ("models", "profiles", "calibrations", "quarantine", "reports", "keys.json", OWN)
 NOT_COPIED = shutil.ignore_patterns(
     "cache", "tmp", "site", "*.lock", ".lock", LOCK, "online.db*", ".aside", ".checkout-*"
 )

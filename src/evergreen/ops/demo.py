@@ -63,7 +63,7 @@ def run_demo(home: Path, account: Path, walk: Walk, console: Console) -> dict[st
         console.print(f"stopped what an earlier demo left running: {', '.join(stopped)}")
     try:
         variables = local_stack.start(settings, Ports(0, 0, 0), lambda line: console.print(f"  {line}"))
-        _walk(PrefectApi(variables["PREFECT_API_URL"]), Workspace(settings), walk, console)
+        _walk(PrefectApi.at(variables), Workspace(settings), walk, console)
         report = give_account(Workspace(settings).engine, settings.model_name)
     finally:
         stack.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,8 +13,9 @@ import httpx
 
 from evergreen.adapters.infra.accounts import Account, mlflow_account, prefect_account, require_admitted
 from evergreen.adapters.infra.buckets import kind, look_at_bucket, require_dvc_plugin, require_mlflow_client
+from evergreen.adapters.infra.processes import Stack
 from evergreen.adapters.infra.servers import look_at_postgresql, look_at_redis
-from evergreen.adapters.infra.urls import is_postgresql, without_password
+from evergreen.adapters.infra.urls import is_postgresql, trusts_proxy, without_password
 from evergreen.errors import BadSetting, EvergreenError, NotFound, Unavailable
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace, require_writable
@@ -116,16 +118,17 @@ def _messages(settings: Settings) -> str:
 
 
 def _prefect(settings: Settings) -> str:
-    from evergreen.ops.local_stack import WORK_POOL, api_url
+    from evergreen.ops.local_stack import WORK_POOL, prefect_server
 
-    api = api_url(settings)
-    runs = require_admitted(_get(f"{api}/admin/version", prefect_account()), "Prefect", api).json()
+    server = prefect_server(settings)
+    api, account = server["PREFECT_API_URL"], prefect_account(os.environ | server)
+    runs = require_admitted(_get(f"{api}/admin/version", account), "Prefect", api).json()
     _require_same("Prefect", api, runs)
-    deployed = _post(f"{api}/deployments/count")
+    deployed = _post(f"{api}/deployments/count", account)
     if not deployed:
         raise NotFound(f"{api} knows no deployment.", "Type `make deploy`.")
-    pools = [pool["name"] for pool in _post(f"{api}/work_pools/filter")]
-    workers = {pool: _online(_post(f"{api}/work_pools/{pool}/workers/filter")) for pool in pools}
+    pools = [pool["name"] for pool in _post(f"{api}/work_pools/filter", account)]
+    workers = {pool: _online(_post(f"{api}/work_pools/{pool}/workers/filter", account)) for pool in pools}
     if not sum(workers.values()):
         raise NotFound(f"No worker is at work for {api}.", f"Type `prefect worker start --pool {WORK_POOL}`.")
     at_work = ", ".join(f"{count} at work for {pool}" for pool, count in workers.items() if count)
@@ -133,23 +136,35 @@ def _prefect(settings: Settings) -> str:
 
 
 def _service(settings: Settings) -> str:
-    url = f"http://{settings.service_host}:{settings.service_port}"
+    url = _service_url(settings)
     answer = _get(f"{url}/readyz")
     if answer.status_code != httpx.codes.OK:
         raise Unavailable(f"{url} is not ready: {answer.text[:200]}", "Type `evergreen status`.")
     return f"{url} is ready"
 
 
+def _service_url(settings: Settings) -> str:
+    """Where the running stack's service listens, whatever port it was given; else where the settings say."""
+    for member in Stack(settings.home).alive():
+        if member.name == "service":
+            return member.url
+    return f"http://{settings.service_host}:{settings.service_port}"
+
+
 def _get(url: str, account: Account | None = None) -> httpx.Response:
     try:
-        return httpx.get(url, timeout=PATIENCE, auth=account)
+        return httpx.get(url, timeout=PATIENCE, auth=account, trust_env=trusts_proxy(url))
     except httpx.HTTPError as error:
         raise Unavailable(f"{url} did not answer: {error}.", "Type `evergreen up`.") from None
 
 
-def _post(url: str) -> Any:
+def _post(url: str, account: Account | None) -> Any:
     try:
-        return httpx.post(url, json={}, timeout=PATIENCE, auth=prefect_account()).raise_for_status().json()
+        return (
+            httpx.post(url, json={}, timeout=PATIENCE, auth=account, trust_env=trusts_proxy(url))
+            .raise_for_status()
+            .json()
+        )
     except httpx.HTTPError as error:
         raise Unavailable(f"{url} did not answer: {error}.", "Type `evergreen up`.") from None
 

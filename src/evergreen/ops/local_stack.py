@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import yaml  # type: ignore[import-untyped]
 
-from evergreen.adapters.infra.accounts import guards
+from evergreen.adapters.infra.accounts import MLFLOW_PASSWORD, MLFLOW_USER, PREFECT, account_of, guards, make_account
 from evergreen.adapters.infra.buckets import require_mlflow_client
 from evergreen.adapters.infra.extras import require_installed
 from evergreen.adapters.infra.prefect_api import PrefectApi
@@ -49,7 +50,9 @@ def environment(settings: Settings, ports: Ports) -> dict[str, str]:
     variables |= messages(settings.prefect_messages) if settings.prefect_messages else {}
     mlflow_database = with_driver(settings.mlflow_database, "psycopg") or f"sqlite:///{home / 'mlflow.db'}"
     if settings.server_auth:
-        variables |= guards(mlflow_database, home / "mlflow-accounts.ini")
+        make_account(home)
+        account = account_of(home)
+        variables |= account | guards(account, mlflow_database, home / "mlflow-accounts.ini")
     return variables | {
         "EVERGREEN_HOME": str(home),
         "EVERGREEN_MLFLOW_URI": f"http://{LOOPBACK}:{ports.mlflow}",
@@ -60,7 +63,19 @@ def environment(settings: Settings, ports: Ports) -> dict[str, str]:
         "PREFECT_API_URL": f"http://{LOOPBACK}:{ports.prefect}/api",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{LOOPBACK}:{ports.prefect}",
+        "PREFECT__SERVER_FINAL": "1",  # what Prefect's own command says to the one server of a process
+        "MLFLOW_SERVER_ALLOWED_HOSTS": f"{LOOPBACK}:{ports.mlflow},localhost:{ports.mlflow}",
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": f"http://{LOOPBACK}:{ports.mlflow}",
+        **_past_proxies(),
     }
+
+
+def _past_proxies() -> dict[str, str]:
+    """Whatever proxy this machine has, its own loopback is reached without it."""
+    known = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    names = ",".join([*filter(None, [known]), LOOPBACK, "localhost"])
+    return {"NO_PROXY": names, "no_proxy": names}
 
 
 def messages(redis: str) -> dict[str, str]:
@@ -69,7 +84,7 @@ def messages(redis: str) -> dict[str, str]:
     Raises:
         BadSetting: prefect-redis is not installed.
     """
-    require_installed("prefect_redis", "Prefect cannot pass messages through Redis", "evergreen[team]")
+    require_installed("prefect_redis", "Prefect cannot pass messages through Redis", ".[team]")
     return {
         "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
         "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
@@ -84,7 +99,10 @@ def commands(settings: Settings, ports: Ports) -> list[tuple[Command, str]]:
     """Each member with the address that answers once it is ready, in the order they start."""
     home = settings.home.resolve()
     prefect, mlflow, service = (f"http://{LOOPBACK}:{port}" for port in (ports.prefect, ports.mlflow, ports.service))
-    server = ("-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(ports.prefect))
+    server = (
+        *("-m", "uvicorn", "--app-dir", str(REPOSITORY), "--factory", "tasks.prefect_server:guarded"),
+        *("--host", LOOPBACK, "--port", str(ports.prefect), "--timeout-keep-alive", "5", "--no-access-log"),
+    )
     registry = (
         *("-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(ports.mlflow), "--workers", "1"),
         *(("--app-name", "basic-auth") if settings.server_auth else ()),
@@ -100,25 +118,49 @@ def commands(settings: Settings, ports: Ports) -> list[tuple[Command, str]]:
 WORKER = Command("worker", ("-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process"))
 
 
-def api_url(settings: Settings) -> str:
-    """The Prefect server this process is pointed at: PREFECT_API_URL, else the running stack's own.
+def prefect_server(settings: Settings) -> dict[str, str]:
+    """The Prefect server this process is pointed at, as variables: PREFECT_API_URL's, else the running stack's own.
+
+    The account kept in the home goes to the stack's own server only.
 
     Raises:
         BadSetting: neither; an ephemeral server would never evaluate a trigger.
     """
-    if url := os.environ.get("PREFECT_API_URL"):
-        return url
-    for member in Stack(settings.home).alive():
-        if member.name == "prefect":
-            return f"{member.url}/api"
+    named = os.environ.get("PREFECT_API_URL", "").rstrip("/")
+    running = [f"{member.url}/api" for member in Stack(settings.home).alive() if member.name == "prefect"]
+    for url in running:
+        if named in ("", url):
+            return {"PREFECT_API_URL": url} | account_of(settings.home)
+    if named:
+        return {"PREFECT_API_URL": named}
     raise BadSetting("No Prefect server is known.", "Type `evergreen up`, or set PREFECT_API_URL to your server's.")
+
+
+def links(settings: Settings, variables: Mapping[str, str]) -> dict[str, str]:
+    """Where a person's browser is let in to the servers of a stack: addresses that log in, to be kept to oneself."""
+    prefect, mlflow = variables["PREFECT_API_URL"].removesuffix("/api"), variables["EVERGREEN_MLFLOW_URI"]
+    if not settings.server_auth:
+        return {"prefect": prefect, "mlflow": mlflow}
+    user, password = variables[MLFLOW_USER], quote(variables[MLFLOW_PASSWORD], safe="")
+    return {
+        "prefect": f"{prefect}/let-in#{variables[PREFECT]}",
+        "mlflow": mlflow.replace("://", f"://{user}:{password}@"),
+    }
 
 
 def start(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict[str, str]:
     """Bring the whole stack up and deploy the flows to it; on any failure stop what was started.
 
     Returns the environment under which its parts, and its users, run.
+
+    Raises:
+        Conflict: it runs, or another process is starting it.
     """
+    with Stack(settings.home).only_starter():
+        return _start(settings, ports, say)
+
+
+def _start(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict[str, str]:
     stack, chosen = Stack(settings.home), ports.chosen()
     variables = environment(settings, chosen)
     try:
@@ -141,14 +183,14 @@ def _await(member: Member, health: str, say: Callable[[str], None]) -> None:
 
 
 def _prepare(settings: Settings, variables: dict[str, str]) -> None:
-    api = PrefectApi(variables["PREFECT_API_URL"])
+    api = PrefectApi.at(variables)
     api.crash_unfinished()
     api.create_work_pool(WORK_POOL)
     deploy(variables, settings.home / "logs" / "deploy.log", market=settings.market)
 
 
 def deploy(
-    variables: dict[str, str],
+    variables: Mapping[str, str],
     log: Path,
     declared: Path = REPOSITORY / "prefect.yaml",
     market: Market = Market(),
@@ -165,7 +207,7 @@ def deploy(
         run = subprocess.run(
             [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
             cwd=REPOSITORY,
-            env=os.environ | variables,
+            env=os.environ | dict(variables),
             stdout=stream,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -28,8 +28,10 @@ VOLUME = "evergreen-home"  # of Docker; in Kubernetes the claim of that name
 KINDS = ("process", "docker", "kubernetes")
 
 
-def deploy_to(kind: str, url: str, variables: Mapping[str, str], log: Path, market: Market = Market()) -> str:
-    """Make the work pool of that kind on the server at `url` and deploy every flow to it; returns the pool's name.
+def deploy_to(
+    kind: str, server: Mapping[str, str], variables: Mapping[str, str], log: Path, market: Market = Market()
+) -> str:
+    """Make the work pool of that kind on `server`, named by its variables, and deploy every flow to it; its name.
 
     Raises:
         BadSetting: an unknown kind, or one that runs an image without IMAGE.
@@ -38,13 +40,13 @@ def deploy_to(kind: str, url: str, variables: Mapping[str, str], log: Path, mark
     declared = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())
     declaration = adapted(declared, kind, variables)
     pool = pool_name(kind)
-    api = PrefectApi(url)
+    api = PrefectApi.at(server)
     api.create_work_pool(pool, kind, with_home if kind == "kubernetes" else None)
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "prefect.yaml"
         file.write_text(yaml.safe_dump(declaration, sort_keys=False))
-        deploy({"PREFECT_API_URL": url}, log, file, market)
+        deploy(server, log, file, market)
     return pool
 
 

@@ -49,7 +49,7 @@ class Tracing:
 
     def __init__(self, address: str) -> None:
         for module in ("opentelemetry.exporter.otlp.proto.http", "opentelemetry.instrumentation.fastapi"):
-            require_installed(module, f"Traces cannot be sent to {address}", "evergreen[otel]")
+            require_installed(module, f"Traces cannot be sent to {address}", ".[otel]")
         self._provider = _provider(f"{address.rstrip('/')}/v1/traces")
 
     def watch(self, app: FastAPI) -> None:

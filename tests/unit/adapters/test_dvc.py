@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.bars import BarStore
-from evergreen.adapters.dvc import Snapshots
+from evergreen.adapters.dvc import RemoteMended, Snapshots
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 from evergreen.errors import BadInput, Broken, NoBars, NotFound, Unavailable
@@ -87,6 +89,33 @@ def test_checkout__of_what_is_damaged_everywhere_is_broken_and_leaves_nothing(pl
     with pytest.raises(Broken, match=f"version {version} is damaged or missing"):
         place.snapshots.checkout(version, tmp_path / "old")
     assert list((tmp_path / "old").iterdir()) == []
+
+
+def test_mend_remote__an_emptied_remote_gets_every_version_again(place: Place, tmp_path: Path) -> None:
+    first = place.snapshots.commit()
+    place.grow()
+    versions = [first, place.snapshots.commit()]
+    assert place.snapshots.mend_remote(versions).sentence == ""
+    shutil.rmtree(tmp_path / "remote")
+    mended = place.snapshots.mend_remote(versions)
+    assert mended == RemoteMended(tuple(versions), ())
+    assert "2 data versions" in mended.sentence
+    shutil.rmtree(place.root / "data" / ".dvc" / "cache")
+    for version in versions:
+        assert (place.snapshots.checkout(version, tmp_path / version) / "bars").is_dir()
+
+
+def test_mend_remote__what_the_cache_lost_too_is_named(place: Place, tmp_path: Path) -> None:
+    first = place.snapshots.commit()
+    place.grow()
+    second = place.snapshots.commit()
+    (pointer,) = (place.root / "data" / "versions").glob(f"{first}.dvc")
+    digest = re.search(r"md5: ([0-9a-f]{32}.dir)", pointer.read_text()) or pytest.fail("no digest")
+    for folder in ("remote", "data/.dvc/cache"):
+        (place.root / folder / "files" / "md5" / digest[1][:2] / digest[1][2:]).unlink()
+    mended = place.snapshots.mend_remote([first, second])
+    assert mended == RemoteMended((), (first,))
+    assert f"Lost there and here: {first}" in mended.sentence
 
 
 def test_checkout__never_overwrites_other_bars(place: Place) -> None:

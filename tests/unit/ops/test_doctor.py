@@ -44,7 +44,7 @@ def test_examine__a_bucket_that_cannot_be_reached_says_what_to_install(
     for name, module in (("snapshots", "dvc_s3"), ("artifacts", "boto3")):
         check = checks_of(buckets)[name]
         assert not check.sound
-        assert f"without {module}. Type `pip install 'evergreen[s3]'`." in check.sentence
+        assert f"without {module}. Type `pip install '.[s3]'` in the checkout" in check.sentence
     assert (
         "pip install 'dvc-gs'"
         in checks_of(Settings(home=tmp_path, dvc_remote="gs://bucket/evergreen"))["snapshots"].sentence

@@ -68,7 +68,7 @@ class YahooSource:
             from yfinance.exceptions import YFDataException, YFRateLimitError, YFTickerMissingError
             from yfinance.scrapers.history import PriceHistory
         except ImportError:
-            raise BadSetting("yahoo needs a package of its own.", "pip install 'evergreen[yahoo]'") from None
+            raise BadSetting("yahoo needs a package of its own.", "pip install '.[yahoo]'") from None
         yfinance.config.debug.hide_exceptions = False
         busy = (YFRateLimitError, YFDataException, OSError, json.JSONDecodeError)
         asking = tenacity.Retrying(

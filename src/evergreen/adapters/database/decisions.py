@@ -14,8 +14,9 @@ from evergreen.adapters.database.rows import every
 from evergreen.adapters.database.schema import decision, decision_head
 from evergreen.adapters.database.types import utc
 from evergreen.core.bars.calendar import iso
-from evergreen.core.hash_chain import Break, Link, breaks, digest
+from evergreen.core.hash_chain import GENESIS, Break, Link, breaks, digest
 from evergreen.core.policy.kinds import DecisionKind
+from evergreen.errors import Broken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,31 @@ def verify(conn: Connection) -> list[Break]:
     if not rows:
         return [Break(0, "the head of the chain is missing")]
     return breaks(_links(rows), rows[0]["head_seq"], rows[0]["head_hash"])
+
+
+@dataclass(frozen=True)
+class Head:
+    """The end of the chain: how many decisions there are and the hash of the last, which stands for all of them."""
+
+    seq: int
+    hash: str
+
+
+def head(conn: Connection) -> Head:
+    """Where the chain ends.
+
+    Raises:
+        Broken: the head is missing.
+    """
+    row = conn.execute(select(decision_head.c.seq, decision_head.c.hash)).one_or_none()
+    if row is None:
+        raise Broken("The head of the decision log is missing.", "Restore the database from a backup.")
+    return Head(*row)
+
+
+def holds(conn: Connection, known: str) -> bool:
+    """Whether a hash that was once the head is in the chain: all up to it is then as it was, if the chain is whole."""
+    return known == GENESIS or conn.execute(select(decision.c.seq).where(decision.c.hash == known)).first() is not None
 
 
 def recent(conn: Connection, model: str, limit: int = 20) -> list[RecordedDecision]:

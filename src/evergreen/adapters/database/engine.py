@@ -14,7 +14,7 @@ from evergreen.adapters.database.faults import translate_errors
 from evergreen.adapters.database.schema import BEGIN, HEAD
 from evergreen.errors import BadSetting
 
-BUSY_SECONDS = 60
+BUSY_SECONDS = 60  # a retraining may hold the write lock for seconds; longer is a fault
 
 
 def open_database(url: str) -> Engine:

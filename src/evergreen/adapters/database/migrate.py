@@ -17,7 +17,7 @@ from evergreen.adapters.database.schema import BEGIN
 from evergreen.errors import BadSetting, Unavailable
 
 _SCRIPTS = Path(__file__).parent / "migrations"
-_LOCK_SECONDS = 120
+_LOCK_SECONDS = 120  # a migration rewrites tables; a process waits as long before it gives up
 _ADVISORY_LOCK = 0x45564552475245  # the same number in every Evergreen process
 
 

@@ -16,7 +16,7 @@ from evergreen.core.drift import TRIGGERS
 from evergreen.core.policy.kinds import DecisionKind
 
 CAUSES = frozenset(cause.value for cause in TRIGGERS)  # of requests that a finding or the calendar started
-EVERYTHING = 1_000_000
+EVERYTHING = 1_000_000  # rows: more than any history has
 CALENDAR = 20  # sessions between the retrainings of the plain rival, a calendar
 
 Fate = Literal["won", "lost", "in canary", "failed", "open"]

@@ -1,4 +1,7 @@
-"""Accounts of the Prefect and MLflow servers: from the variables that their own clients read, never from a URL."""
+"""Accounts of the Prefect and MLflow servers: from the variables that their own clients read, never from a URL.
+
+A stack on this machine has an account of its own, made when it first comes up and kept in its home.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +22,48 @@ Account = tuple[str, str]  # user and password
 PREFECT = "PREFECT_API_AUTH_STRING"
 MLFLOW_USER, MLFLOW_PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 SHORTEST = 12  # characters of a password that MLflow takes
+OWN, OWN_USER = "server-account", "evergreen"
 WHAT_TO_SET = {
     "Prefect": f"Set {PREFECT}=user:password.",
     "MLflow": f"Set {MLFLOW_USER} and {MLFLOW_PASSWORD}.",
 }
 
 
-def prefect_account() -> Account | None:
-    """The account at Prefect's server, if this process has one."""
-    user, _, password = os.environ.get(PREFECT, "").partition(":")
+def prefect_account(variables: Mapping[str, str] = os.environ) -> Account | None:
+    """The account at Prefect's server that variables, this process' own by default, name."""
+    user, _, password = variables.get(PREFECT, "").partition(":")
     return (user, password) if user else None
 
 
-def mlflow_account() -> Account | None:
-    """The account at MLflow's server, if this process has one."""
-    user, password = os.environ.get(MLFLOW_USER, ""), os.environ.get(MLFLOW_PASSWORD, "")
+def mlflow_account(variables: Mapping[str, str] = os.environ) -> Account | None:
+    """The account at MLflow's server that variables, this process' own by default, name."""
+    user, password = variables.get(MLFLOW_USER, ""), variables.get(MLFLOW_PASSWORD, "")
     return (user, password) if user else None
+
+
+def account_of(home: Path) -> dict[str, str]:
+    """The variables that let in to a local stack's servers: this process' own, else the account kept in `home`.
+
+    Nothing where neither is.
+    """
+    own = {}
+    if (file := home / OWN).exists():
+        user, _, password = file.read_text().strip().partition(":")
+        own = {PREFECT: f"{user}:{password}", MLFLOW_USER: user, MLFLOW_PASSWORD: password}
+    return own | {name: os.environ[name] for name in (PREFECT, MLFLOW_USER, MLFLOW_PASSWORD) if os.environ.get(name)}
+
+
+def make_account(home: Path) -> None:
+    """Make the stack's own account, in a file for its owner alone, unless it is there or this process has one."""
+    if prefect_account() and mlflow_account():
+        return
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(home / OWN, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(f"{OWN_USER}:{secrets.token_urlsafe(24)}\n")
 
 
 def not_admitted(tool: str, where: str) -> BadSetting:
@@ -55,30 +84,25 @@ def require_admitted(answer: httpx.Response, tool: str, where: str) -> httpx.Res
     return answer
 
 
-def guards(mlflow_database: str, config: Path) -> dict[str, str]:
-    """What servers are told so that they answer nobody but the accounts of this process.
+def guards(account: Mapping[str, str], mlflow_database: str, config: Path) -> dict[str, str]:
+    """What servers are told so that they answer nobody but `account`, as `account_of` gives it.
 
     Args:
+        account: variables that name an account at both servers.
         mlflow_database: SQLAlchemy URL of the database MLflow keeps its own accounts in.
         config: file that MLflow reads that URL from; written, for its owner alone.
 
     Raises:
-        BadSetting: an account is missing, MLflow would not take its password, or mlflow[auth] is not installed.
+        BadSetting: MLflow would not take the password, or mlflow[auth] is not installed.
     """
-    prefect, mlflow = prefect_account(), mlflow_account()
-    for tool, account in (("Prefect", prefect), ("MLflow", mlflow)):
-        if account is None:
-            raise BadSetting(
-                f"server_auth is on and nothing says which account {tool} is to ask for.", WHAT_TO_SET[tool]
-            )
-    if len(os.environ.get(MLFLOW_PASSWORD, "")) < SHORTEST:
+    if len(account[MLFLOW_PASSWORD]) < SHORTEST:
         raise BadSetting(f"MLflow takes no password of fewer than {SHORTEST} characters.", "Use a longer one.")
-    require_installed("flask_wtf", "MLflow cannot ask for accounts", "evergreen[team]")
+    require_installed("flask_wtf", "MLflow cannot ask for accounts", "mlflow[auth]")
     _write(config, {"default_permission": "READ", "database_uri": mlflow_database, "auth_cache_ttl_seconds": "60"})
     return {
-        "PREFECT_SERVER_API_AUTH_STRING": os.environ[PREFECT],
-        "MLFLOW_AUTH_ADMIN_USERNAME": os.environ[MLFLOW_USER],
-        "MLFLOW_AUTH_ADMIN_PASSWORD": os.environ[MLFLOW_PASSWORD],
+        "PREFECT_SERVER_API_AUTH_STRING": account[PREFECT],
+        "MLFLOW_AUTH_ADMIN_USERNAME": account[MLFLOW_USER],
+        "MLFLOW_AUTH_ADMIN_PASSWORD": account[MLFLOW_PASSWORD],
         "MLFLOW_AUTH_CONFIG_PATH": str(config),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(32),
     }

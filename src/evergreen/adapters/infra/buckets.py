@@ -33,7 +33,7 @@ def require_mlflow_client(artifacts: str) -> None:
 
 def _require(tool: str, place: str, modules: dict[str, str]) -> None:
     if module := modules.get(kind(place)):
-        package = "evergreen[s3]" if kind(place) == S3 else module.replace("_", "-").replace(".", "-")
+        package = ".[s3]" if kind(place) == S3 else module.replace("_", "-").replace(".", "-")
         require_installed(module, f"{tool} cannot reach {place}", package)
 
 

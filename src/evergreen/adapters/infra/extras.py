@@ -13,7 +13,7 @@ def require_installed(module: str, user: str, package: str) -> None:
     Args:
         module: as it is imported.
         user: what needs it, as a sentence begins: "DVC cannot reach s3://bucket/data".
-        package: what to install, as pip takes it.
+        package: what to install, as pip takes it; `.[extra]` for an extra of ours.
 
     Raises:
         BadSetting: it is not installed; says what to type.
@@ -23,4 +23,5 @@ def require_installed(module: str, user: str, package: str) -> None:
     except ModuleNotFoundError:
         spec = None
     if spec is None:
-        raise BadSetting(f"{user} without {module}.", f"Type `pip install '{package}'`.")
+        where = " in the checkout of Evergreen" if package.startswith(".") else ""
+        raise BadSetting(f"{user} without {module}.", f"Type `pip install '{package}'`{where}.")

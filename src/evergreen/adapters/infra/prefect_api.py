@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from evergreen.adapters.infra.accounts import prefect_account, require_admitted
+from evergreen.adapters.infra.accounts import Account, prefect_account, require_admitted
+from evergreen.adapters.infra.urls import trusts_proxy
 from evergreen.errors import BadInput, NotFound, Unavailable
 
 AdaptTemplate = Callable[[dict[str, Any]], dict[str, Any]]
@@ -39,9 +40,16 @@ class PrefectApi:
     Every method raises Unavailable when the server does not answer, BadSetting when it wants another account.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, account: Account | None = None) -> None:
         self.url = url.rstrip("/")
-        self._client = httpx.Client(base_url=self.url, timeout=30.0, auth=prefect_account())
+        self._client = httpx.Client(
+            base_url=self.url, timeout=30.0, auth=account or prefect_account(), trust_env=trusts_proxy(url)
+        )
+
+    @classmethod
+    def at(cls, variables: Mapping[str, str]) -> PrefectApi:
+        """The server that variables of the environment name, with the account they name there."""
+        return cls(variables["PREFECT_API_URL"], prefect_account(variables))
 
     def create_work_pool(self, name: str, kind: str = "process", adapt: AdaptTemplate | None = None) -> None:
         """Make a work pool unless it is there; without `adapt` its first worker fills in the job template.

@@ -10,24 +10,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
+from filelock import FileLock, Timeout
 
-from evergreen.errors import PortInUse, Unavailable
+from evergreen.adapters.infra.urls import trusts_proxy
+from evergreen.errors import Conflict, PortInUse, Unavailable
 
 LOOPBACK = "127.0.0.1"
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+START_FIELD = 19  # of what follows the name in /proc/PID/stat; proc(5) calls it 22, starttime
 
 
 @dataclass(frozen=True)
 class Member:
-    """One process of the stack. `created` (seconds since the epoch) tells it from a reused pid."""
+    """One process of the stack. `started` tells it from another that was given its pid later."""
 
     name: str
     pid: int
-    created: float
+    started: str
     url: str
     log: str
 
@@ -35,10 +41,24 @@ class Member:
     def alive(self) -> bool:
         """Whether this very process still runs."""
         try:
-            process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
+            return start_of(self.pid) == self.started and psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
+
+
+def start_of(pid: int) -> str:
+    """When a process began, in words that no change of the wall's clock touches: ticks since which boot.
+
+    Raises:
+        psutil.NoSuchProcess: there is none.
+    """
+    try:
+        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[START_FIELD]
+        return f"{ticks} of {BOOT.read_text().strip()}"
+    except (FileNotFoundError, ProcessLookupError):
+        if BOOT.exists():
+            raise psutil.NoSuchProcess(pid) from None
+        return f"{psutil.Process(pid).create_time():.2f}"  # not Linux, whose kernel tells no ticks
 
 
 @dataclass(frozen=True)
@@ -62,11 +82,28 @@ class Stack:
         """What was started and not yet stopped, alive or not."""
         if not self.record.exists():
             return []
-        return [Member(**member) for member in json.loads(self.record.read_text())]
+        return [_member(values) for values in json.loads(self.record.read_text())]
 
     def alive(self) -> list[Member]:
         """The members that still run."""
         return [member for member in self.members() if member.alive]
+
+    @contextmanager
+    def only_starter(self) -> Iterator[None]:
+        """Held by whoever brings the stack up.
+
+        Raises:
+            Conflict: another process is at it, or the stack runs.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.home / "up.lock", timeout=0):
+                if running := self.alive():
+                    see = "See `evergreen status`; stop them with `evergreen down`."
+                    raise Conflict(f"{len(running)} processes run already.", see)
+                yield
+        except Timeout:
+            raise Conflict(f"Another process is starting the stack in {self.home}.", "Wait for it.") from None
 
     def start(self, command: Command, environment: dict[str, str]) -> Member:
         """Start one member in a session of its own and record it before anything else happens."""
@@ -81,8 +118,7 @@ class Stack:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        created = psutil.Process(process.pid).create_time()
-        member = Member(command.name, process.pid, created, command.url, str(log))
+        member = Member(command.name, process.pid, start_of(process.pid), command.url, str(log))
         self._write([*self.alive(), member])
         return member
 
@@ -103,6 +139,18 @@ class Stack:
         aside = self.record.with_suffix(".tmp")
         aside.write_text(json.dumps([asdict(member) for member in members], indent=2))
         aside.replace(self.record)
+
+
+def _member(values: dict[str, Any]) -> Member:
+    """A member as recorded; an older Evergreen wrote down the wall's time of its start instead."""
+    created = values.pop("created", None)
+    if created is not None:
+        try:
+            same = abs(psutil.Process(values["pid"]).create_time() - created) < 1
+            values["started"] = start_of(values["pid"]) if same else ""
+        except psutil.NoSuchProcess:
+            values["started"] = ""
+    return Member(**values)
 
 
 def _tree(member: Member) -> list[psutil.Process]:
@@ -148,7 +196,7 @@ def wait_until_ready(member: Member, health: str, timeout: float = 120.0) -> Non
         if not member.alive:
             break
         try:
-            if httpx.get(health, timeout=5.0).status_code < 500:
+            if httpx.get(health, timeout=5.0, trust_env=trusts_proxy(health)).status_code < 500:
                 return
         except httpx.TransportError:
             continue

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 _SCHEME = re.compile(r"^(postgres|postgresql)(\+\w+)?://")
+
+
+def trusts_proxy(url: str) -> bool:
+    """Whether a proxy of the environment counts on the way to `url`: never to this machine's loopback."""
+    host = urlsplit(url).hostname or ""
+    return not (host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host))
 
 
 def is_postgresql(url: str) -> bool:

@@ -121,6 +121,11 @@ class Tracking:
             for file in files:
                 self._client.log_artifact(run_id, str(file), folder)
 
+    def note(self, tag: str, text: str) -> None:
+        """Set a tag of the experiment: a word kept where the operational database is not."""
+        with answering(self.uri):
+            self._client.set_experiment_tag(self._experiment_id, tag, text)
+
     def register(self, name: str, run_id: str, tags: Mapping[str, str]) -> str:
         """Register the run's model under `name`; a run has one version, however often it is registered.
 

@@ -7,6 +7,7 @@ a timeout or a SIGTERM can end for certain, kernel included.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -85,21 +86,33 @@ def to_html(executed: Path) -> Path:
 def _process(job: Mapping[str, Any], noise: IO[bytes]) -> Iterator[subprocess.Popen[str]]:
     """The child; it ends itself when its standard input closes, also when this process is killed."""
     command = [sys.executable, "-m", "evergreen.adapters.notebooks.process"]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=noise,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(job) + "\n")
-        process.stdin.flush()
-        yield process
-    finally:
-        _end(process)
+    with tempfile.TemporaryDirectory(prefix="evergreen-profile-") as profile:
+        process = subprocess.Popen(
+            command,
+            env=_nobodys_profile(profile),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=noise,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(job) + "\n")
+            process.stdin.flush()
+            yield process
+        finally:
+            _end(process)
+
+
+def _nobodys_profile(folder: str) -> dict[str, str]:
+    """The environment without what a person's own profile would run or configure in the kernel, unseen.
+
+    The kernel is that of this interpreter: kernels installed for a person are not looked for.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONSTARTUP", "JUPYTER_PATH")}
+    own = dict.fromkeys(("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"), folder)
+    return kept | own | {"JUPYTER_PREFER_ENV_PATH": "1"}
 
 
 def _end(process: subprocess.Popen[str]) -> None:

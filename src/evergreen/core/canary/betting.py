@@ -24,11 +24,11 @@ from evergreen.core.evaluation.losses import relative_difference
 from evergreen.errors import BadInput
 
 BETS: NDArray[np.float64] = np.arange(1, 10) / 10
-MIN_HISTORY = 60
-WORST = -2.0
-SCALE_FLOOR = 1e-4
+MIN_HISTORY = 60  # sessions; the standard error of a scale from their MAD is 15 %
+WORST = -2.0  # r of a challenger without a finite loss: the end of its range
+SCALE_FLOOR = 1e-4  # a hundredth of a percent of loss: models closer than that are one model
 STANDARD_ERRORS = 2.0  # an autocorrelation counts from here on: 2.5 % of independent histories show one
-MAX_AUTOCORRELATION = 0.9
+MAX_AUTOCORRELATION = 0.9  # beyond it what a session adds would be scaled up more than 2.3 times
 
 Floats = NDArray[np.float64]
 

@@ -14,9 +14,9 @@ from scipy.stats import beta
 from evergreen.errors import BadInput
 
 GUARDRAIL_TRIP = 100.0  # one false trip in a hundred canaries, looked at any time (Ville)
-TOLERATED_EXCESS = 0.25
-CONCENTRATION = 100.0
-ENOUGH_OUTPUTS = 20
+TOLERATED_EXCESS = 0.25  # a quarter more failures than the champion's is not yet harm worth a rollback
+CONCENTRATION = 100.0  # of the prior: it looks a few points to either side of the stated split
+ENOUGH_OUTPUTS = 20  # fewer tickers may well agree, or order themselves anyhow, by chance
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,15 @@ from numpy.typing import ArrayLike
 from evergreen.core.canary.betting import Floats, history_difference
 from evergreen.core.canary.rules import CanaryVerdict, Rules, first_decisions, rules_from
 
-GRID = (0.0, 0.02, 0.05, 0.10, 0.20, 0.50, 1.0)
+GRID = (  # excess losses; from less than a canary can see to a loss twice as large
+    0.0,
+    0.02,
+    0.05,
+    0.10,
+    0.20,
+    0.50,
+    1.0,
+)
 SEEN = 0.80  # the usual power of a planned trial
 HOPELESS = 0.20  # below it a canary ends undecided four times out of five, whatever the model is worth
 

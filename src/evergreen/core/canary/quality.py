@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -17,7 +18,8 @@ from evergreen.core.canary.rules import CanaryVerdict, Looks, Rules, look, rules
 from evergreen.core.evaluation.losses import relative_difference
 from evergreen.errors import BadInput, Broken
 
-FORMAT = 1
+DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?")  # a time of day says nothing of the session
+FORMAT = 1  # of the stored state; raised when its meaning changes
 
 Session = date | np.datetime64 | str | int
 
@@ -36,10 +38,12 @@ class QualityTest:
     """A sequential test that can be looked at after every session without inflating its error rates.
 
     The chance that a challenger worse than the champion by more than `margin` is ever promoted is at most
-    `alpha_promote`, that one no worse than the champion is ever rolled back at most `alpha_rollback`: for any
-    differences whose conditional means average to that null, and, by simulation (docs/decisions/0016), for ones that
-    foretell the next session's as their history shows. It
-    shows "not worse than the margin" and catches broken models; it cannot prove a gain of a percent or two in
+    `alpha_promote`, that one no worse than the champion is ever rolled back at most `alpha_rollback`. That is a
+    theorem about the clipped differences x, r over the scale and cut at -1 and 1: it holds wherever the conditional
+    means of x, given what came before, average to that null or beyond it. Where clipping itself moves the mean (a
+    gain or a loss that comes in rare, large sessions), or where sessions are correlated more than their history shows,
+    it does not hold; for autocorrelation as the history shows it, it does by simulation (docs/decisions/0016). The
+    test shows "not worse than the margin" and catches broken models; it cannot prove a gain of a percent or two in
     weeks.
 
     Args:
@@ -203,15 +207,26 @@ class QualityTest:
 def session_key(session: Session) -> str:
     """A session as text: the ISO date of anything date-like, else what it prints as.
 
+    Dates are parsed, not compared as text: `2020-1-1` and `2020-01-01T00:00:00` are one session.
+
     Raises:
-        BadInput: not a date (NaT).
+        BadInput: not a date (NaT, 30 February).
     """
+    if isinstance(session, str) and (parts := DATE.fullmatch(session)):
+        session = _date(session, *map(int, parts.groups()))
     if isinstance(session, np.datetime64):
         session = session.astype("datetime64[D]").item() if not np.isnat(session) else "NaT"
     key = iso(session) if isinstance(session, date) else str(session)
     if key == "NaT":
         raise BadInput("NaT is no session.", "Give the session's date.")
     return key
+
+
+def _date(text: str, year: int, month: int, day: int) -> date:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        raise BadInput(f"{text} is no session.", "Give the session's date.") from None
 
 
 def _paired(key: str, champion_loss: float, challenger_loss: float) -> float:

@@ -18,8 +18,8 @@ from evergreen.core.canary.betting import (
 )
 from evergreen.errors import BadInput
 
-MAX_DEFAULT_MARGIN = 0.10
-WILD = 3.0
+MAX_DEFAULT_MARGIN = 0.10  # a tenth more loss a session is harm on any market
+WILD = 3.0  # scales, six standard deviations: a session that someone must explain first
 
 
 class CanaryVerdict(Enum):

@@ -15,11 +15,11 @@ from evergreen.core.drift.npz import pack, unpack
 from evergreen.core.drift.psi import Floats, Windows, psi, sliding_psi
 from evergreen.errors import BadInput
 
-SATURATED = 8.5
-NEAREST = 0.02
-SMALLEST = 1e-3
-LEAST_SPREAD = 0.1
-WIDENING = 1.4
+SATURATED = 8.5  # just above 8.3, the largest PSI that shares floored at 1e-4 can have
+NEAREST = 0.02  # how near to it a PSI may come, so that its logarithm stays finite
+SMALLEST = 1e-3  # the same at the other end: a PSI below it is none
+LEAST_SPREAD = 0.1  # of a null, on the stretched scale: a feature that never moved does not alarm at a breath
+WIDENING = 1.4  # of a bootstrapped null, which a short history makes too narrow (docs/decisions/0008)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class Diagnosis:
 
 
 REFUSED_LIMIT = 0.01  # a large universe has a bad row now and then; more of them is a sick vendor
-MISSING_LIMIT = 0.10
+MISSING_LIMIT = 0.10  # a ticker or two of a small universe may be suspended; a tenth of it is a lost delivery
 
 RULES: tuple[CauseRule, ...] = (
     CauseRule(

@@ -16,9 +16,9 @@ from evergreen.core.drift.calibration import Calibration, TooLittleHistory, pair
 from evergreen.core.drift.counts import Counts
 from evergreen.errors import BadInput
 
-LEVEL = 0.02
-COOLDOWN = 40
-FALSE_DISCOVERY_RATE = 0.10
+LEVEL = 0.02  # a weekly look then finds about one false drift a year
+COOLDOWN = 40  # sessions: until both windows of a check lie behind what was reset
+FALSE_DISCOVERY_RATE = 0.10  # of the features named as culprits, which decide nothing
 
 
 @dataclass(frozen=True, eq=False)

@@ -93,6 +93,6 @@ def join(parts: Sequence[Counts]) -> Counts:
     if not parts or not all(part.grid.same(parts[0].grid) for part in parts):
         raise BadInput("these session counts do not share one grid.", "Count every session on the same grid.")
     sessions = np.concatenate([part.sessions.to_numpy("datetime64[us]") for part in parts])
-    kept, last = np.unique(sessions[::-1], return_index=True)
+    unique, last = np.unique(sessions[::-1], return_index=True)
     values = np.concatenate([part.values for part in parts])[::-1][last]
-    return Counts(pd.DatetimeIndex(kept), parts[0].grid, values)
+    return Counts(pd.DatetimeIndex(unique), parts[0].grid, values)

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-FLOOR = 1e-4
-GROUPS = 10
+FLOOR = 1e-4  # of a share: an empty decile is a large shift, not an infinite one
+GROUPS = 10  # deciles, as PSI is usually read
 
 
 @dataclass(frozen=True)

@@ -110,8 +110,8 @@ class SkillTest:
         """Lost, held (60 sessions or more with a mean at or above the record), or unproven."""
         if self.lost:
             return "lost"
-        held = len(self._skill) >= HELD_AFTER and self.mean_skill >= self.record
-        return "held" if held else "unproven"
+        shown = len(self._skill) >= HELD_AFTER and self.mean_skill >= self.record
+        return "held" if shown else "unproven"
 
     def _add(self, key: str, skill: float) -> None:
         self._skill[key] = skill

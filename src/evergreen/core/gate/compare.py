@@ -19,7 +19,7 @@ from evergreen.errors import BadInput
 
 __all__ = ["DieboldMariano", "Verdict", "compare", "dm_test", "require_audit", "spent_alpha"]
 
-MARGIN_IN_SCALES = 0.1
+MARGIN_IN_SCALES = 0.1  # a fifth of a session's standard deviation: three standard errors of 250 sessions' mean
 RANDOM_WALK = "random walk"
 # A tenth of it would be a discovery (the best monthly models explain half a percent: Gu, Kelly & Xiu, RFS 2020).
 MOST_SKILL = 0.20
@@ -99,7 +99,7 @@ class _Contest:
     margin: float
 
     @property
-    def held(self) -> bool:
+    def keeps_up(self) -> bool:
         return self.test.lower90 > -self.margin
 
 
@@ -159,11 +159,11 @@ def _refusals(
         reasons.append("the challenger forecasts one and the same return for everything")
     if np.array_equal(pairs["challenger"], pairs["champion"]):
         reasons.append("the challenger's forecasts are the champion's own: there is nothing to try")
-    elif not contest.held:
+    elif not contest.keeps_up:
         reasons.append(_lost(contest, RANDOM_WALK if against_random_walk else "champion"))
-    if not against_random_walk and not floor.held:
+    if not against_random_walk and not floor.keeps_up:
         reasons.append(_lost(floor, RANDOM_WALK))
-    if covered is not None and not covered.held:
+    if covered is not None and not covered.within_band:
         reasons.append(covered.sentence)
     return reasons
 

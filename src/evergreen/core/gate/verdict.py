@@ -27,7 +27,7 @@ class Coverage:
     band: float
 
     @property
-    def held(self) -> bool:
+    def within_band(self) -> bool:
         """Whether the measured share lies within the band."""
         return abs(self.measured - self.nominal) <= self.band
 

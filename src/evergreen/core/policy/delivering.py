@@ -64,8 +64,8 @@ def look(policy: Policy, state: DeliveryState, seen: CanaryLook) -> tuple[Action
         reason = "Too little evidence within the sessions allowed; the policy lets the challenger take over."
         step = replace(step, stage=CHAMPION, reason=reason)
     if step.stage == CHAMPION and seen.objection:
-        held = f"Held: {step.reason} {seen.objection}"
-        step = replace(step, stage=state.stage, weight=state.weight, reason=held)
+        reason = f"Held: {step.reason} {seen.objection}"
+        step = replace(step, stage=state.stage, weight=state.weight, reason=reason)
     if step.stage == CHAMPION:
         promoted = _promote(seen, state, state.challenger, step.reason.rstrip("."), step.reason)
         return (replace(promoted, rollback_window=canary.rollback_window),)

@@ -28,8 +28,15 @@ def diagnose(policy: Policy, state: DeliveryState, watch: SessionWatch) -> Watch
         due=_due(policy, state, watch.session),
     )
     diagnosis = cause(signs, policy.trigger.causes)
-    told = f"{sentence} {diagnosis.sentence}"
-    return WatchFinding(watch.session, watch.as_of, outcome, told, diagnosis.cause, diagnosis.reaction, watch.numbers)
+    return WatchFinding(
+        watch.session,
+        watch.as_of,
+        outcome,
+        f"{sentence} {diagnosis.sentence}",
+        diagnosis.cause,
+        diagnosis.reaction,
+        watch.numbers,
+    )
 
 
 def follow(policy: Policy, state: DeliveryState, finding: WatchFinding) -> tuple[Action, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.core.bars.schema import NUMBERS, canonical_order
-from evergreen.core.quality.tape import Floats, Ints, Mask, Tape
+from evergreen.core.quality.tape import Floats, Ints, Mask, Tape, smallest_steps
 
 ROUNDING = 1e-9  # relative: what float arithmetic on adjusted prices may do to the order of a bar
 
@@ -111,7 +111,8 @@ def _tape(bars: pd.DataFrame, rows: Ints, at: Ints) -> Tape:
     factor = bars["factor"].to_numpy()
     prices = {name: bars[name].to_numpy() * factor for name in ("open", "high", "low", "close")}
     codes = pd.factorize(bars["ticker"])[0]
-    return Tape(ticker=codes, at=at, row=rows, **prices, volume=bars["volume"].to_numpy() / factor)
+    tick = smallest_steps(bars["close"].to_numpy(), codes) * factor
+    return Tape(ticker=codes, at=at, row=rows, **prices, volume=bars["volume"].to_numpy() / factor, tick=tick)
 
 
 def _as_above(values: pd.Series) -> Mask:

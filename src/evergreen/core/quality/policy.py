@@ -144,11 +144,11 @@ RULES = (
     ),
     rule(
         "unexplained_jump",
-        _TICKER,
+        _BAR,
         "close",
-        "a third of the price does not go overnight without a crowd",
-        "jumps from the close before, and money traded as usual",
-        "a spin-off or special dividend that the factor does not tell, or another company from here on",
+        "a third of the price does not go overnight without a crowd or company",
+        "is at or beside a jump that neither a crowd, the market nor the week after it explains",
+        "a spin-off, a special dividend or a split that the factor does not tell: the sessions around it are left out",
     ),
     rule(
         "recycled_symbol",

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from evergreen.core.quality.delivery_panel import DeliveryPanel
-from evergreen.core.quality.tape import Floats, Ints, Mask, Tape
-
-SPLITS = np.array(  # new shares for an old one that companies choose; reverse splits by their inverse
-    [1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100]
+from evergreen.core.quality.jumps import (
+    CROWD,
+    LONGEST_SPIKE,
+    TICKS,
+    around,
+    jumps,
+    lost_digit,
+    marked,
+    unadjusted_split,
+    unexplained_jump,
 )
-SPLIT_AT_OPEN = 0.04  # log distance: a split shows in the open, before the session's own news
-SPLIT_AT_CLOSE = 0.15  # the news of one session on top
-CROWD = 4.0  # times the usual: news brings crowds, a split or a wrong digit does not
-GREAT_JUMP = 0.4  # in logs; a third lost or half gained
-LONGEST_SPIKE = 5  # bars: a vendor mends within a week
+from evergreen.core.quality.tape import Floats, Mask, Tape
+
 SPIKE_GAP = 0.04  # in logs, between the whole range of the spike and the ranges around it
 SPIKE_DEVIATIONS = 5.0  # usual moves: beyond them a gap out and back does not happen in turmoil either
 WICK = 1.0  # in logs, beyond open, close and the bars around; flash crashes (2015-08-24) went 0.7
 WICK_DEVIATIONS = 15.0  # usual moves, for shares that swing by 7 % and more a day
+COARSE = 0.01  # of the price: where a step is greater, prices stand still between steps
 FLAT_BARS = 5  # a week: thin names stand still for some days
 LONG_GAP = 60  # sessions: exchanges keep a symbol free for a quarter before they give it away
 OTHER_LEVEL = 0.4  # in logs; a third lost or half gained, as a great jump
-
-
-@dataclass(frozen=True)
-class Jumps:
-    """Where the adjusted open leaves the close before by a third or more, and how the money then traded."""
-
-    bar: Ints  # places in the tape
-    opening: Floats  # log
-    closing: Floats
-    shares: Floats  # times the usual
-    money: Floats
 
 
 def spike(tape: Tape) -> Mask:
@@ -44,7 +35,7 @@ def spike(tape: Tape) -> Mask:
     currency. A real excursion that far and back leaves a bar that touches one side.
     """
     marked = np.zeros(len(tape), dtype=bool)
-    least = np.maximum(SPIKE_GAP, SPIKE_DEVIATIONS * tape.usual_move())
+    least = np.maximum(SPIKE_GAP, SPIKE_DEVIATIONS * tape.usual_move()) + np.log1p(TICKS * tape.tick / tape.low)
     low, high = tape.low, tape.high
     for length in range(1, LONGEST_SPIKE + 1):
         if length > 1:
@@ -73,58 +64,6 @@ def wick(tape: Tape) -> Mask:
     return (np.log(tape.high / above) > reach) | (np.log(below / tape.low) > reach)
 
 
-def jumps(tape: Tape) -> Jumps:
-    """Every jump of the tape, given without its spikes."""
-    before = tape.before(tape.close)
-    opening, closing = np.log(tape.open / before), np.log(tape.close / before)
-    great = np.minimum(np.abs(opening), np.abs(closing)) > np.log(SPLITS[0]) - SPLIT_AT_CLOSE
-    bar = np.flatnonzero(great & (opening * closing > 0))
-    money = tape.times_usual(tape.close * tape.volume, bar)
-    return Jumps(bar, opening[bar], closing[bar], tape.times_usual(tape.volume, bar), money)
-
-
-def lost_digit(tape: Tape, jump: Jumps) -> Mask:
-    """A jump by a power of ten with shares as usual, less than six bars before the ticker's end.
-
-    Further back it would have returned, and be a spike. A split of ten changes the number of shares alike.
-    """
-    tens = np.round(jump.opening / np.log(10))
-    near = (tens != 0) & (np.abs(jump.opening - tens * np.log(10)) < SPLIT_AT_CLOSE)
-    usual = (jump.shares < CROWD) & (jump.shares > 1 / CROWD)
-    marked = np.zeros(len(tape), dtype=bool)
-    for start in jump.bar[near & usual]:
-        rest = tape.ticker[start : start + LONGEST_SPIKE + 1] == tape.ticker[start]
-        if rest.sum() <= LONGEST_SPIKE:
-            marked[start : start + rest.sum()] = True
-    return marked
-
-
-def unadjusted_split(tape: Tape, jump: Jumps) -> Mask:
-    """A jump that the factor should have taken out: price moves like a split and money as usual.
-
-    The adjusted open over the last adjusted close lies within 4 % (in logs) of a usual split ratio, the close
-    within 15 % of the same one, and no more than four times the usual money changed hands: a real crash of
-    that size draws a crowd (AAPL 2000-09-29: ten times), a split does not. A factor that moves without the
-    price, and a history adjusted only in part, look the same.
-    """
-    steps = np.concatenate([np.log(SPLITS), -np.log(SPLITS)])
-    at_open = np.abs(jump.opening[:, None] - steps) < SPLIT_AT_OPEN
-    at_close = np.abs(jump.closing[:, None] - steps) < SPLIT_AT_CLOSE
-    return _marked(tape, jump.bar[(at_open & at_close).any(axis=1) & (jump.money < CROWD)])
-
-
-def unexplained_jump(tape: Tape, jump: Jumps) -> Mask:
-    """A jump by a third or more from close to open that neither a split's ratio nor a crowd explains."""
-    great = np.minimum(np.abs(jump.opening), np.abs(jump.closing)) > GREAT_JUMP
-    return _marked(tape, jump.bar[great & (jump.money < CROWD)])
-
-
-def _marked(tape: Tape, bars: Ints) -> Mask:
-    mask = np.zeros(len(tape), dtype=bool)
-    mask[bars] = True
-    return mask
-
-
 def stale_bar(tape: Tape) -> Mask:
     """All four prices of the bar before, though something was traded and prices moved within the bar."""
     same = tape.follows() & (tape.volume > 0) & (tape.high > tape.low)
@@ -145,7 +84,7 @@ def halted(tape: Tape) -> Mask:
 
 def _flat(tape: Tape, traded: Mask) -> Mask:
     """Every bar of a run of at least five such bars, and of one price."""
-    flat = (tape.high == tape.low) & traded
+    flat = (tape.high == tape.low) & traded & (tape.tick < COARSE * tape.close)
     goes_on = flat & (tape.close == tape.before(tape.close)) & np.roll(flat, 1)
     run = np.cumsum(~goes_on)
     return np.asarray(flat & (np.bincount(run, minlength=len(run) + 1)[run] >= FLAT_BARS))
@@ -161,7 +100,7 @@ def recycled_symbol(tape: Tape) -> Mask:
     resumed = np.flatnonzero(tape.follows() & (np.diff(tape.at, prepend=0) >= LONG_GAP))
     moved = np.abs(np.log(tape.open[resumed] / tape.close[resumed - 1])) > OTHER_LEVEL
     shares = np.abs(np.log(tape.times_usual(tape.volume, resumed))) > np.log(2 * CROWD)
-    return _marked(tape, resumed[moved | shares])
+    return marked(tape, resumed[moved | shares])
 
 
 def series_masks(panel: DeliveryPanel) -> dict[str, Mask]:
@@ -172,11 +111,12 @@ def series_masks(panel: DeliveryPanel) -> dict[str, Mask]:
     jump = jumps(settled)
     lost = lost_digit(settled, jump)
     split = unadjusted_split(settled, jump) & ~lost
+    untold = around(settled, unexplained_jump(settled, jump) & ~lost & ~split)
     masks = {
         "spike": (tape, spikes),
         "lost_digit": (settled, lost),
         "unadjusted_split": (settled, split),
-        "unexplained_jump": (settled, unexplained_jump(settled, jump) & ~lost & ~split),
+        "unexplained_jump": (settled, untold),
         "missing_sessions": (panel.whole, missing_sessions(panel.whole)),
     }
     for rule in (wick, stale_bar, flat_line, halted, recycled_symbol):

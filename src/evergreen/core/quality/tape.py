@@ -15,6 +15,7 @@ Mask = NDArray[np.bool_]
 USUAL_BARS = 20  # a month of sessions: long enough for a median, short enough to follow the market's mood
 FEWEST_BARS = 5  # of fewer a median says nothing
 USUAL_MOVE = 0.02  # where a ticker has too few bars to tell its own
+FEWEST_STEPS = 3
 LEAST_MOVE = 0.002  # in logs: a fund that hardly moves is not judged by its last basis point
 
 
@@ -34,6 +35,7 @@ class Tape:
     low: Floats
     close: Floats
     volume: Floats
+    tick: Floats  # the smallest step the ticker's price was seen to take, adjusted like the bar's prices
 
     def __len__(self) -> int:
         return len(self.row)
@@ -74,3 +76,13 @@ class Tape:
         earlier = np.where(own, values[inside], np.nan)[known]
         ratio[known] = values[rows[known]] / np.nanmedian(earlier, axis=1)
         return ratio
+
+
+def smallest_steps(closes: Floats, ticker: Ints) -> Floats:
+    """For each bar the smallest change of its ticker's raw close from bar to bar; 0 where it changed less than three
+    times: two prices tell a jump, not a step."""
+    steps = np.abs(np.diff(closes, prepend=np.nan))
+    steps[(np.diff(ticker, prepend=-1) != 0) | ~(steps > 0)] = np.nan
+    seen = pd.Series(steps).groupby(ticker)
+    smallest = seen.min().where(seen.count() >= FEWEST_STEPS, 0.0)
+    return np.asarray(smallest.reindex(ticker), dtype=np.float64)

@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from sqlalchemy.exc import DatabaseError
 
 from evergreen.adapters.database import decisions, open_database, reading, writing
 from evergreen.adapters.database.decisions import Decision
+from evergreen.audit.heads import keep_head, kept_heads, require_whole
 from evergreen.core.hash_chain import GENESIS
+from evergreen.errors import Broken
 
 WRITER = """
 import sys
@@ -127,6 +130,40 @@ def test_verify__names_where_a_chain_was_tampered_with(
     tampered(engine, statement)
     with reading(engine) as conn:
         assert decisions.verify(conn)[0].seq == seq
+
+
+REWRITTEN = {
+    "the last row deleted and the head moved back": [
+        "DELETE FROM decision WHERE seq = 4",
+        "UPDATE decision_head SET seq = 3, hash = (SELECT hash FROM decision WHERE seq = 3)",
+    ],
+    "all wiped": ["DELETE FROM decision", f"UPDATE decision_head SET seq = 0, hash = '{GENESIS}'"],
+}
+
+
+@pytest.mark.parametrize("how", [*REWRITTEN, "all rewritten"])
+def test_require_whole__a_head_kept_before_tells_what_the_chain_alone_cannot(
+    engine: Engine, decided: Callable[..., Decision], tmp_path: Path, now: datetime, how: str
+) -> None:
+    written(engine, [decided(str(n), n=n) for n in range(4)])
+    assert keep_head(tmp_path, require_whole(engine), now)
+    assert not keep_head(tmp_path, require_whole(engine), now), "the same head is kept once"
+    tampered(engine, *REWRITTEN.get(how, REWRITTEN["all wiped"]))
+    if how == "all rewritten":
+        written(engine, [decided(str(n), n=n + 10) for n in range(4)])
+    require_whole(engine)
+    with pytest.raises(Broken, match=f"no decision with the hash {kept_heads(tmp_path)[0]}: some were removed"):
+        require_whole(engine, kept_heads(tmp_path))
+
+
+def test_require_whole__an_older_head_proves_what_was_appended_to(
+    engine: Engine, decided: Callable[..., Decision], tmp_path: Path, now: datetime
+) -> None:
+    heads = [require_whole(engine)]
+    for n in range(3):
+        written(engine, [decided(str(n), n=n)])
+        heads.append(require_whole(engine, [head.hash for head in heads]))
+    assert [head.seq for head in heads] == [0, 1, 2, 3]
 
 
 def test_verify__empty_log_holds(engine: Engine) -> None:

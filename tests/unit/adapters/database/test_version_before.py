@@ -59,12 +59,12 @@ def test_running_canary__goes_on_and_reads_back_equal(engine: Engine) -> None:
     test.update("2009-01-05", 1e-4, 1e-4)
     (action,) = decide(DEFAULT, state, CanaryLook(NOW, "2008-09-17", test.decision, test.e_rollback))
     assert action.kind is DecisionKind.PROMOTE, "as the version before had found already"
-    made = Decision(
+    look = Decision(
         at=datetime(2008, 9, 17, 21, tzinfo=UTC), model=MODEL, kind=DecisionKind.CANARY, as_of="2008-09-17",
         subject="2", summary="seen",
     )  # fmt: skip
     after = rollouts.change(
-        engine, row, made, stage="canary_10", weight=1_000, evidence=row.evidence.with_step(4, 1_000)
+        engine, row, look, stage="canary_10", weight=1_000, evidence=row.evidence.with_step(4, 1_000)
     )
     with reading(engine) as conn:
         assert rollouts.current(conn, MODEL) == replace(after) and decisions.verify(conn) == []

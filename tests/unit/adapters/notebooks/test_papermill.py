@@ -173,3 +173,21 @@ def test_run_notebook__no_kernel_outlives_a_killed_caller(tmp_path, number):
     os.kill(caller.pid, number)
     caller.wait()
     assert gone_within(int((tmp_path / "pid").read_text()), 10)
+
+
+def test_run_notebook__what_a_persons_own_profile_runs_is_not_run(tmp_path, monkeypatch):
+    startup = tmp_path / "home" / ".ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("sum = lambda values: -1")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "home" / ".ipython"))
+    monkeypatch.setenv("PYTHONSTARTUP", str(startup / "00.py"))
+    foreign = tmp_path / "home" / "jupyter" / "kernels" / "python3"
+    foreign.mkdir(parents=True)
+    spec = {"argv": ["/bin/false", "{connection_file}"], "display_name": "Python 3", "language": "python"}
+    (foreign / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "home" / "jupyter"))
+    notebook = made_notebook(tmp_path / "n.ipynb", "import sys\nprint(sum([1, 2]), sys.executable)")
+    executed = run_notebook(notebook, {}, tmp_path / "done.ipynb", 60)
+    (output,) = nbformat.read(executed, as_version=4).cells[-1].outputs
+    assert output.text.split() == ["3", sys.executable]

@@ -201,3 +201,13 @@ def test_quality__evidence_stays_a_number_and_decisions_are_final(pairs: list[tu
     final = [decision for decision in decisions if decision is not CanaryVerdict.CONTINUE]
     assert len(set(final)) <= 1
     assert decisions == [CanaryVerdict.CONTINUE] * (len(decisions) - len(final)) + final
+
+
+def test_session__is_a_date_however_it_is_written() -> None:
+    test = QualityTest(*np.full((2, 60), 1e-4))
+    for session in ("2020-01-01", "2020-1-1", "2020-01-01T00:00:00", "2020-01-01 16:00", dt.date(2020, 1, 1)):
+        test.update(session, 1e-4, 1e-4)
+    test.update("the 61st", 1e-4, 1e-4)
+    assert test.sessions == ["2020-01-01", "the 61st"]
+    with pytest.raises(BadInput, match="2020-02-30 is no session"):
+        test.update("2020-02-30", 1e-4, 1e-4)

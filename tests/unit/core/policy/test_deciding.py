@@ -52,7 +52,7 @@ def seen(session: int, verdict: CanaryVerdict = CanaryVerdict.CONTINUE, **more: 
     return CanaryLook(session, f"day {session}", verdict, 1.0, **more)  # type: ignore[arg-type]
 
 
-def done(policy: Policy, state: DeliveryState, evidence: Evidence) -> tuple[DeliveryState, list[str | None]]:
+def after(policy: Policy, state: DeliveryState, evidence: Evidence) -> tuple[DeliveryState, list[str | None]]:
     """The state after all that is decided, and the kinds of it."""
     actions = decide(policy, state, evidence)
     for action in actions:
@@ -65,11 +65,11 @@ def kinds(actions: Iterable[Action]) -> list[str | None]:
 
 
 def in_canary(version: str = "2", policy: Policy = DEFAULT) -> DeliveryState:
-    return done(policy, SERVING, judged(version))[0]
+    return after(policy, SERVING, judged(version))[0]
 
 
 def test_first_model__takes_over_from_the_random_walk_at_once() -> None:
-    state, what = done(DEFAULT, SERVING, judged(first=True))
+    state, what = after(DEFAULT, SERVING, judged(first=True))
     assert what == ["promote"] and (state.champion, state.previous_champion) == ("2", "1")
     assert state.window_end is None, "the random walk does not come back"
 
@@ -91,30 +91,30 @@ def test_judged__admitted_goes_into_shadow_and_has_one_turn() -> None:
 
 
 def test_judged__hopeless_canary_is_refused() -> None:
-    state, what = done(DEFAULT, SERVING, judged(refusal="It would see nothing."))
+    state, what = after(DEFAULT, SERVING, judged(refusal="It would see nothing."))
     assert what == ["canary_refused"] and state.challenger is None
 
 
 def test_newer_challenger__waits_and_begins_when_the_place_is_free() -> None:
-    state, what = done(DEFAULT, in_canary(), judged("3", 12, plan="It sees much."))
+    state, what = after(DEFAULT, in_canary(), judged("3", 12, plan="It sees much."))
     assert what == ["canary_queued"] and [one.version for one in state.queue] == ["3"]
     assert decide(DEFAULT, state, judged("3", 12))[0].kind is None, "waiting already"
     assert decide(DEFAULT, state, PlaceFreed(13, "day 13")) == ()
-    state, _ = done(DEFAULT, state, seen(13, CanaryVerdict.ROLLBACK))
-    state, what = done(DEFAULT, state, PlaceFreed(13, "day 13"))
+    state, _ = after(DEFAULT, state, seen(13, CanaryVerdict.ROLLBACK))
+    state, what = after(DEFAULT, state, PlaceFreed(13, "day 13"))
     assert what == ["canary_start"] and (state.challenger, state.queue) == ("3", ())
 
 
 def test_newer_challenger__admitted_against_a_former_champion_is_let_go() -> None:
-    state, _ = done(DEFAULT, in_canary(), judged("3", 12))
+    state, _ = after(DEFAULT, in_canary(), judged("3", 12))
     state = replace(state, champion="2", challenger=None, stage="steady")
-    state, what = done(DEFAULT, state, PlaceFreed(13, "day 13"))
+    state, what = after(DEFAULT, state, PlaceFreed(13, "day 13"))
     assert what == ["canary_dropped"] and state.queue == () and state.challenger is None
 
 
 def test_newer_challenger__supersedes_where_the_policy_says_so() -> None:
     policy = replace(DEFAULT, canary=CanaryPolicy(newer_challenger="supersede"))
-    state, what = done(policy, in_canary(), judged("3", 12))
+    state, what = after(policy, in_canary(), judged("3", 12))
     assert what == ["superseded", "canary_start"] and state.challenger == "3" and state.champion == "1"
     assert state.last_reset == 0, "a superseded canary says nothing of drift"
 
@@ -122,7 +122,7 @@ def test_newer_challenger__supersedes_where_the_policy_says_so() -> None:
 def test_canary__climbs_by_clean_sessions_and_is_promoted() -> None:
     state, stages = in_canary(), []
     for session in range(11, 24):
-        state, _ = done(DEFAULT, state, seen(session))
+        state, _ = after(DEFAULT, state, seen(session))
         stages.append(state.stage)
     assert stages == ["canary_5"] * 5 + ["canary_25"] * 5 + ["canary_50"] * 3
     assert decide(DEFAULT, state, seen(23))[0].outcome == "looked at already in session day 23"
@@ -133,14 +133,14 @@ def test_canary__climbs_by_clean_sessions_and_is_promoted() -> None:
 
 
 def test_canary__promotion_waits_for_an_objection_to_go() -> None:
-    state, _ = done(DEFAULT, in_canary(), seen(11))
-    held, what = done(DEFAULT, state, seen(12, CanaryVerdict.PROMOTE, objection="Waiting for a person."))
-    assert what == ["canary"] and (held.challenger, held.stage, held.weight) == ("2", "canary_5", 500)
+    state, _ = after(DEFAULT, in_canary(), seen(11))
+    state, what = after(DEFAULT, state, seen(12, CanaryVerdict.PROMOTE, objection="Waiting for a person."))
+    assert what == ["canary"] and (state.challenger, state.stage, state.weight) == ("2", "canary_5", 500)
 
 
 def test_canary__harm_goes_before_an_objection() -> None:
     broken = Guardrails(broken=("constant output.",))
-    state, what = done(DEFAULT, in_canary(), seen(11, CanaryVerdict.PROMOTE, guardrails=broken, objection="No."))
+    state, what = after(DEFAULT, in_canary(), seen(11, CanaryVerdict.PROMOTE, guardrails=broken, objection="No."))
     assert what == ["rollback"] and state.champion == "1" and state.last_reset == 11
 
 
@@ -149,39 +149,39 @@ def test_canary__harm_goes_before_an_objection() -> None:
 )
 def test_canary__undecided_ends_as_the_policy_says(undecided: str, champion: str, kind: str) -> None:
     policy = replace(DEFAULT, canary=CanaryPolicy(undecided=undecided))  # type: ignore[arg-type]
-    state, _ = done(policy, in_canary(), seen(11))
-    state, what = done(policy, state, seen(70, CanaryVerdict.INCONCLUSIVE))
+    state, _ = after(policy, in_canary(), seen(11))
+    state, what = after(policy, state, seen(70, CanaryVerdict.INCONCLUSIVE))
     assert what == [kind] and state.champion == champion and state.challenger is None
 
 
 def test_guardrails_broken__end_a_canary_and_bring_the_champion_back_within_its_window_only() -> None:
-    state, what = done(DEFAULT, in_canary(), GuardrailsBroken(11, "day 11", ("constant output.",)))
+    state, what = after(DEFAULT, in_canary(), GuardrailsBroken(11, "day 11", ("constant output.",)))
     assert what == ["rollback"] and (state.champion, state.challenger) == ("1", None)
     fresh = DeliveryState(champion="2", previous_champion="1", window_end=29)
-    back, what = done(DEFAULT, fresh, GuardrailsBroken(28, "day 28", ("constant output.",)))
+    back, what = after(DEFAULT, fresh, GuardrailsBroken(28, "day 28", ("constant output.",)))
     assert what == ["rollback"] and (back.champion, back.previous_champion) == ("1", "2")
     assert decide(DEFAULT, fresh, GuardrailsBroken(29, "day 29", ("constant output.",))) == ()
 
 
 def test_finding__starts_one_retraining_and_the_next_waits_longer() -> None:
-    state, what = done(DEFAULT, SERVING, lost(100))
+    state, what = after(DEFAULT, SERVING, lost(100))
     assert what == ["drift", "retrain_requested"] and state.retraining
     assert decide(DEFAULT, state, lost(105))[0].outcome == "A retraining is under way already."
     state = after_training(state, 100, "2")
     assert "20 are waited" not in decide(DEFAULT, state, lost(119))[0].outcome
     assert "40 are waited after 1 in a row" in decide(DEFAULT, state, lost(119))[0].outcome
-    state, what = done(DEFAULT, state, lost(140))
+    state, what = after(DEFAULT, state, lost(140))
     assert what == ["drift", "retrain_requested"] and state.retrainings[0].generation == 1
 
 
 def test_finding__a_challenger_that_won_starts_the_count_anew() -> None:
-    state = after_training(done(DEFAULT, SERVING, lost(100))[0], 100, "2")
-    state, _ = done(DEFAULT, state, judged(session=100))
+    state = after_training(after(DEFAULT, SERVING, lost(100))[0], 100, "2")
+    state, _ = after(DEFAULT, state, judged(session=100))
     assert decide(DEFAULT, state, lost(110))[0].outcome.startswith("A canary is running")
-    state, _ = done(DEFAULT, state, seen(101))
-    state, _ = done(DEFAULT, state, seen(110, CanaryVerdict.PROMOTE))
+    state, _ = after(DEFAULT, state, seen(101))
+    state, _ = after(DEFAULT, state, seen(110, CanaryVerdict.PROMOTE))
     assert state.retrainings == (Retraining(100, 0, "2", won=True),)
-    assert done(DEFAULT, state, lost(120))[1] == ["drift", "retrain_requested"]
+    assert after(DEFAULT, state, lost(120))[1] == ["drift", "retrain_requested"]
 
 
 def test_watch__data_at_fault_starts_no_retraining() -> None:
@@ -213,9 +213,9 @@ def test_calendar__retrains_and_deploys_every_so_many_sessions() -> None:
     policy, state, deployed = choose(POLICIES, "calendar:5"), SERVING, []
     for session in range(1, 21):
         if is_look(policy, state, session, ends_week=False):
-            state, _ = done(policy, state, SessionWatch(session, str(session)))
+            state, _ = after(policy, state, SessionWatch(session, str(session)))
             state = after_training(state, session, f"v{session}")
-            state, _ = done(policy, state, judged(f"v{session}", session, REFUSED))
+            state, _ = after(policy, state, judged(f"v{session}", session, REFUSED))
             deployed.append((session, state.champion))
     assert deployed == [(5, "v5"), (10, "v10"), (15, "v15"), (20, "v20")]
 
@@ -228,5 +228,5 @@ def test_looks__once_a_week_unless_the_policy_says_daily() -> None:
 
 @pytest.mark.parametrize(("hindsight", "champion"), [(0.01, "2"), (-0.01, "1"), (None, "1")])
 def test_oracle__takes_the_better_one_whatever_the_gate_says(hindsight: float | None, champion: str) -> None:
-    state, _ = done(POLICIES["oracle"], SERVING, judged(verdict=REFUSED, hindsight=hindsight))
+    state, _ = after(POLICIES["oracle"], SERVING, judged(verdict=REFUSED, hindsight=hindsight))
     assert state.champion == champion

@@ -1,0 +1,41 @@
+"""The Prefect server of a local stack, as strict as it ought to be: it answers to its own names only, and logs in.
+
+Prefect's own server answers any Host. `evergreen up` starts this one by uvicorn, as a factory.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+from fastapi import FastAPI
+from prefect.server.api.server import create_app
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+NAMES = ["127.0.0.1", "localhost"]
+KEPT = "prefect-password"  # where Prefect's pages keep, and look for, what a person typed
+SCRIPT = f'localStorage.setItem("{KEPT}", btoa(location.hash.slice(1))); location.replace("/");'
+POLICY = (
+    f"default-src 'none'; script-src 'sha256-{base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()}'"
+)
+
+
+def guarded() -> FastAPI:
+    """The whole server, behind a look at the name it was called by; `/let-in#user:password` leads to its pages.
+
+    What follows the # stays in the browser: it is in no request and no log.
+    """
+    app = create_app(final=True)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=NAMES)
+    app.router.routes.insert(0, Route("/let-in", let_in))  # before Prefect's pages, which take every path
+    return app
+
+
+async def let_in(_: Request) -> HTMLResponse:
+    """A page that hands the account after the # to Prefect's own pages and goes there."""
+    page = f'<!doctype html><html lang="en"><title>Prefect</title><script>{SCRIPT}</script></html>'
+    headers = {"content-security-policy": POLICY, "referrer-policy": "no-referrer", "cache-control": "no-store"}
+    return HTMLResponse(page, headers=headers)

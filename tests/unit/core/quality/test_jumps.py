@@ -1,0 +1,72 @@
+"""Great jumps: what a real crash, a split nobody told and a spin-off cost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evergreen.core.bars.calendar import Calendar
+from evergreen.core.bars.schema import PRICES
+from evergreen.core.market import simulate
+from evergreen.core.quality import Finding, check, split
+
+DAYS = Calendar("XNYS").sessions(pd.Timestamp("2008-01-02"), pd.Timestamp("2008-12-31"))
+BARS = simulate(20, DAYS, seed=4)
+DAY = 120
+
+
+def fallen(tickers: list[str], size: float, shares: float = 1.0) -> pd.DataFrame:
+    """The market with some prices lower by `size` (in logs) from session number 120 on, shares times `shares`."""
+    later = BARS["ticker"].isin(tickers) & (BARS["session"] >= DAYS[DAY])
+    bars = BARS.copy()
+    bars.loc[later, list(PRICES)] *= np.exp(-size)
+    bars.loc[later, "volume"] *= shares
+    return bars
+
+
+def jumps(bars: pd.DataFrame) -> list[Finding]:
+    return [f for f in check(bars, DAYS) if f.rule in ("unadjusted_split", "unexplained_jump", "spike")]
+
+
+def test_jump__that_the_market_shares_is_a_crash() -> None:
+    everybody = sorted(BARS["ticker"].unique())
+    assert jumps(fallen(everybody, 0.5)) == []
+
+
+def test_jump__that_some_names_share_is_their_own_news() -> None:
+    assert jumps(fallen(["S03", "S07", "S11", "S15"], 0.5)) == []
+
+
+def test_jump__alone_and_unexplained_costs_the_sessions_around_it() -> None:
+    bars = fallen(["S03"], 0.5)
+    (finding,) = jumps(bars)
+    assert (finding.rule, finding.ticker, finding.days) == ("unexplained_jump", "S03", tuple(DAYS[DAY - 5 : DAY + 6]))
+    accepted, refused = split(bars, [finding])
+    assert len(refused) == 11 and (accepted["ticker"] == "S03").sum() == len(DAYS) - 11
+
+
+def test_jump__a_crowd_explains() -> None:
+    bars = fallen(["S03"], 0.5)
+    crowd = (bars["ticker"] == "S03") & (bars["session"] == DAYS[DAY])
+    assert jumps(bars.assign(volume=bars["volume"].where(~crowd, bars["volume"] * 20))) == []
+
+
+@pytest.mark.parametrize("ratio", [2.0, 3.0, 10.0])
+def test_jump__with_shares_that_stay_multiplied_is_a_split_and_costs_the_ticker(ratio: float) -> None:
+    bars = fallen(["S03"], np.log(ratio), ratio)
+    (finding,) = jumps(bars)
+    assert (finding.rule, finding.session) == ("unadjusted_split", DAYS[DAY])
+    assert "S03" not in set(split(bars, [finding])[0]["ticker"])
+
+
+def test_ticks__a_penny_share_moves_by_steps_and_stands_between_them() -> None:
+    rng = np.random.default_rng(2)
+    steps = rng.choice([-1, 0, 0, 0, 0, 0, 1], len(DAYS))
+    prices = np.clip(3 + np.cumsum(steps), 1, 5)
+    for tick in (0.0001, 1.0):  # a ten-thousandth of a dollar, one yen
+        own = BARS["ticker"] == "S03"
+        bars = BARS.copy()
+        bars.loc[own, list(PRICES)] = np.repeat(prices[:, None] * tick, 4, axis=1)
+        refusing = [finding for finding in check(bars, DAYS) if finding.severity != "warn"]
+        assert refusing == []
