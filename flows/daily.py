@@ -56,7 +56,7 @@ def daily(
     walks = {iso(day): process_session(source, universe, day, now_at(day, at), second_source) for day in due}
     if owed := [session for session, walk in walks.items() if not walk.arrived]:
         tell_owed(owed, source)
-    if due:
+    if len(due):
         mend_remote()
     keep_decision_head(now_at(until, at))
     return [session for session, walk in walks.items() if walk.arrived]

@@ -114,24 +114,13 @@ def _write_down(at: Workspace, request: RetrainRequest, version: str, verdict: V
 
 def _freeze(at: Workspace, rollout: Rollout, version: str, rules: CanaryPolicy) -> CanaryRecord:
     """The canary's test and its limits on outputs, fixed on sessions both models forecast out of sample."""
-    from evergreen.core.canary import CanaryRecord, QualityTest, plan_power
-    from evergreen.core.canary.guardrails import OutputLimits, dispersion_range, rank_correlation_floor
-    from evergreen.core.evaluation.metrics import session_losses
+    from evergreen.core.canary import CanaryRecord
+    from evergreen.core.canary.freezing import freeze
 
     champion, challenger = champion_record(at, rollout.champion), read_oos(at.model_folder(version))
     assert champion is not None
-    both = challenger.merge(champion.rename(columns={"forecast": "champion"}), on=["ticker", "session"])
-    pairs = both.rename(columns={"forecast": "challenger"}).dropna(subset="label")
-    by_row = pairs.set_index(["ticker", "session"])
-    usual, tried = (session_losses(by_row[name], by_row["label"]).to_numpy() for name in ("champion", "challenger"))
-    manifest = read_manifest(at, version)
-    limits = OutputLimits(
-        residual_sigma=read_manifest(at, rollout.champion).residual_sigma,
-        target_low=manifest.target_low,
-        target_high=manifest.target_high,
-        rank_correlation=rank_correlation_floor(pairs),
-        dispersion=dispersion_range(pairs),
-    )
-    bounds = (None, rules.alpha_promote, rules.alpha_rollback, rules.t_min, rules.t_max)
-    test, plan = QualityTest(usual, tried, *bounds), plan_power(usual, tried, *bounds)
-    return CanaryRecord(limits=limits, power=plan, ladder=rules.ladder).with_test(test)
+    manifest, usual = read_manifest(at, version), read_manifest(at, rollout.champion)
+    target = manifest.target_low, manifest.target_high
+    bounds = (rules.alpha_promote, rules.alpha_rollback, rules.t_min, rules.t_max)
+    frozen = freeze(champion, challenger, usual.residual_sigma, target, *bounds)
+    return CanaryRecord(limits=frozen.limits, power=frozen.plan, ladder=rules.ladder).with_test(frozen.test)

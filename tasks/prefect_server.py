@@ -8,12 +8,12 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from fastapi import FastAPI
 from prefect.server.api.server import create_app
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 NAMES = ["127.0.0.1", "localhost"]
 KEPT = "prefect-password"  # where Prefect's pages keep, and look for, what a person typed
@@ -23,15 +23,15 @@ POLICY = (
 )
 
 
-def guarded() -> FastAPI:
+def guarded() -> ASGIApp:
     """The whole server, behind a look at the name it was called by; `/let-in#user:password` leads to its pages.
 
-    What follows the # stays in the browser: it is in no request and no log.
+    What follows the # stays in the browser: it is in no request and no log. The look stands around the application and
+    not in it: Prefect's automations call the application inside this process, by a name of their own.
     """
     app = create_app(final=True)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=NAMES)
     app.router.routes.insert(0, Route("/let-in", let_in))  # before Prefect's pages, which take every path
-    return app
+    return TrustedHostMiddleware(app, allowed_hosts=NAMES)
 
 
 async def let_in(_: Request) -> HTMLResponse:

@@ -79,6 +79,7 @@ def run_training_notebook(
         "horizon": horizon,
         "seed": seed,
         "tuning_budget": tuning_budget,
+        "train_sessions": workspace().settings.train_sessions,
         "output": str(output),
         "data_version": training_set.data_version,
         "commit": commit(),

@@ -85,6 +85,7 @@ class Settings(BaseModel):
     policy: str = "default"  # what the flows follow: when to retrain, what to admit, how to let it out
     policies: str = ""  # a TOML file with policies of your own, beside the shipped ones
     retrain_after: int | None = None  # in place of the policy's: sessions after which a model is retrained anyway
+    train_sessions: int = 0  # most sessions, the last ones, that a model is fitted on; 0: all there are
     model_expiry: int = 375  # sessions after which an answer says `expired`
     notify: str = ""  # Prefect notification block told of findings, as type/name, such as slack-webhook/desk
     guardrails: Literal["act", "tell"] = "act"  # whether the service rolls back by itself or only says so

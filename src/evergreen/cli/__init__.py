@@ -8,11 +8,34 @@ from typing import Annotated
 import typer
 
 from evergreen import __version__
-from evergreen.cli import backup, canary, comparing, data, keys, logs, quarantine, records, research, runs, stack
+from evergreen.cli import (
+    backup,
+    canary,
+    comparing,
+    data,
+    keys,
+    logs,
+    quarantine,
+    records,
+    replay,
+    research,
+    runs,
+    stack,
+)
 from evergreen.errors import EvergreenError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for topic in (stack.app, logs.app, data.app, runs.app, research.app, records.app, backup.app, comparing.app):
+for topic in (
+    stack.app,
+    logs.app,
+    data.app,
+    runs.app,
+    research.app,
+    records.app,
+    backup.app,
+    comparing.app,
+    replay.app,
+):
     app.add_typer(topic)
 app.add_typer(data.versions, name="data")
 app.add_typer(quarantine.app, name="quarantine")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Refused bars, and their way back.", no_args_is_help=True)
 Reason = Annotated[str, typer.Option(help="Why; it goes into the decision log.")]
-SHOWN = 20
+SHOWN = 20  # findings of a case: what leaves room for its bars on one screen
 
 
 @app.command("list")

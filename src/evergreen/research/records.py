@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from evergreen.adapters.models.folder import OOS, read_oos
-from evergreen.core.canary import QualityTest
+from evergreen.core.canary.record import CanaryRecord
 from evergreen.errors import NotFound
 from evergreen.settings import Settings
 
@@ -28,8 +28,8 @@ def walk_forward_record(settings: Settings, version: str) -> pd.DataFrame:
     raise NotFound(f"no walk-forward record of {version}.", "Give a version below models/, or a run's folder.")
 
 
-def last_canary(settings: Settings) -> QualityTest | None:
-    """The test of the canary that runs; None without one."""
+def running_canary(settings: Settings) -> CanaryRecord | None:
+    """The record of the canary that runs: its test, and what was planned from the two models' history; None without."""
     from evergreen.adapters.database import open_database, reading, rollouts
 
     if not settings.database_url and not (settings.home / "evergreen.db").exists():
@@ -37,4 +37,4 @@ def last_canary(settings: Settings) -> QualityTest | None:
     with reading(open_database(settings.database)) as conn:
         rollout = rollouts.read(conn, settings.model_name)
     record = rollout.evidence if rollout else None
-    return record.quality_test() if record and record.test is not None else None
+    return record if record and record.test is not None else None

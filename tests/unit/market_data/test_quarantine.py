@@ -203,4 +203,4 @@ def test_command_line__shows_a_case_with_its_picture_and_lets_it_go(market: Mark
     change = f"{iso(DAYS[START])}.high={right}"
     process = run("quarantine", "repair", case, "--set", change, "--reason", "a digit was lost", cwd=tmp_path, **home)
     assert "repaired" in process.stdout and market.stored(START)["high"].item() == right
-    assert run("audit", cwd=tmp_path, **home).stdout.strip() == "the decision log is whole"
+    assert run("audit", cwd=tmp_path, **home).stdout.startswith("the decision log is whole: ")

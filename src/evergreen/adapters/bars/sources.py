@@ -123,8 +123,8 @@ def open_source(spec: str, calendar: str = "XNYS") -> BarSource:
     """The source that `spec` names; `calendar` is that of the files.
 
     `sample`; `files:FOLDER`; `simulated`, with any of `simulated:tickers=50,seed=7,years=12,start=2000-01-03,
-    ic=0.03,drift=KIND@SESSION@SIZE` where KIND is mean, spread, dependence or sign; `yahoo:AAPL,MSFT`, which
-    needs the extra `yahoo`.
+    ic=0.03,drift=KIND@SESSION@SIZE` where KIND is mean, spread, dependence, sign or decay;
+    `yahoo:AAPL,MSFT`, which needs the extra `yahoo`.
 
     Raises:
         BadSetting: anything else.

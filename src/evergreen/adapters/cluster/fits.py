@@ -23,7 +23,7 @@ from evergreen.core.model.lightgbm_datasets import labels_to_fit, labels_to_stop
 from evergreen.core.model.lightgbm_learner import LightGBMLearner
 from evergreen.core.model.protocol import Fit, Learner
 from evergreen.core.model.registry import learner
-from evergreen.errors import Unavailable
+from evergreen.errors import BadSetting, Unavailable
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -46,6 +46,7 @@ class ClusterLearner(LightGBMLearner):
 
         Raises:
             Unavailable: no answer, no worker, or one that was lost during a fit and its rows with it.
+            BadSetting: a bounded training window, which the workers' shares of the rows do not know.
         """
         return _fits(self.address, panel, stops, config)
 
@@ -57,6 +58,12 @@ def learner_for(name: str, address: str) -> Learner:
 
 def _fits(address: str, panel: Panel, stops: Sequence[int], config: TrainingConfig) -> Iterator[Fit]:
     from distributed import KilledWorker
+
+    if config.train_sessions:
+        raise BadSetting(
+            f"a cluster fits on all sessions, not on the last {config.train_sessions}.",
+            "Set EVERGREEN_TRAIN_SESSIONS=0, or train without EVERGREEN_DASK_ADDRESS.",
+        )
 
     fewest, most = _fitted(panel, stops[0], config).stop, panel.rows(0, stops[-1]).stop
     try:

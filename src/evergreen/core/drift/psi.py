@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -55,11 +56,13 @@ def shares(reference: ArrayLike, current: ArrayLike) -> tuple[Floats, Floats]:
 
 def sliding_psi(values: NDArray[np.int32], ends: NDArray[Any], windows: Windows) -> Floats:
     """PSI [ends, features] of current windows that end before each session place, and their references."""
-    cumulative = np.zeros((values.shape[0] + 1, *values.shape[1:]), np.int64)
-    np.cumsum(values, axis=0, out=cumulative[1:])
+    cuts = np.unique(np.concatenate([[0], *(ends - back for back in (windows.span, windows.current, 0))]))
+    cumulative = np.zeros((len(cuts), *values.shape[1:]), np.int64)  # up to each cut, not to each session
+    for place, (begin, end) in enumerate(pairwise(cuts.tolist()), start=1):
+        np.add(cumulative[place - 1], values[begin:end].sum(axis=0, dtype=np.int64), out=cumulative[place])
     statistic = np.empty((len(ends), values.shape[1]))
     for row, end in enumerate(ends):
-        start, middle = end - windows.span, end - windows.current
+        start, middle, end = np.searchsorted(cuts, [end - windows.span, end - windows.current, end])
         statistic[row] = psi(cumulative[middle] - cumulative[start], cumulative[end] - cumulative[middle])
     return statistic
 

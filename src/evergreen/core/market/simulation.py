@@ -22,7 +22,8 @@ TAIL_DOF = 5.0  # of Student's t: as heavy as daily returns of stocks are
 SECTORS = 8  # about as many as industry classifications have
 
 Floats = NDArray[np.float64]
-DriftKind = Literal["mean", "spread", "dependence", "sign"]
+DriftKind = Literal["mean", "spread", "dependence", "sign", "decay"]
+SESSIONS_A_YEAR = 252
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Drift:
 
     `mean` adds `size` daily volatilities to every return; `spread` multiplies volatility by 1 + `size`;
     `dependence` multiplies the common factor by 1 + `size`; `sign` turns the planted signal round, to an
-    information coefficient of -`size` times the former one.
+    information coefficient of -`size` times the former one; `decay` halves that coefficient `size` times
+    a year, slowly, as an edge that others find wears away.
     """
 
     kind: DriftKind
@@ -106,7 +108,7 @@ class _Regime:
             mean=MEAN_RETURN + DAILY_VOLATILITY * size * begun("mean"),
             spread=1 + size * begun("spread"),
             dependence=1 + size * begun("dependence"),
-            ic=ic * (1 - (1 + size) * begun("sign")),
+            ic=ic * (1 - (1 + size) * begun("sign")) * 0.5 ** (size * np.cumsum(begun("decay")) / SESSIONS_A_YEAR),
         )
 
 

@@ -18,6 +18,7 @@ class TrainingConfig:
         test_size: sessions in each window (63: a quarter).
         embargo: sessions between the last training label and a window.
         min_train: fewest sessions the first fold may train on.
+        train_sessions: most sessions, the last ones, that a model is fitted on; 0: all there are.
         validation_size: sessions at the end of a training window on which the rounds are chosen.
         rounds: most boosting rounds.
         patience: rounds without improvement on the validation sessions before stopping; 0: all `rounds` are
@@ -44,6 +45,7 @@ class TrainingConfig:
     test_size: int = 63
     embargo: int = 5
     min_train: int = 500
+    train_sessions: int = 0
     validation_size: int = 126
     rounds: int = 300
     patience: int = 50
@@ -76,6 +78,15 @@ class TrainingConfig:
             raise BadInput(f"a ridge_penalty of {self.ridge_penalty} is not above 0.", "Use 0.1, say.")
         if min(self.rounds, self.patience + 1, self.num_threads, self.max_bin - 1) < 1:
             raise BadInput("rounds and num_threads count from 1, patience from 0, max_bin from 2.", "Raise them.")
+        if self.train_sessions and self.train_sessions < self.validation_size + self.horizon + self.embargo + 1:
+            raise BadInput(
+                f"{self.train_sessions} sessions leave none to fit on beside {self.validation_size} of validation.",
+                "Give more sessions, or 0 for all there are.",
+            )
+
+    def first_session(self, stop: int) -> int:
+        """The number of the first session that a model of the sessions before number `stop` is fitted on."""
+        return max(0, stop - self.train_sessions) if self.train_sessions else 0
 
 
 def parameters(config: TrainingConfig, rows: slice) -> dict[str, object]:

@@ -19,8 +19,10 @@ __all__ = [
     "Fit",
     "TrainingConfig",
     "best_rounds",
+    "fit_before",
     "fit_booster",
     "fit_boosters",
+    "fitted_rows",
     "forecast_sessions",
 ]
 
@@ -34,7 +36,12 @@ def fit_boosters(panel: Panel, stops: Sequence[int], config: TrainingConfig) -> 
     """
     sets = datasets(panel, stops, config)
     for stop in stops:
-        yield _fit(panel, stop, config, sets)
+        yield fit_before(panel, stop, config, sets)
+
+
+def fitted_rows(panel: Panel, stop: int, config: TrainingConfig) -> slice:
+    """The rows that a model of the sessions before number `stop` is fitted on."""
+    return panel.rows(config.first_session(stop), stop)
 
 
 def fit_booster(panel: Panel, stop: int, config: TrainingConfig) -> Fit:
@@ -42,8 +49,9 @@ def fit_booster(panel: Panel, stop: int, config: TrainingConfig) -> Fit:
     return next(fit_boosters(panel, [stop], config))
 
 
-def _fit(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> Fit:
-    rows, tail = panel.rows(0, stop), panel.rows(stop - config.validation_size, stop)
+def fit_before(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> Fit:
+    """One of `fit_boosters`, on `sets` that reach as far as `stop`; the other fits made on them do not matter."""
+    rows, tail = fitted_rows(panel, stop, config), panel.rows(stop - config.validation_size, stop)
     rounds, predicted = _chosen(panel, stop, config, sets) if config.patience else (config.rounds, 0.0)
     booster = lgb.train(parameters(config, rows), sets.to_fit(rows), num_boost_round=rounds)
     return Fit(
@@ -55,7 +63,7 @@ def _chosen(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> 
     """How many rounds suit the sessions before `stop`, and what a model of that many forecast for their tail."""
     fitted, _ = purged_tail(panel.sessions[:stop], config.validation_size, config.horizon, config.embargo)
     tail = panel.rows(stop - config.validation_size, stop)
-    trial = _trial(panel.rows(0, len(fitted)), tail, config, sets)
+    trial = _trial(panel.rows(config.first_session(stop), len(fitted)), tail, config, sets)
     predicted = np.asarray(trial.predict(panel.matrix[tail], num_threads=config.num_threads))
     return max(1, trial.best_iteration), predicted
 

@@ -66,14 +66,15 @@ class _Plain:
 
 
 class _Ranked:
-    """All rows put into the bins of the first fit's once, for that is half the time of a fit on a broad panel.
+    """All rows put into bins once, for that is half the time of a fit on a broad panel.
 
-    A fit copies its rows' bins, a byte each.
+    The bins are those of the first `min_train` sessions, which every training of a market shares, so that a fit is
+    the same whichever others are made with it. A fit copies its rows' bins, a byte each.
     """
 
     def __init__(self, panel: Panel, stops: Sequence[int], config: TrainingConfig) -> None:
         self._panel, self._config, self._scores = panel, config, normal_ranks(panel)
-        bins, everything = bins_of(panel, panel.rows(0, stops[0]), config), panel.rows(0, stops[-1])
+        bins, everything = bins_of(panel, rows_of_bins(panel, stops[0], config), config), panel.rows(0, stops[-1])
         rows, label = Rows(panel.matrix, everything), panel.label[everything]
         self._whole = lgb.Dataset(rows, label, reference=bins, params=binning(config)).construct()
 
@@ -103,6 +104,11 @@ class Rows(lgb.Sequence):  # type: ignore[misc]  # of an untyped package
     def __getitem__(self, place: slice) -> NDArray[np.float32]:
         rows = self._rows[place]
         return np.asarray(self._matrix[rows.start : rows.stop])
+
+
+def rows_of_bins(panel: Panel, stop: int, config: TrainingConfig) -> slice:
+    """The rows that the bins of all fits are chosen by: of the first `min_train` sessions, or those before `stop`."""
+    return panel.rows(0, min(stop, config.min_train))
 
 
 def bins_of(panel: Panel, rows: slice, config: TrainingConfig) -> lgb.Dataset:

@@ -66,9 +66,11 @@ class RidgeLearner:
 
         scores, names = normal_ranks(panel), panel.feature_names
         gram, cross = np.zeros((len(names), len(names))), np.zeros(len(names))
-        for before, stop in pairwise([0, *stops]):
+        starts = [config.first_session(stop) for stop in stops]
+        for (before, stop), (left, start) in zip(pairwise([0, *stops]), pairwise([0, *starts]), strict=True):
             _add(panel, scores, before, stop, gram, cross)
-            rows, tail_start = panel.rows(0, stop), max(0, stop - config.validation_size)
+            _add(panel, scores, left, start, gram, cross, sign=-1.0)
+            rows, tail_start = panel.rows(start, stop), max(0, stop - config.validation_size)
             slope = return_per_score(scores[rows], winsorized(panel.label[rows], config.label_clip))
             penalty = config.ridge_penalty * (rows.stop - rows.start) * np.eye(len(names))
             model = Ridge(names, slope * np.linalg.solve(gram + penalty, cross))
@@ -80,10 +82,10 @@ class RidgeLearner:
         return Ridge(tuple(document["features"]), np.array(document["weights"], dtype=np.float64))
 
 
-def _add(panel: Panel, scores: Array, start: int, stop: int, gram: Array, cross: Array) -> None:
-    """Put the sessions numbered start <= i < stop into the normal equations."""
+def _add(panel: Panel, scores: Array, start: int, stop: int, gram: Array, cross: Array, sign: float = 1.0) -> None:
+    """Put the sessions numbered start <= i < stop into the normal equations, or with sign -1 take them out."""
     for number in range(start, stop):
         rows = panel.rows(number, number + 1)
         factors = session_scores(panel.matrix[rows], np.zeros(rows.stop - rows.start, dtype=np.intp)).astype(np.float64)
-        gram += factors.T @ factors
-        cross += factors.T @ scores[rows]
+        gram += sign * (factors.T @ factors)
+        cross += sign * (factors.T @ scores[rows])

@@ -140,9 +140,7 @@ def train_random_walk(training_set: TrainingSet, config: TrainingConfig = Traini
 
 def _walk(training_set: TrainingSet, learner: Learner, config: TrainingConfig, progress: Progress) -> Training:
     panel = labelled_panel(training_set)
-    folds = walk_forward(
-        panel.sessions, config.folds, config.test_size, config.horizon, config.embargo, config.min_train
-    )
+    folds = folds_of(panel.sessions, config)
     stops = [*(len(fold.train) for fold in folds), len(panel.sessions)]
     fits = []
     for number, fit in enumerate(learner.fits(panel, stops, config), start=1):
@@ -150,9 +148,13 @@ def _walk(training_set: TrainingSet, learner: Learner, config: TrainingConfig, p
         last = number == len(stops)
         progress(round(number / len(stops), 3), "final model" if last else f"fold {number} of {len(folds)}")
     *fits, final = fits
-    oos, band, scales = _out_of_sample(panel, folds, fits, config)
+    tested, forecast = forecast_folds(panel, folds, fits, config)
+    scale, scales = panel_scales(panel, config.horizon)
+    oos, band = out_of_sample(panel, tested, forecast, fits[0], scale, config)
     frames = [oos[oos["session"].isin(fold.test)] for fold in folds]
-    table = pd.DataFrame([_fold_row(fold.train, frame) for fold, frame in zip(folds, frames, strict=True)])
+    table = pd.DataFrame(
+        [_fold_row(_fitted_on(fold, config), frame) for fold, frame in zip(folds, frames, strict=True)]
+    )
     return Training(
         model=final.model,
         oos=oos,
@@ -168,35 +170,63 @@ def _walk(training_set: TrainingSet, learner: Learner, config: TrainingConfig, p
     )
 
 
-def _out_of_sample(
+def folds_of(sessions: pd.DatetimeIndex, config: TrainingConfig) -> list[Fold]:
+    """The walk-forward folds of these labelled sessions under a configuration."""
+    return walk_forward(sessions, config.folds, config.test_size, config.horizon, config.embargo, config.min_train)
+
+
+def forecast_folds(
     panel: Panel, folds: list[Fold], fits: list[Fit], config: TrainingConfig
-) -> tuple[pd.DataFrame, Band, dict[str, float]]:
-    """Each fold's forecasts of its window with the intervals that stood then, and what stands at the end.
+) -> tuple[range, NDArray[np.float64]]:
+    """The numbers of the sessions that the folds test, and what each fold's model forecasts of its own."""
+    starts = [int(panel.sessions.searchsorted(fold.test[0])) for fold in folds]
+    forecasts = [
+        forecast_sessions(fit, panel, start, start + len(fold.test), config.num_threads)
+        for fit, fold, start in zip(fits, folds, starts, strict=True)
+    ]
+    return range(starts[0], len(panel.sessions)), np.concatenate(forecasts)
+
+
+def out_of_sample(
+    panel: Panel,
+    tested: range,
+    forecast: NDArray[np.float64],
+    first: Fit,
+    scale: NDArray[np.float64],
+    config: TrainingConfig,
+) -> tuple[pd.DataFrame, Band]:
+    """The walk-forward record with the intervals that stood then, and the band that stands at its end.
 
     The first band comes from the validation tail of the first fold; from there on it learns from every
     session that settles, across folds.
+
+    Args:
+        panel: what was known.
+        tested: numbers of the sessions tested, up to the last of the panel.
+        forecast: of their rows.
+        first: the fit of the first fold.
+        scale: of each row of the panel (`panel_scales`).
+        config: choices of the run.
     """
-    starts = [int(panel.sessions.searchsorted(fold.test[0])) for fold in folds]
-    forecasts = [
-        forecast_sessions(fit, panel, at, at + config.test_size, config.num_threads)
-        for fit, at in zip(fits, starts, strict=True)
-    ]
-    begin, end = starts[0], len(panel.sessions)
-    rows, predicted = panel.rows(begin, end), np.concatenate(forecasts)
-    scales, last_scales = panel_scales(panel, config.horizon)
-    tail = panel.rows(fits[0].tail_start, fits[0].tail_start + config.validation_size)
-    first = Band.of(fits[0].tail_residuals / scales[tail], config.interval)
-    scores = np.split((panel.label[rows] - predicted) / scales[rows], panel.first_row[begin + 1 : end] - rows.start)
-    bands = track(scores, first, config.interval, config.horizon)
+    begin, end = tested.start, tested.stop
+    rows = panel.rows(begin, end)
+    tail = panel.rows(first.tail_start, first.tail_start + config.validation_size)
+    band = Band.of(first.tail_residuals / scale[tail], config.interval)
+    scores = np.split((panel.label[rows] - forecast) / scale[rows], panel.first_row[begin + 1 : end] - rows.start)
+    bands = track(scores, band, config.interval, config.horizon)
     counts = np.diff(panel.first_row[begin : end + 1])
     low, high = (np.repeat([getattr(band, side) for band in bands[:-1]], counts) for side in ("low", "high"))
     oos = panel.keys(begin, end).assign(
-        forecast=predicted,
+        forecast=forecast,
         label=panel.label[rows],
-        lower=predicted + low * scales[rows],
-        upper=predicted + high * scales[rows],
+        lower=forecast + low * scale[rows],
+        upper=forecast + high * scale[rows],
     )
-    return oos, bands[-1], last_scales
+    return oos, bands[-1]
+
+
+def _fitted_on(fold: Fold, config: TrainingConfig) -> pd.DatetimeIndex:
+    return fold.train[config.first_session(len(fold.train)) :]
 
 
 def _fold_row(train_sessions: pd.DatetimeIndex, frame: pd.DataFrame) -> dict[str, object]:

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from evergreen.core.dataset.panel import Panel, TrainingSet, labelled_panel
-from evergreen.core.dataset.splits import purged_tail, walk_forward
+from evergreen.core.dataset.splits import purged_tail
 from evergreen.core.model.fitting import TrainingConfig, fit_booster, forecast_sessions
+from evergreen.core.model.training import folds_of
 from evergreen.errors import BadInput
 
 
@@ -50,9 +51,7 @@ def tune(training_set: TrainingSet, config: TrainingConfig, budget: int, inner_f
     import optuna
 
     panel = labelled_panel(training_set)
-    first = walk_forward(
-        panel.sessions, config.folds, config.test_size, config.horizon, config.embargo, config.min_train
-    )[0]
+    first = folds_of(panel.sessions, config)[0]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=config.seed))
     start = {name: getattr(config, name) for name in ("learning_rate", "num_leaves", "leaf_share", "lambda_l2")}

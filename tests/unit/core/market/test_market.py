@@ -62,6 +62,15 @@ def test_simulate__changes_what_drift_says_from_its_session_on_and_nothing_befor
             assert signal_ic(moved).iloc[600:].mean() < -0.07
 
 
+def test_simulate__an_edge_that_decays_halves_as_often_as_it_is_told() -> None:
+    calm, fading = (simulate(60, 1500, seed=4, ic=0.2, drift=each) for each in (None, Drift("decay", 500, 1.0)))
+    days = pd.DatetimeIndex(calm["session"].unique())
+    pd.testing.assert_frame_equal(fading[fading["session"] < days[500]], calm[calm["session"] < days[500]])
+    ics = signal_ic(fading)
+    assert ics.iloc[:490].mean() == pytest.approx(0.2, abs=0.02)
+    assert ics.loc[days[752] : days[1004]].mean() == pytest.approx(0.2 * 0.5**1.5, abs=0.025)
+
+
 def test_simulate__refuses_an_empty_market() -> None:
     for tickers, sessions, ic in ((0, 5, 0.0), (5, 0, 0.0), (5, 5, 1.0)):
         with pytest.raises(BadInput, match="cannot simulate"):

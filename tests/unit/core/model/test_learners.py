@@ -101,6 +101,18 @@ def test_ridge__is_the_penalised_least_squares_of_scores_on_scores(fits, rows, s
     np.testing.assert_allclose(weights / np.linalg.norm(weights), expected / np.linalg.norm(expected), atol=1e-6)
 
 
+def test_ridge__over_the_last_sessions_alone_knows_nothing_of_earlier_ones(rows, small_config):
+    panel, config = labelled_panel(rows), replace(small_config, train_sessions=200)
+    changed = rows.copy()
+    changed.loc[changed["session"] < panel.sessions[50], "F0"] = np.float32(1.0)
+    changed.loc[changed["session"] < panel.sessions[50], "label"] *= -1.0
+    several = [list(learner("ridge").fits(each, [220, STOP], config))[1] for each in (panel, labelled_panel(changed))]
+    weights = [fit.model.weights for fit in several]
+    assert np.corrcoef(*weights)[0, 1] > 0.999999
+    whole = next(learner("ridge").fits(panel, [STOP], small_config)).model.weights
+    assert not np.allclose(weights[0], whole)
+
+
 def test_session_scores__are_scipys_ranks_and_unknown_values_take_the_middle():
     rng = np.random.default_rng(3)
     values = rng.integers(0, 6, (40, 5)).astype(np.float32)

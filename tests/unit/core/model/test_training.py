@@ -9,7 +9,8 @@ import pytest
 from evergreen.core.bars.calendar import iso
 from evergreen.core.dataset.panel import labelled_panel
 from evergreen.core.evaluation.metrics import rank_ic
-from evergreen.core.model.fitting import fit_booster
+from evergreen.core.model.fitting import fit_before, fit_booster
+from evergreen.core.model.lightgbm_datasets import datasets
 from evergreen.core.model.protocol import forecast
 from evergreen.core.model.registry import read_model
 from evergreen.core.model.training import (
@@ -156,7 +157,28 @@ def test_train__an_unusable_training_set_is_refused(training_set, small_config, 
         train(spoil(training_set), small_config)
 
 
-@pytest.mark.parametrize("wrong", [{"leaf_share": 0.0}, {"label_clip": 0.5}, {"interval": 1.5}, {"rounds": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"leaf_share": 0.0}, {"label_clip": 0.5}, {"interval": 1.5}, {"rounds": 0}, {"train_sessions": 99}]
+)
 def test_training_config__out_of_range_is_refused(wrong):
     with pytest.raises(BadInput):
         TrainingConfig(**wrong)
+
+
+def test_train__a_bounded_window_forgets_what_lies_before_it(training_set, small_config):
+    config = replace(small_config, train_sessions=120)
+    panel = labelled_panel(training_set)
+    changed = training_set.copy()
+    changed.loc[changed["session"] < panel.sessions[130], "label"] *= -3.0
+    bounded, forgotten = (fit_booster(labelled_panel(each), 250, config) for each in (training_set, changed))
+    assert bounded.booster.model_to_string() == forgotten.booster.model_to_string()
+    assert bounded.booster.model_to_string() != fit_booster(panel, 250, small_config).booster.model_to_string()
+
+
+@pytest.mark.parametrize("ranked", [False, True])
+def test_fit_before__is_the_same_whichever_other_fits_share_its_sets(training_set, small_config, ranked):
+    config = replace(small_config, ranked=ranked, train_sessions=140)
+    panel = labelled_panel(training_set)
+    alone = fit_before(panel, 260, config, datasets(panel, [260], config))
+    among = fit_before(panel, 260, config, datasets(panel, [200, 400], config))
+    assert alone.booster.model_to_string() == among.booster.model_to_string()

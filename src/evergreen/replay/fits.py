@@ -1,0 +1,91 @@
+"""Fitted models kept by content: one fit for every policy, fold and record that wants it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from dataclasses import asdict
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from evergreen.core.model.booster import LightGBM, from_text
+from evergreen.core.model.config import TrainingConfig
+from evergreen.core.model.fitting import Fit, fit_before
+from evergreen.core.model.lightgbm_datasets import Datasets, datasets
+from evergreen.replay.market import Market
+
+FORMAT = 1  # of a kept fit; a change of what training does must raise it
+MOST_BYTES = 4_000_000_000
+AT_HAND = 48  # fits in memory: what one record and a few champions take
+
+
+class Fits:
+    """The models of a market under one configuration, by the number of labelled sessions each knows.
+
+    A fit is made once, by whichever process asks first, and kept in `folder`; its name is the content it was made
+    from. The oldest files go when all of them together exceed `most_bytes` (`prune`).
+    """
+
+    def __init__(self, market: Market, config: TrainingConfig, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+        self.market, self.config = market, config
+        self._folder, self._most_bytes = folder, most_bytes
+        self._recent = lru_cache(AT_HAND)(self._load)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def before(self, stop: int) -> Fit:
+        """The model of the first `stop` labelled sessions."""
+        return self._recent(stop)
+
+    def _load(self, stop: int) -> Fit:
+        path = self._folder / f"{self.key(stop)}.npz"
+        if not path.exists():
+            with FileLock(path.with_suffix(".lock")):
+                if not path.exists():
+                    _write(path, fit_before(self.market.panel, stop, self.config, self._sets))
+        return _read(path)
+
+    def has(self, stop: int) -> bool:
+        """Whether it is made already."""
+        return (self._folder / f"{self.key(stop)}.npz").exists()
+
+    def key(self, stop: int) -> str:
+        """The name of a fit: what it is made from."""
+        facts = {"format": FORMAT, "market": self.market.digest, "config": asdict(self.config), "stop": stop}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+    @cached_property
+    def _sets(self) -> Datasets:
+        sessions = len(self.market.panel.sessions)
+        return datasets(self.market.panel, [self.config.min_train, sessions], self.config)
+
+    def prune(self) -> int:
+        """Remove the fits that were used longest ago, beyond `most_bytes`; how many."""
+        files = sorted(self._folder.glob("*.npz"), key=lambda path: path.stat().st_mtime, reverse=True)
+        sizes = np.cumsum([path.stat().st_size for path in files])
+        old = [path for path, size in zip(files, sizes, strict=True) if size > self._most_bytes]
+        for path in (*old, *self._folder.glob("*.lock")):
+            path.unlink(missing_ok=True)
+        return len(old)
+
+
+def _write(path: Path, fit: Fit) -> None:
+    buffer = io.BytesIO()
+    text = np.frombuffer(fit.model.to_bytes(), dtype=np.uint8)
+    np.savez_compressed(
+        buffer, text=text, residuals=fit.tail_residuals, numbers=np.array([fit.rounds, fit.tail_start], np.int64)
+    )
+    aside = path.with_suffix(f".{os.getpid()}.part")
+    aside.write_bytes(buffer.getvalue())
+    aside.replace(path)
+
+
+def _read(path: Path) -> Fit:
+    os.utime(path)
+    with np.load(path, allow_pickle=False) as stored:
+        rounds, tail_start = stored["numbers"].tolist()
+        return Fit(LightGBM(from_text(stored["text"].tobytes().decode())), rounds, tail_start, stored["residuals"])

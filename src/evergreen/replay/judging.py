@@ -1,0 +1,91 @@
+"""A challenger's trial in a replay: the gate's verdict, what its canary is judged by, and what came after."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from evergreen.core.canary import Guardrails
+from evergreen.core.canary.freezing import Frozen, freeze
+from evergreen.core.canary.guardrails import check_outputs
+from evergreen.core.evaluation.losses import relative_difference
+from evergreen.core.gate.compare import compare
+from evergreen.core.gate.verdict import Verdict
+from evergreen.core.policy import Action, CanaryPolicy, DecisionKind, GatePolicy, Judged
+from evergreen.errors import BadInput
+from evergreen.replay.versions import Version
+
+# Without a gate nothing rests on a verdict: the folds that it would take are nine tenths of a training.
+UNJUDGED = Verdict(
+    admitted=True, better=False, reasons=(), sessions=0, tried=1, spent_alpha=0.0, opponent="nobody: there is no gate"
+)
+
+
+def judge(rules: GatePolicy, champion: Version, challenger: Version, session: int, tried: int) -> Verdict:
+    """The gate's verdict as known at a session, on the sessions it looks at of both records."""
+    ours, theirs = record_of(challenger), forecasts_of(champion, session)
+    if theirs is not None:
+        common = np.intersect1d(ours["session"].unique(), theirs["session"].unique())[-rules.sessions :]
+        ours, theirs = (each[each["session"].isin(common)] for each in (ours, theirs))
+    return compare(theirs, ours, tried, rules.alpha, min_sessions=rules.min_sessions, gate_sessions=rules.sessions)
+
+
+def forecasts_of(champion: Version, session: int) -> pd.DataFrame | None:
+    """All a champion forecast out of sample by a session, record and service; None for the random walk."""
+    if champion.record is None:
+        return None
+    lived = champion.forecasts(range(champion.since, session + 1))
+    return pd.concat([champion.record[["ticker", "session", "forecast"]], lived], ignore_index=True)
+
+
+def record_of(version: Version) -> pd.DataFrame:
+    """A version's walk-forward record.
+
+    Raises:
+        BadInput: it is the random walk, which has none.
+    """
+    if version.record is None:
+        raise BadInput("the random walk has no record.", "Ask a trained version.")
+    return version.record
+
+
+def freeze_canary(rules: CanaryPolicy, champion: Version, challenger: Version, session: int) -> Frozen:
+    """What a canary is judged by that begins at a session.
+
+    Raises:
+        BadInput: one of the two is the random walk.
+    """
+    forecasts = forecasts_of(champion, session)
+    if forecasts is None or challenger.trained is None:
+        raise BadInput("a canary takes two trained versions.", "The first model replaces the random walk at once.")
+    bounds = (rules.alpha_promote, rules.alpha_rollback, rules.t_min, rules.t_max)
+    return freeze(forecasts, record_of(challenger), champion.residual_sigma, challenger.trained.target, *bounds)
+
+
+def guardrails(champion: Version, challenger: Version, frozen: Frozen, session: int) -> Guardrails:
+    """What the limits on outputs say of all that a challenger has forecast by a session."""
+    lived = range(challenger.since, session + 1)
+    if not len(lived):
+        return Guardrails(missing=("No forecasts of both models yet.",))
+    ours, theirs = (np.concatenate([each.forecast(day) for day in lived]) for each in (champion, challenger))
+    return Guardrails(broken=tuple(check_outputs(ours, theirs, frozen.limits)))
+
+
+def gate_action(judged: Judged) -> Action:
+    """The gate's verdict as a decision on record."""
+    return Action(
+        kind=DecisionKind.GATE,
+        session=judged.session,
+        as_of=judged.as_of,
+        version=judged.version,
+        sentence=judged.verdict.sentence,
+        numbers=judged.numbers,
+    )
+
+
+def mean_difference(champion: Version, challenger: Version, start: int, sessions: int) -> float | None:
+    """Mean r (positive: the challenger is better) over the sessions from `start` on; None without any outcome."""
+    numbers = range(start, min(start + sessions, challenger.sessions))
+    ours, theirs = (each.scores(numbers)["loss"].to_numpy(dtype=float) for each in (champion, challenger))
+    known = np.isfinite(ours) & np.isfinite(theirs)
+    return float(relative_difference(ours[known], theirs[known]).mean()) if known.any() else None

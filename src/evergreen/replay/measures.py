@@ -1,0 +1,142 @@
+"""What a policy earned, in numbers with intervals that allow for autocorrelation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evergreen.core.evaluation.backtest import long_short
+from evergreen.core.evaluation.diebold_mariano import dm_test
+from evergreen.core.evaluation.losses import relative_difference
+from evergreen.core.policy import DecisionKind
+from evergreen.replay.breaks import Break
+from evergreen.replay.judging import mean_difference
+from evergreen.replay.tables import forecasts_served
+from evergreen.replay.walk import Walk
+
+AFTER = 250  # sessions that say whether a promotion or a rollback was right
+WORSE = 60  # sessions whose mean says that the model in office does worse than the random walk
+RIVALS = ("never", "calendar:20")
+ENDS = ("never", "oracle")
+
+Numbers = dict[str, float | None]
+
+
+def measure(walk: Walk, sessions: pd.DataFrame, breaks: Sequence[Break]) -> dict[str, Any]:
+    """One policy's row of the summary."""
+    known = sessions[sessions["n"] > 0]
+    gain = pd.Series(relative_difference(known["loss_random_walk"], known["loss"]), index=known.index)
+    table: dict[str, Any] = {"policy": walk.policy.name, "sessions": len(known)}
+    for name, values in (("rank_ic", known["rank_ic"]), ("ic", known["ic"]), ("gain", gain)):
+        table |= interval(name, values.fillna(0.0) if name != "gain" else values)
+    spread = float(known["ic"].std())
+    table["icir"] = float(known["ic"].mean()) / spread if spread > 0 else None
+    table |= interval("coverage", known["covered"].dropna())
+    table |= {f"costed_{name}": _finite(value) for name, value in _costed(walk).items()}
+    table |= _deliveries(walk)
+    table["sessions_worse_than_random_walk"] = int((gain.rolling(WORSE).mean() < 0).sum())
+    table["age"] = _finite(float(sessions["age"].mean()))
+    table["breaks"] = [_cure(walk, known.assign(gain=gain), one) for one in breaks]
+    return table
+
+
+def interval(name: str, values: pd.Series) -> Numbers:
+    """Mean with its two-sided 90 % interval by the cosine variance; None of too few values."""
+    if len(values) < 2:
+        return {name: None, f"{name}_lower90": None, f"{name}_upper90": None}
+    test = dm_test(values.to_numpy())
+    lower, upper = test.interval(0.90)
+    return {name: test.mean, f"{name}_lower90": lower, f"{name}_upper90": upper}
+
+
+def paired(sessions: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, Numbers]]:
+    """By policy and rival, differences on the same sessions: of RankIC and of loss (r, positive: it served better)."""
+    return {
+        policy: {
+            rival: _difference(table, sessions[rival]) for rival in RIVALS if rival in sessions and rival != policy
+        }
+        for policy, table in sessions.items()
+    }
+
+
+def regret(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """By policy, what it lacks to the oracle in RankIC, as a share of the span from `never` to the oracle."""
+    by_name = {row["policy"]: row["rank_ic"] for row in rows}
+    low, high = by_name.get(ENDS[0]), by_name.get(ENDS[1])
+    if low is None or high is None or high <= low:
+        return dict.fromkeys(by_name)
+    return {name: (high - (value or 0.0)) / (high - low) for name, value in by_name.items()}
+
+
+def _difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> Numbers:
+    both = ours.set_index("session").join(theirs.set_index("session"), rsuffix="_rival", how="inner")
+    both = both[both["n"] > 0]
+    better = pd.Series(relative_difference(both["loss_rival"], both["loss"]))
+    ranks = both["rank_ic"].fillna(0.0) - both["rank_ic_rival"].fillna(0.0)
+    return interval("rank_ic", ranks) | interval("r", better)
+
+
+def _costed(walk: Walk) -> dict[str, float]:
+    """The costed long-short portfolio of what champions forecast; empty with one ticker."""
+    if len(walk.models.market.tickers) < 2:
+        return {}
+    served = forecasts_served(walk)
+    return long_short(served[np.isfinite(served["forecast"])], walk.models.market.horizon).metrics()
+
+
+def _deliveries(walk: Walk) -> dict[str, int]:
+    """How often it retrained, tried and delivered, and how often what came after says that it was wrong to."""
+    kinds = pd.Series([one.kind for one in walk.decisions], dtype=object).value_counts()
+    names = {
+        "retrainings": DecisionKind.RETRAIN_REQUESTED,
+        "trials": DecisionKind.GATE,
+        "canaries": DecisionKind.CANARY_START,
+        "promotions": DecisionKind.PROMOTE,
+        "rollbacks": DecisionKind.ROLLBACK,
+        "inconclusive": DecisionKind.INCONCLUSIVE,
+    }
+    counts = {name: int(kinds.get(str(kind), 0)) for name, kind in names.items()}
+    promoted, rolled_back = _judged_by_what_came(walk)
+    wrong = {
+        "wrong_promotions": sum(difference < 0 for difference in promoted),
+        "wrong_rollbacks": sum(difference > 0 for difference in rolled_back),
+    }
+    return counts | wrong
+
+
+def _judged_by_what_came(walk: Walk) -> tuple[list[float], list[float]]:
+    """Mean r of the version against the champion before it, over the next sessions, by promotion and by rollback."""
+    promoted: list[float] = []
+    rolled_back: list[float] = []
+    champion = walk.versions["1"]
+    for one in walk.decisions:
+        if one.kind not in (DecisionKind.PROMOTE, DecisionKind.ROLLBACK):
+            continue
+        version = walk.versions[one.version]
+        if champion.trained is not None and version is not champion and one.session >= walk.first:
+            difference = mean_difference(champion, version, one.session + 1, AFTER)
+            if difference is not None:
+                (promoted if one.kind == DecisionKind.PROMOTE else rolled_back).append(difference)
+        if one.kind == DecisionKind.PROMOTE:
+            champion = version
+    return promoted, rolled_back
+
+
+def _cure(walk: Walk, known: pd.DataFrame, broken: Break) -> dict[str, Any]:
+    """From a break to its cure: sessions until another champion serves, and the loss of gain meanwhile."""
+    place = np.flatnonzero((known["session"] >= broken.session).to_numpy())
+    if not len(place):
+        return {"break": broken.name, "sessions_to_the_next_champion": None, "gain_lost_meanwhile": None}
+    before, since = known.iloc[: place[0]]["gain"].tail(AFTER), known.iloc[place]
+    changed = np.flatnonzero((since["champion"] != since["champion"].iloc[0]).to_numpy())
+    delay = int(changed[0]) if len(changed) else None
+    harm = float(before.mean() - since["gain"].head(delay or AFTER).mean())
+    return {"break": broken.name, "sessions_to_the_next_champion": delay, "gain_lost_meanwhile": _finite(harm)}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

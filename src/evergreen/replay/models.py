@@ -1,0 +1,126 @@
+"""Trained models as policies meet them: their record, what they forecast since, and what drift is judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evergreen.core.drift import Calibration, Counts, TooLittleHistory, calibrate, join, make_grid, session_counts
+from evergreen.core.features import FEATURE_NAMES, LOOKBACK
+from evergreen.core.model.fitting import Fit
+from evergreen.core.model.intervals import Band
+from evergreen.core.model.training import folds_of, forecast_folds, out_of_sample
+from evergreen.replay.fits import Fits
+from evergreen.replay.market import Market
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A model trained at the close of a session.
+
+    Attributes:
+        session: its number; the model knows the labels that were known then.
+        fit: the model of all of them.
+        target: lowest and highest label it knows.
+    """
+
+    session: int
+    fit: Fit
+    target: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """The evidence that came with a model.
+
+    Attributes:
+        oos: its walk-forward record, as `core.model.training.Training.oos`; tickers by place.
+        band: of its first interval.
+        residual_sigma: standard deviation of the record's errors.
+    """
+
+    oos: pd.DataFrame
+    band: Band
+    residual_sigma: float
+
+
+class Models:
+    """The models of a market, made when somebody asks and then shared."""
+
+    def __init__(self, market: Market, fits: Fits) -> None:
+        self.market, self.fits = market, fits
+        self._recorded = lru_cache(8)(self._record)
+        self._calibrated = lru_cache(8)(self._calibrate)
+
+    def trained_at(self, session: int) -> Trained:
+        """The model of a training at the close of a session."""
+        known = self.market.known(session)
+        label = self.market.until(known).label
+        return Trained(session, self.fits.before(known), (float(label.min()), float(label.max())))
+
+    def record(self, session: int) -> Record:
+        """The evidence for the model of a training at the close of a session.
+
+        Raises:
+            BadInput: too few sessions for the folds.
+        """
+        return self._recorded(session)
+
+    def monitor(self, session: int) -> Monitor | TooLittleHistory:
+        """What drift of a model trained at a session is judged by, as known then."""
+        calibrated = self._calibrated(session)
+        return calibrated if isinstance(calibrated, TooLittleHistory) else Monitor(self, *calibrated, session + 1)
+
+    def _record(self, session: int) -> Record:
+        config, panel = self.fits.config, self.market.until(self.market.known(session))
+        folds = folds_of(panel.sessions, config)
+        fits = [self.fits.before(len(fold.train)) for fold in folds]
+        tested, forecast = forecast_folds(panel, folds, fits, config)
+        oos, band = out_of_sample(panel, tested, forecast, fits[0], self.market.scale, config)
+        return Record(oos, band, float((oos["label"] - oos["forecast"]).std()))
+
+    def forecast(self, model: Trained, start: int, stop: int) -> Floats:
+        """What a model forecasts of every row of the sessions numbered start <= i < stop."""
+        return self.answer(model, np.asarray(self.market.matrix[self.market.rows(start, stop)]))
+
+    def answer(self, model: Trained, features: NDArray[np.float32]) -> Floats:
+        """What a model says of rows of features."""
+        return model.fit.model.predict(features)
+
+    def _calibrate(self, session: int) -> tuple[Calibration, Counts] | TooLittleHistory:
+        history = self.features(0, session + 1)
+        counts = session_counts(history, make_grid(history))
+        calibration = calibrate(counts, memory=LOOKBACK)
+        if isinstance(calibration, TooLittleHistory):
+            return calibration
+        return calibration, counts.upto(counts.sessions[-1], calibration.windows.pair)
+
+    def features(self, start: int, stop: int) -> pd.DataFrame:
+        """The factors of every row of the sessions numbered start <= i < stop, by ticker and session."""
+        rows = self.market.rows(start, stop)
+        session = self.market.sessions.repeat(np.diff(self.market.first_row))[rows]
+        index = pd.MultiIndex.from_arrays([self.market.ticker[rows], session], names=["ticker", "session"])
+        return pd.DataFrame(self.market.matrix[rows], index=index, columns=list(FEATURE_NAMES), copy=False)
+
+
+class Monitor:
+    """A model's drift calibration, and the counts of the sessions since."""
+
+    def __init__(self, models: Models, calibration: Calibration, counts: Counts, counted: int) -> None:
+        self.calibration = calibration
+        self._models, self._counts, self._counted = models, counts, counted
+
+    def counts(self, session: int) -> Counts:
+        """Of the sessions a check at a session looks at; asked for later and later sessions."""
+        if session >= self._counted:
+            fresh = session_counts(self._models.features(self._counted, session + 1), self.calibration.grid)
+            pair = self.calibration.windows.pair
+            self._counts = join([self._counts, fresh]).upto(fresh.sessions[-1], pair)
+            self._counted = session + 1
+        return self._counts

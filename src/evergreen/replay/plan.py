@@ -1,0 +1,62 @@
+"""What is to be replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from evergreen.core.model.config import TrainingConfig
+from evergreen.core.policy import SHIPPED, Policy, choose, parse_policies
+from evergreen.replay.breaks import Break
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What is to be replayed.
+
+    Attributes:
+        bars: a file, a folder, or the name of a source.
+        start, end: the first and the last session walked; the history before `start` trains the first model.
+        policies: those compared, by name.
+        out: the folder of the results; kept models lie below it.
+        calendar: the exchange of the files.
+        horizon: sessions ahead.
+        seed: of the training and of the breaks.
+        train_sessions: most sessions a model is fitted on, as the setting of live training; 0: all there are.
+        breaks: what goes wrong on purpose.
+        workers: processes.
+        tickers: of the bars; all of them when empty.
+        config: of the training; by default what live training takes for so many tickers.
+    """
+
+    bars: str
+    start: pd.Timestamp
+    end: pd.Timestamp
+    policies: tuple[Policy, ...]
+    out: Path
+    calendar: str = "XNYS"
+    horizon: int = 1
+    seed: int = 7
+    train_sessions: int = 0
+    breaks: tuple[Break, ...] = ()
+    workers: int = 1
+    tickers: tuple[str, ...] = ()
+    config: TrainingConfig | None = None
+
+    @property
+    def cache(self) -> Path:
+        """Where factors and models are kept for the next replay."""
+        return self.out / "cache"
+
+
+def shipped(names: Sequence[str], file: Path | None = None) -> tuple[Policy, ...]:
+    """The policies of these names: of a file of one's own, or those that Evergreen ships.
+
+    Raises:
+        BadSetting: no such policy, or a file that cannot be read as policies.
+    """
+    known = parse_policies(SHIPPED.read_text()) | (parse_policies(file.read_text()) if file else {})
+    return tuple(choose(known, name) for name in dict.fromkeys(names))

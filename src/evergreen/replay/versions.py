@@ -1,0 +1,179 @@
+"""A version in office or in canary: what it forecast session by session, and how that came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evergreen.core.drift import SkillTest, TooLittleHistory
+from evergreen.core.evaluation.metrics import ic, rank_ic, session_losses
+from evergreen.core.model.intervals import track
+from evergreen.errors import BadInput
+from evergreen.replay.breaks import LEAKED, SERVING
+from evergreen.replay.models import Models, Monitor, Trained
+
+Floats = NDArray[np.float64]
+
+BLOCK = 32  # sessions forecast at once
+RANDOM_WALK = "1"
+SCORES = ("n", "loss", "loss_random_walk", "rank_ic", "ic")
+
+
+@dataclass(frozen=True)
+class ServingFault:
+    """The kind of break of a version's served features, and the seed of its noise."""
+
+    kind: str
+    seed: int
+
+
+class Version:
+    """A trained model under the name one policy's walk gives it; without one it is the random walk."""
+
+    def __init__(
+        self, name: str, models: Models, trained: Trained | None, since: int, fault: ServingFault | None = None
+    ) -> None:
+        self.name, self.trained, self.since = name, trained, since
+        self._models, self._market, self._fault = models, models.market, fault
+        self._forecasts: dict[int, Floats] = {}
+        self._scores: dict[int, pd.DataFrame] = {}
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions its market has."""
+        return len(self._market.sessions)
+
+    @cached_property
+    def record(self) -> pd.DataFrame | None:
+        """Its walk-forward record; None of the random walk. That of a leak knows some of each outcome."""
+        if self.trained is None:
+            return None
+        record = self._models.record(self.trained.session).oos
+        if self._fault and self._fault.kind == "leak":
+            return record.assign(forecast=record["forecast"] + LEAKED * record["label"])
+        return record
+
+    @property
+    def residual_sigma(self) -> float:
+        """Standard deviation of its record's errors.
+
+        Raises:
+            BadInput: it is the random walk, which has no record.
+        """
+        if self.trained is None:
+            raise BadInput("the random walk has no record.", "Ask a trained version.")
+        return self._models.record(self.trained.session).residual_sigma
+
+    @cached_property
+    def monitor(self) -> Monitor | None:
+        """What its features' drift is judged by; None for the random walk and after too short a history."""
+        monitor = self._models.monitor(self.trained.session) if self.trained else None
+        return None if isinstance(monitor, TooLittleHistory) else monitor
+
+    def skill_test(self, threshold: float) -> SkillTest | None:
+        """The evidence that it still does what its record promised, before its first session."""
+        if self.record is None:
+            return None
+        rows = self.record.set_index(["ticker", "session"])
+        ours, baseline = (session_losses(each, rows["label"]) for each in (rows["forecast"], 0.0 * rows["label"]))
+        return SkillTest(ours.to_numpy(), baseline.to_numpy(), threshold)
+
+    def forecast(self, session: int) -> Floats:
+        """Of every row of a session, log return."""
+        start = session - (session - self.since) % BLOCK
+        if start not in self._forecasts:
+            self._forecasts[start] = self._forecast_block(start)
+        first = self._market.first_row
+        offset = int(first[session] - first[start])
+        return self._forecasts[start][offset : offset + int(first[session + 1] - first[session])]
+
+    def _forecast_block(self, start: int) -> Floats:
+        stop = min(start + BLOCK, len(self._market.sessions))
+        if self.trained is None:
+            rows = self._market.rows(start, stop)
+            return np.zeros(rows.stop - rows.start)
+        if self._fault is None:
+            return self._models.forecast(self.trained, start, stop)
+        return np.concatenate([self._faulty(session, self._fault) for session in range(start, stop)])
+
+    def _faulty(self, session: int, fault: ServingFault) -> Floats:
+        """What it forecasts when its features are served wrong."""
+        assert self.trained is not None
+        market = self._market
+        served = np.asarray(market.matrix[market.rows(session, session + 1)])
+        tickers = market.ticker[market.rows(session, session + 1)]
+        earlier = market.rows(session - 1, session)
+        place = pd.Index(market.ticker[earlier]).get_indexer(pd.Index(tickers))
+        before = np.where((place >= 0)[:, None], np.asarray(market.matrix[earlier])[place], np.float32(np.nan))
+        rng = np.random.default_rng([fault.seed, session])
+        return self._models.answer(self.trained, SERVING[fault.kind](served, before, rng))
+
+    def scores(self, sessions: range) -> pd.DataFrame:
+        """By number of session: tickers with an outcome, losses, RankIC and IC of its forecasts; NaN without any."""
+        starts = sorted({session - (session - self.since) % BLOCK for session in sessions})
+        for start in starts:
+            if start not in self._scores:
+                self._scores[start] = self._score_block(start)
+        if not starts:
+            return pd.DataFrame(columns=list(SCORES), dtype=float)
+        return pd.concat([self._scores[start] for start in starts]).loc[sessions.start : sessions.stop - 1]
+
+    def _score_block(self, start: int) -> pd.DataFrame:
+        market, numbers = self._market, range(start, min(start + BLOCK, len(self._market.sessions)))
+        self.forecast(start)
+        rows = market.rows(numbers.start, numbers.stop)
+        days = market.sessions[numbers.start : numbers.stop]
+        session = days.repeat(np.diff(market.first_row[numbers.start : numbers.stop + 1]))
+        index = pd.MultiIndex.from_arrays([market.ticker[rows], session], names=["ticker", "session"])
+        forecast, label = pd.Series(self._forecasts[start], index), pd.Series(market.label[rows], index)
+        parts = {
+            "n": label.groupby(level="session").count().astype(float),
+            "loss": session_losses(forecast, label),
+            "loss_random_walk": session_losses(0.0 * forecast, label),
+            "rank_ic": rank_ic(forecast, label),
+            "ic": ic(forecast, label),
+        }
+        return pd.DataFrame(parts).reindex(days).set_axis(list(numbers))
+
+    def forecasts(self, sessions: range) -> pd.DataFrame:
+        """Columns ticker (its place), session, forecast of these sessions, as a record has them."""
+        market = self._market
+        rows = market.rows(sessions.start, sessions.stop)
+        counts = np.diff(market.first_row[sessions.start : sessions.stop + 1])
+        values = [self.forecast(session) for session in sessions]
+        return pd.DataFrame(
+            {
+                "ticker": market.ticker[rows].astype(object),
+                "session": market.sessions[sessions.start : sessions.stop].repeat(counts),
+                "forecast": np.concatenate(values) if values else np.zeros(0),
+            }
+        )
+
+    def covered(self, sessions: range, level: float) -> pd.Series:
+        """By number of session, the share of outcomes inside its intervals, which move as outcomes settle.
+
+        NaN of the random walk, and of a version whose record nobody asked for: it has no first interval.
+        """
+        if self.trained is None or not len(sessions) or "record" not in self.__dict__:
+            return pd.Series(np.nan, index=list(sessions), dtype=float)
+        lived = range(self.since, sessions.stop)
+        scores = [self._residuals(session) for session in lived]
+        bands = track(scores, self._models.record(self.trained.session).band, level, self._market.horizon)
+        shares = [
+            float(np.mean((each >= band.low) & (each <= band.high))) if len(each) else np.nan
+            for each, band in zip(scores, bands[:-1], strict=True)
+        ]
+        return pd.Series(shares, index=list(lived), dtype=float).loc[sessions.start : sessions.stop - 1]
+
+    def _residuals(self, session: int) -> Floats:
+        """Outcome less forecast over the scale, of the tickers with an outcome."""
+        market = self._market
+        rows = market.rows(session, session + 1)
+        known = np.isfinite(market.label[rows])
+        first = int(np.searchsorted(market.labelled, rows.start))
+        scale = market.scale[first : first + int(known.sum())]
+        return np.asarray((market.label[rows][known] - self.forecast(session)[known]) / scale)
