@@ -171,8 +171,8 @@ def test_train__a_bounded_window_forgets_what_lies_before_it(training_set, small
     changed = training_set.copy()
     changed.loc[changed["session"] < panel.sessions[130], "label"] *= -3.0
     bounded, forgotten = (fit_booster(labelled_panel(each), 250, config) for each in (training_set, changed))
-    assert bounded.booster.model_to_string() == forgotten.booster.model_to_string()
-    assert bounded.booster.model_to_string() != fit_booster(panel, 250, small_config).booster.model_to_string()
+    assert bounded.model.to_bytes() == forgotten.model.to_bytes()
+    assert bounded.model.to_bytes() != fit_booster(panel, 250, small_config).model.to_bytes()
 
 
 @pytest.mark.parametrize("ranked", [False, True])
@@ -181,4 +181,4 @@ def test_fit_before__is_the_same_whichever_other_fits_share_its_sets(training_se
     panel = labelled_panel(training_set)
     alone = fit_before(panel, 260, config, datasets(panel, [260], config))
     among = fit_before(panel, 260, config, datasets(panel, [200, 400], config))
-    assert alone.booster.model_to_string() == among.booster.model_to_string()
+    assert alone.model.to_bytes() == among.model.to_bytes()
