@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.bars import open_source
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
+from evergreen.core.bars.session import iso
 from evergreen.core.drift import (
     Calibration,
     Counts,

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.core.drift import Calibration, Counts, DriftCheck, calibrate, check, make_grid
 
 TICKERS, FEATURES, SESSIONS, MERGED = 500, 158, 1_500, 20

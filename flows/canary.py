@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
 from tasks.canary import look_at_canary

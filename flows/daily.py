@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 from prefect import flow
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.errors import NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session

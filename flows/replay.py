@@ -9,7 +9,7 @@ import pandas as pd
 from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.errors import BadSetting
 from evergreen.workspace import workspace
 from flows.backfill import backfill

@@ -6,7 +6,7 @@ from typing import Literal
 
 from prefect import flow
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
 from tasks.models import mirror_aliases

@@ -13,7 +13,7 @@ from evergreen.adapters.database import decisions, evidence, predictions, readin
 from evergreen.adapters.database.canary_traffic import CanaryTraffic
 from evergreen.adapters.database.delivery_state import NOW, read_state
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.core.canary import Guardrails
 from evergreen.core.canary.guardrails import check_outputs
 from evergreen.core.policy import Action, CanaryLook, DecisionKind, decide

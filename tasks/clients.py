@@ -10,7 +10,7 @@ import httpx
 import pandas as pd
 
 from evergreen.adapters.database import predictions, reading, rollouts
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.errors import Unavailable
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect

@@ -10,7 +10,7 @@ import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, rollouts, writing
 from evergreen.adapters.database.delivery_state import NOW, read_state
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.core.drift import Outcome
 from evergreen.market_data.delivery import Delivery
 from evergreen.workspace import Workspace, workspace

@@ -8,7 +8,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from evergreen.adapters.database import evidence, intervals, reading, rollouts, writing
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.models import read_manifest, serving_manifest, universe_forecasts

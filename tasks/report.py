@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, rollouts
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.workspace import REPOSITORY, Workspace, workspace
 from tasks.artifacts import show, table
 from tasks.decorators import effect

@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, writing
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.errors import NotFound
 from evergreen.market_data.delivery import Delivery
 from evergreen.workspace import workspace

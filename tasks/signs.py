@@ -8,7 +8,7 @@ import pandas as pd
 
 from evergreen.adapters.database import ledger, reading
 from evergreen.adapters.database.delivery_state import NOW
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.market_data.delivery import Delivery
 from evergreen.workspace import Workspace
 

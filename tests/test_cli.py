@@ -125,7 +125,7 @@ def test_status__before_anything_ran(tmp_path: Path) -> None:
 
 
 def test_version__is_that_of_the_package(tmp_path: Path) -> None:
-    assert run("--version", cwd=tmp_path).stdout == f"evergreen {version('evergreen')}\n"
+    assert run("--version", cwd=tmp_path).stdout == f"evergreen {version('evergreen-market')}\n"
 
 
 @pytest.mark.parametrize(

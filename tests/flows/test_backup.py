@@ -12,7 +12,8 @@ import pytest
 from evergreen.adapters.database import decisions, ledger, reading, rollouts
 from evergreen.audit.explain import reproduce
 from evergreen.audit.history import give_account
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
+from evergreen.core.bars.session import iso
 from evergreen.errors import BadSetting, Broken, Conflict, NotFound
 from evergreen.ops.backup import back_up, read_backup, restore
 from evergreen.settings import Settings

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts, writing
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
+from evergreen.core.bars.session import iso
 from evergreen.core.canary import CanaryRecord, QualityTest
 from evergreen.core.canary.guardrails import OutputLimits
 from evergreen.core.gate.verdict import Verdict

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import intervals, reading, writing
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
+from evergreen.core.bars.session import iso
 from evergreen.service.store import DiskStore
 from evergreen.workspace import Workspace
 from tests.flows.conftest import TICKERS

@@ -14,7 +14,8 @@ from nbclient import NotebookClient
 from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts
 from evergreen.adapters.models.folder import read_model_folder
 from evergreen.audit.history import give_account
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
+from evergreen.core.bars.session import iso
 from evergreen.core.model.manifest import Manifest
 from evergreen.workspace import REPOSITORY, Workspace
 from tests.flows.conftest import TICKERS, UNTIL, WALKED, run_of

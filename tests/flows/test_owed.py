@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import ledger, reading
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
+from evergreen.core.bars.session import iso
 from evergreen.core.market import simulate
 from evergreen.workspace import Workspace
 from tests.conftest import enter

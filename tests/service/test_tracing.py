@@ -165,5 +165,5 @@ def test_off__nothing_is_wrapped_and_no_library_imported(world: World) -> None:
 def test_on__without_the_extra_a_sentence_says_what_to_type(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.use(trace_collector="http://127.0.0.1:4318")
     monkeypatch.setitem(sys.modules, "opentelemetry.instrumentation.fastapi", None)
-    with pytest.raises(BadSetting, match=r"Traces cannot be sent .* Type `pip install 'evergreen\[otel\]'`"):
+    with pytest.raises(BadSetting, match=r"Traces cannot be sent .* Type `pip install '\.\[otel\]'`"):
         create_app(world.settings, world.store)

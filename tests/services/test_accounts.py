@@ -88,14 +88,15 @@ def test_mlflow__another_account_may_read_and_not_promote(
 ) -> None:
     log_in(monkeypatch, ACCOUNT)
     tracking = Tracking(guarded.mlflow)
-    version = tracking.register("read", tracking.log_training(model_folder, {}, {}), {})
+    run_id = tracking.log_training(model_folder, {}, {})
+    version = tracking.register("read", run_id, {})
     body = {"username": "guest", "password": OTHER[1]}
     httpx.post(f"{guarded.mlflow}/api/2.0/mlflow/users/create", json=body, auth=ACCOUNT).raise_for_status()
     log_in(monkeypatch, ("guest", OTHER[1]))
     reader = Tracking(guarded.mlflow)
     assert [each.version for each in reader.versions("read")] == [version]
     with pytest.raises(NotPermitted, match="does not let this account do that"):
-        reader.set_alias("read", "champion", version)
+        reader.set_alias("read", "champion", run_id)
 
 
 def test_mlflow__no_password_is_in_an_argument_or_a_file_that_others_may_read(guarded: Settings) -> None:

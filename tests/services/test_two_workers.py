@@ -16,7 +16,7 @@ import yaml
 
 from evergreen.adapters.database import decisions, ledger, reading, requests, rollouts
 from evergreen.adapters.database.requests import RetrainRequest
-from evergreen.adapters.infra.accounts import prefect_account
+from evergreen.adapters.infra.accounts import account_of, prefect_account
 from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.processes import Command, Stack
 from evergreen.ops import local_stack
@@ -85,7 +85,7 @@ def deploy_to_second(variables: dict[str, str], folder: Path) -> None:
 
 
 @pytest.fixture
-def pair(tmp_path: Path, postgresql: Postgresql) -> Iterator[Pair]:
+def pair(tmp_path: Path, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     settings = Settings(
         home=tmp_path / "home",
         clock="replay",
@@ -96,6 +96,8 @@ def pair(tmp_path: Path, postgresql: Postgresql) -> Iterator[Pair]:
     )
     try:
         variables = local_stack.start(settings, Ports(0, 0, 0), print)
+        for name, value in account_of(settings.home).items():  # this process asks MLflow too
+            monkeypatch.setenv(name, value)
         api = PrefectApi.at(variables)
         api.create_work_pool(SECOND)
         deploy_to_second(variables, tmp_path)

@@ -11,7 +11,8 @@ import pytest
 
 from evergreen.adapters.database import decisions, reading, requests, rollouts, triggers, writing
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
+from evergreen.core.bars.session import iso
 from evergreen.workspace import Workspace
 from tasks.drift import DriftFinding
 from tasks.reaction import decide_reaction

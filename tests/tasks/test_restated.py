@@ -16,7 +16,8 @@ from evergreen.adapters.bars import BarStore
 from evergreen.adapters.database import ledger, predictions, requests, writing
 from evergreen.adapters.database.ledger import ModelVersion
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
+from evergreen.core.bars.session import iso
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.features import LOOKBACK, alpha158
 from evergreen.core.features.row_hashes import row_hashes

@@ -11,7 +11,8 @@ import pytest
 
 from evergreen.adapters.database import decisions, evidence, reading, requests, rollouts, writing
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
+from evergreen.core.bars.session import iso
 from evergreen.core.canary import CanaryRecord, Power, PowerPlan, QualityTest, RollbackWindow
 from evergreen.core.canary.guardrails import OutputLimits
 from evergreen.core.gate.verdict import Verdict

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evergreen.adapters.models.folder import ModelFolder, read_model_folder
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.workspace import REPOSITORY
 
 if TYPE_CHECKING:

@@ -114,7 +114,7 @@ def data_diff(
 
 
 def _difference(difference: Difference, bars: list[Affected]) -> dict[str, Any]:
-    from evergreen.core.bars.calendar import iso
+    from evergreen.core.bars.session import iso
 
     columns = difference.restated.groupby(["ticker", "session"], sort=False)
     return {
@@ -136,7 +136,7 @@ def _difference(difference: Difference, bars: list[Affected]) -> dict[str, Any]:
 
 
 def _difference_lines(difference: Difference, bars: list[Affected]) -> Iterator[str]:
-    from evergreen.core.bars.calendar import iso
+    from evergreen.core.bars.session import iso
 
     columns = difference.restated.groupby(["ticker", "session"], sort=False)
     for bar in bars:

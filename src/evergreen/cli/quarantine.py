@@ -122,7 +122,7 @@ def _case_lines(case: Case) -> Iterator[str]:
 
 
 def _print_bars(series: pd.DataFrame) -> None:
-    from evergreen.core.bars.calendar import iso
+    from evergreen.core.bars.session import iso
 
     print(f"  {'session':<10} {'open':>10} {'high':>10} {'low':>10} {'close':>10} {'volume':>14} {'factor':>10}")
     columns = ["session", "open", "high", "low", "close", "volume", "factor", "held"]

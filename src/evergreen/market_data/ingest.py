@@ -10,8 +10,8 @@ import pandas as pd
 
 from evergreen.adapters.bars import AppendReport, ReportingSource, open_source
 from evergreen.adapters.database import ledger, writing
-from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.corporate_actions import link_factors
+from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding, split
 from evergreen.core.quality.second_source import disagreements
 from evergreen.errors import EvergreenError

@@ -6,7 +6,7 @@ import pandas as pd
 
 from evergreen.adapters.bars import open_source
 from evergreen.adapters.database import quarantine, reading
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.market_data.delivery import Order
 from evergreen.workspace import Workspace
 

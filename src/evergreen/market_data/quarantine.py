@@ -18,8 +18,8 @@ from evergreen.adapters.bars.held import HeldBars
 from evergreen.adapters.database import ledger, quarantine, reading, writing
 from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.quarantine import Case, Outcome
-from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.schema import KEYS, NUMBERS
+from evergreen.core.bars.session import iso
 from evergreen.core.policy.kinds import DecisionKind
 from evergreen.core.quality import Finding, check
 from evergreen.errors import BadInput, Refused

@@ -18,7 +18,7 @@ from evergreen.adapters.database.triggers import EVERYTHING
 from evergreen.adapters.infra.prefect_api import FlowRun, PrefectApi
 from evergreen.adapters.infra.processes import Stack
 from evergreen.audit.history import give_account
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.errors import EvergreenError, Unavailable
 from evergreen.ops import local_stack
 from evergreen.ops.demo_report import tell

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.bars import BarSource, FilesSource, open_source
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.schema import conform, empty_bars
+from evergreen.core.bars.session import iso
 from evergreen.core.quality import RULES, check, split
 from evergreen.core.quality.delivery_panel import DeliveryPanel
 from evergreen.core.quality.rows import row_masks

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.errors import BadSetting
 
 Matrix = NDArray[np.float32]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.core.model.breadth import suited
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.policy import Policy

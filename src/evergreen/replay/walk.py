@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.core.canary import Guardrails, QualityTest
 from evergreen.core.canary.freezing import Frozen
 from evergreen.core.drift import Cause, DriftCheck, SkillTest, Standing, TooLittleHistory, check

@@ -11,7 +11,8 @@ import pytest
 from evergreen.adapters.database import decisions, reading
 from evergreen.adapters.database import quarantine as quarantined
 from evergreen.adapters.database.quarantine import Case
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
+from evergreen.core.bars.session import iso
 from evergreen.core.market import simulate
 from evergreen.errors import BadInput, Conflict, Refused
 from evergreen.market_data import quarantine

@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evergreen.adapters.bars.writing import LOCK, only_writer, replace
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.schema import COLUMNS, KEYS, NUMBERS, conform, empty_bars
+from evergreen.core.bars.session import iso
 from evergreen.errors import BadInput, Broken
 
 SCHEMA = pa.schema(

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.corporate_actions import unadjusted
 from evergreen.core.bars.schema import SUPPLIED, conform, empty_bars
+from evergreen.core.bars.session import iso
 from evergreen.errors import BadSetting, Unavailable
 
 ATTEMPTS = 5  # with pauses of 1, 2, 4 and 8 s: longer than the blocks of a few seconds it answers a burst with

@@ -15,7 +15,7 @@ from evergreen.adapters.database.predictions import Prediction
 from evergreen.adapters.database.rollouts import read as read_rollout
 from evergreen.adapters.database.schema import prediction
 from evergreen.adapters.database.types import UtcTime
-from evergreen.core.bars.calendar import Session, iso
+from evergreen.core.bars.session import Session, iso
 from evergreen.errors import BadInput, Broken, NotFound
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select, true, update
 from evergreen.adapters.database.rows import every
 from evergreen.adapters.database.schema import decision, decision_head
 from evergreen.adapters.database.types import utc
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.core.hash_chain import GENESIS, Break, Link, breaks, digest
 from evergreen.core.policy.kinds import DecisionKind
 from evergreen.errors import Broken

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, sel
 
 from evergreen.adapters.database.rows import insert_new, upsert
 from evergreen.adapters.database.schema import forecast, outcome, prediction
-from evergreen.core.bars.calendar import Session, iso
+from evergreen.core.bars.session import Session, iso
 from evergreen.errors import BadInput
 
 

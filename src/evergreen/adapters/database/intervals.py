@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from evergreen.adapters.database.rows import upsert
 from evergreen.adapters.database.schema import forecast, interval
-from evergreen.core.bars.calendar import Session, iso
+from evergreen.core.bars.session import Session, iso
 from evergreen.core.model.intervals import Band, Standing
 
 

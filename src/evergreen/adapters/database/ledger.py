@@ -17,7 +17,7 @@ from evergreen.adapters.database.schema import (
     model_version,
     session_log,
 )
-from evergreen.core.bars.calendar import Session, iso
+from evergreen.core.bars.session import Session, iso
 from evergreen.errors import Broken, NotFound
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Text, case, cast, func, select
 from evergreen.adapters.database.rows import every, first
 from evergreen.adapters.database.schema import prediction
 from evergreen.adapters.database.types import utc
-from evergreen.core.bars.calendar import Session, iso
+from evergreen.core.bars.session import Session, iso
 from evergreen.errors import NotFound
 
 

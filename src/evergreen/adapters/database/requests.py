@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select, upd
 from evergreen.adapters.database.rows import every, first, insert_one, values
 from evergreen.adapters.database.schema import retrain_request
 from evergreen.adapters.database.types import utc
-from evergreen.core.bars.calendar import Session, iso
+from evergreen.core.bars.session import Session, iso
 from evergreen.core.hash_chain import canonical
 from evergreen.errors import AlreadyClaimed, Conflict, NotFound
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, func, select
 
 from evergreen.adapters.database.rows import insert_new
 from evergreen.adapters.database.schema import trial
-from evergreen.core.bars.calendar import Session
+from evergreen.core.bars.session import Session
 
 
 def record(

@@ -9,8 +9,8 @@ from whylogs.core.constraints.factories import mean_between_range, stddev_betwee
 from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
 from evergreen.adapters.monitoring.whylogs_profiles import profile
-from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.schema import PRICES, adjusted, conform
+from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding
 
 RULE = "unusual_profile"

@@ -19,7 +19,7 @@ from whylogs.core.preprocessing import NumpyView, PreprocessedColumn
 from whylogs.core.view.column_profile_view import ColumnProfileView
 from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.core.drift import Counts, Grid
 from evergreen.errors import BadInput, Broken, NotFound
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.core.bars.session import iso
 from evergreen.errors import BadInput, BadSetting
 
 FIRST_YEAR = 1990  # what most histories need: a longer record takes longer to read
@@ -20,22 +21,6 @@ PANDAS_HOLIDAYS = pd.Timestamp("1970-01-01")  # pandas lists no holiday before i
 RECENT = 250  # sessions, about a year: what is usual now
 RARE = 0.05  # of the sessions: a day of the week with fewer has them by exception
 SAME_SESSIONS = {"XNSE": "XBOM", "NSE": "XBOM"}  # exchanges that exchange_calendars lacks, and one with their sessions
-
-Session = str | date  # an ISO date, a date, or a pandas Timestamp (which is a date)
-
-
-def iso(session: Session) -> str:
-    """A session as text, YYYY-MM-DD: its form in records, file names and messages.
-
-    Raises:
-        BadInput: text that is not an ISO date.
-    """
-    if isinstance(session, date):
-        return session.isoformat()[:10]
-    try:
-        return date.fromisoformat(session[:10]).isoformat()
-    except ValueError:
-        raise BadInput(f"{session!r} is not a session.", "Give its date as YYYY-MM-DD.") from None
 
 
 @dataclass(frozen=True)

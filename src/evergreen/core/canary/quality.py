@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.core.canary.betting import WORST, history_difference
 from evergreen.core.canary.rules import CanaryVerdict, Looks, Rules, look, rules_from
 from evergreen.core.evaluation.losses import relative_difference

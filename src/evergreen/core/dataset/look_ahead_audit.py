@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.core.dataset.labels import forward_return, label_span_end
 from evergreen.core.dataset.panel import Columns, training_set_sha256
 from evergreen.core.dataset.splits import Fold

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.core.drift.calibration import Calibration, TooLittleHistory, pair_psi
 from evergreen.core.drift.counts import Counts
 from evergreen.errors import BadInput

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.core.dataset.look_ahead_audit import Audit
 from evergreen.core.evaluation.diebold_mariano import DieboldMariano, dm_test, scale
 from evergreen.core.evaluation.metrics import loss_difference, rank_ic, session_losses, skill

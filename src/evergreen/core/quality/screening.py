@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.schema import NUMBERS, conform, empty_bars
+from evergreen.core.bars.session import iso
 from evergreen.core.quality.days import day_masks
 from evergreen.core.quality.delivery_panel import DeliveryPanel
 from evergreen.core.quality.names import name_masks

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from evergreen.core.bars.calendar import iso
 from evergreen.core.bars.schema import KEYS
+from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding
 
 RULE = "second_source_disagrees"

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.bars import read_any
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
+from evergreen.core.bars.session import iso
 from evergreen.core.quality import check
 from evergreen.errors import UnreadableFile
 

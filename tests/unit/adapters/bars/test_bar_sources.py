@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.bars import FilesSource, SampleSource, SimulatedSource, open_source
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.schema import SUPPLIED
+from evergreen.core.bars.session import iso
 from evergreen.core.market import Drift
 from evergreen.core.quality import check
 from evergreen.errors import BadSetting, NoBars

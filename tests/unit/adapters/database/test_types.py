@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from evergreen.adapters.database import decisions, reading, writing
 from evergreen.adapters.database.decisions import Decision
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.errors import BadInput
 
 TOKYO = timezone(timedelta(hours=9))

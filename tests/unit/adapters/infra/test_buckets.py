@@ -73,7 +73,7 @@ def test_snapshots__without_the_plugin_a_sentence_says_what_to_type(
     tmp_path: Path, remote: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "dvc_s3", None)
-    with pytest.raises(BadSetting, match=r"without dvc_s3\. Type `pip install 'evergreen\[s3\]'`"):
+    with pytest.raises(BadSetting, match=r"without dvc_s3\. Type `pip install '\.\[s3\]'`"):
         Snapshots(tmp_path / "data", remote)
 
 

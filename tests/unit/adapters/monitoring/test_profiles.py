@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters import monitoring
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.core.drift import (
     Calibration,
     DriftCheck,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.dataset.look_ahead_audit import Audit, LooksAhead, audit, meeting_spans, stamp, verdict_on
 from evergreen.core.dataset.panel import training_frame

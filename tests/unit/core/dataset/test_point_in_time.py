@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evergreen.core.dataset.point_in_time import Stored, as_of
+from evergreen.core.dataset.point_in_time import StoredRows, as_of
 
 instant = st.integers(-20, 60)
 rows = st.lists(st.tuples(st.integers(-1, 3), instant, instant), max_size=40)
@@ -29,9 +29,9 @@ def search(
     return max(seen, default=None)
 
 
-def arrays(stored: list[tuple[int, int, int]], scale: int = 1) -> Stored:
+def arrays(stored: list[tuple[int, int, int]], scale: int = 1) -> StoredRows:
     table = np.array(stored, dtype=np.int64).reshape(-1, 3)
-    return Stored(table[:, 0], table[:, 1] * scale, table[:, 2] * scale)
+    return StoredRows(table[:, 0], table[:, 1] * scale, table[:, 2] * scale)
 
 
 @settings(max_examples=300, deadline=None)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.core.bars.calendar import iso
+from evergreen.core.bars.session import iso
 from evergreen.core.dataset.panel import labelled_panel
 from evergreen.core.evaluation.metrics import rank_ic
 from evergreen.core.model.fitting import fit_before, fit_booster

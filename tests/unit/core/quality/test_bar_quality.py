@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evergreen.core.bars.calendar import Calendar, iso
+from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.schema import NUMBERS, PRICES, conform
+from evergreen.core.bars.session import iso
 from evergreen.core.market import simulate
 from evergreen.core.quality import RULES, Finding, blocks, check, screen, split
 from evergreen.core.quality.policy import policy_table
