@@ -67,7 +67,7 @@ def log_run(client: MlflowClient, uri: str, run: Run, model: ModelFolder, params
             loader_module=LOADER,
             data_path=str(pair),
             signature=_signature(model.manifest),
-            pip_requirements=[f"evergreen=={version('evergreen')}"],
+            pip_requirements=[f"evergreen-market=={version('evergreen-market')}"],
         )
 
 
