@@ -17,6 +17,7 @@ GROUP = "evergreen.learners"
 HOME = "evergreen.core.model"
 BUILT_IN = {
     "lightgbm": f"{HOME}.lightgbm_learner:LightGBMLearner",
+    "ranked_lightgbm": f"{HOME}.ranked_lightgbm:RankedLightGBMLearner",
     "ridge": f"{HOME}.ridge:RidgeLearner",
     "blend": f"{HOME}.blend:BlendLearner",
     "random_walk": f"{HOME}.random_walk:RandomWalkLearner",
