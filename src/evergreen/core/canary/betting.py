@@ -94,7 +94,7 @@ def shown_autocorrelation(x: Floats) -> float:
 
 
 def innovations(x: Floats, autocorrelation: float) -> Floats:
-    """What `x` [..., sessions] adds to what the session before foretold, within [-1, 1] and of the same spread.
+    """What `x` [..., sessions] adds to what the session before predicts, within [-1, 1] and of the same spread.
 
     (x_t - rho x_{t-1}) / sqrt(1 - rho^2), x_0 = 0: of a first-order autoregression of mean zero, differences whose
     mean given the past is zero. At rho = 0, x itself.

@@ -106,14 +106,14 @@ def with_declared(
 
 
 def _values(declared: DeclaredFactor, wide: AdjustedBars) -> NDArray[np.float32]:
-    found = declared.function(wide)
-    if not isinstance(found, pd.DataFrame) or found.shape != wide.close.shape:
+    answer = declared.function(wide)
+    if not isinstance(answer, pd.DataFrame) or answer.shape != wide.close.shape:
         raise BadInput(
-            f"factor {declared.name} answers with {type(found).__name__}, not a frame of {wide.close.shape}.",
+            f"factor {declared.name} answers with {type(answer).__name__}, not a frame of {wide.close.shape}.",
             "Return one value for each session and ticker of the bars.",
         )
     with np.errstate(over="ignore"):
-        values = found.reindex_like(wide.close).to_numpy(dtype=np.float32)
+        values = answer.reindex_like(wide.close).to_numpy(dtype=np.float32)
     return np.where(np.isfinite(values), values, np.float32(np.nan))
 
 

@@ -98,8 +98,8 @@ def unexplained_jump(tape: Tape, jump: Jumps) -> Mask:
     """A jump by a third or more that neither a crowd, the market or the names that moved with it, nor a restless week
     after it explains."""
     great = np.minimum(np.abs(jump.opening), np.abs(jump.closing)) > GREAT_JUMP
-    told = (jump.money >= CROWD) | jump.shared | jump.restless
-    return marked(tape, jump.bar[great & ~told])
+    explained = (jump.money >= CROWD) | jump.shared | jump.restless
+    return marked(tape, jump.bar[great & ~explained])
 
 
 def around(tape: Tape, bars: Mask) -> Mask:
