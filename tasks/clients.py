@@ -16,7 +16,7 @@ from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 
 PATIENCE = 30.0  # seconds for the service to follow a change
-PAUSE = 0.05
+PAUSE = 0.05  # seconds between two looks at what the service serves
 AT_ONCE = 4  # questions under way
 
 

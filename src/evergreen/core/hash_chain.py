@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
 
-GENESIS = "0" * 64
+GENESIS = "0" * 64  # what the first record follows: no record has this hash
 
 
 @dataclass(frozen=True)

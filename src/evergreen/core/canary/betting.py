@@ -23,6 +23,7 @@ from evergreen.core.evaluation.diebold_mariano import scale
 from evergreen.core.evaluation.losses import relative_difference
 from evergreen.errors import BadInput
 
+# Shares of the wealth that are staked at once: even the greatest cannot lose it all, and their mean follows the best.
 BETS: NDArray[np.float64] = np.arange(1, 10) / 10
 MIN_HISTORY = 60  # sessions; the standard error of a scale from their MAD is 15 %
 WORST = -2.0  # r of a challenger without a finite loss: the end of its range

@@ -20,7 +20,7 @@ from evergreen.core.features.kernels import (
     trend,
 )
 
-EPS = 1e-12
+EPS = 1e-12  # Qlib's own, in the denominators of its Alpha158: values are to be equal
 
 
 @dataclass(frozen=True)

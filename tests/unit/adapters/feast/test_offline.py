@@ -148,7 +148,7 @@ keys = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(-10,
 
 
 @settings(max_examples=20, deadline=None, phases=[Phase.generate])  # real stores shrink for minutes
-@given(rows=rows, asked=keys, honest=st.booleans(), full=st.booleans(), naive=st.booleans())
+@given(rows=rows, keys=keys, honest=st.booleans(), full=st.booleans(), naive=st.booleans())
 def test_historical_features__equal_feasts_own_store_and_a_search_of_every_row(
     repository: Repository, rows: list[Row], keys: list[tuple[int, int, int]], honest: bool, full: bool, naive: bool
 ) -> None:
