@@ -161,7 +161,7 @@ def test_read_model__what_is_not_of_its_kind_is_refused(tmp_path):
 def test_learner__one_that_is_not_registered_is_named_with_those_that_are():
     with pytest.raises(NotFound, match="no learner 'forest' is registered") as caught:
         learner("forest")
-    assert "blend, lightgbm, random_walk, ridge" in str(caught.value)
+    assert "blend, lightgbm, random_walk, ranked_lightgbm, ridge" in str(caught.value)
 
 
 def test_tune__another_learner_is_refused(rows, small_config):
