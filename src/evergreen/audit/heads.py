@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from evergreen.adapters.database import decisions, prediction_chain, reading
 from evergreen.adapters.database.types import utc
-from evergreen.core.hash_chain import GENESIS, Break, Head, utc_text
+from evergreen.core.hash_chain import GENESIS, ChainBreak, Head, utc_text
 from evergreen.errors import Broken
 
 
@@ -21,7 +21,7 @@ class Log:
 
     name: str
     records: str
-    verify: Callable[[Connection], list[Break]]
+    verify: Callable[[Connection], list[ChainBreak]]
     head: Callable[[Connection], Head]
     among: Callable[[Connection, Collection[str]], set[str]]
 

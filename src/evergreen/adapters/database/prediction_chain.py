@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import Connection, func, select, update
 
 from evergreen.adapters.database.schema import prediction, prediction_batch, prediction_head
-from evergreen.core.hash_chain import Break, Head, Link, breaks, digest
+from evergreen.core.hash_chain import ChainBreak, Head, Link, breaks, digest
 from evergreen.errors import Broken
 
 CONVERTED = ("id", "at", "as_of", "challenger_raw")
@@ -107,21 +107,21 @@ def among(conn: Connection, known: Collection[str]) -> set[str]:
     return set(conn.execute(select(prediction_batch.c.hash).where(prediction_batch.c.hash.in_(known))).scalars())
 
 
-def verify(conn: Connection) -> list[Break]:
+def verify(conn: Connection) -> list[ChainBreak]:
     """Recompute the whole chain from what is stored; an empty list: nothing was edited, added or removed."""
     end = conn.execute(select(prediction_head.c.seq, prediction_head.c.hash)).one_or_none()
     if end is None:
-        return [Break(0, "the head of the chain is missing")]
+        return [ChainBreak(0, "the head of the chain is missing")]
     let_go_in = _let_go(conn)
-    found = breaks((_link(batch) for batch in _batches(conn)), *end)
+    broken = breaks((_link(batch) for batch in _batches(conn)), *end)
     for batch in _batches(conn):
         if batch.kind == "let go" and let_go_in.pop(batch.seq, "") != batch.sha256:
-            found.append(Break(batch.seq, "it let go of other batches than its hash says"))
-    found += [Break(seq, "batches are marked as let go that it did not let go of") for seq in let_go_in]
-    return [*found, *_content_breaks(conn)]
+            broken.append(ChainBreak(batch.seq, "it let go of other batches than its hash says"))
+    broken += [ChainBreak(seq, "batches are marked as let go that it did not let go of") for seq in let_go_in]
+    return [*broken, *_content_breaks(conn)]
 
 
-def _content_breaks(conn: Connection) -> Iterator[Break]:
+def _content_breaks(conn: Connection) -> Iterator[ChainBreak]:
     """Batches whose predictions are not those that were served, and predictions of no batch."""
     checked = 0
     for batches in _batches(conn).partitions(AT_ONCE):
@@ -131,12 +131,12 @@ def _content_breaks(conn: Connection) -> Iterator[Break]:
             here = batch.kind == "served" and batch.let_go_by is None
             checked += size
             if size != (batch.size if here else 0):
-                yield Break(batch.seq, f"it has {size} predictions, not {batch.size if here else 0}")
+                yield ChainBreak(batch.seq, f"it has {size} predictions, not {batch.size if here else 0}")
             elif here and sha256 != batch.sha256:
-                yield Break(batch.seq, "its predictions are not what its hash says")
+                yield ChainBreak(batch.seq, "its predictions are not what its hash says")
     strangers = conn.execute(select(func.count()).select_from(prediction)).scalar_one() - checked
     if strangers:
-        yield Break(0, f"{strangers} predictions are of no batch")
+        yield ChainBreak(0, f"{strangers} predictions are of no batch")
 
 
 def _stored(conn: Connection, first: int, last: int) -> dict[int, tuple[int, str]]:
