@@ -18,12 +18,15 @@ from evergreen.adapters.database.schema.learning import (
     trial,
 )
 from evergreen.adapters.database.schema.serving import (
+    BATCH_KINDS,
     decision,
     decision_head,
     forecast,
     interval,
     outcome,
     prediction,
+    prediction_batch,
+    prediction_head,
     rollout,
 )
 
@@ -31,6 +34,7 @@ HEAD = "0010_any_learner"  # the migration this code was written for
 BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 
 __all__ = [
+    "BATCH_KINDS",
     "BEGIN",
     "HEAD",
     "QUARANTINE_STATES",
@@ -46,6 +50,8 @@ __all__ = [
     "model_version",
     "outcome",
     "prediction",
+    "prediction_batch",
+    "prediction_head",
     "quarantine",
     "retrain_request",
     "rollout",

@@ -1,7 +1,7 @@
 """A model may be of any kind: no list of them stands in the database.
 
 Revision ID: 0010_any_learner
-Revises: 0008_files
+Revises: 0009_prediction_chain
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0010_any_learner"
-down_revision = "0008_files"
+down_revision = "0009_prediction_chain"
 
 KINDS = "kind IN ('random_walk', 'lightgbm')"
 
