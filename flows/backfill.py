@@ -40,7 +40,7 @@ def backfill(
     build_features(pd.Timestamp(start), until)
     materialize_features(until, now)
     if clock is None:
-        close_session(delivery, until, data_version, None, now)
+        close_session(delivery, data_version, None, now)
     if read_rollout() is None:
         request_retrain("bootstrap", "No model serves yet: the first one is wanted.", until, data_version, {}, now)
     return data_version

@@ -21,9 +21,10 @@ from tasks.bars import (
     snapshot_bars,
     tell_owed,
 )
-from tasks.drift import check_drift, is_checked
+from tasks.drift import check_drift
 from tasks.features import materialize_features, read_served, update_features
-from tasks.outcomes import is_known, score_universe, settle_outcomes
+from tasks.forecasts import score_universe
+from tasks.outcomes import settle_outcomes
 from tasks.profiles import profile_session
 from tasks.reaction import react_to_drift
 from tasks.reconcile import keep_decision_head
@@ -78,13 +79,13 @@ def process_session(
         return SessionWalk(arrived=False)
     require_accepted(delivery)
     data_version = snapshot_bars(delivery, now)
-    update_features(session)
     settle_outcomes(session, data_version, now)  # before the service hears of new features: intervals go with them
+    update_features(session)
     materialize_features(session, now)
     served = read_served(tickers, session)
-    score_universe(served, session, now)
+    in_time = score_universe(served, session, now)
     profile_session(served, session, data_version)
-    finding = check_drift(session, delivery) if is_checked(session) else None
-    request_id = react_to_drift(finding, session, data_version, now) if finding else None
-    close_session(delivery, session, data_version, finding, now, missed=is_known(workspace(), session, now))
+    finding = check_drift(session, delivery)
+    request_id = react_to_drift(finding, data_version, now) if finding else None
+    close_session(delivery, data_version, finding, now, missed=not in_time)
     return SessionWalk(True, request_id)
