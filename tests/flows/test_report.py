@@ -113,7 +113,7 @@ def test_profiles__of_everything_a_session_brought_tell_its_data_version(copied:
         processed = ledger.read_session(conn, MODEL, session)
     assert processed is not None
     for folder in (root, root / "delivery", root / "forecasts"):
-        assert monitoring.read(folder / f"{session}.bin").metadata["data_version"] == processed.data_version
+        assert monitoring.tags_of(monitoring.read(folder / f"{session}.bin"))["data_version"] == processed.data_version
     assert len(list((root / "labels").glob("*.bin"))) == 3
 
 
