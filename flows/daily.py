@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 import pandas as pd
@@ -12,6 +12,7 @@ from evergreen.core.bars.session import iso
 from evergreen.errors import NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
+from flows.names import flow_and_session
 from tasks.bars import (
     ingest_bars,
     ingest_late_bars,
@@ -31,19 +32,23 @@ from tasks.reconcile import keep_decision_head
 from tasks.sessions import close_session, last_closed_session
 
 
-@flow(log_prints=True)
+@flow(flow_run_name=flow_and_session, log_prints=True)
 def daily(
     source: str | None = None,
     tickers: list[str] | None = None,
-    as_of: str | None = None,
+    as_of: date | None = None,
     second_source: str | None = None,
 ) -> list[str]:
     """Process every session since the last one, up to `as_of` (by default the last that has closed).
 
     Returns the sessions processed; a session processed already is passed over. A session of which no bar has arrived
     stays owed: it is told, and asked for again at every run. Bars that come late enter with their true arrival.
-    Source and tickers are by default those of the market setting. What a second source, the `second_source`, tells
-    differently goes into quarantine.
+
+    Args:
+        source: where bars come from, such as `sample` or `files:FOLDER`; by default that of the market setting.
+        tickers: by default those of the market setting, else all that the source has.
+        as_of: the last session processed; by default the last that has closed.
+        second_source: what it tells differently goes into quarantine.
     """
     at = workspace()
     until = resolve_session(as_of, at)

@@ -61,6 +61,7 @@ def make_training_set(request: RetrainRequest, horizon: int, now: datetime) -> T
     path = at.settings.runs / request.id / "training_set.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(path, index=False, row_group_size=SLAB)
+    print(f"{len(frame):,} rows of training data to {request.as_of}, data version {request.data_version}")
     return TrainingSet(path, request.data_version, request.as_of, len(frame), training_set_sha256(frame))
 
 
