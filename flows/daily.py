@@ -9,7 +9,7 @@ import pandas as pd
 from prefect import flow
 
 from evergreen.core.bars.session import iso
-from evergreen.errors import NotFound
+from evergreen.errors import Broken, NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
 from flows.names import flow_and_session
@@ -28,7 +28,7 @@ from tasks.forecasts import score_universe
 from tasks.outcomes import settle_outcomes
 from tasks.profiles import profile_session
 from tasks.reaction import react_to_drift
-from tasks.reconcile import keep_decision_head
+from tasks.reconcile import verify_logs
 from tasks.sessions import close_session, last_closed_session
 
 
@@ -64,7 +64,8 @@ def daily(
         tell_owed(owed, source)
     if len(due):
         mend_remote()
-    keep_decision_head(now_at(until, at))
+    if breaks := verify_logs(now_at(until, at)):
+        raise Broken(breaks[0], "Restore the database from a backup made since.")
     return [session for session, walk in walks.items() if walk.arrived]
 
 
