@@ -20,7 +20,7 @@ def is_transient(_task: Any, _run: Any, state: Any) -> bool:
     return isinstance(state.result(raise_on_failure=False), Transient)
 
 
-def name_run(function: Callable[..., Any]) -> Callable[[dict[str, Any]], str]:
+def name_run(function: Callable[..., Any]) -> Callable[..., str]:
     """What a run of the task is called: what it does, and the session or request it does it for, if it has one."""
     verb = function.__name__.replace("_", " ")
 

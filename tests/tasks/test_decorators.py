@@ -30,7 +30,7 @@ def settle_outcomes(as_of: pd.Timestamp) -> None:
     ],
 )
 def test_name_run__says_what_and_for_which_session(parameters: dict[str, Any], name: str) -> None:
-    assert name_run(settle_outcomes)(parameters) == name
+    assert name_run(settle_outcomes)(parameters=parameters) == name
 
 
 def test_effect__gives_its_runs_that_name() -> None:
