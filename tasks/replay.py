@@ -52,6 +52,7 @@ def compare_policies(
         train_sessions=at.settings.train_sessions,
         breaks=tuple(parse_break(each) for each in breaks),
         workers=workers,
+        dask_address=at.settings.dask_address,
         tickers=tuple(tickers),
     )
     description = "sessions walked, over all policies"

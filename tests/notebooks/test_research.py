@@ -25,7 +25,7 @@ SMALL = {
     "compare": TWO | {"as_of": "2002-06-28", "folds": 2, "test_size": 40, "min_train": 200, "rounds": 10},
     "drift_history": TWO | {"trained_through": "2002-06-28", "as_of": "2002-12-31"},
     "canary": {"sessions": 20},
-    "policies": TWO | {"start": "2003-01-02", "end": "2003-02-28", "policies": ["never", "calendar:20"]},
+    "policies": TWO | {"start": "2004-06-01", "end": "2004-07-16", "policies": ["never", "calendar:20"]},
 }
 SAYS = {
     "explore": ["findings in", "AAPL"],

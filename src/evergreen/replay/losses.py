@@ -55,7 +55,7 @@ class Losses:
             with aside.open("wb") as file:
                 np.save(file, np.full(len(self.market.sessions), UNKNOWN))
             aside.replace(path)  # of two processes one may forecast for itself; what they say is the same
-        return np.load(path, mmap_mode="r+")
+        return np.lib.format.open_memmap(path, mode="r+")
 
 
 def squared(market: Market, sessions: range, forecast: Floats) -> Floats:
@@ -76,4 +76,4 @@ def _means(market: Market, sessions: range, values: Floats) -> Floats:
     starts = market.first_row[sessions.start : sessions.stop] - market.first_row[sessions.start]
     counts = market.outcomes[sessions.start : sessions.stop]
     sums = np.add.reduceat(values, starts) if len(values) else np.zeros(0)
-    return np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+    return np.asarray(sums / np.where(counts > 0, counts, np.nan))
