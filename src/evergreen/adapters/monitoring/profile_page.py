@@ -15,7 +15,7 @@ DECILES = np.arange(1, 10) / 10  # the groups of the PSI that stands beside them
 
 
 @dataclass(frozen=True)
-class Row:
+class FeatureRow:
     """One feature of the page; `shares` are the current values' shares of the reference's deciles."""
 
     feature: str
@@ -45,9 +45,9 @@ def report(
     return path
 
 
-def _row(name: str, current: Column, reference: Column, check: DriftCheck | None) -> Row:
+def _row(name: str, current: Column, reference: Column, check: DriftCheck | None) -> FeatureRow:
     judged = check if check is not None and name in check.psi.index else None
-    return Row(
+    return FeatureRow(
         feature=name,
         reference=_summary(reference),
         current=_summary(current),
