@@ -53,7 +53,13 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
     policy = at.settings.delivery_policy()
     rules = policy.gate or GatePolicy()
     looked = compare(
-        champion, challenger, tried, rules.alpha, min_sessions=rules.min_sessions, gate_sessions=rules.sessions
+        champion,
+        challenger,
+        tried,
+        rules.alpha,
+        rules.retained,
+        min_sessions=rules.min_sessions,
+        gate_sessions=rules.sessions,
     )
     verdict = require_audit(looked, read_manifest(at, version))
     _write_down(at, request, version, verdict, now)

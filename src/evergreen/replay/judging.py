@@ -27,7 +27,15 @@ def judge(rules: GatePolicy, champion: Version, challenger: Version, session: in
     if theirs is not None:
         common = np.intersect1d(ours["session"].unique(), theirs["session"].unique())[-rules.sessions :]
         ours, theirs = (each[each["session"].isin(common)] for each in (ours, theirs))
-    return compare(theirs, ours, tried, rules.alpha, min_sessions=rules.min_sessions, gate_sessions=rules.sessions)
+    return compare(
+        theirs,
+        ours,
+        tried,
+        rules.alpha,
+        rules.retained,
+        min_sessions=rules.min_sessions,
+        gate_sessions=rules.sessions,
+    )
 
 
 def forecasts_of(champion: Version, session: int) -> pd.DataFrame | None:

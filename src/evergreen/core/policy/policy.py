@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from evergreen.core.canary import LADDER, Ladder
 from evergreen.core.drift import COOLDOWN, LEVEL, TRIGGERS, Cause, Limits
 from evergreen.core.drift.skill import SKILL_TRIP
+from evergreen.core.evaluation.retention import RETAINED
 from evergreen.errors import BadSetting
 
 Looks = Literal["weekly", "daily"]
@@ -71,16 +72,19 @@ class GatePolicy:
 
     Attributes:
         alpha: error rate of "better" over all challengers of one champion.
+        retained: share of the champion's shown advantage over the random walk that a challenger must keep.
         min_sessions: fewest common sessions that can be judged; four months is the least that shows anything.
-        sessions: most recent common sessions that are judged.
+        sessions: most recent common sessions that are judged; 0: all there are.
     """
 
     alpha: float = 0.05
+    retained: float = RETAINED
     min_sessions: int = 120
-    sessions: int = 250
+    sessions: int = 0
 
     def __post_init__(self) -> None:
-        _require("gate", alpha=0 < self.alpha < 1, sessions=self.sessions >= self.min_sessions)
+        _require("gate", alpha=0 < self.alpha < 1, retained=0 <= self.retained < 1)
+        _require("gate", sessions=self.sessions == 0 or self.sessions >= self.min_sessions)
         _require("gate", min_sessions=self.min_sessions >= 60)  # below it no canary can fix a scale
 
 
