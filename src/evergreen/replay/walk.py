@@ -11,6 +11,7 @@ from evergreen.core.bars.session import iso
 from evergreen.core.canary import Guardrails, QualityTest
 from evergreen.core.canary.freezing import Frozen
 from evergreen.core.drift import Cause, DriftCheck, SkillTest, Standing, TooLittleHistory, check
+from evergreen.core.evaluation.statistic import choose_loss
 from evergreen.core.policy import (
     Action,
     CanaryLook,
@@ -185,8 +186,8 @@ class Walk:
         settled = range(challenger.since, session - horizon + 1)
         ours, theirs = champion.scores(settled), challenger.scores(settled)
         known = (ours["n"] > 0).to_numpy() & np.isfinite(ours["loss"].to_numpy())
-        days = np.array(list(settled))[known]
-        losses = np.stack([each["loss"].to_numpy()[known] for each in (ours, theirs)])
+        days, statistic = np.array(list(settled))[known], frozen.test.rules.statistic
+        losses = np.stack([choose_loss(statistic, each["loss"], each["rank_ic"])[known] for each in (ours, theirs)])
         for start in range(0, len(days) - horizon + 1, horizon):
             block = losses[:, start : start + horizon].mean(axis=1)
             frozen.test.update(self._iso(int(days[start + horizon - 1])), float(block[0]), float(block[1]))
@@ -200,15 +201,15 @@ class Walk:
         self.versions[name] = version
         self.state = after_training(self.state, session, name)
         champion = self.versions[self.state.champion]
-        self._tried[champion.name] = self._tried.get(champion.name, 0) + 1
+        tried = self._tried[champion.name] = self._tried.get(champion.name, 0) + 1
         first = champion.name == RANDOM_WALK
         verdict = UNJUDGED
         if self.policy.gate or session < self.first:
             rules = self.policy.gate or GatePolicy()
-            verdict = judge(rules, champion, version, session, self._tried[champion.name])
+            verdict = judge(rules, champion, version, session, tried)
         frozen = None
         if verdict.admitted and not first and self.policy.canary:
-            frozen = self._frozen[name] = freeze_canary(self.policy.canary, champion, version, session)
+            frozen = self._frozen[name] = freeze_canary(self.policy, champion, version, session, tried)
         judged = Judged(
             session=session,
             as_of=self._iso(session),

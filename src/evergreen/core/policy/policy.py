@@ -14,7 +14,7 @@ from evergreen.errors import BadSetting
 
 Looks = Literal["weekly", "daily"]
 NewerChallenger = Literal["queue", "supersede"]
-Undecided = Literal["hold", "promote"]
+Undecided = Literal["hold", "carried", "regret", "promote"]
 
 FOUND = tuple(cause for cause in TRIGGERS if cause is not Cause.CALENDAR)
 
@@ -98,7 +98,10 @@ class CanaryPolicy:
         alpha_rollback: bound on false rollbacks.
         t_min: sessions before a promotion is possible.
         t_max: sessions after which it ends undecided.
-        undecided: what then becomes of it: `hold` (the champion stays) or `promote` (it takes over).
+        undecided: what then becomes of it. `hold`: the champion stays. `carried`: the same, but the evidence for a
+            promotion starts with the record's, divided by the number tried. `regret`: it takes over if record and
+            canary together let expect a gain and nothing ever spoke of harm, else it is declined. `promote`: it takes
+            over.
         newer_challenger: what a challenger does that is admitted during a canary: `queue` or `supersede`.
         rollback_window: sessions after a promotion in which a broken guardrail brings the old champion back.
     """
