@@ -9,7 +9,7 @@ import pandas as pd
 from prefect import flow
 
 from evergreen.core.bars.session import iso
-from evergreen.errors import NotFound
+from evergreen.errors import Broken, NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
 from tasks.bars import (
@@ -26,7 +26,7 @@ from tasks.features import materialize_features, read_served, update_features
 from tasks.outcomes import is_known, score_universe, settle_outcomes
 from tasks.profiles import profile_session
 from tasks.reaction import react_to_drift
-from tasks.reconcile import keep_decision_head
+from tasks.reconcile import verify_logs
 from tasks.sessions import close_session, last_closed_session
 
 
@@ -58,11 +58,12 @@ def daily(
         tell_owed(owed, source)
     if len(due):
         mend_remote()
-    keep_decision_head(now_at(until, at))
+    if breaks := verify_logs(now_at(until, at)):
+        raise Broken(breaks[0], "Restore the database from a backup made since.")
     return [session for session, walk in walks.items() if walk.arrived]
 
 
-class Walk(NamedTuple):
+class SessionWalk(NamedTuple):
     """What became of a session: whether its bars had arrived, and the retrain request it led to."""
 
     arrived: bool
@@ -71,11 +72,11 @@ class Walk(NamedTuple):
 
 def process_session(
     source: str, tickers: list[str], session: pd.Timestamp, now: datetime, second_source: str | None = None
-) -> Walk:
+) -> SessionWalk:
     """The steps of one session, in order; one of which no bar has arrived stays owed, and nothing is done."""
     delivery = ingest_bars(source, tickers, session, session, now, history=False, second_source=second_source)
     if not delivery.rows:
-        return Walk(arrived=False)
+        return SessionWalk(arrived=False)
     require_accepted(delivery)
     data_version = snapshot_bars(delivery, now)
     update_features(session)
@@ -84,7 +85,7 @@ def process_session(
     served = read_served(tickers, session)
     score_universe(served, session, now)
     profile_session(served, session, data_version)
-    found = check_drift(session, delivery) if is_checked(session) else None
-    request_id = react_to_drift(found, session, data_version, now) if found else None
-    close_session(delivery, session, data_version, found, now, missed=is_known(workspace(), session, now))
-    return Walk(True, request_id)
+    finding = check_drift(session, delivery) if is_checked(session) else None
+    request_id = react_to_drift(finding, session, data_version, now) if finding else None
+    close_session(delivery, session, data_version, finding, now, missed=is_known(workspace(), session, now))
+    return SessionWalk(True, request_id)

@@ -37,7 +37,7 @@ class Rules:
     """All that is fixed before the first session; `scale` and `margin` in units of r.
 
     Attributes:
-        autocorrelation: how far one session's r foretells the next, as the history showed it.
+        autocorrelation: how far one session's r predicts the next's, as the history showed it.
         statistic: what a session's losses are.
         carried: evidence for a promotion that the record brings along; 1 is none.
         record: mean of r over the record's sessions that tell the two models apart, None where they are too few.
