@@ -59,7 +59,15 @@ def test_retrain__notebook_by_hand_with_its_defaults_gives_the_same_model(
     by_flow = Manifest.from_json((copied.model_folder("2") / "manifest.json").read_text())
     assert by_hand.model_sha256 == by_flow.model_sha256
     assert by_hand.metrics == by_flow.metrics
-    assert by_flow.metrics["sessions"] == 504
+    assert by_flow.metrics["sessions"] == 1008
+
+
+def test_runs__are_called_by_what_they_do_and_for_which_session(copied: Workspace) -> None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        flows = {run.name for run in client.read_flow_runs(limit=200)}
+    assert {f"backfill {UNTIL}", f"retrain bootstrap {UNTIL}"} <= flows
 
 
 def test_retrain__finished_request_reports_the_duplicate_and_changes_nothing(copied: Workspace) -> None:

@@ -10,10 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.core.drift import SkillTest, TooLittleHistory
+from evergreen.core.evaluation.losses import Statistic
 from evergreen.core.evaluation.metrics import ic, rank_ic, session_losses
+from evergreen.core.evaluation.statistic import choose_loss
 from evergreen.core.model.intervals import track
 from evergreen.errors import BadInput
 from evergreen.replay.breaks import LEAKED, SERVING
+from evergreen.replay.losses import SessionLosses, squared, with_random_walk
 from evergreen.replay.models import Models, Monitor, Trained
 
 Floats = NDArray[np.float64]
@@ -41,6 +44,11 @@ class Version:
         self._models, self._market, self._fault = models, models.market, fault
         self._forecasts: dict[int, Floats] = {}
         self._scores: dict[int, pd.DataFrame] = {}
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with its features when it is served; empty if nothing."""
+        return self._fault.kind if self._fault else ""
 
     @property
     def sessions(self) -> int:
@@ -112,6 +120,20 @@ class Version:
         rng = np.random.default_rng([fault.seed, session])
         return self._models.answer(self.trained, SERVING[fault.kind](served, before, rng))
 
+    def losses(self, sessions: range) -> SessionLosses:
+        """What it loses in the sessions of these numbers, beside the random walk."""
+        if self.trained is not None and self._fault is None:
+            return self._models.losses(self.trained, sessions)
+        forecast = np.concatenate([self.forecast(session) for session in sessions]) if len(sessions) else np.zeros(0)
+        return with_random_walk(self._market, sessions, squared(self._market, sessions, forecast))
+
+    def judged(self, statistic: Statistic, sessions: range) -> Floats:
+        """What it loses in these sessions by a statistic."""
+        losses = self.losses(sessions).loss
+        if statistic is Statistic.SQUARED_ERROR:
+            return losses
+        return choose_loss(statistic, losses, self.scores(sessions)["rank_ic"])
+
     def scores(self, sessions: range) -> pd.DataFrame:
         """By number of session: tickers with an outcome, losses, RankIC and IC of its forecasts; NaN without any."""
         starts = sorted({session - (session - self.since) % BLOCK for session in sessions})
@@ -156,13 +178,16 @@ class Version:
     def covered(self, sessions: range, level: float) -> pd.Series:
         """By number of session, the share of outcomes inside its intervals, which move as outcomes settle.
 
-        NaN of the random walk, and of a version whose record nobody asked for: it has no first interval.
+        The first is the record's; of a version whose record nobody asked for, that of its validation tail. NaN of the
+        random walk, which has none.
         """
-        if self.trained is None or not len(sessions) or "record" not in self.__dict__:
+        if self.trained is None or not len(sessions):
             return pd.Series(np.nan, index=list(sessions), dtype=float)
         lived = range(self.since, sessions.stop)
         scores = [self._residuals(session) for session in lived]
-        bands = track(scores, self._models.record(self.trained.session).band, level, self._market.horizon)
+        recorded = "record" in self.__dict__
+        first = self._models.record(self.trained.session).band if recorded else self._models.first_band(self.trained)
+        bands = track(scores, first, level, self._market.horizon)
         shares = [
             float(np.mean((each >= band.low) & (each <= band.high))) if len(each) else np.nan
             for each, band in zip(scores, bands[:-1], strict=True)
