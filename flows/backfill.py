@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from prefect import flow
 
+from evergreen.adapters.database.requests import BOOTSTRAP
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
 from tasks.bars import ingest_bars, name_universe, require_accepted, snapshot_bars
@@ -42,5 +43,5 @@ def backfill(
     if clock is None:
         close_session(delivery, until, data_version, None, now)
     if read_rollout() is None:
-        request_retrain("bootstrap", "No model serves yet: the first one is wanted.", until, data_version, {}, now)
+        request_retrain(BOOTSTRAP, "No model serves yet: the first one is wanted.", until, data_version, {}, now)
     return data_version
