@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import pandas as pd
 from prefect import flow
+from pydantic import Field
 
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.errors import AlreadyClaimed
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
+from flows.names import flow_and_request
 from tasks.calibration import calibrate_drift
 from tasks.gate import judge_challenger
 from tasks.ledger import show_triggers
@@ -29,14 +32,14 @@ from tasks.training import (
 )
 
 
-@flow(log_prints=True)
+@flow(flow_run_name=flow_and_request, log_prints=True)
 def retrain(
     request_id: str | None = None,
     reason: str = "asked for by hand",
     run_id: str | None = None,
-    horizon: int = 1,
+    horizon: Annotated[int, Field(ge=1)] = 1,
     seed: int = 7,
-    tuning_budget: int = 0,
+    tuning_budget: Annotated[int, Field(ge=0)] = 0,
 ) -> str:
     """Train, register and judge the challenger a request asks for; returns what became of it.
 
