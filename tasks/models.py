@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from evergreen.adapters.database import ledger, reading, rollouts
 from evergreen.adapters.models import folder
 from evergreen.core.model.manifest import Manifest
