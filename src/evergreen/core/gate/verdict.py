@@ -47,8 +47,8 @@ class Verdict:
 
     `margin` and the tests are in units of r, the relative difference of session losses by `statistic`: `test` of the
     challenger against the opponent, `random_walk_test` of the challenger and `champion_test` of the champion against
-    the random walk. `retained` is the share of the champion's shown skill that must be kept, `kept_share` the share that is
-    for sure. `alike` counts the sessions that both forecast the same to the bit.
+    the random walk. `retained` is the share of the champion's shown skill that must be kept, `kept_share` the one that
+    is for sure. `alike` counts the sessions that both forecast the same to the bit.
     """
 
     admitted: bool
