@@ -21,8 +21,8 @@ def canary(as_of: str | None = None, dry_run: bool = False) -> str:
     at = workspace()
     session = resolve_session(as_of, at)
     now = now_at(session, at)
-    done = look_at_canary(session, now, dry_run)
+    change = look_at_canary(session, now, dry_run)
     if not dry_run:
-        done = start_queued(iso(session), now) or done
+        change = start_queued(iso(session), now) or change
         mirror_aliases()
-    return done
+    return change

@@ -25,10 +25,10 @@ def resolve_session(as_of: str | None, at: Workspace) -> pd.Timestamp:
 
 
 def _walked() -> pd.Timestamp:
-    done = last_closed_session()
-    if done is None:
+    session = last_closed_session()
+    if session is None:
         raise NotFound("The replay has not begun.", "Name a session.")
-    return pd.Timestamp(done)
+    return pd.Timestamp(session)
 
 
 def now_at(session: pd.Timestamp, at: Workspace) -> datetime:

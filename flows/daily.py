@@ -62,7 +62,7 @@ def daily(
     return [session for session, walk in walks.items() if walk.arrived]
 
 
-class Walk(NamedTuple):
+class SessionWalk(NamedTuple):
     """What became of a session: whether its bars had arrived, and the retrain request it led to."""
 
     arrived: bool
@@ -71,11 +71,11 @@ class Walk(NamedTuple):
 
 def process_session(
     source: str, tickers: list[str], session: pd.Timestamp, now: datetime, second_source: str | None = None
-) -> Walk:
+) -> SessionWalk:
     """The steps of one session, in order; one of which no bar has arrived stays owed, and nothing is done."""
     delivery = ingest_bars(source, tickers, session, session, now, history=False, second_source=second_source)
     if not delivery.rows:
-        return Walk(arrived=False)
+        return SessionWalk(arrived=False)
     require_accepted(delivery)
     data_version = snapshot_bars(delivery, now)
     update_features(session)
@@ -84,7 +84,7 @@ def process_session(
     served = read_served(tickers, session)
     score_universe(served, session, now)
     profile_session(served, session, data_version)
-    found = check_drift(session, delivery) if is_checked(session) else None
-    request_id = react_to_drift(found, session, data_version, now) if found else None
-    close_session(delivery, session, data_version, found, now, missed=is_known(workspace(), session, now))
-    return Walk(True, request_id)
+    finding = check_drift(session, delivery) if is_checked(session) else None
+    request_id = react_to_drift(finding, session, data_version, now) if finding else None
+    close_session(delivery, session, data_version, finding, now, missed=is_known(workspace(), session, now))
+    return SessionWalk(True, request_id)

@@ -14,7 +14,7 @@ from tasks.waking import free_dead_claims, wake_waiting
 @flow(log_prints=True)
 def reconcile() -> dict[str, list[str]]:
     """Free requests whose worker died, wake lost ones, mend aliases, refetch models; returns what was done."""
-    done = {
+    repairs = {
         "requests freed from a dead worker": free_dead_claims(),
         "requests woken again": wake_waiting(),
         "breaks in the decision log": verify_decisions(),
@@ -24,7 +24,7 @@ def reconcile() -> dict[str, list[str]]:
     show(
         "reconcile",
         "Reconcile",
-        table({"what": what, "which": ", ".join(which) or "none"} for what, which in done.items()),
+        table({"what": what, "which": ", ".join(which) or "none"} for what, which in repairs.items()),
     )
     show_triggers()
-    return done
+    return repairs

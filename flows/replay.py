@@ -49,15 +49,15 @@ def replay(
     tickers = name_universe(source, tickers)
     reconcile()
     first = at.calendar.next(pd.Timestamp(start) - pd.Timedelta(days=1))
-    done = last_closed_session()
-    if done is None:
+    walked_to = last_closed_session()
+    if walked_to is None:
         before = at.calendar.next(first, -1)
         backfill(source, tickers, history, iso(before))
     await_open_requests()
-    if done and pd.Timestamp(done) >= first:
-        end_session(tickers, pd.Timestamp(done), clients)
+    if walked_to and pd.Timestamp(walked_to) >= first:
+        end_session(tickers, pd.Timestamp(walked_to), clients)
         await_open_requests()
-    after = max(pd.Timestamp(done) + pd.Timedelta(days=1), first) if done else first
+    after = max(pd.Timestamp(walked_to) + pd.Timedelta(days=1), first) if walked_to else first
     walk = at.calendar.sessions(after, pd.Timestamp(end))
     _walk(source, tickers, walk, clients)
     return end

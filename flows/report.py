@@ -20,6 +20,6 @@ def report(as_of: str | None = None, version: str | None = None) -> list[str]:
     """
     session = pd.Timestamp(resolve_session(as_of, workspace()))
     pages = [run_drift_notebook(session, version or ""), write_profile_page(session, version or "")]
-    made = [str(page) for page in pages if page]
-    show_report(session, version or "", made)
-    return made
+    paths = [str(page) for page in pages if page]
+    show_report(session, version or "", paths)
+    return paths

@@ -103,10 +103,10 @@ def check_drift(session: pd.Timestamp, delivery: Delivery) -> DriftFinding | Non
 
 def look_at_features(at: Workspace, version: str, session: pd.Timestamp, level: float) -> FeatureLook:
     """The drift check of a version at a session; empty for a version without a calibration."""
-    from evergreen.adapters.monitoring.calibrations import read_counts, read_kept
+    from evergreen.adapters.monitoring.calibrations import read_calibration, read_counts
     from evergreen.core.drift import check
 
-    calibrated = read_kept(at.settings.calibrations / version)
+    calibrated = read_calibration(at.settings.calibrations / version)
     if calibrated is None:
         return FeatureLook()
     counts = read_counts(calibrated, at.settings.profiles, at.calendar, session)

@@ -37,9 +37,9 @@ def write_model_card(request: RetrainRequest, judgement: Judgement, now: datetim
     )
     model = read_model_folder(at.settings.runs / request.id / "output")
     papers = model_card.write_model_card(
-        model, provenance, REPOSITORY / "requirements.lock", executed.parent / "dossier"
+        model, provenance, REPOSITORY / "requirements.lock", executed.parent / "model_card"
     )
-    at.tracking.attach(registered.run_id, papers, "dossier")
+    at.tracking.attach(registered.run_id, papers, "model_card")
     at.tracking.describe(at.settings.model_name, registered.run_id, _why(request, judgement))
     show("model-card", f"Model card of version {judgement.version}", papers[0].read_text().partition("\n")[2])
     return registered.run_id
@@ -48,7 +48,7 @@ def write_model_card(request: RetrainRequest, judgement: Judgement, now: datetim
 def _why(request: RetrainRequest, judgement: Judgement) -> str:
     return (
         f"**{request.cause}**, as of {request.as_of}, trained on data version `{request.data_version}`.\n\n"
-        f"{judgement.verdict.sentence}\n\nThe model card is `dossier/model_card.md` among the run's artifacts."
+        f"{judgement.verdict.sentence}\n\nThe model card is `model_card/model_card.md` among the run's artifacts."
     )
 
 

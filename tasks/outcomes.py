@@ -26,10 +26,10 @@ def score_universe(served: pd.DataFrame, as_of: pd.Timestamp, now: datetime) -> 
     if rollout is None or is_known(at, as_of, now):
         return 0
     serving = [version for version in (rollout.champion, rollout.challenger) if version]
-    made = pd.concat([universe_forecasts(version, served) for version in serving])
+    forecasts = pd.concat([universe_forecasts(version, served) for version in serving])
     with writing(at.engine) as conn:
-        evidence.record_forecasts(conn, made.assign(session=as_of, made_at=now))
-    return len(made)
+        evidence.record_forecasts(conn, forecasts.assign(session=as_of, made_at=now))
+    return len(forecasts)
 
 
 def is_known(at: Workspace, as_of: pd.Timestamp, now: datetime) -> bool:
@@ -73,7 +73,10 @@ def move_intervals(at: Workspace, conn: Connection, labels: pd.Series, as_of: pd
     stood = intervals.read(conn, model, wide.index[-1 - horizon])
     if stood is not None and stood.session == iso(wide.index[-1 - horizon]):
         came_true = wide.iloc[-1 - horizon].to_dict()
-        made = {version: intervals.forecasts_at(conn, version, stood.session) for version in manifests}
-        residuals = {v: {t: came_true.get(t, float("nan")) - f for t, f in said.items()} for v, said in made.items()}
+        forecasts = {version: intervals.forecasts_at(conn, version, stood.session) for version in manifests}
+        residuals = {
+            v: {t: came_true.get(t, float("nan")) - f for t, f in by_ticker.items()}
+            for v, by_ticker in forecasts.items()
+        }
         standing = standing.after(residuals, stood, {v: m.interval_level for v, m in manifests.items()})
     intervals.record(conn, model, standing)

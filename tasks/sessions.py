@@ -45,7 +45,7 @@ def close_session(
     delivery: Delivery,
     session: pd.Timestamp,
     data_version: str,
-    found: DriftFinding | None,
+    finding: DriftFinding | None,
     now: datetime,
     missed: bool = False,
 ) -> None:
@@ -54,7 +54,7 @@ def close_session(
     With `missed` its bars came too late for a forecast.
     """
     at = workspace()
-    done = ledger.ProcessedSession(
+    processed = ledger.ProcessedSession(
         model=at.settings.model_name,
         as_of=iso(session),
         finished_at=now,
@@ -62,7 +62,7 @@ def close_session(
         report=delivery.summary() | {"forecasts_missed": missed},
     )
     with writing(at.engine) as conn:
-        ledger.record_session(conn, done)
+        ledger.record_session(conn, processed)
     counts = {
         "rows": delivery.rows,
         "added": delivery.added,
@@ -71,14 +71,14 @@ def close_session(
     }
     show(
         "session",
-        f"Session {done.as_of}",
+        f"Session {processed.as_of}",
         table([counts]),
         table(delivery.findings[:20]),
-        drift_line(found),
+        drift_line(finding),
         MISSED if missed else "",
     )
 
 
-def drift_line(found: DriftFinding | None) -> str:
+def drift_line(finding: DriftFinding | None) -> str:
     """One sentence on the session's drift check."""
-    return found.sentence if found else "No drift check in this session."
+    return finding.sentence if finding else "No drift check in this session."

@@ -89,8 +89,8 @@ def run_training_notebook(
     artifact = create_progress_artifact(0.0, key="training", description="notebooks/train.ipynb, cells done")
     progress = cast("UUID", artifact)
 
-    def show_progress(done: int, cells: int) -> None:
-        update_progress_artifact(progress, progress=100 * done / cells)
+    def show_progress(finished: int, cells: int) -> None:
+        update_progress_artifact(progress, progress=100 * finished / cells)
 
     executed = output.parent / "train.ipynb"
     try:

@@ -54,8 +54,8 @@ def s3() -> Iterator[dict[str, str]]:
     """The variables that lead to an S3 server with the bucket `evergreen`."""
     from tests.buckets import running_s3
 
-    with running_s3() as told:
-        yield told
+    with running_s3() as variables:
+        yield variables
 
 
 def enter(home: Path, patch: pytest.MonkeyPatch) -> Workspace:

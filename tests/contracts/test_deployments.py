@@ -21,7 +21,7 @@ from evergreen.errors import BadSetting
 from evergreen.ops.local_stack import WORK_POOL, Ports, commands, deploy, environment
 from evergreen.ops.schedules import in_market
 from evergreen.ops.work_pools import HOME_IN_IMAGE, IN_IMAGE, adapted, deploy_to, pool_name
-from evergreen.settings import Market, Settings
+from evergreen.settings import MarketSettings, Settings
 from evergreen.workspace import REPOSITORY
 
 pytestmark = pytest.mark.xdist_group("server")
@@ -141,7 +141,7 @@ def test_in_market__schedules_follow_the_close_of_the_exchange(
     declared = {"deployments": DECLARED}
     moved = {
         deployment["name"]: deployment["schedules"][0]
-        for deployment in in_market(declared, Market(calendar=exchange))["deployments"]
+        for deployment in in_market(declared, MarketSettings(calendar=exchange))["deployments"]
         if "schedules" in deployment
     }
     assert (moved["daily"]["cron"], moved["canary"]["cron"]) == (daily, canary)
@@ -150,7 +150,7 @@ def test_in_market__schedules_follow_the_close_of_the_exchange(
 
 
 def test_in_market__a_later_delivery_is_waited_for() -> None:
-    moved = in_market({"deployments": DECLARED}, Market(calendar="XNYS", delivery_delay=8 * 60))
+    moved = in_market({"deployments": DECLARED}, MarketSettings(calendar="XNYS", delivery_delay=8 * 60))
     schedules = {each["name"]: each["schedules"][0]["cron"] for each in moved["deployments"] if "schedules" in each}
     assert schedules["daily"] == "15 1 * * 2,3,4,5,6", "the next morning, Saturday's for Friday"
 

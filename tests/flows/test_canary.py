@@ -35,16 +35,16 @@ def in_shadow(copied: Workspace) -> Workspace:
     with writing(copied.engine) as conn:
         known = ledger.read_model_version(conn, MODEL, CHAMPION)
         ledger.record_model_version(conn, replace(known, version=CHALLENGER, run_id="copy"))
-        asked, _ = requests.request(conn, MODEL, "test", "data", WALK[0], {}, NOW)
+        request, _ = requests.request(conn, MODEL, "test", "data", WALK[0], {}, NOW)
         rollout = rollouts.current(conn, MODEL)
     shutil.copytree(copied.model_folder(CHAMPION), copied.model_folder(CHALLENGER))
     if rollout.champion != CHAMPION:
-        made = decisions.Decision(
-            at=NOW, model=MODEL, kind="promote", as_of=asked.as_of, subject=CHAMPION, summary="for the test"
+        promotion = decisions.Decision(
+            at=NOW, model=MODEL, kind="promote", as_of=request.as_of, subject=CHAMPION, summary="for the test"
         )
-        rollouts.change(copied.engine, rollout, made, champion=CHAMPION)
+        rollouts.change(copied.engine, rollout, promotion, champion=CHAMPION)
     admitted = Verdict(admitted=True, better=False, reasons=(), sessions=120, tried=1, spent_alpha=0.03)
-    deliver(asked, Judgement(CHALLENGER, CHAMPION, admitted, CanaryRecord(limits=LIMITS).with_test(_test())), NOW)
+    deliver(request, Judgement(CHALLENGER, CHAMPION, admitted, CanaryRecord(limits=LIMITS).with_test(_test())), NOW)
     return copied
 
 
@@ -59,9 +59,9 @@ def _live(at: Workspace, errors: tuple[float, float], seed: int = 6) -> None:
     rows = pd.MultiIndex.from_product([WALK, TICKERS], names=["session", "ticker"]).to_frame(index=False)
     for version, error in zip((CHAMPION, CHALLENGER), errors, strict=True):
         value = error * np.exp(generator.normal(0, 0.01, len(rows)))
-        made = rows.assign(version=version, value=value, feature_hash="-", made_at=NOW)
+        forecasts = rows.assign(version=version, value=value, feature_hash="-", made_at=NOW)
         with writing(at.engine) as conn:
-            evidence.record_forecasts(conn, made)
+            evidence.record_forecasts(conn, forecasts)
     settled = rows.assign(horizon=1, value=0.0, known_at=NOW, data_version="data")
     with writing(at.engine) as conn:
         evidence.record_outcomes(conn, settled)

@@ -55,7 +55,7 @@ def reproduce(prediction_id: str, exported: Exported = None) -> None:
 
     compared = recompute(Workspace(load_settings()), prediction_id, exported)
     for each in compared:
-        print(f"{each.name:<15} {each.recorded}" + ("" if each.same else f"  recomputed as {each.found}"))
+        print(f"{each.name:<15} {each.recorded}" + ("" if each.same else f"  recomputed as {each.recomputed}"))
     differing = [each.name for each in compared if not each.same]
     print("reproduced to the bit" if not differing else f"differs, first in: {differing[0]}")
     raise typer.Exit(1 if differing else 0)

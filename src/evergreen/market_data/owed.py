@@ -20,9 +20,9 @@ def missing_bars(at: Workspace, tickers: list[str], until: pd.Timestamp) -> pd.M
         return pd.MultiIndex.from_product([[], []], names=["ticker", "session"])
     first = max(at.calendar.next(until, -WINDOW), known.min())
     days = at.calendar.sessions(first, until)
-    wanted = pd.MultiIndex.from_product([tickers, days], names=["ticker", "session"])
+    expected = pd.MultiIndex.from_product([tickers, days], names=["ticker", "session"])
     there = pd.MultiIndex.from_frame(at.bars.as_of(start=first, end=until)[["ticker", "session"]])
-    return wanted[~wanted.isin(there) & ~wanted.isin(_refused(at, tickers, days))]
+    return expected[~expected.isin(there) & ~expected.isin(_refused(at, tickers, days))]
 
 
 def late_orders(at: Workspace, source: str, tickers: list[str], until: pd.Timestamp) -> list[Order]:
@@ -41,5 +41,5 @@ def late_orders(at: Workspace, source: str, tickers: list[str], until: pd.Timest
 
 def _refused(at: Workspace, tickers: list[str], days: pd.DatetimeIndex) -> list[tuple[str, pd.Timestamp]]:
     with reading(at.engine) as conn:
-        cases = quarantine.held(conn, tickers)
+        cases = quarantine.unsettled(conn, tickers)
     return [(case.ticker, day) for case in cases for day in days if case.first_session <= iso(day) <= case.last_session]

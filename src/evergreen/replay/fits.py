@@ -20,7 +20,7 @@ from evergreen.core.model.lightgbm_datasets import Datasets, datasets
 from evergreen.replay.market import Market
 
 FORMAT = 1  # of a kept fit; a change of what training does must raise it
-MOST_BYTES = 4_000_000_000
+MOST_BYTES = 4_000_000_000  # on disk
 AT_HAND = 48  # fits in memory: what one record and a few champions take
 
 

@@ -27,8 +27,8 @@ def test_replay__leaves_what_each_policy_served_and_decided(plan: Replay) -> Non
     trained = decisions[decisions["kind"] == "retrain_requested"].groupby("policy").size()
     assert "never" not in trained
     assert trained["calendar:20"] == len(sessions[sessions["policy"] == "never"]) // 20
-    asked = decisions[(decisions["policy"] == "impatient") & (decisions["kind"] == "retrain_requested")]
-    assert set(asked["cause"]) == {"old_age"}
+    requests = decisions[(decisions["policy"] == "impatient") & (decisions["kind"] == "retrain_requested")]
+    assert set(requests["cause"]) == {"old_age"}
     for name in ("sessions.parquet", "decisions.parquet", "summary.json"):
         assert (plan.out / name).is_file()
 

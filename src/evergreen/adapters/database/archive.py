@@ -63,8 +63,8 @@ def _write(engine: Engine, query: Select[Any], path: Path) -> tuple[int, str]:
     schema, rows, newest = _schema(), 0, ""
     with path.open("wb") as file:
         with pq.ParquetWriter(file, schema, compression="zstd") as writer, reading(engine) as conn:
-            result = conn.execution_options(stream_results=True, yield_per=BATCH).execute(query)
-            for part in result.mappings().partitions():
+            stream = conn.execution_options(stream_results=True, yield_per=BATCH).execute(query)
+            for part in stream.mappings().partitions():
                 writer.write_table(pa.Table.from_pylist([dict(row) for row in part], schema))
                 rows, newest = rows + len(part), str(part[-1]["id"])
         file.flush()

@@ -14,7 +14,7 @@ from evergreen.adapters.database.rows import every
 from evergreen.adapters.database.schema import decision, decision_head
 from evergreen.adapters.database.types import utc
 from evergreen.core.bars.session import iso
-from evergreen.core.hash_chain import GENESIS, Break, Link, breaks, digest
+from evergreen.core.hash_chain import GENESIS, ChainBreak, Link, breaks, digest
 from evergreen.core.policy.kinds import DecisionKind
 from evergreen.errors import Broken
 
@@ -64,7 +64,7 @@ def append(conn: Connection, new: Decision) -> int:
     return seq
 
 
-def verify(conn: Connection) -> list[Break]:
+def verify(conn: Connection) -> list[ChainBreak]:
     """Recompute the whole chain from what is stored; an empty list: nothing was edited or removed."""
     query = (
         select(decision, decision_head.c.seq.label("head_seq"), decision_head.c.hash.label("head_hash"))
@@ -73,7 +73,7 @@ def verify(conn: Connection) -> list[Break]:
     )
     rows = conn.execute(query).mappings().all()
     if not rows:
-        return [Break(0, "the head of the chain is missing")]
+        return [ChainBreak(0, "the head of the chain is missing")]
     return breaks(_links(rows), rows[0]["head_seq"], rows[0]["head_hash"])
 
 

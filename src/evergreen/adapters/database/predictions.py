@@ -89,7 +89,7 @@ def askers(conn: Connection, as_of: Session) -> set[tuple[str, str]]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Served:
+class AnsweredForecast:
     """What tells which features an answered forecast was made from."""
 
     id: str
@@ -99,13 +99,13 @@ class Served:
     feature_hash: str
 
 
-def served(conn: Connection, tickers: Sequence[str], start: Session, end: Session) -> list[Served]:
+def served(conn: Connection, tickers: Sequence[str], start: Session, end: Session) -> list[AnsweredForecast]:
     """The forecasts answered for `tickers` from features of the sessions `start` to `end`, in order of time."""
-    columns = [prediction.c[item.name] for item in fields(Served)]
+    columns = [prediction.c[item.name] for item in fields(AnsweredForecast)]
     spanned = prediction.c.as_of.between(iso(start), iso(end))
     query = select(*columns).where(spanned).order_by(prediction.c.as_of, prediction.c.at, prediction.c.id)
     which = set(tickers)
-    return [item for item in every(conn, query, Served) if item.ticker in which]
+    return [item for item in every(conn, query, AnsweredForecast) if item.ticker in which]
 
 
 def silent(conn: Connection, challenger: str) -> int:

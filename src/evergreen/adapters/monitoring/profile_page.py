@@ -13,7 +13,7 @@ from whylogs.core.view.dataset_profile_view import DatasetProfileView
 from evergreen.adapters.monitoring.whylogs_profiles import session_of
 from evergreen.core.drift import DriftCheck
 
-DECILES = np.arange(1, 10) / 10
+DECILES = np.arange(1, 10) / 10  # the groups of the PSI that stands beside them
 
 
 @dataclass(frozen=True)

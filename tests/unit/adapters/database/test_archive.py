@@ -76,12 +76,12 @@ def test_forget__a_file_that_lacks_rows_deletes_nothing(logged: Engine, tmp_path
 
 
 def test_forget__asks_for_a_date_and_keeps_what_a_running_canary_is_judged_by(logged: Engine, now: datetime) -> None:
-    made = Decision(at=now, model="m", kind="first", as_of=DAYS[0], subject="1", summary="-")
+    decision = Decision(at=now, model="m", kind="first", as_of=DAYS[0], subject="1", summary="-")
     row = Rollout(
         model="m", champion="1", challenger="2", stage="shadow", salt="s", stage_session=DAYS[1], updated_at=now,
         evidence=CanaryRecord(started=DAYS[1]),
     )  # fmt: skip
-    rollouts.create(logged, row, made)
+    rollouts.create(logged, row, decision)
     with pytest.raises(BadInput, match="--before"):
         archive.require_forgettable(logged, "m", None)
     with pytest.raises(BadInput, match=DAYS[1]):

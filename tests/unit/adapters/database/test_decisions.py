@@ -31,9 +31,9 @@ for n in range(20):
 """
 
 
-def written(engine: Engine, made: list[Decision]) -> None:
+def written(engine: Engine, batch: list[Decision]) -> None:
     with writing(engine) as conn:
-        for one in made:
+        for one in batch:
             decisions.append(conn, one)
 
 
@@ -76,8 +76,8 @@ def test_append__evidence_with_what_statistics_produce_is_kept_and_verifies(
     written(engine, [decided("2", **evidence)])
     with reading(engine) as conn:
         assert decisions.verify(conn) == []
-        kept = decisions.of(conn, "2")[0].evidence
-    assert kept == {"p": "NaN", "e": "Infinity", "r": [0.1, -0.2], "n": 20, "ü": "ß"}
+        stored = decisions.of(conn, "2")[0].evidence
+    assert stored == {"p": "NaN", "e": "Infinity", "r": [0.1, -0.2], "n": 20, "ü": "ß"}
 
 
 def test_append__undone_transaction_leaves_no_gap(engine: Engine, decided: Callable[..., Decision]) -> None:

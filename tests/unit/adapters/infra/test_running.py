@@ -28,9 +28,7 @@ def backfill(last_took: float | None = None) -> Running:
         (60, 3_600, "backfill (ingest_bars) for 60 min, longer than the last one's 1 min 0 s"),
     ],
 )
-def test_line__says_how_much_is_left_by_the_last_runs_measure(
-    last_took: float | None, elapsed: int, line: str
-) -> None:
+def test_line__says_how_much_is_left_by_the_last_runs_measure(last_took: float | None, elapsed: int, line: str) -> None:
     assert backfill(last_took).line(NOON + timedelta(seconds=elapsed)) == line
 
 
@@ -65,7 +63,7 @@ def prefect(answers: dict[str, list[Any]]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = _answer
+        do_GET = do_POST = _answer  # noqa: N815 - the library's names
 
         def log_message(self, *_: object) -> None:
             pass

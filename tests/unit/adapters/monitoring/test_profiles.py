@@ -94,9 +94,9 @@ def test_stored_counts__are_kept_and_follow_the_profile_they_came_from(tmp_path:
         expected = session_counts(today, grid).values
         for _ in range(2):
             assert np.array_equal(monitoring.stored_counts(tmp_path, [session], grid)[0].values, expected)
-    kept = sorted((tmp_path / "counts").rglob("*.npy"))
-    assert len(kept) == 2
-    for file in kept:
+    files = sorted((tmp_path / "counts").rglob("*.npy"))
+    assert len(files) == 2
+    for file in files:
         file.write_bytes(file.read_bytes()[:100])
     assert np.array_equal(monitoring.stored_counts(tmp_path, [session], grid)[0].values, expected)
     path.unlink()
@@ -159,11 +159,11 @@ def test_report__is_one_page_that_needs_no_internet(tmp_path: Path) -> None:
     counted = session_counts(frame, make_grid(frame))
     calibration = calibrate(counted.upto(SESSIONS[299]), min_windows=2)
     assert isinstance(calibration, Calibration)
-    found = check(calibration, counted, SESSIONS[339], level=0.2)
+    looked = check(calibration, counted, SESSIONS[339], level=0.2)
     views = [monitoring.profile(of(frame, session), session) for session in SESSIONS[290:340]]
-    assert isinstance(found, DriftCheck)
+    assert isinstance(looked, DriftCheck)
     current, reference = monitoring.merge(views[10:]), monitoring.merge(views[:10])
-    page = monitoring.report(current, reference, tmp_path / "out" / "drift.html", found)
+    page = monitoring.report(current, reference, tmp_path / "out" / "drift.html", looked)
     text = page.read_text()
     assert "http" not in text
     assert "<script" not in text
