@@ -9,7 +9,7 @@ import pandas as pd
 from prefect import flow
 
 from evergreen.core.bars.session import iso
-from evergreen.errors import NotFound
+from evergreen.errors import Broken, NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
 from tasks.bars import (
@@ -26,7 +26,7 @@ from tasks.features import materialize_features, read_served, update_features
 from tasks.outcomes import is_known, score_universe, settle_outcomes
 from tasks.profiles import profile_session
 from tasks.reaction import react_to_drift
-from tasks.reconcile import keep_decision_head
+from tasks.reconcile import verify_logs
 from tasks.sessions import close_session, last_closed_session
 
 
@@ -58,7 +58,8 @@ def daily(
         tell_owed(owed, source)
     if len(due):
         mend_remote()
-    keep_decision_head(now_at(until, at))
+    if breaks := verify_logs(now_at(until, at)):
+        raise Broken(breaks[0], "Restore the database from a backup made since.")
     return [session for session, walk in walks.items() if walk.arrived]
 
 

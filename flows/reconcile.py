@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from prefect import flow
 
 from tasks.artifacts import show, table
 from tasks.ledger import show_triggers
 from tasks.models import mirror_aliases
-from tasks.reconcile import verify_decisions, verify_local_models
+from tasks.reconcile import verify_local_models, verify_logs
 from tasks.waking import free_dead_claims, wake_waiting
 
 
@@ -17,7 +19,7 @@ def reconcile() -> dict[str, list[str]]:
     repairs = {
         "requests freed from a dead worker": free_dead_claims(),
         "requests woken again": wake_waiting(),
-        "breaks in the decision log": verify_decisions(),
+        "breaks in the logs": verify_logs(datetime.now(UTC)),
         "local models fetched again": verify_local_models(),
         "aliases mended": mirror_aliases(),  # last: it fails on a version that was deleted from the registry
     }

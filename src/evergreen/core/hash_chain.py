@@ -25,6 +25,14 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Head:
+    """The end of a chain: the number of its last record and that record's hash, which stands for all of them."""
+
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True)
 class ChainBreak:
     """Where a chain does not hold: the number of the record and what is wrong there."""
 

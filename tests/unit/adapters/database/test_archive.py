@@ -22,7 +22,7 @@ DAYS = ("2008-09-12", "2008-09-15", "2008-09-16")
 
 @pytest.fixture
 def logged(engine: Engine, now: datetime) -> Engine:
-    """Two predictions a session; the challenger was silent in the second one of each."""
+    """Two predictions a session, a batch of the chain; the challenger was silent in the second one of each."""
     rows = [
         Prediction(
             id=f"{place:03d}{number}", at=now + timedelta(days=place, microseconds=number), client="anna",
@@ -33,7 +33,8 @@ def logged(engine: Engine, now: datetime) -> Engine:
         for place, day in enumerate(DAYS)
         for number in range(2)
     ]  # fmt: skip
-    predictions.insert_many(engine, rows)
+    for place in range(0, len(rows), 2):
+        predictions.insert_many(engine, rows[place : place + 2])
     return engine
 
 
@@ -46,6 +47,7 @@ def test_export__holds_every_column_to_the_bit(logged: Engine, tmp_path: Path) -
     written = archive.export(logged, tmp_path / "new")
     assert written is not None and (written.rows, written.first, written.last) == (6, DAYS[0], DAYS[2])
     for row in pq.read_table(written.path).to_pylist():
+        assert row.pop("batch") == 1 + int(row["id"][:3])
         with reading(logged) as conn:
             assert Prediction(**row) == predictions.find(conn, row["id"])
     assert str(pq.read_schema(written.path).field("at").type) == "timestamp[us, tz=UTC]"

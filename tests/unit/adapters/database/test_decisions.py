@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 
 from evergreen.adapters.database import decisions, open_database, reading, writing
 from evergreen.adapters.database.decisions import Decision
-from evergreen.audit.heads import keep_head, kept_heads, require_whole
+from evergreen.audit.heads import DECISIONS, keep_head, kept_heads, require_whole
 from evergreen.core.hash_chain import GENESIS
 from evergreen.errors import Broken
 
@@ -146,23 +146,25 @@ def test_require_whole__a_head_kept_before_tells_what_the_chain_alone_cannot(
     engine: Engine, decided: Callable[..., Decision], tmp_path: Path, now: datetime, how: str
 ) -> None:
     written(engine, [decided(str(n), n=n) for n in range(4)])
-    assert keep_head(tmp_path, require_whole(engine), now)
-    assert not keep_head(tmp_path, require_whole(engine), now), "the same head is kept once"
+    assert keep_head(tmp_path, DECISIONS, require_whole(engine)[DECISIONS], now)
+    assert not keep_head(tmp_path, DECISIONS, require_whole(engine)[DECISIONS], now), "the same head is kept once"
     tampered(engine, *REWRITTEN.get(how, REWRITTEN["all wiped"]))
     if how == "all rewritten":
         written(engine, [decided(str(n), n=n + 10) for n in range(4)])
     require_whole(engine)
-    with pytest.raises(Broken, match=f"no decision with the hash {kept_heads(tmp_path)[0]}: some were removed"):
+    with pytest.raises(
+        Broken, match=f"Neither log has a record with the hash {kept_heads(tmp_path)[0]}: some were removed"
+    ):
         require_whole(engine, kept_heads(tmp_path))
 
 
 def test_require_whole__an_older_head_proves_what_was_appended_to(
     engine: Engine, decided: Callable[..., Decision], tmp_path: Path, now: datetime
 ) -> None:
-    heads = [require_whole(engine)]
+    heads = [require_whole(engine)[DECISIONS]]
     for n in range(3):
         written(engine, [decided(str(n), n=n)])
-        heads.append(require_whole(engine, [head.hash for head in heads]))
+        heads.append(require_whole(engine, [head.hash for head in heads])[DECISIONS])
     assert [head.seq for head in heads] == [0, 1, 2, 3]
 
 

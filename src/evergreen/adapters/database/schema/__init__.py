@@ -19,19 +19,23 @@ from evergreen.adapters.database.schema.learning import (
     trial,
 )
 from evergreen.adapters.database.schema.serving import (
+    BATCH_KINDS,
     decision,
     decision_head,
     forecast,
     interval,
     outcome,
     prediction,
+    prediction_batch,
+    prediction_head,
     rollout,
 )
 
-HEAD = "0008_files"  # the migration this code was written for
+HEAD = "0009_prediction_chain"  # the migration this code was written for
 BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 
 __all__ = [
+    "BATCH_KINDS",
     "BEGIN",
     "HEAD",
     "MODEL_KINDS",
@@ -48,6 +52,8 @@ __all__ = [
     "model_version",
     "outcome",
     "prediction",
+    "prediction_batch",
+    "prediction_head",
     "quarantine",
     "retrain_request",
     "rollout",
