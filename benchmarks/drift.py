@@ -43,7 +43,7 @@ WITHIN = (60, 120)
 
 
 @dataclass(frozen=True)
-class Setting:
+class DriftSetting:
     """Sessions to train on, sessions watched afterwards, tickers with features, tickers forecast."""
 
     train: int = 1_500
@@ -119,7 +119,7 @@ class LivedHistory:
     """A market without drift, trained on to `setting.train`."""
 
     seed: int
-    setting: Setting
+    setting: DriftSetting
     returns: Floats
     volume: Floats
     frame: pd.DataFrame
@@ -127,7 +127,7 @@ class LivedHistory:
     counts: Counts
 
 
-def live(seed: int, setting: Setting) -> LivedHistory:
+def live(seed: int, setting: DriftSetting) -> LivedHistory:
     """Simulate one market and calibrate on its first `setting.train` sessions."""
     returns, volume = market(seed, setting.train + setting.watched, setting.universe)
     frame = features(returns[:, : setting.tickers], volume[:, : setting.tickers])
@@ -162,7 +162,7 @@ def _found(lived: LivedHistory, change: Change) -> dict[str, object]:
     }
 
 
-def run(histories: int, setting: Setting, changed: int) -> tuple[dict[str, pd.DataFrame], Pairs]:
+def run(histories: int, setting: DriftSetting, changed: int) -> tuple[dict[str, pd.DataFrame], Pairs]:
     """Tables `quiet` (a row per history), `found` (per history and change), `usual` (per look and rule).
 
     With them a pair of windows, reference and current, of each of the first `changed` histories, which alone are
@@ -185,7 +185,7 @@ def run(histories: int, setting: Setting, changed: int) -> tuple[dict[str, pd.Da
     return tables, pairs
 
 
-def tell(tables: dict[str, pd.DataFrame], setting: Setting) -> None:
+def tell(tables: dict[str, pd.DataFrame], setting: DriftSetting) -> None:
     """Print what `run` measured."""
     quiet = tables["quiet"]
     years = quiet["looks"].sum() * STEP / YEAR
@@ -209,7 +209,7 @@ def main() -> None:
     given = parser.parse_args()
     if not 1 <= given.changed <= given.histories:
         parser.error("--changed counts from 1 to --histories")
-    setting = Setting()
+    setting = DriftSetting()
     tables, pairs = run(given.histories, setting, given.changed)
     tell(tables, setting)
     share = ceiling(range(given.histories), setting.train, setting.watched, SHIFT_AT)

@@ -29,7 +29,7 @@ SAMPLE = ("AAPL", "IBM", "MSFT", "GOOG")
 
 
 @dataclass(frozen=True)
-class Market:
+class ComparedMarket:
     """Bars, the sessions walked, what is broken, and what is known of it in a word."""
 
     truth: str
@@ -48,31 +48,31 @@ class Market:
 
 
 KNOWN = {
-    "stationary": Market("nothing ever changes", SIMULATED),
-    "decay": Market("from 2005 on the edge halves each year", f"{SIMULATED},drift=decay@2005-01-03@1"),
-    "flip": Market("the edge turns its sign once, on 2006-06-01", f"{SIMULATED},drift=sign@2006-06-01@1"),
-    "broken": Market(
+    "stationary": ComparedMarket("nothing ever changes", SIMULATED),
+    "decay": ComparedMarket("from 2005 on the edge halves each year", f"{SIMULATED},drift=decay@2005-01-03@1"),
+    "flip": ComparedMarket("the edge turns its sign once, on 2006-06-01", f"{SIMULATED},drift=sign@2006-06-01@1"),
+    "broken": ComparedMarket(
         "the first challenger from 2005-01-03 on is served shuffled features",
         SIMULATED,
         broken=("shuffled@2005-01-03",),
     ),
-    "sample": Market("four stocks, real prices", "sample", ("2004-06-01", "2013-02-28"), tickers=SAMPLE),
+    "sample": ComparedMarket("four stocks, real prices", "sample", ("2004-06-01", "2013-02-28"), tickers=SAMPLE),
 }
 
 
 # Five years of bars are too short for the usual record: half of it, and a year before its first fold.
-SHORT = TrainingConfig(**suited(505), folds=4, min_train=252)  # type: ignore[arg-type]
+SHORT = replace(TrainingConfig(**suited(505)), folds=4, min_train=252)  # type: ignore[arg-type]
 
 
-def panel(file: str) -> dict[str, Market]:
+def panel(file: str) -> dict[str, ComparedMarket]:
     """505 stocks: the years that choices were made on, and the whole, which is one look."""
     return {
-        "panel_to_2016": Market("505 stocks, development", file, ("2015-04-01", "2016-12-30"), config=SHORT),
-        "panel": Market("505 stocks, one look", file, ("2015-04-01", "2018-02-07"), config=SHORT),
+        "panel_to_2016": ComparedMarket("505 stocks, development", file, ("2015-04-01", "2016-12-30"), config=SHORT),
+        "panel": ComparedMarket("505 stocks, one look", file, ("2015-04-01", "2018-02-07"), config=SHORT),
     }
 
 
-def line(name: str, market: Market, summary: dict[str, Any]) -> str:
+def line(name: str, market: ComparedMarket, summary: dict[str, Any]) -> str:
     """A row of the table for the README."""
     rows = {row["policy"]: row for row in summary["policies"]}
     ours, calendar = rows["default"], rows["calendar:20"]
@@ -105,7 +105,7 @@ def _difference(numbers: dict[str, float]) -> str:
     return f"{numbers['rank_ic']:+.4f} ({numbers['rank_ic_lower90']:+.4f} to {numbers['rank_ic_upper90']:+.4f})"
 
 
-def walked(market: Market, out: Path) -> Replayed:
+def walked(market: ComparedMarket, out: Path) -> Replayed:
     """A market's replay, and its page in the folder."""
     replayed = replay(market.plan(out))
     write_report(replayed, out / "report.html")

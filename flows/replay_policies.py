@@ -6,10 +6,11 @@ from datetime import date
 
 from prefect import flow
 
+from flows.names import flow_and_span
 from tasks.replay import compare_policies, show_replay
 
 
-@flow(log_prints=True)
+@flow(flow_run_name=flow_and_span, log_prints=True)
 def replay_policies(
     bars: str,
     start: date,

@@ -11,12 +11,11 @@ import pandas as pd
 from evergreen.adapters.database import decisions, evidence, reading, rollouts, trials, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.adapters.models.folder import read_oos
 from evergreen.core.policy.kinds import DecisionKind
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import show
 from tasks.decorators import effect
-from tasks.models import read_manifest
+from tasks.models import read_manifest, read_record
 
 if TYPE_CHECKING:
     from evergreen.core.canary import CanaryRecord
@@ -47,7 +46,7 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
     at = workspace()
     with reading(at.engine) as conn:
         rollout = rollouts.current(conn, at.settings.model_name)
-    challenger = read_oos(at.model_folder(version))
+    challenger = read_record(at, version)
     champion = champion_record(at, rollout.champion)
     tried = _count_trial(at, request, rollout, version, challenger)
     policy = at.settings.delivery_policy()
@@ -57,6 +56,7 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
     )
     verdict = require_audit(looked, read_manifest(at, version))
     _write_down(at, request, version, verdict, now)
+    print(f"Version {version} against {rollout.champion}: {verdict.sentence}")
     show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)
     tries = policy.canary if champion is not None and (verdict.admitted or policy.gate is None) else None
     record = _freeze(at, rollout, version, tries) if tries else None
@@ -72,7 +72,7 @@ def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
         return None
     with reading(at.engine) as conn:
         served = evidence.forecasts(conn, version).rename(columns={"value": "forecast"})
-    record = pd.concat([read_oos(at.model_folder(version)), served])[["ticker", "session", "forecast"]]
+    record = pd.concat([read_record(at, version), served])[["ticker", "session", "forecast"]]
     return record.drop_duplicates(["ticker", "session"], keep="first", ignore_index=True)
 
 
@@ -117,7 +117,7 @@ def _freeze(at: Workspace, rollout: Rollout, version: str, rules: CanaryPolicy) 
     from evergreen.core.canary import CanaryRecord
     from evergreen.core.canary.freezing import freeze
 
-    champion, challenger = champion_record(at, rollout.champion), read_oos(at.model_folder(version))
+    champion, challenger = champion_record(at, rollout.champion), read_record(at, version)
     assert champion is not None
     manifest, usual = read_manifest(at, version), read_manifest(at, rollout.champion)
     target = manifest.target_low, manifest.target_high

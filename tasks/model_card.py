@@ -8,7 +8,7 @@ from typing import Any
 
 from evergreen.adapters.database import ledger, reading
 from evergreen.adapters.database.requests import RetrainRequest
-from evergreen.workspace import REPOSITORY, Workspace, workspace
+from evergreen.workspace import REPOSITORY, workspace
 from tasks.artifacts import show
 from tasks.decorators import effect
 from tasks.gate import Judgement
@@ -24,6 +24,7 @@ def write_model_card(request: RetrainRequest, judgement: Judgement, now: datetim
     at = workspace()
     with reading(at.engine) as conn:
         registered = ledger.read_model_version(conn, at.settings.model_name, judgement.version)
+        trained_on = ledger.read_data_version(conn, request.data_version)
     executed = at.settings.runs / request.id / "train.ipynb"
     provenance = model_card.Provenance(
         version=judgement.version,
@@ -32,7 +33,7 @@ def write_model_card(request: RetrainRequest, judgement: Judgement, now: datetim
         commit=commit(),
         made_at=now,
         verdict=judgement.verdict.sentence,
-        data=_data(at, request.data_version),
+        data=_data(trained_on),
         notebook_sha256=sha256(executed.read_bytes()).hexdigest() if executed.exists() else "",
     )
     model = read_model_folder(at.settings.runs / request.id / "output")
@@ -52,9 +53,7 @@ def _why(request: RetrainRequest, judgement: Judgement) -> str:
     )
 
 
-def _data(at: Workspace, data_version: str) -> dict[str, Any]:
-    with reading(at.engine) as conn:
-        version = ledger.read_data_version(conn, data_version)
+def _data(version: ledger.DataVersion) -> dict[str, Any]:
     return {
         "from": version.source,
         "sessions": f"{version.first_session} to {version.last_session}",

@@ -23,43 +23,22 @@ def read_manifest(at: Workspace, version: str) -> Manifest:
     return folder.read_manifest(at.model_folder(version), registered.files.get(folder.MANIFEST))
 
 
+def read_record(at: Workspace, version: str) -> pd.DataFrame:
+    """The walk-forward record of a version that has a local copy: what the gate and a canary judge it by.
+
+    Raises:
+        ModelRefused: it is not the registered one.
+    """
+    with reading(at.engine) as conn:
+        registered = ledger.read_model_version(conn, at.settings.model_name, version)
+    return folder.read_oos(at.model_folder(version), registered.files.get(folder.OOS))
+
+
 def serving_manifest(at: Workspace) -> Manifest | None:
     """The champion's manifest, None before there is a champion."""
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, at.settings.model_name)
     return read_manifest(at, rollout.champion) if rollout else None
-
-
-def universe_forecasts(version: str, features: pd.DataFrame) -> pd.DataFrame:
-    """Forecasts of one version (log returns), from its file as registered.
-
-    Args:
-        version: a version with a local copy.
-        features: indexed by ticker; the version's features among the columns.
-
-    Returns:
-        Columns ticker, version, value, feature_hash.
-
-    Raises:
-        ModelRefused: the file is not the one that was registered.
-    """
-    from evergreen.core.features.row_hashes import row_hashes
-    from evergreen.core.model.booster import predict
-
-    at = workspace()
-    with reading(at.engine) as conn:
-        registered = ledger.read_model_version(conn, at.settings.model_name, version)
-    expected = folder.on_record(registered.sha256, registered.files)
-    manifest, booster = folder.load_model(at.model_folder(version), expected)
-    matrix = features[list(manifest.feature_names)].to_numpy()
-    return pd.DataFrame(
-        {
-            "ticker": features.index,
-            "version": version,
-            "value": predict(booster, matrix),
-            "feature_hash": row_hashes(matrix),
-        }
-    )
 
 
 @effect

@@ -37,6 +37,35 @@ def test_entrypoint__imports_and_takes_the_declared_parameters(declared: dict[st
     assert set(declared.get("parameters", {})) <= set(flow.parameters.properties)
 
 
+SCHEMAS = {
+    "backfill": {"start": "date", "as_of": "date"},
+    "daily": {"as_of": "date"},
+    "canary": {"as_of": "date"},
+    "report": {"as_of": "date"},
+    "rollback": {"as_of": "date"},
+    "replay": {"start": "date", "end": "date", "history": "date"},
+    "replay-policies": {"start": "date", "end": "date"},
+}
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda declared: declared["name"])
+def test_schema__describes_every_parameter_and_takes_dates_as_dates(declared: dict[str, Any]) -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    flow = load_flow_from_entrypoint(str(REPOSITORY / declared["entrypoint"]), use_placeholder_flow=False)
+    known = flow.parameters.properties
+    assert [name for name, schema in known.items() if not schema.get("description")] == []
+    kinds = {name: [schema, *schema.get("anyOf", [])] for name, schema in known.items()}
+    dates = {name: "date" for name, shapes in kinds.items() if any(shape.get("format") == "date" for shape in shapes)}
+    assert dates == SCHEMAS.get(declared["name"], {})
+    if declared["name"] == "rollback":
+        assert known["action"]["enum"] == ["cancel", "restore", "promote"]
+
+
+def test_deployments__each_has_a_description_and_tags() -> None:
+    assert all(declared["description"] and "evergreen" in declared["tags"] for declared in DECLARED)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Prefect server with everything deployed; gives its API."""
@@ -62,6 +91,8 @@ def test_deploy_all__registers_every_deployment(server: str) -> None:
 @pytest.mark.server
 def test_deploy_all__retraining_and_report_are_started_by_events(server: str) -> None:
     automations = httpx.post(f"{server}/automations/filter", json={}).json()
+    assert {one["name"] for one in automations} == {"evergreen starts a retraining", "evergreen shows a drift finding"}
+    assert all(one["description"] for one in automations)
     given = {one["trigger"]["expect"][0]: one["actions"][0]["parameters"] for one in automations}
     assert given == {
         "evergreen.retrain.requested": {"request_id": "{{ event.payload.request_id }}"},
@@ -156,12 +187,13 @@ def test_in_market__a_later_delivery_is_waited_for() -> None:
 
 
 def test_deployments__leave_source_and_tickers_to_the_market_setting() -> None:
-    assert not [declared["name"] for declared in DECLARED if "parameters" in declared]
+    given = {declared["name"] for declared in DECLARED if "parameters" in declared}
+    assert given == {"replay-policies"}, "it walks bars that need not be this market's"
 
 
 def test_repository__names_every_flow_file_in_prefect_yaml() -> None:
-    files = {path.stem for path in Path(REPOSITORY / "flows").glob("*.py")} - {"__init__", "clock"}
-    assert files == {declared["name"] for declared in DECLARED}
+    files = {path.stem for path in Path(REPOSITORY / "flows").glob("*.py")} - {"__init__", "clock", "names"}
+    assert files == {Path(declared["entrypoint"].partition(":")[0]).stem for declared in DECLARED}
 
 
 @pytest.mark.server

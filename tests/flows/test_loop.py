@@ -62,6 +62,14 @@ def test_retrain__notebook_by_hand_with_its_defaults_gives_the_same_model(
     assert by_flow.metrics["sessions"] == 504
 
 
+def test_runs__are_called_by_what_they_do_and_for_which_session(copied: Workspace) -> None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        flows = {run.name for run in client.read_flow_runs(limit=200)}
+    assert {f"backfill {UNTIL}", f"retrain bootstrap {UNTIL}"} <= flows
+
+
 def test_retrain__finished_request_reports_the_duplicate_and_changes_nothing(copied: Workspace) -> None:
     from flows.retrain import retrain
 

@@ -128,11 +128,11 @@ def test_replay__weighs_a_canary_as_the_live_flows_do(both: BothWays) -> None:
     with reading(both.live.engine) as conn:
         rollout = rollouts.current(conn, MODEL)
     assert rollout.evidence is not None
-    kept = rollout.evidence.quality_test()
+    stored = rollout.evidence.quality_test()
     (last,) = [one for one in both.replayed.decisions if one.kind == DecisionKind.CANARY][-1:]
-    numbers = {name: getattr(kept, name) for name in ("mean_r", "margin", "e_promote", "e_rollback")}
+    numbers = {name: getattr(stored, name) for name in ("mean_r", "margin", "e_promote", "e_rollback")}
     assert {name: last.numbers[name] for name in numbers} == pytest.approx(numbers, rel=1e-6)
-    assert last.numbers["sessions"] == len(kept.sessions) > 0
+    assert last.numbers["sessions"] == len(stored.sessions) > 0
     assert (rollout.stage, rollout.weight) == (both.replayed.state.stage, both.replayed.state.weight)
 
 

@@ -8,14 +8,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
 from evergreen.adapters.database import ledger, reading, rollouts
-from evergreen.workspace import Workspace, open_workspace
+from evergreen.market_data.delivery import Delivery
+from evergreen.workspace import Workspace, open_workspace, workspace
 from tests.flows.conftest import TICKERS
+
+if TYPE_CHECKING:
+    from tasks.drift import DriftFinding
 
 pytestmark = pytest.mark.xdist_group("lived")
 MODEL = "evergreen"
@@ -31,16 +35,22 @@ def champion(at: Workspace) -> str:
         return rollouts.current(conn, MODEL).champion
 
 
-def finding(at: Workspace) -> Any:
+def finding(at: Workspace) -> DriftFinding:
     """The check of the last session, made again."""
     from evergreen.adapters.bars import open_source
-    from evergreen.market_data.delivery import Delivery
-    from tasks.drift import check_drift
 
     session = last_session(at)
     rows = len(open_source("sample", "XNYS").fetch(TICKERS, pd.Timestamp(session), pd.Timestamp(session)))
     nothing_odd = Delivery("sample", session, session, rows, rows, 0, 0, False, (), "")
-    return check_drift(pd.Timestamp(session), nothing_odd)
+    return found_in(nothing_odd)
+
+
+def found_in(delivery: Delivery) -> DriftFinding:
+    """What the policy now in force finds in a session, whether or not it looks at it."""
+    from tasks.drift import find_drift, read_standing
+
+    at, session = workspace(), pd.Timestamp(delivery.last)
+    return find_drift(at, read_standing(at, session), session, delivery)
 
 
 def test_report__executes_the_notebook_and_keeps_both_pages_with_the_model(copied: Workspace) -> None:
@@ -81,8 +91,6 @@ def test_check__of_a_model_that_nobody_has_retrained_for_too_long_asks_for_a_ret
 
 
 def test_check__on_a_broken_delivery_asks_for_no_retraining(copied: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from evergreen.market_data.delivery import Delivery
-    from tasks.drift import check_drift
 
     monkeypatch.setenv("EVERGREEN_RETRAIN_AFTER", "3")
     open_workspace.cache_clear()
@@ -93,8 +101,7 @@ def test_check__on_a_broken_delivery_asks_for_no_retraining(copied: Workspace, m
         (replace(plain, refused=2), "vendor_fault"),
         (replace(plain, findings=split), "corporate_action"),
     ):
-        checked = check_drift(pd.Timestamp(session), delivery)
-        assert checked is not None
+        checked = found_in(delivery)
         assert (checked.cause, checked.reaction == "retrain") == (cause, False)
 
 
@@ -106,7 +113,7 @@ def test_profiles__of_everything_a_session_brought_tell_its_data_version(copied:
         processed = ledger.read_session(conn, MODEL, session)
     assert processed is not None
     for folder in (root, root / "delivery", root / "forecasts"):
-        assert monitoring.read(folder / f"{session}.bin").metadata["data_version"] == processed.data_version
+        assert monitoring.tags_of(monitoring.read(folder / f"{session}.bin"))["data_version"] == processed.data_version
     assert len(list((root / "labels").glob("*.bin"))) == 3
 
 

@@ -39,7 +39,7 @@ def react(at: Workspace, after: int = 0, data: str = "d", **changes: str) -> tup
     """The reaction to FOUND so many sessions later: the request's id, and why."""
     session = Calendar("XNYS").next(SESSION, after) if after else SESSION
     finding = replace(FOUND, as_of=iso(session), **changes)  # type: ignore[arg-type]
-    reacted = decide_reaction(at, finding, session, f"{data}{after}", NOW + timedelta(days=after))
+    reacted = decide_reaction(at, finding, f"{data}{after}", NOW + timedelta(days=after))
     return reacted.request.id if reacted.request else None, reacted.why
 
 

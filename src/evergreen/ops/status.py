@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from evergreen.adapters.database import decisions, ledger, reading, rollouts, triggers
+from evergreen.adapters.database import decisions, ledger, reading, requests, rollouts, triggers
+from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.infra.prefect_api import running_on
 from evergreen.adapters.infra.processes import Stack
 from evergreen.adapters.infra.running import Running, missing
 from evergreen.errors import BadSetting
 from evergreen.ops.local_stack import prefect_server
+from evergreen.ops.requests import standing
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
@@ -46,6 +48,7 @@ class Status:
     market: str
     processes: Sequence[Process]
     session: str | None
+    training: str | None = None
     running: Sequence[Running] = ()
     champion: str | None = None
     challenger: str | None = None
@@ -64,14 +67,16 @@ def read_status(settings: Settings) -> Status:
     running = read_running(settings)
     with reading(at.engine) as conn:
         rollout, session = rollouts.read(conn, name), ledger.clock(conn, name)
+        training = _training(requests.recent(conn, name, limit=1))
         if rollout is None:
-            return Status(home, market, processes, session, running)
+            return Status(home, market, processes, session, training, running)
         checks = ledger.drift_checks(conn, name, rollout.champion, limit=1)
         return Status(
             home=home,
             market=market,
             processes=processes,
             session=session,
+            training=training,
             running=running,
             champion=rollout.champion,
             challenger=rollout.challenger,
@@ -91,6 +96,13 @@ def read_running(settings: Settings) -> list[Running]:
         return []
 
 
+def _training(newest: Sequence[RetrainRequest]) -> str | None:
+    """How the last request stands while it is open, or where it failed; None where there is nothing to say."""
+    if not newest or newest[0].state == "done":
+        return None
+    return f"request {newest[0].id} {standing(newest[0], datetime.now(UTC))}"
+
+
 def _drift(champion: str, check: ledger.DriftRecord) -> str:
     """Whether the champion is watched, and what the last look came to."""
     if check.verdict == "not_monitored":
@@ -106,12 +118,14 @@ def lines(status: Status) -> Iterator[str]:
     if status.session is not None:
         yield f"market     {status.market}"
         yield f"data       through session {status.session}"
-    if advice := missing(status.session, status.champion, status.running):
+    if advice := missing(status.session, status.champion, status.running, status.training or ""):
         yield advice
         return
     yield f"champion   version {status.champion}"
     if status.challenger:
         yield f"challenger version {status.challenger}, {status.stage}, {100 * status.weight:g} % of clients"
+    if status.training:
+        yield f"training   {status.training}"
     if status.drift:
         yield f"drift      {status.drift}"
     yield f"triggers   {status.triggers}"

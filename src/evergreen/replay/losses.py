@@ -41,12 +41,12 @@ class Losses:
 
     def of(self, name: str, sessions: range, forecast: Forecaster) -> SessionLosses:
         """Of one model in the sessions of these numbers; `forecast` gives what it says of a start <= i < stop."""
-        kept = self._opened(name)
-        while len(unknown := np.flatnonzero(kept[sessions.start : sessions.stop] == UNKNOWN)):
+        stored = self._opened(name)
+        while len(unknown := np.flatnonzero(stored[sessions.start : sessions.stop] == UNKNOWN)):
             start = sessions.start + int(unknown[0])
-            stop = min(max(sessions.stop, start + AHEAD), len(kept))
-            kept[start:stop] = squared(self.market, range(start, stop), forecast(start, stop))
-        return with_random_walk(self.market, sessions, np.array(kept[sessions.start : sessions.stop]))
+            stop = min(max(sessions.stop, start + AHEAD), len(stored))
+            stored[start:stop] = squared(self.market, range(start, stop), forecast(start, stop))
+        return with_random_walk(self.market, sessions, np.array(stored[sessions.start : sessions.stop]))
 
     def _open(self, name: str) -> Floats:
         path = self._folder / f"{name}.npy"

@@ -44,6 +44,11 @@ class Version:
         self._scores: dict[int, pd.DataFrame] = {}
 
     @property
+    def fault(self) -> str:
+        """What is wrong with its features when it is served; empty if nothing."""
+        return self._fault.kind if self._fault else ""
+
+    @property
     def sessions(self) -> int:
         """How many sessions its market has."""
         return len(self._market.sessions)

@@ -52,16 +52,16 @@ def test_squared__of_a_forecast_that_is_not_finite_is_endless(market: Market) ->
 
 
 def test_losses__are_asked_of_a_model_once_by_all_who_share_the_folder(market: Market, tmp_path: Path) -> None:
-    asked: list[tuple[int, int]] = []
+    requested: list[tuple[int, int]] = []
 
     def forecast(start: int, stop: int) -> np.ndarray:
-        asked.append((start, stop))
+        requested.append((start, stop))
         return forecasts(market, start, stop)
 
     alone = Losses(market, tmp_path).of("one", range(20, 30), forecast)
-    assert asked == [(20, 52)]
+    assert requested == [(20, 52)]
     again = Losses(market, tmp_path).of("one", range(25, 60), forecast)
-    assert asked[1:] == [(52, 80)]
+    assert requested[1:] == [(52, 80)]
     np.testing.assert_array_equal(alone.loss[5:], again.loss[:5])
     np.testing.assert_array_equal(again.loss, squared(market, range(25, 60), forecasts(market, 25, 60)))
 

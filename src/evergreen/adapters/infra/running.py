@@ -35,18 +35,22 @@ class Running:
         return f", about {_length(self.last_took - elapsed)} left: the last one took {_length(self.last_took)}"
 
 
-def missing(session: str | None, champion: str | None, running: Sequence[Running]) -> str:
-    """What is not there yet and how it comes: by what runs, or by what to type; nothing where all is there."""
+def missing(session: str | None, champion: str | None, running: Sequence[Running], training: str = "") -> str:
+    """What is not there yet and how it comes: by what runs, or by what to type; nothing where all is there.
+
+    `training` says how the last request for a model stands, if there is one.
+    """
     flows = {each.flow for each in running}
     if session is None:
-        return _missing(NO_DATA, flows.intersection(BRINGS_DATA), "evergreen backfill")
+        return _missing(NO_DATA, flows.intersection(BRINGS_DATA), "type `evergreen backfill`")
     if champion is None:
-        return _missing(NO_CHAMPION, flows.intersection(BRINGS_CHAMPION), "evergreen reconcile")
+        nobody = "nobody asked for its training, type `evergreen backfill`"
+        return _missing(NO_CHAMPION, flows.intersection(BRINGS_CHAMPION), training or nobody)
     return ""
 
 
-def _missing(what: str, under_way: set[str], command: str) -> str:
-    return f"{what}: {sorted(under_way)[0]} is under way" if under_way else f"{what}: type `{command}`"
+def _missing(what: str, under_way: set[str], otherwise: str) -> str:
+    return f"{what}: {sorted(under_way)[0]} is under way" if under_way else f"{what}: {otherwise}"
 
 
 def _length(span: timedelta) -> str:

@@ -10,6 +10,7 @@ class DecisionKind(StrEnum):
 
     DRIFT = "drift"  # a finding, whatever followed
     RETRAIN_REQUESTED = "retrain_requested"
+    RETRAIN_CLOSED = "retrain_closed"  # by a person, unfinished
     GATE = "gate"
     FIRST_CHAMPION = "first_champion"
     PROMOTE = "promote"

@@ -38,7 +38,7 @@ def test_line__says_how_much_is_left_by_the_last_runs_measure(last_took: float |
         (None, None, [], "no data yet: type `evergreen backfill`"),
         (None, None, ["backfill"], "no data yet: backfill is under way"),
         (None, None, ["retrain"], "no data yet: type `evergreen backfill`"),
-        ("2026-11-25", None, [], "no champion yet: type `evergreen reconcile`"),
+        ("2026-11-25", None, [], "no champion yet: nobody asked for its training, type `evergreen backfill`"),
         ("2026-11-25", None, ["retrain"], "no champion yet: retrain is under way"),
         ("2026-11-25", "2", [], ""),
     ],

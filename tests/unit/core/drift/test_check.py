@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.drift import Setting, watch
+from benchmarks.drift import DriftSetting, watch
 from benchmarks.drift_changes import shift
 from benchmarks.stationary import features, market
 from evergreen.core.drift import (
@@ -25,7 +25,7 @@ from evergreen.core.drift import (
 )
 from evergreen.errors import BadInput, Broken
 
-SETTING = Setting(train=1_100, watched=200, tickers=4)
+SETTING = DriftSetting(train=1_100, watched=200, tickers=4)
 FIFTH = [
     "RET",
     "MAX5",

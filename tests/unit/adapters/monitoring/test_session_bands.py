@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 
 from evergreen.adapters import gx
-from evergreen.adapters.monitoring.whylogs_constraints import judge_profile
+from evergreen.adapters.monitoring.session_bands import judge_profile
 from evergreen.core.bars.schema import PRICES
 from evergreen.core.market import simulate
 
