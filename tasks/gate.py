@@ -52,14 +52,20 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
     policy = at.settings.delivery_policy()
     rules = policy.gate or GatePolicy()
     looked = compare(
-        champion, challenger, tried, rules.alpha, min_sessions=rules.min_sessions, gate_sessions=rules.sessions
+        champion,
+        challenger,
+        tried,
+        rules.alpha,
+        rules.retained,
+        min_sessions=rules.min_sessions,
+        gate_sessions=rules.sessions,
     )
     verdict = require_audit(looked, read_manifest(at, version))
     _write_down(at, request, version, verdict, now)
     print(f"Version {version} against {rollout.champion}: {verdict.sentence}")
     show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)
     tries = policy.canary if champion is not None and (verdict.admitted or policy.gate is None) else None
-    record = _freeze(at, rollout, version, tries) if tries else None
+    record = _freeze(at, rollout, version, tries, rules.retained, tried) if tries else None
     return Judgement(version, rollout.champion, verdict, record, first=champion is None)
 
 
@@ -112,7 +118,9 @@ def _write_down(at: Workspace, request: RetrainRequest, version: str, verdict: V
             decisions.append(conn, decision)
 
 
-def _freeze(at: Workspace, rollout: Rollout, version: str, rules: CanaryPolicy) -> CanaryRecord:
+def _freeze(
+    at: Workspace, rollout: Rollout, version: str, rules: CanaryPolicy, retained: float, tried: int
+) -> CanaryRecord:
     """The canary's test and its limits on outputs, fixed on sessions both models forecast out of sample."""
     from evergreen.core.canary import CanaryRecord
     from evergreen.core.canary.freezing import freeze
@@ -122,5 +130,6 @@ def _freeze(at: Workspace, rollout: Rollout, version: str, rules: CanaryPolicy) 
     manifest, usual = read_manifest(at, version), read_manifest(at, rollout.champion)
     target = manifest.target_low, manifest.target_high
     bounds = (rules.alpha_promote, rules.alpha_rollback, rules.t_min, rules.t_max)
-    frozen = freeze(champion, challenger, usual.residual_sigma, target, *bounds)
+    carried_to = tried if rules.undecided == "carried" else 0
+    frozen = freeze(champion, challenger, usual.residual_sigma, target, *bounds, retained, carried_to)
     return CanaryRecord(limits=frozen.limits, power=frozen.plan, ladder=rules.ladder).with_test(frozen.test)
