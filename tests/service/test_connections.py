@@ -145,5 +145,5 @@ def test_connections__512_at_once_are_all_answered_and_only_a_clients_own_rate_r
     make_room()
     with listening(world) as base:
         assert statuses(base, 512, 3, one_name=False) == {200: 1_536}
-        told = statuses(base, 512, 8, one_name=True)
-    assert set(told) == {200, 429}, "a thousand requests a second are one client's share"
+        counted = statuses(base, 512, 8, one_name=True)
+    assert set(counted) == {200, 429}, "a thousand requests a second are one client's share"
