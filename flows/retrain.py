@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 from prefect import flow
 from pydantic import Field
 
 from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.core.model.choices import TrainingChoices
+from evergreen.core.model.registry import learner as registered
 from evergreen.errors import AlreadyClaimed
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
@@ -40,6 +42,8 @@ def retrain(
     horizon: Annotated[int, Field(ge=1)] = 1,
     seed: int = 7,
     tuning_budget: Annotated[int, Field(ge=0)] = 0,
+    learner: str = "lightgbm",
+    folds: Annotated[int, Field(ge=1)] = 8,
 ) -> str:
     """Train, register and judge the challenger a request asks for; returns what became of it.
 
@@ -50,29 +54,30 @@ def retrain(
         horizon: sessions ahead that the model forecasts.
         seed: of the training.
         tuning_budget: configurations to search among before the folds; 0 takes the defaults. The gate counts each.
+        learner: what fits the model, by name: lightgbm, ridge, blend, or another that is registered.
+        folds: walk-forward test windows; fewer suit a short history.
     """
+    choices = TrainingChoices(horizon, learner, folds, seed, tuning_budget)
     if request_id is None:
-        return _request_by_hand(reason, run_id)
+        return _request_by_hand(reason, run_id, choices)
     try:
         request = claim_request(request_id)
     except AlreadyClaimed as taken:
         return f"Nothing to do: {taken.what}"
     now = now_at(pd.Timestamp(request.as_of), workspace())
     with holding_claim(request, now):
-        return _train_and_judge(request, horizon, seed, tuning_budget, now)
+        return _train_and_judge(request, TrainingChoices.of(request.evidence, choices), now)
 
 
-def _train_and_judge(request: RetrainRequest, horizon: int, seed: int, tuning_budget: int, now: datetime) -> str:
-    require_trainable(request, horizon)
-    training_set = make_training_set(request, horizon, now)
+def _train_and_judge(request: RetrainRequest, choices: TrainingChoices, now: datetime) -> str:
+    require_trainable(request, choices)
+    training_set = make_training_set(request, choices.horizon, now)
     if read_rollout() is None:
-        install_random_walk(request, register_random_walk(request, training_set, horizon, seed, now), now)
+        install_random_walk(request, register_random_walk(request, training_set, choices, now), now)
     if run_id := request.evidence.get("run_id"):
         version = register_challenger(request, training_set, run_id, now)
     else:
-        version = register_trained(
-            request, run_training_notebook(request, training_set, horizon, seed, tuning_budget), now
-        )
+        version = register_trained(request, run_training_notebook(request, training_set, choices), now)
     calibrate_drift(version, training_set)
     judged = judge_challenger(request, version, now)
     write_model_card(request, judged, now)
@@ -84,12 +89,13 @@ def _train_and_judge(request: RetrainRequest, horizon: int, seed: int, tuning_bu
     return became
 
 
-def _request_by_hand(reason: str, run_id: str | None) -> str:
+def _request_by_hand(reason: str, run_id: str | None, choices: TrainingChoices) -> str:
     at = workspace()
+    registered(choices.learner)
     as_of = resolve_session(None, at)
     now = now_at(as_of, at)
-    cause, why = f"by hand: {reason}", f"A challenger is wanted: {reason}."
-    evidence = {"reason": reason}
+    cause, why = f"by hand: {reason}{choices.phrase}", f"A challenger is wanted: {reason}{choices.phrase}."
+    evidence: dict[str, Any] = {"reason": reason, "training": choices.as_dict()}
     if run_id:
         cause, why = f"challenge by run {run_id}", f"The model of run {run_id} challenges: {reason}."
         evidence["run_id"] = run_id

@@ -8,6 +8,7 @@ import pandas as pd
 
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.dataset.splits import fewest_sessions
+from evergreen.core.model.choices import TrainingChoices
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.policy import GatePolicy
 from evergreen.errors import Refused
@@ -20,7 +21,7 @@ SPARE = 200_000_000  # bytes: the models, the notebook's page, and room for the 
 
 
 @effect
-def require_trainable(request: RetrainRequest, horizon: int) -> None:
+def require_trainable(request: RetrainRequest, choices: TrainingChoices) -> None:
     """Pass if a training can end well as far as can be known before it starts.
 
     Raises:
@@ -31,7 +32,7 @@ def require_trainable(request: RetrainRequest, horizon: int) -> None:
     at.tracking.require_active()
     _require_disk(at)
     if "run_id" not in request.evidence:  # a finished run was trained already
-        _require_history(at, request, horizon)
+        _require_history(at, request, choices)
 
 
 def _require_disk(at: Workspace) -> None:
@@ -46,11 +47,13 @@ def _require_disk(at: Workspace) -> None:
         )
 
 
-def _require_history(at: Workspace, request: RetrainRequest, horizon: int) -> None:
-    config = TrainingConfig(horizon=horizon)
+def _require_history(at: Workspace, request: RetrainRequest, choices: TrainingChoices) -> None:
+    config = TrainingConfig(horizon=choices.horizon, folds=choices.folds)
     judged = workspace().settings.delivery_policy().gate or GatePolicy()
     folds = min(config.folds, -(-judged.min_sessions // config.test_size))  # with fewer the gate cannot judge it
-    needed = horizon + fewest_sessions(folds, config.test_size, horizon, config.embargo, config.min_train)
+    needed = choices.horizon + fewest_sessions(
+        folds, config.test_size, choices.horizon, config.embargo, config.min_train
+    )
     there = int((at.bars.sessions() <= pd.Timestamp(request.as_of)).sum())
     if there < needed:
         raise Refused(

@@ -17,6 +17,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from evergreen.adapters.database import ledger, reading, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.infra.preload import importing
+from evergreen.core.model.choices import TrainingChoices
 from evergreen.errors import NotebookFailed, Refused
 from evergreen.workspace import REPOSITORY, workspace
 from tasks.artifacts import show
@@ -66,19 +67,13 @@ def make_training_set(request: RetrainRequest, horizon: int, now: datetime) -> T
 
 
 @effect
-def run_training_notebook(
-    request: RetrainRequest, training_set: TrainingSet, horizon: int, seed: int, tuning_budget: int = 0
-) -> Path:
+def run_training_notebook(request: RetrainRequest, training_set: TrainingSet, choices: TrainingChoices) -> Path:
     """Execute `notebooks/train.ipynb` on the training set; returns the folder of its output."""
     from evergreen.adapters.notebooks.papermill import run_notebook
 
     output = training_set.path.parent / "output"
     executed = output.parent / "train.ipynb"
-    parameters = notebook_parameters(request, training_set, output) | {
-        "horizon": horizon,
-        "seed": seed,
-        "tuning_budget": tuning_budget,
-    }
+    parameters = notebook_parameters(request, training_set, output) | choices.as_dict()
     try:
         with importing("evergreen.adapters.mlflow.tracking"):  # what the next task needs
             run_notebook(NOTEBOOK, parameters, executed, timeout=NOTEBOOK_TIMEOUT, on_progress=progress_artifact())
@@ -119,14 +114,14 @@ def progress_artifact() -> Callable[[int, int], None]:
 
 @effect
 def register_random_walk(
-    request: RetrainRequest, training_set: TrainingSet, horizon: int, seed: int, now: datetime
+    request: RetrainRequest, training_set: TrainingSet, choices: TrainingChoices, now: datetime
 ) -> str:
     """Log and register the random walk with the evidence any model has; returns its version."""
     from evergreen.core.model.training import TrainingConfig
 
     run_id = workspace().tracking.log_random_walk(
         pd.read_parquet(training_set.path),
-        TrainingConfig(horizon=horizon, seed=seed),
+        TrainingConfig(horizon=choices.horizon, folds=choices.folds, seed=choices.seed),
         walk := training_set.path.parent / "random_walk",
         request.as_of,
         training_set.data_version,

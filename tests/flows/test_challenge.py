@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import decisions, ledger, reading, requests, trials
-from evergreen.adapters.models.folder import write_model_folder
+from evergreen.adapters.models.folder import read_manifest, write_model_folder
 from evergreen.core.model.training import TrainingConfig, train
-from evergreen.errors import Refused
+from evergreen.errors import NotFound, Refused
 from evergreen.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("lived")
@@ -62,6 +62,29 @@ def test_challenge__a_research_run_is_judged_counted_with_what_it_was_chosen_fro
     assert "version 3" in became and "admitted" in judged.summary.lower()
     assert (finished.state, finished.cause) == ("done", f"challenge by run {run_id}")
     assert "model_card/model_card.md" in _artifacts(copied, run_id, "model_card")
+
+
+def test_retrain__by_hand_trains_what_was_chosen(copied) -> None:
+    from flows.retrain import retrain
+
+    assert "on its way" in retrain(reason="another learner", learner="ridge", folds=3, seed=11)
+    with reading(copied.engine) as conn:
+        request = requests.recent(conn, MODEL)[0]
+    retrain(request.id)
+    with reading(copied.engine) as conn:
+        assert ledger.read_model_version(conn, MODEL, "3").kind == "ridge"
+        assert [row.kind for row in decisions.of(conn, "3")].count("gate") == 1
+    manifest = read_manifest(copied.model_folder("3"))
+    assert (manifest.kind, manifest.seed, manifest.metrics["sessions"]) == ("ridge", 11, 3 * 63)
+
+
+def test_retrain__an_unknown_learner_is_refused_before_anything_is_written(copied) -> None:
+    from flows.retrain import retrain
+
+    with pytest.raises(NotFound, match="no learner 'forest'"):
+        retrain(reason="a try", learner="forest")
+    with reading(copied.engine) as conn:
+        assert len(requests.recent(conn, MODEL)) == 1
 
 
 def test_challenge__outcomes_of_another_market_are_refused(copied, rows, tmp_path) -> None:

@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 
 from evergreen.adapters.bars import SampleSource
 from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.core.model.choices import TrainingChoices
 from evergreen.errors import Refused, Unavailable
 from evergreen.workspace import Workspace
 from tasks import readiness
@@ -37,18 +38,18 @@ def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 
 def test_require_trainable__passes_where_nothing_is_missing(at: Workspace) -> None:
-    require_trainable.fn(request(), 1)
+    require_trainable.fn(request(), TrainingChoices(horizon=1))
 
 
 def test_require_trainable__a_deleted_experiment_is_told_with_how_to_bring_it_back(at: Workspace) -> None:
-    require_trainable.fn(request(), 1)
+    require_trainable.fn(request(), TrainingChoices(horizon=1))
     client = MlflowClient(at.tracking.uri)
     (experiment,) = [each for each in client.search_experiments() if each.name == at.tracking.experiment]
     client.delete_experiment(experiment.experiment_id)
     with pytest.raises(Refused, match=f"mlflow experiments restore --experiment-id {experiment.experiment_id}"):
-        require_trainable.fn(request(), 1)
+        require_trainable.fn(request(), TrainingChoices(horizon=1))
     client.restore_experiment(experiment.experiment_id)
-    require_trainable.fn(request(), 1)
+    require_trainable.fn(request(), TrainingChoices(horizon=1))
 
 
 def test_require_trainable__a_registry_that_does_not_answer_may_heal(
@@ -57,7 +58,7 @@ def test_require_trainable__a_registry_that_does_not_answer_may_heal(
     monkeypatch.setenv("EVERGREEN_MLFLOW_URI", "http://127.0.0.1:9")
     enter(at.settings.home, monkeypatch)
     with pytest.raises(Unavailable, match="did not answer"):
-        require_trainable.fn(request(), 1)
+        require_trainable.fn(request(), TrainingChoices(horizon=1))
 
 
 def test_require_trainable__a_disk_too_full_for_the_training_set_is_told(
@@ -65,7 +66,7 @@ def test_require_trainable__a_disk_too_full_for_the_training_set_is_told(
 ) -> None:
     monkeypatch.setattr(readiness, "SPARE", 10**18)
     with pytest.raises(Refused, match=r"A training on \d+ bars needs 1000000000.0 GB, .* has \d"):
-        require_trainable.fn(request(), 1)
+        require_trainable.fn(request(), TrainingChoices(horizon=1))
 
 
 def test_require_trainable__too_short_a_history_is_told_but_not_of_a_finished_run(at: Workspace) -> None:

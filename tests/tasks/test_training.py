@@ -13,6 +13,7 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 
 from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.core.model.choices import TrainingChoices
 from evergreen.errors import NotebookFailed
 from tasks.training import TrainingSet, run_training_notebook
 from tests.conftest import enter
@@ -51,7 +52,7 @@ def test_run_training_notebook__a_failing_cell_is_shown_with_source_and_tracebac
 
     @flow
     def failing() -> None:
-        run_training_notebook(request, training_set, horizon=1, seed=7)
+        run_training_notebook(request, training_set, TrainingChoices())
 
     before = {each.id for each in failed_cells()}
     with pytest.raises(NotebookFailed, match="no row of the training set has a label") as caught:
