@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from evergreen.core.evaluation.metrics import session_losses
 from evergreen.core.model.breadth import suited
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.policy import CanaryPolicy, GatePolicy, Policy
+from evergreen.core.policy.policy import Undecided
 from evergreen.replay.bars import read_bars
 from evergreen.replay.breaks import LEAKED, SERVING
 from evergreen.replay.fits import Fits
@@ -43,7 +43,7 @@ class Useless(Version):
     leak = 0.0
 
     @property
-    def record(self) -> pd.DataFrame:  # type: ignore[override]
+    def record(self) -> pd.DataFrame:
         """Its record, shuffled within each session."""
         rows = super().record
         assert rows is not None
@@ -78,15 +78,20 @@ def kinds(models: Models, session: int) -> dict[str, tuple[Version, Version]]:
     return shown | {f"served {name}": (old, version(Version, 0, name)) for name in SERVING if name != "leak"}
 
 
-def new_fate(undecided: str, champion: Version, challenger: Version, session: int) -> Fate:
-    """By the policy's rules."""
-    policy = Policy("new", gate=GatePolicy(), canary=CanaryPolicy(undecided=undecided))  # type: ignore[arg-type]
+def new_fates(champion: Version, challenger: Version, session: int) -> dict[str, Fate]:
+    """By the policy's rules, for each way to end what is undecided."""
     if not judge(GatePolicy(), champion, challenger, session, 1).admitted:
-        return "refused"
+        return dict.fromkeys(ENDINGS, "refused")
     if not isinstance(challenger, Useless) and challenger.difference(session + 1):
-        return "stopped"
+        return dict.fromkeys(ENDINGS, "stopped")
+    return {ending: canary_fate(ending, champion, challenger, session) for ending in ENDINGS}
+
+
+def canary_fate(ending: Undecided, champion: Version, challenger: Version, session: int) -> Fate:
+    """Of a challenger that is let into canary."""
+    policy = Policy("new", gate=GatePolicy(), canary=CanaryPolicy(undecided=ending))
     test = walk(freeze_canary(policy, champion, challenger, session, 1).test, champion, challenger, session)
-    if test.decision is CanaryVerdict.INCONCLUSIVE and undecided == "regret":
+    if test.decision is CanaryVerdict.INCONCLUSIVE and ending == "regret":
         gains = test.expected_gain > 0 and test.highest_e_rollback < SPEAKS_OF_HARM
         return "promoted" if gains else "declined"
     return NAMES[test.decision]
@@ -94,7 +99,9 @@ def new_fate(undecided: str, champion: Version, challenger: Version, session: in
 
 def old_fate(champion: Version, challenger: Version, session: int) -> Fate:
     """A tenth of the scale in the gate, a quarter of it in the canary, the last 250 sessions, and hold."""
-    rows = record_of(challenger).merge(forecasts_of(champion, session), on=["ticker", "session"])
+    forecasts = forecasts_of(champion, session)
+    assert forecasts is not None
+    rows = record_of(challenger).merge(forecasts, on=["ticker", "session"])
     last = np.sort(rows["session"].unique())[-OLD_RECORD:]
     by_row = rows[rows["session"].isin(last)].set_index(["ticker", "session"])
     names = {"champion": "forecast_y", "challenger": "forecast_x"}
@@ -126,25 +133,21 @@ def walk(test: QualityTest, champion: Version, challenger: Version, session: int
     return test
 
 
-RULES: Mapping[str, Callable[[Version, Version, int], Fate]] = {
-    "old": old_fate,
-    "hold": lambda *pair: new_fate("hold", *pair),
-    "carried": lambda *pair: new_fate("carried", *pair),
-    "regret": lambda *pair: new_fate("regret", *pair),
-}
+ENDINGS: tuple[Undecided, ...] = ("hold", "carried", "regret")
 FATES = ("refused", "stopped", "promoted", "rolled back", "declined", "undecided")
 
 
-def table(models: Models) -> pd.DataFrame:
-    """Counts of fates by kind of challenger and rules."""
+def table(models: Models, every: int = 1) -> pd.DataFrame:
+    """Counts of fates by kind of challenger and rules; a canary begins every so many quarters."""
     config, sessions = models.fits.config, len(models.market.sessions)
     first = config.min_train + (4 + 2) * QUARTER + config.embargo + 2 * config.horizon
-    starts = range(sessions - 1 - SESSIONS - config.horizon, first, -QUARTER)
+    starts = range(sessions - 1 - SESSIONS - config.horizon, first, -every * QUARTER)
     counts: dict[tuple[str, str], Counter[Fate]] = {}
     for session in starts:
         for kind, pair in kinds(models, session).items():
-            for name, fate in RULES.items():
-                counts.setdefault((kind, name), Counter())[fate(*pair, session)] += 1
+            fates = {"old": old_fate(*pair, session)} | new_fates(*pair, session)
+            for rules, fate in fates.items():
+                counts.setdefault((kind, rules), Counter())[fate] += 1
     return pd.DataFrame({key: [count[fate] for fate in FATES] for key, count in counts.items()}, index=list(FATES)).T
 
 
@@ -155,13 +158,14 @@ def main() -> None:
     parser.add_argument("--tickers", nargs="*", default=[])
     parser.add_argument("--until", default="2013-02-28")
     parser.add_argument("--folder", type=Path, default=Path(".evergreen/decisions"))
+    parser.add_argument("--every", type=int, default=1, help="quarters from one canary to the next")
     options = parser.parse_args()
     end = pd.Timestamp(options.until)
     market = build_market(
         read_bars(options.bars, "XNYS", end, end, options.tickers or None), 1, options.folder / "market"
     )
     config = TrainingConfig(**suited(len(market.tickers)))  # type: ignore[arg-type]
-    print(table(Models(market, Fits(market, config, options.folder / "fits"))).to_string())
+    print(table(Models(market, Fits(market, config, options.folder / "fits")), options.every).to_string())
 
 
 if __name__ == "__main__":
