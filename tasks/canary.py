@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from evergreen.core.canary import QualityTest
+    from evergreen.core.evaluation.losses import Statistic
 
 
 @effect
@@ -58,7 +59,7 @@ def weigh(at: Workspace, rollout: Rollout) -> QualityTest:
     """The canary's test with every session settled by now."""
     assert rollout.evidence is not None
     test = rollout.evidence.quality_test()
-    for session, champion_loss, challenger_loss in _settled_losses(at, rollout):
+    for session, champion_loss, challenger_loss in _settled_losses(at, rollout, test.rules.statistic):
         test.update(session, champion_loss, challenger_loss)
     return test
 
@@ -108,11 +109,11 @@ def _case(rollout: Rollout, look: CanaryLook, action: Action) -> dict[str, Any]:
     }
 
 
-def _settled_losses(at: Workspace, rollout: Rollout) -> list[tuple[str, float, float]]:
+def _settled_losses(at: Workspace, rollout: Rollout, statistic: Statistic) -> list[tuple[str, float, float]]:
     """Losses by session; over a longer horizon by non-overlapping blocks, named by their last session."""
     horizon = read_manifest(at, rollout.champion).horizon
     with reading(at.engine) as conn:
-        paired = evidence.paired_losses(conn, rollout.champion, str(rollout.challenger), horizon)
+        paired = evidence.paired_losses(conn, rollout.champion, str(rollout.challenger), horizon, statistic=statistic)
     losses = paired[np.isfinite(paired["champion"])].reset_index(drop=True)
     block = losses.index // horizon
     whole = losses[block < len(losses) // horizon]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from evergreen.adapters.database import decisions, ledger, reading, rollouts, triggers
+from evergreen.adapters.database import decisions, ledger, reading, requests, rollouts, triggers
+from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.infra.processes import Stack
+from evergreen.ops.requests import standing
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
@@ -40,6 +43,7 @@ class Status:
     market: str
     processes: Sequence[Process]
     session: str | None
+    training: str | None = None
     champion: str | None = None
     challenger: str | None = None
     stage: str | None = None
@@ -56,14 +60,16 @@ def read_status(settings: Settings) -> Status:
     processes = [Process(each.name, each.url, each.log, each.alive) for each in Stack(settings.home).members()]
     with reading(at.engine) as conn:
         rollout, session = rollouts.read(conn, name), ledger.clock(conn, name)
+        training = _training(requests.recent(conn, name, limit=1))
         if rollout is None:
-            return Status(home, market, processes, session)
+            return Status(home, market, processes, session, training)
         checks = ledger.drift_checks(conn, name, rollout.champion, limit=1)
         return Status(
             home=home,
             market=market,
             processes=processes,
             session=session,
+            training=training,
             champion=rollout.champion,
             challenger=rollout.challenger,
             stage=rollout.stage,
@@ -72,6 +78,13 @@ def read_status(settings: Settings) -> Status:
             triggers=triggers.summary(triggers.triggers(conn, name), ledger.count_sessions(conn, name)),
             decisions=[Turn(turn.as_of, turn.kind, turn.summary) for turn in decisions.turns(conn, name, TURNS)],
         )
+
+
+def _training(newest: Sequence[RetrainRequest]) -> str | None:
+    """How the last request stands while it is open, or where it failed; None where there is nothing to say."""
+    if not newest or newest[0].state == "done":
+        return None
+    return f"request {newest[0].id} {standing(newest[0], datetime.now(UTC))}"
 
 
 def _drift(champion: str, check: ledger.DriftRecord) -> str:
@@ -90,11 +103,13 @@ def lines(status: Status) -> Iterator[str]:
     yield f"market     {status.market}"
     yield f"data       through session {status.session}"
     if status.champion is None:
-        yield "no champion yet: its training is on its way, or type `evergreen reconcile`"
+        yield f"no champion yet: {status.training or 'nobody asked for its training, type `evergreen backfill`'}"
         return
     yield f"champion   version {status.champion}"
     if status.challenger:
         yield f"challenger version {status.challenger}, {status.stage}, {100 * status.weight:g} % of clients"
+    if status.training:
+        yield f"training   {status.training}"
     if status.drift:
         yield f"drift      {status.drift}"
     yield f"triggers   {status.triggers}"

@@ -99,6 +99,7 @@ def _deliveries(walk: Walk) -> dict[str, int]:
         "promotions": DecisionKind.PROMOTE,
         "rollbacks": DecisionKind.ROLLBACK,
         "inconclusive": DecisionKind.INCONCLUSIVE,
+        "declined": DecisionKind.DECLINED,
     }
     counts = {name: int(kinds.get(str(kind), 0)) for name, kind in names.items()}
     promoted, rolled_back = _judged_by_what_came(walk)

@@ -10,7 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.core.drift import SkillTest, TooLittleHistory
+from evergreen.core.evaluation.losses import Statistic
 from evergreen.core.evaluation.metrics import ic, rank_ic, session_losses
+from evergreen.core.evaluation.statistic import choose_loss
 from evergreen.core.model.intervals import track
 from evergreen.errors import BadInput
 from evergreen.replay.breaks import LEAKED, SERVING
@@ -124,6 +126,13 @@ class Version:
             return self._models.losses(self.trained, sessions)
         forecast = np.concatenate([self.forecast(session) for session in sessions]) if len(sessions) else np.zeros(0)
         return with_random_walk(self._market, sessions, squared(self._market, sessions, forecast))
+
+    def judged(self, statistic: Statistic, sessions: range) -> Floats:
+        """What it loses in these sessions by a statistic."""
+        losses = self.losses(sessions).loss
+        if statistic is Statistic.SQUARED_ERROR:
+            return losses
+        return choose_loss(statistic, losses, self.scores(sessions)["rank_ic"])
 
     def scores(self, sessions: range) -> pd.DataFrame:
         """By number of session: tickers with an outcome, losses, RankIC and IC of its forecasts; NaN without any."""

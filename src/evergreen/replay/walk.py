@@ -183,9 +183,9 @@ class Walk:
         champion, challenger = self.versions[self.state.champion], self.versions[str(self.state.challenger)]
         frozen, horizon = self._frozen[challenger.name], self.models.market.horizon
         settled = range(challenger.since, session - horizon + 1)
-        ours, theirs = champion.losses(settled), challenger.losses(settled)
-        known = (ours.n > 0) & np.isfinite(ours.loss)
-        days, losses = np.array(settled)[known], np.stack([ours.loss[known], theirs.loss[known]])
+        judged = np.stack([each.judged(frozen.test.rules.statistic, settled) for each in (champion, challenger)])
+        known = (champion.losses(settled).n > 0) & np.isfinite(judged[0])
+        days, losses = np.array(settled)[known], judged[:, known]
         for start in range(0, len(days) - horizon + 1, horizon):
             block = losses[:, start : start + horizon].mean(axis=1)
             frozen.test.update(self._iso(int(days[start + horizon - 1])), float(block[0]), float(block[1]))
@@ -199,15 +199,15 @@ class Walk:
         self.versions[name] = version
         self.state = after_training(self.state, session, name)
         champion = self.versions[self.state.champion]
-        self._tried[champion.name] = self._tried.get(champion.name, 0) + 1
+        tried = self._tried[champion.name] = self._tried.get(champion.name, 0) + 1
         first = champion.name == RANDOM_WALK
         verdict = UNJUDGED
         if self.policy.gate or session < self.first:
             rules = self.policy.gate or GatePolicy()
-            verdict = judge(rules, champion, version, session, self._tried[champion.name])
+            verdict = judge(rules, champion, version, session, tried)
         frozen = None
         if verdict.admitted and not first and self.policy.canary:
-            frozen = self._frozen[name] = freeze_canary(self.policy.canary, champion, version, session)
+            frozen = self._frozen[name] = freeze_canary(self.policy, champion, version, session, tried)
         judged = Judged(
             session=session,
             as_of=self._iso(session),
