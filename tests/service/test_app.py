@@ -267,8 +267,8 @@ def test_readyz__tells_of_a_database_held_by_another_writer_without_any_traffic(
     async def act(client: Client) -> None:
         assert (await client.get("/readyz")).status_code == 200
         with writing(world.engine):
-            held = await client.get("/readyz")
-            assert held.status_code == 503 and "another program holds it" in held.text
+            refused = await client.get("/readyz")
+            assert refused.status_code == 503 and "another program holds it" in refused.text
             assert (await client.get("/healthz")).status_code == 200
         await until(client, "/readyz", lambda answer: answer.status_code == 200)
 

@@ -26,7 +26,7 @@ def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     return enter(tmp_path / "home", monkeypatch)
 
 
-def asked(at: Workspace, cause: str = BOOTSTRAP, now: datetime = NOW, **evidence: str) -> RetrainRequest:
+def ask(at: Workspace, cause: str = BOOTSTRAP, now: datetime = NOW, **evidence: str) -> RetrainRequest:
     with writing(at.engine) as conn:
         return requests.request(conn, "evergreen", cause, "d1", "2026-05-01", evidence, now, again=True)[0]
 
@@ -37,7 +37,7 @@ def failed(at: Workspace, request: RetrainRequest, verdict: str = "The disk was 
 
 
 def test_standing__says_what_a_request_waits_for_or_why_it_ended(at: Workspace) -> None:
-    request = asked(at)
+    request = ask(at)
     assert standing(request, NOW) == "waits for a worker"
     claimed = requests.claim(at.engine, request.id, "run-1", NOW, HOUR)
     assert standing(claimed, NOW) == "is worked on by flow run run-1, claim 1 of 8"
@@ -60,11 +60,11 @@ def test_standing__says_what_a_request_waits_for_or_why_it_ended(at: Workspace) 
 def test_same_command__asks_for_the_same_again(
     at: Workspace, cause: str, evidence: dict[str, str], command: str
 ) -> None:
-    assert same_command(asked(at, cause, **evidence)) == command
+    assert same_command(ask(at, cause, **evidence)) == command
 
 
 def test_end_request__leaves_a_decision_with_who_and_when_and_refuses_a_second_time(at: Workspace) -> None:
-    request = asked(at)
+    request = ask(at)
     end_request(at.engine, request.id, "dropped by anna at noon: a mistake.", NOW)
     history = read_history(at.engine, request.id)
     (closing,) = history.decisions
@@ -86,7 +86,7 @@ def test_status__tells_a_dead_request_from_one_that_is_on_its_way(at: Workspace)
         return line
 
     assert training() == "no champion yet: nobody asked for its training, type `evergreen backfill`"
-    request = asked(at)
+    request = ask(at)
     assert training() == f"no champion yet: request {request.id} waits for a worker"
     requests.claim(at.engine, request.id, "run-1", NOW, HOUR)
     assert "has been silent since" in training() and "`evergreen reconcile`" in training()
@@ -97,8 +97,8 @@ def test_status__tells_a_dead_request_from_one_that_is_on_its_way(at: Workspace)
 
 
 def test_commands__list_show_and_drop_requests(at: Workspace) -> None:
-    first = failed(at, asked(at))
-    second = asked(at, now=NOW + HOUR)
+    first = failed(at, ask(at))
+    second = ask(at, now=NOW + HOUR)
 
     def run(*arguments: str) -> str:
         outcome = CliRunner().invoke(app, ["requests", *arguments])

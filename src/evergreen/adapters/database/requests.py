@@ -110,8 +110,8 @@ def claim(engine: Engine, request_id: str, owner: str, now: datetime, lease: tim
         AlreadyClaimed: another owner holds it, or it is finished.
         NotFound: no such request.
     """
-    held = and_(retrain_request.c.state == "running", retrain_request.c.claimed_by == owner)
-    free = and_(or_(_claimable(now), held), retrain_request.c.fence < CLAIMS)
+    own = and_(retrain_request.c.state == "running", retrain_request.c.claimed_by == owner)
+    free = and_(or_(_claimable(now), own), retrain_request.c.fence < CLAIMS)
     taken = {"state": "running", "claimed_by": owner, "lease_until": utc(now) + lease}
     with engine.begin() as conn:
         statement = update(retrain_request).where(retrain_request.c.id == request_id, free)

@@ -36,7 +36,7 @@ class Retention:
         """How much worse than the champion a challenger may be: (1 - retained) times what is shown."""
         return (1 - self.retained) * self.shown
 
-    def kept(self, contest: DieboldMariano) -> float | None:
+    def kept_share(self, contest: DieboldMariano) -> float | None:
         """The share that a challenger keeps for sure, by its contest with the champion; None if none is shown.
 
         1 + its lower 90 % bound over what is shown: 1 keeps all, more than 1 is better, below 0 loses more than that.

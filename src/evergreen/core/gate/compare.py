@@ -124,7 +124,7 @@ def _judge(
         spent_alpha=spent,
         retained=retained,
         margin=contest.retention.margin,
-        kept=contest.retention.kept(contest.challenger_over_champion),
+        kept_share=contest.retention.kept_share(contest.challenger_over_champion),
         test=contest.challenger_over_champion,
         random_walk_test=contest.challenger_over_walk,
         champion_test=contest.retention.advantage,

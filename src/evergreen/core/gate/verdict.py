@@ -47,8 +47,8 @@ class Verdict:
 
     `margin` and the tests are in units of r, the relative difference of session losses by `statistic`: `test` of the
     challenger against the opponent, `random_walk_test` of the challenger and `champion_test` of the champion against
-    the random walk. `retained` is the share of the champion's shown skill that must be kept, `kept` the share that is
-    for sure. `alike` counts the sessions that both forecast the same to the bit.
+    the random walk. `retained` is the share of the champion's shown skill that must be kept, `kept_share` the one that
+    is for sure. `alike` counts the sessions that both forecast the same to the bit.
     """
 
     admitted: bool
@@ -64,7 +64,7 @@ class Verdict:
     statistic: Statistic | None = None
     retained: float | None = None
     margin: float | None = None
-    kept: float | None = None
+    kept_share: float | None = None
     test: DieboldMariano | None = None
     random_walk_test: DieboldMariano | None = None
     champion_test: DieboldMariano | None = None
@@ -91,10 +91,10 @@ class Verdict:
 
     def _plainly(self, against_walk: DieboldMariano) -> str:
         """What it comes to, in one sentence."""
-        if self.kept is not None and self.retained is not None:
+        if self.kept_share is not None and self.retained is not None:
             return (
-                f"Over {self._sessions} the challenger keeps {_share(self.kept)} of the skill that the champion has "
-                f"shown over the random walk; {self.retained:.0%} is asked for."
+                f"Over {self._sessions} the challenger keeps {_share(self.kept_share)} of the skill that the champion "
+                f"has shown over the random walk; {self.retained:.0%} is asked for."
             )
         none = "" if self.opponent != "champion" else "The champion has shown no skill that could be kept. "
         is_better = "is" if against_walk.p_better < self.spent_alpha else "is not shown to be"
@@ -126,10 +126,10 @@ class Verdict:
         return (f"The margin tolerates {margin:.2%} more loss a session, about what a RankIC of {worth:.3f} is worth.",)
 
 
-def _share(kept: float) -> str:
-    if kept >= 1:
+def _share(share: float) -> str:
+    if share >= 1:
         return "all"
-    return f"at least {kept:.0%}" if kept > 0 else "nothing for sure"
+    return f"at least {share:.0%}" if share > 0 else "nothing for sure"
 
 
 def _gain(test: DieboldMariano) -> str:

@@ -72,6 +72,6 @@ def test_difference__of_orders_does_not_reward_a_rank_ic_that_only_varies():
 def test_retention__asks_for_nothing_where_no_advantage_is_shown():
     rng = np.random.default_rng(3)
     skilled, useless = (dm_test(rng.normal(mean, 1, 400)) for mean in (0.5, -0.1))
-    asked = Retention(skilled, 0.8)
-    assert asked.margin == pytest.approx(0.2 * skilled.lower90) and asked.kept(dm_test([0.0, 0.0])) == 1
-    assert Retention(useless).margin == 0 and Retention(useless).kept(skilled) is None
+    rule = Retention(skilled, 0.8)
+    assert rule.margin == pytest.approx(0.2 * skilled.lower90) and rule.kept_share(dm_test([0.0, 0.0])) == 1
+    assert Retention(useless).margin == 0 and Retention(useless).kept_share(skilled) is None

@@ -52,15 +52,15 @@ def test_compare__a_clearly_better_challenger_is_admitted_and_claimed():
 
 def test_compare__a_challenger_that_loses_the_champions_skill_is_refused_with_what_it_keeps():
     verdict = compare(made_oos(1, **SKILLED), made_oos(2, signal=0.0))
-    assert not verdict.admitted and not verdict.better and verdict.kept < 0.5
+    assert not verdict.admitted and not verdict.better and verdict.kept_share < 0.5
     assert "not shown to keep 50% of the champion's skill" in verdict.reasons
     assert "the challenger keeps nothing for sure of the skill" in verdict.sentence
 
 
 def test_compare__an_equal_challenger_is_admitted_but_not_claimed():
     verdict = compare(made_oos(1, **SKILLED), made_oos(5, **EQUAL))
-    assert verdict.admitted and not verdict.better and 0.5 < verdict.kept < 1
-    assert f"keeps at least {verdict.kept:.0%} of the skill" in verdict.sentence
+    assert verdict.admitted and not verdict.better and 0.5 < verdict.kept_share < 1
+    assert f"keeps at least {verdict.kept_share:.0%} of the skill" in verdict.sentence
     assert "not claimed to be better" in verdict.sentence
 
 
@@ -71,8 +71,8 @@ def test_compare__the_margin_is_the_share_that_may_be_lost_of_what_the_champion_
         verdict = compare(champion, challenger, retained=retained)
         assert verdict.champion_test.lower90 == pytest.approx(shown) and shown > 0
         assert verdict.margin == pytest.approx((1 - retained) * shown)
-        assert verdict.kept == pytest.approx(1 + verdict.test.lower90 / shown)
-        assert verdict.admitted == (verdict.kept > retained)
+        assert verdict.kept_share == pytest.approx(1 + verdict.test.lower90 / shown)
+        assert verdict.admitted == (verdict.kept_share > retained)
 
 
 def test_compare__the_whole_loss_of_skill_lies_beyond_the_margin():
@@ -91,7 +91,7 @@ def test_compare__without_a_champion_the_random_walk_is_the_incumbent():
     verdict = compare(None, challenger)
     assert verdict.opponent == "random walk" and verdict.admitted and verdict.better
     assert verdict.test == compare(walk, challenger).test == verdict.random_walk_test
-    assert verdict.rank_ic_champion is None and verdict.margin == 0 and verdict.kept is None
+    assert verdict.rank_ic_champion is None and verdict.margin == 0 and verdict.kept_share is None
     assert "the challenger is better than the random walk (p < 0.001, needed below 0.0304" in verdict.sentence
 
 
@@ -106,7 +106,7 @@ def test_compare__a_champion_without_shown_skill_yields_only_to_what_beats_the_r
     alike, skilled = compare(champion, made_oos(2, noise=0.002)), compare(champion, made_oos(2, signal=0.03))
     assert not alike.admitted and skilled.admitted
     for verdict in (alike, skilled):
-        assert verdict.margin == 0 and verdict.kept is None
+        assert verdict.margin == 0 and verdict.kept_share is None
         assert "The champion has shown no skill that could be kept." in verdict.sentence
 
 
@@ -124,7 +124,7 @@ def test_compare__sessions_forecast_alike_speak_for_the_same_recipe():
     assert verdict.alike == 200 and verdict.admitted
     assert "200 of them forecast alike" in verdict.sentence
     whole = compare(champion, champion)
-    assert whole.admitted and whole.kept == 1.0 and whole.alike == 250
+    assert whole.admitted and whole.kept_share == 1.0 and whole.alike == 250
     useless = made_oos(1)
     assert not compare(useless, useless).admitted
 
