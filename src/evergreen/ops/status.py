@@ -8,11 +8,16 @@ from datetime import UTC, datetime
 
 from evergreen.adapters.database import decisions, ledger, reading, requests, rollouts, triggers
 from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.adapters.infra.prefect_api import running_on
 from evergreen.adapters.infra.processes import Stack
+from evergreen.adapters.infra.running import Running, missing
+from evergreen.errors import BadSetting
+from evergreen.ops.local_stack import prefect_server
 from evergreen.ops.requests import standing
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
+PATIENCE = 3.0  # seconds the Prefect server is waited for: who asks how things stand wants to know now
 TURNS = 5  # decisions shown: what fits beneath the rest on one screen
 
 
@@ -44,6 +49,7 @@ class Status:
     processes: Sequence[Process]
     session: str | None
     training: str | None = None
+    running: Sequence[Running] = ()
     champion: str | None = None
     challenger: str | None = None
     stage: str | None = None
@@ -58,11 +64,12 @@ def read_status(settings: Settings) -> Status:
     at, name, home = Workspace(settings), settings.model_name, str(settings.home)
     market = f"{settings.market.calendar} in {settings.market.currency}, from {settings.market.source}"
     processes = [Process(each.name, each.url, each.log, each.alive) for each in Stack(settings.home).members()]
+    running = read_running(settings)
     with reading(at.engine) as conn:
         rollout, session = rollouts.read(conn, name), ledger.clock(conn, name)
         training = _training(requests.recent(conn, name, limit=1))
         if rollout is None:
-            return Status(home, market, processes, session, training)
+            return Status(home, market, processes, session, training, running)
         checks = ledger.drift_checks(conn, name, rollout.champion, limit=1)
         return Status(
             home=home,
@@ -70,6 +77,7 @@ def read_status(settings: Settings) -> Status:
             processes=processes,
             session=session,
             training=training,
+            running=running,
             champion=rollout.champion,
             challenger=rollout.challenger,
             stage=rollout.stage,
@@ -78,6 +86,14 @@ def read_status(settings: Settings) -> Status:
             triggers=triggers.summary(triggers.triggers(conn, name), ledger.count_sessions(conn, name)),
             decisions=[Turn(turn.as_of, turn.kind, turn.summary) for turn in decisions.turns(conn, name, TURNS)],
         )
+
+
+def read_running(settings: Settings) -> list[Running]:
+    """The flow runs under way on the known Prefect server; none where no server is known or answers."""
+    try:
+        return running_on(prefect_server(settings), PATIENCE)
+    except BadSetting:
+        return []
 
 
 def _training(newest: Sequence[RetrainRequest]) -> str | None:
@@ -97,13 +113,13 @@ def _drift(champion: str, check: ledger.DriftRecord) -> str:
 def lines(status: Status) -> Iterator[str]:
     """One line for each process, then the data, the rollout and the last decisions."""
     yield from _processes(status)
-    if status.session is None:
-        yield "no data yet: type `evergreen backfill`"
-        return
-    yield f"market     {status.market}"
-    yield f"data       through session {status.session}"
-    if status.champion is None:
-        yield f"no champion yet: {status.training or 'nobody asked for its training, type `evergreen backfill`'}"
+    for each in status.running:
+        yield f"running    {each.line(datetime.now(UTC))}"
+    if status.session is not None:
+        yield f"market     {status.market}"
+        yield f"data       through session {status.session}"
+    if advice := missing(status.session, status.champion, status.running, status.training or ""):
+        yield advice
         return
     yield f"champion   version {status.champion}"
     if status.challenger:

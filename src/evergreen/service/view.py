@@ -17,6 +17,7 @@ from evergreen.core.canary import QualityTest
 from evergreen.core.evaluation.losses import skill_score
 from evergreen.core.policy.kinds import MAKES_CHAMPION
 from evergreen.errors import Broken, NotFound
+from evergreen.service.forecasts import TickerForecast, todays_forecasts
 from evergreen.service.state import Snapshot
 
 DECISIONS = 15  # shown: some months of them
@@ -55,7 +56,10 @@ class Skill:
 
 @dataclass(frozen=True)
 class View:
-    """Everything on the page. `quality`: the running canary's test; `why`: what made the champion one."""
+    """Everything on the page.
+
+    `quality`: the running canary's test; `why`: what made the champion one; `clock`: the last processed session.
+    """
 
     now: datetime
     rollout: Rollout | None
@@ -68,6 +72,8 @@ class View:
     decisions: Sequence[RecordedDecision]
     data: DataVersion | None
     predictions: int
+    clock: str | None
+    forecasts: Sequence[TickerForecast]
 
 
 def gather(conn: Connection, model: str, snapshot: Snapshot | None, now: datetime) -> View:
@@ -88,6 +94,8 @@ def gather(conn: Connection, model: str, snapshot: Snapshot | None, now: datetim
         decisions=recent,
         data=data[0] if data else None,
         predictions=predictions.count(conn),
+        clock=ledger.clock(conn, model),
+        forecasts=_forecasts(conn, snapshot),
     )
 
 
@@ -121,6 +129,14 @@ def _traffic(conn: Connection, now: datetime) -> list[Traffic]:
     return [
         Traffic(arm, version, count, count / total) for (arm, version), count in sorted(counts.items(), reverse=True)
     ]
+
+
+def _forecasts(conn: Connection, snapshot: Snapshot | None) -> list[TickerForecast]:
+    if snapshot is None:
+        return []
+    champion = snapshot.lineup.champion
+    since = snapshot.clock - pd.Timedelta(days=SKILL_DAYS)
+    return todays_forecasts(snapshot, evidence.sign_hits(conn, champion.version, champion.manifest.horizon, since))
 
 
 def _skills(conn: Connection, row: Rollout | None, snapshot: Snapshot | None) -> list[Skill]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, func, select
 
 from evergreen.adapters.database.rows import insert_new, upsert
 from evergreen.adapters.database.schema import forecast, outcome, prediction
@@ -67,6 +67,21 @@ def settled(
         .where(forecast.c.version == version, *_between(forecast, start, end))
     )
     return _frame(conn, query.order_by(forecast.c.session, forecast.c.ticker), ("forecast", "outcome"))
+
+
+def sign_hits(conn: Connection, version: str, horizon: int, start: Session) -> dict[str, tuple[int, int]]:
+    """By ticker how many of a version's settled forecasts from `start` on had the outcome's sign, and how many settled.
+
+    A forecast or an outcome of exactly zero says nothing and is not counted.
+    """
+    product = forecast.c.value * outcome.c.value
+    query = (
+        select(forecast.c.ticker, func.sum(case((product > 0, 1), else_=0)), func.count())
+        .join_from(forecast, outcome, _settles(forecast, horizon))
+        .where(forecast.c.version == version, product != 0, *_between(forecast, start, None))
+        .group_by(forecast.c.ticker)
+    )
+    return {ticker: (int(right), int(number)) for ticker, right, number in conn.execute(query)}
 
 
 def answered_intervals(conn: Connection, version: str, horizon: int) -> pd.DataFrame:
