@@ -47,7 +47,8 @@ def _require_disk(at: Workspace) -> None:
 
 def _require_history(at: Workspace, request: RetrainRequest, horizon: int) -> None:
     config = TrainingConfig(horizon=horizon)
-    needed = horizon + fewest_sessions(config.folds, config.test_size, horizon, config.embargo, config.min_train)
+    # one fold: a record takes as many as there is history for
+    needed = horizon + fewest_sessions(1, config.test_size, horizon, config.embargo, config.min_train)
     there = int((at.bars.sessions() <= pd.Timestamp(request.as_of)).sum())
     if there < needed:
         raise Refused(
