@@ -16,10 +16,11 @@ from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.bars.session import iso
 from evergreen.core.canary import Guardrails
 from evergreen.core.canary.guardrails import check_outputs
-from evergreen.core.policy import Action, CanaryLook, DecisionKind, decide
+from evergreen.core.policy import Action, CanaryLook, DecisionKind, InstanceDiffers, decide
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import picture, show, table
 from tasks.decorators import effect
+from tasks.instance import find_mismatch
 from tasks.models import read_manifest
 from tasks.rollout import carry_out
 
@@ -44,6 +45,8 @@ def look_at_canary(as_of: pd.Timestamp, now: datetime, dry_run: bool = False) ->
         return "no canary is running"
     if rollout.evidence.looked and rollout.evidence.looked >= session:
         return f"looked at already in session {session}"
+    if differs := find_mismatch(at, rollout, as_of):
+        return _stop(at, rollout, differs, as_of, now, dry_run)
     test = weigh(at, rollout)
     look = CanaryLook.of(test, check_guardrails(at, rollout), NOW, session)
     action = _decide(at, rollout, look, as_of, dry_run)
@@ -52,6 +55,19 @@ def look_at_canary(as_of: pd.Timestamp, now: datetime, dry_run: bool = False) ->
     carry_out(at, rollout, action, rollout.evidence.with_test(test, session), now)
     _show(test, action)
     print(action.outcome)
+    return action.outcome
+
+
+def _stop(
+    at: Workspace, rollout: Rollout, differs: InstanceDiffers, as_of: pd.Timestamp, now: datetime, dry_run: bool
+) -> str:
+    """End a canary of which an arm is not the model that was judged."""
+    with reading(at.engine) as conn:
+        state = read_state(conn, rollout.model, at.calendar, as_of)
+    (action,) = decide(at.settings.delivery_policy(), state, differs)
+    if not dry_run:
+        carry_out(at, rollout, action, rollout.evidence, now)
+        show("canary", f"Canary in session {action.as_of}", action.sentence)
     return action.outcome
 
 

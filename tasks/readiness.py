@@ -9,6 +9,7 @@ import pandas as pd
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.dataset.splits import fewest_sessions
 from evergreen.core.model.config import TrainingConfig
+from evergreen.core.policy import GatePolicy
 from evergreen.errors import Refused
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
@@ -47,8 +48,9 @@ def _require_disk(at: Workspace) -> None:
 
 def _require_history(at: Workspace, request: RetrainRequest, horizon: int) -> None:
     config = TrainingConfig(horizon=horizon)
-    # one fold: a record takes as many as there is history for
-    needed = horizon + fewest_sessions(1, config.test_size, horizon, config.embargo, config.min_train)
+    judged = workspace().settings.delivery_policy().gate or GatePolicy()
+    folds = min(config.folds, -(-judged.min_sessions // config.test_size))  # with fewer the gate cannot judge it
+    needed = horizon + fewest_sessions(folds, config.test_size, horizon, config.embargo, config.min_train)
     there = int((at.bars.sessions() <= pd.Timestamp(request.as_of)).sum())
     if there < needed:
         raise Refused(

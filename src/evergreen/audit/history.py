@@ -20,6 +20,7 @@ STEPS = (  # kinds of decisions on who serves
     DecisionKind.ROLLBACK,
     DecisionKind.INCONCLUSIVE,
     DecisionKind.DECLINED,
+    DecisionKind.MISMATCH,
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -11,7 +13,7 @@ from evergreen.core.canary.guardrails import check_outputs
 from evergreen.core.evaluation.losses import relative_difference
 from evergreen.core.gate.compare import compare
 from evergreen.core.gate.verdict import Verdict
-from evergreen.core.policy import Action, CanaryPolicy, DecisionKind, GatePolicy, Judged, Policy
+from evergreen.core.policy import Action, CanaryPolicy, DecisionKind, GatePolicy, InstanceDiffers, Judged, Policy
 from evergreen.errors import BadInput
 from evergreen.replay.versions import Version
 
@@ -80,6 +82,12 @@ def guardrails(champion: Version, challenger: Version, frozen: Frozen, session: 
         return Guardrails(missing=("No forecasts of both models yet.",))
     ours, theirs = (np.concatenate([each.forecast(day) for day in lived]) for each in (champion, challenger))
     return Guardrails(broken=tuple(check_outputs(ours, theirs, frozen.limits)))
+
+
+def mismatch(arms: Sequence[Version], session: int, as_of: str) -> InstanceDiffers | None:
+    """The first of these versions whose forecasts of a session are not those of its model; None if all are."""
+    differences = ((arm.name, arm.difference(session)) for arm in arms)
+    return next((InstanceDiffers(session, as_of, *differs) for differs in differences if differs[1]), None)
 
 
 def gate_action(judged: Judged) -> Action:

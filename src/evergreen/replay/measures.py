@@ -100,6 +100,7 @@ def _deliveries(walk: Walk) -> dict[str, int]:
         "rollbacks": DecisionKind.ROLLBACK,
         "inconclusive": DecisionKind.INCONCLUSIVE,
         "declined": DecisionKind.DECLINED,
+        "mismatches": DecisionKind.MISMATCH,
     }
     counts = {name: int(kinds.get(str(kind), 0)) for name, kind in names.items()}
     promoted, rolled_back = _judged_by_what_came(walk)

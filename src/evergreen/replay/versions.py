@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.core.canary.instance import difference_from
 from evergreen.core.drift import SkillTest, TooLittleHistory
 from evergreen.core.evaluation.losses import Statistic
 from evergreen.core.evaluation.metrics import ic, rank_ic, session_losses
@@ -126,6 +127,14 @@ class Version:
             return self._models.losses(self.trained, sessions)
         forecast = np.concatenate([self.forecast(session) for session in sessions]) if len(sessions) else np.zeros(0)
         return with_random_walk(self._market, sessions, squared(self._market, sessions, forecast))
+
+    def difference(self, session: int) -> str:
+        """Whether what it served in a session is what its model says of that session's factors; empty if it is."""
+        if self.trained is None:
+            return ""
+        tickers = self._market.tickers[self._market.ticker[self._market.rows(session, session + 1)]]
+        recomputed = self._models.forecast(self.trained, session, session + 1)
+        return difference_from(pd.Series(self.forecast(session), tickers), pd.Series(recomputed, tickers))
 
     def judged(self, statistic: Statistic, sessions: range) -> Floats:
         """What it loses in these sessions by a statistic."""

@@ -28,7 +28,7 @@ from evergreen.core.policy import (
     is_look,
 )
 from evergreen.replay.breaks import SERVING, Break
-from evergreen.replay.judging import UNJUDGED, freeze_canary, gate_action, guardrails, judge, mean_difference
+from evergreen.replay.judging import UNJUDGED, freeze_canary, gate_action, guardrails, judge, mean_difference, mismatch
 from evergreen.replay.models import Models
 from evergreen.replay.signs import missing_share, refused_share
 from evergreen.replay.versions import RANDOM_WALK, ServingFault, Version
@@ -112,7 +112,9 @@ class Walk:
         self.served.append(Served(session, now.champion, now.challenger or "", now.stage, now.weight / 10_000))
         requested = self._watch(session)
         if self.state.challenger:
-            self._do(CanaryLook.of(*self._look(session), session, self._iso(session)))
+            arms = [self.versions[name] for name in (self.state.challenger, self.state.champion)]
+            differs = mismatch(arms, session, self._iso(session))
+            self._do(differs or CanaryLook.of(*self._look(session), session, self._iso(session)))
             self._do(PlaceFreed(session, self._iso(session)))
         if requested:
             self._retrain(session)

@@ -16,7 +16,7 @@ from evergreen.core.canary.stages import (
     Step,
     next_stage,
 )
-from evergreen.core.policy.evidence import CanaryLook, GuardrailsBroken, Judged, PlaceFreed
+from evergreen.core.policy.evidence import CanaryLook, GuardrailsBroken, InstanceDiffers, Judged, PlaceFreed
 from evergreen.core.policy.kinds import DecisionKind
 from evergreen.core.policy.policy import CanaryPolicy, Policy
 from evergreen.core.policy.state import Action, DeliveryState, Waiting, apply
@@ -120,6 +120,16 @@ def undo(state: DeliveryState, alarm: GuardrailsBroken) -> tuple[Action, ...]:
     return (replace(_act(alarm, DecisionKind.ROLLBACK, leaves, sentence, why), champion=back, stage=ROLLED_BACK),)
 
 
+def stop(state: DeliveryState, found: InstanceDiffers) -> tuple[Action, ...]:
+    """End the canary: one of its two arms is not the model that was judged, so that nothing seen of it counts."""
+    if state.challenger is None:
+        return ()
+    served = f"What version {found.version} served in session {found.as_of} is not what it forecasts"
+    sentence = f"Version {state.challenger} is stopped. {served}: {found.difference}"
+    stopped = _act(found, DecisionKind.MISMATCH, state.challenger, sentence, f"{served}: {found.difference}")
+    return (replace(stopped, champion=state.champion, stage=ROLLED_BACK, moved=True),)
+
+
 def in_window(state: DeliveryState, session: int) -> bool:
     """Whether a broken guardrail would bring the previous champion back in `session`."""
     open_until = state.window_end if state.challenger is None and state.previous_champion is not None else None
@@ -167,7 +177,7 @@ def _promote(at: Judged | CanaryLook, state: DeliveryState, version: str, why: s
 
 
 def _act(
-    at: Judged | PlaceFreed | CanaryLook | GuardrailsBroken,
+    at: Judged | PlaceFreed | CanaryLook | GuardrailsBroken | InstanceDiffers,
     kind: DecisionKind | None,
     version: str,
     sentence: str,

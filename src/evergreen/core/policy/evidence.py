@@ -166,4 +166,19 @@ class GuardrailsBroken:
         return {}
 
 
-Evidence = SessionWatch | WatchFinding | Judged | PlaceFreed | CanaryLook | GuardrailsBroken
+@dataclass(frozen=True)
+class InstanceDiffers:
+    """What an arm served is not what its model says; `difference` is a sentence (`core.canary.instance`)."""
+
+    session: int
+    as_of: str
+    version: str
+    difference: str
+
+    @property
+    def numbers(self) -> Numbers:
+        """None of its own."""
+        return {}
+
+
+Evidence = SessionWatch | WatchFinding | Judged | PlaceFreed | CanaryLook | GuardrailsBroken | InstanceDiffers
