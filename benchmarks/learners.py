@@ -32,7 +32,15 @@ from evergreen.core.model.config import TrainingConfig
 from evergreen.core.model.fitting import forecast_sessions
 from evergreen.core.model.registry import learner
 
-TRIED = ("lightgbm", "ridge 0.01", "ridge 0.1", "ridge 1", "blend 0.1", "blend 1")  # learner and ridge_penalty
+TRIED = (
+    "lightgbm",
+    "ranked_lightgbm",
+    "ridge 0.01",
+    "ridge 0.1",
+    "ridge 1",
+    "blend 0.1",
+    "blend 1",
+)  # learner and ridge_penalty
 
 
 def read_panel(options: argparse.Namespace) -> Panel:
