@@ -11,7 +11,6 @@ from evergreen.adapters.database.schema.data import (
     session_log,
 )
 from evergreen.adapters.database.schema.learning import (
-    MODEL_KINDS,
     REQUEST_STATES,
     drift_check,
     model_version,
@@ -31,14 +30,13 @@ from evergreen.adapters.database.schema.serving import (
     rollout,
 )
 
-HEAD = "0009_prediction_chain"  # the migration this code was written for
+HEAD = "0010_any_learner"  # the migration this code was written for
 BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 
 __all__ = [
     "BATCH_KINDS",
     "BEGIN",
     "HEAD",
-    "MODEL_KINDS",
     "QUARANTINE_STATES",
     "REQUEST_STATES",
     "data_version",
