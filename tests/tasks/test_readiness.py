@@ -71,5 +71,5 @@ def test_require_trainable__a_disk_too_full_for_the_training_set_is_told(
 
 def test_require_trainable__too_short_a_history_is_told_but_not_of_a_finished_run(at: Workspace) -> None:
     with pytest.raises(Refused, match=r"A training needs 633 sessions, 251 are stored up to 2004-12-30"):
-        require_trainable.fn(request("2004-12-30"), 1)
-    require_trainable.fn(request("2004-12-30", run_id="abc"), 1)
+        require_trainable.fn(request("2004-12-30"), TrainingChoices())
+    require_trainable.fn(request("2004-12-30", run_id="abc"), TrainingChoices())
