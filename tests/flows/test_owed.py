@@ -78,7 +78,7 @@ def test_late_name__enters_with_its_true_arrival_and_features(vendor: Vendor) ->
     from flows.daily import daily
 
     late = (BARS["ticker"] == NAMES[0]) & (BARS["session"] == DAYS[LOADED])
-    vendor.has(through(LOADED)[~late])
+    vendor.has(through(LOADED).drop(BARS.index[late]))
     daily(as_of=iso(DAYS[LOADED]))
     assert (NAMES[0], DAYS[LOADED]) not in stored(workspace()).index
     vendor.has(through(LOADED + 1))
@@ -94,7 +94,7 @@ def test_hole__a_session_that_comes_after_its_follower_enters_late(vendor: Vendo
     from flows.daily import daily
 
     hole = BARS["session"] == DAYS[LOADED]
-    vendor.has(through(LOADED + 1)[~hole])
+    vendor.has(through(LOADED + 1).drop(BARS.index[hole]))
     assert daily(as_of=iso(DAYS[LOADED + 1])) == [iso(DAYS[LOADED + 1])]
     vendor.has(through(LOADED + 2))
     daily(as_of=iso(DAYS[LOADED + 2]))

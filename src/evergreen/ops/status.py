@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evergreen.adapters.database import decisions, ledger, reading, rollouts, triggers
+from evergreen.adapters.database import decisions, ledger, owed, reading, rollouts, triggers
 from evergreen.adapters.infra.processes import Stack
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
@@ -34,12 +34,14 @@ class Turn:
 
 @dataclass(frozen=True)
 class Status:
-    """How everything stands, None where there is nothing yet; `weight` is the challenger's share of clients."""
+    """How everything stands, None where there is nothing yet; `owed` says which bars have not arrived, `weight` is the
+    challenger's share of clients."""
 
     home: str
     market: str
     processes: Sequence[Process]
     session: str | None
+    owed: str = ""
     champion: str | None = None
     challenger: str | None = None
     stage: str | None = None
@@ -56,14 +58,16 @@ def read_status(settings: Settings) -> Status:
     processes = [Process(each.name, each.url, each.log, each.alive) for each in Stack(settings.home).members()]
     with reading(at.engine) as conn:
         rollout, session = rollouts.read(conn, name), ledger.clock(conn, name)
+        awaited = owed.summary(owed.open_bars(conn))
         if rollout is None:
-            return Status(home, market, processes, session)
+            return Status(home, market, processes, session, awaited)
         checks = ledger.drift_checks(conn, name, rollout.champion, limit=1)
         return Status(
             home=home,
             market=market,
             processes=processes,
             session=session,
+            owed=awaited,
             champion=rollout.champion,
             challenger=rollout.challenger,
             stage=rollout.stage,
@@ -89,6 +93,8 @@ def lines(status: Status) -> Iterator[str]:
         return
     yield f"market     {status.market}"
     yield f"data       through session {status.session}"
+    if status.owed:
+        yield f"owed       {status.owed}"
     if status.champion is None:
         yield "no champion yet: its training is on its way, or type `evergreen reconcile`"
         return

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 from sqlalchemy import Connection
 
-from evergreen.adapters.database import decisions, evidence, ledger, predictions, rollouts
+from evergreen.adapters.database import decisions, evidence, ledger, owed, predictions, rollouts
 from evergreen.adapters.database.decisions import RecordedDecision
 from evergreen.adapters.database.ledger import DataVersion, DriftRecord, ModelVersion
 from evergreen.adapters.database.rollouts import Rollout
@@ -55,7 +55,8 @@ class Skill:
 
 @dataclass(frozen=True)
 class View:
-    """Everything on the page. `quality`: the running canary's test; `why`: what made the champion one."""
+    """Everything on the page. `quality`: the running canary's test; `why`: what made the champion one;
+    `owed`: which bars have not arrived, empty for none."""
 
     now: datetime
     rollout: Rollout | None
@@ -67,6 +68,7 @@ class View:
     drift: DriftRecord | None
     decisions: Sequence[RecordedDecision]
     data: DataVersion | None
+    owed: str
     predictions: int
 
 
@@ -87,6 +89,7 @@ def gather(conn: Connection, model: str, snapshot: Snapshot | None, now: datetim
         drift=checks[0] if checks else None,
         decisions=recent,
         data=data[0] if data else None,
+        owed=owed.summary(owed.open_bars(conn)),
         predictions=predictions.count(conn),
     )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from evergreen.adapters.database.schema.base import metadata
 from evergreen.adapters.database.schema.data import (
     QUARANTINE_STATES,
+    SETTLEMENTS,
     data_version,
     materialization,
+    owed_bar,
     quarantine,
     session_log,
 )
@@ -28,7 +30,7 @@ from evergreen.adapters.database.schema.serving import (
     rollout,
 )
 
-HEAD = "0008_files"  # the migration this code was written for
+HEAD = "0009_owed"  # the migration this code was written for
 BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "MODEL_KINDS",
     "QUARANTINE_STATES",
     "REQUEST_STATES",
+    "SETTLEMENTS",
     "data_version",
     "decision",
     "decision_head",
@@ -47,6 +50,7 @@ __all__ = [
     "metadata",
     "model_version",
     "outcome",
+    "owed_bar",
     "prediction",
     "quarantine",
     "retrain_request",
