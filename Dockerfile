@@ -10,7 +10,7 @@ COPY . .
 RUN VIRTUAL_ENV=/opt/evergreen /opt/evergreen/bin/uv pip install --no-cache --no-deps --editable .
 
 FROM python:3.12-slim-bookworm
-# git: pull steps and the commit in a model's dossier; libgomp1: LightGBM; postgresql-client: backups.
+# git: pull steps and the commit in a model's documents; libgomp1: LightGBM; postgresql-client: backups.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git libgomp1 postgresql-client \

@@ -77,12 +77,12 @@ def new_session(tail: pd.DataFrame, session: pd.Timestamp, whole: pd.DataFrame) 
 def peer(python: str, bars: pd.DataFrame) -> tuple[dict[str, float], pd.DataFrame]:
     """What Qlib needed and what it found."""
     with tempfile.TemporaryDirectory() as folder:
-        given, found = Path(folder, "bars.parquet"), Path(folder, "factors.parquet")
+        given, factors = Path(folder, "bars.parquet"), Path(folder, "factors.parquet")
         typical = (bars["high"] + bars["low"] + bars["close"]) / 3
         bars.assign(vwap=typical).to_parquet(given)
-        command = [python, str(PEER), str(given), str(found), folder]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        return json.loads(done.stdout.splitlines()[-1]), pd.read_parquet(found)
+        command = [python, str(PEER), str(given), str(factors), folder]
+        process = subprocess.run(command, check=True, capture_output=True, text=True)
+        return json.loads(process.stdout.splitlines()[-1]), pd.read_parquet(factors)
 
 
 def agreement(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:

@@ -38,7 +38,7 @@ def main() -> None:
     if len(sys.argv) != 4:
         print("nothing to do alone: alpha158.py runs this with --qlib")
         return
-    given, found, folder = sys.argv[1:]
+    given, written, folder = sys.argv[1:]
     root = Path(folder, "qlib")
     store(pd.read_parquet(given), root)
 
@@ -53,7 +53,7 @@ def main() -> None:
     seconds = time.perf_counter() - start
     factors.columns = names
     factors.index.names = ["ticker", "session"]
-    factors.reset_index().to_parquet(found)
+    factors.reset_index().to_parquet(written)
     sizes = [resource.getrusage(who).ru_maxrss / 1e6 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(json.dumps({"seconds": seconds, "gigabytes": max(sizes)}))
 

@@ -1,4 +1,4 @@
-"""Loss differences that foretell themselves: how often a canary sends equal models back, and a champion that keeps its
+"""Autocorrelated loss differences: how often a canary sends equal models back, and a champion that keeps its
 skill is said to have lost it, with and without the frozen autocorrelation.
 
 python -m benchmarks.autocorrelated --pairs 1000
@@ -89,12 +89,12 @@ def table(pairs: int, seed: int, history: int, frozen: bool) -> pd.DataFrame:
             kind = (seed, pairs, history, coefficient, noise, degrees)
             equal, worse = losses(*kind), losses(*kind, worse=HARM)
             sent_back = [fates(*each, frozen) == CanaryVerdict.ROLLBACK.value for each in (equal, worse)]
-            kept = fates(*equal, frozen, shift=True) == CanaryVerdict.PROMOTE.value
+            promoted_shifted = fates(*equal, frozen, shift=True) == CanaryVerdict.PROMOTE.value
             passed = fates(*equal, frozen) == CanaryVerdict.PROMOTE.value
             rows[f"{memory}, {tail}"] = {
                 "equal: rolled back": share(sent_back[0].sum(), pairs),
                 "equal: promoted": share(passed.sum(), pairs),
-                "worse by the margin: promoted": share(kept.sum(), pairs),
+                "worse by the margin: promoted": share(promoted_shifted.sum(), pairs),
                 f"worse by {HARM} sd: rolled back": share(sent_back[1].sum(), pairs),
             }
     return pd.DataFrame(rows).T
@@ -116,8 +116,8 @@ def skill_table(champions: int, seed: int, sessions: int = 250) -> pd.DataFrame:
     for memory, (coefficient, noise) in MEMORIES.items():
         same, worse = (losses(seed, champions, sessions, coefficient, noise, 0, by, sessions) for by in (0.0, HARM))
         rows[memory] = {
-            f"{told}, {'with' if frozen else 'without'}": share(skill_lost(*each, frozen), champions)
-            for told, each in (("kept", same), (f"worse by {HARM} sd", worse))
+            f"{kind_of_champion}, {'with' if frozen else 'without'}": share(skill_lost(*each, frozen), champions)
+            for kind_of_champion, each in (("kept", same), (f"worse by {HARM} sd", worse))
             for frozen in (False, True)
         }
     return pd.DataFrame(rows).T
@@ -132,8 +132,8 @@ def main() -> None:
     print("bounds: equal rolled back 10 %, worse by the margin promoted 5 %; ± three standard errors")
     for history in (60, 120):
         for frozen in (False, True):
-            told = "with the autocorrelation frozen from it" if frozen else "without it"
-            print(f"\n{arguments.pairs} pairs, {history} sessions of history, {told}")
+            variant = "with the autocorrelation frozen from it" if frozen else "without it"
+            print(f"\n{arguments.pairs} pairs, {history} sessions of history, {variant}")
             print(table(arguments.pairs, arguments.seed, history, frozen).to_string())
     print("\nskill said to be lost within 250 sessions, with and without; bound for champions that keep it 2 %")
     print(skill_table(arguments.pairs // 2, arguments.seed).to_string())

@@ -27,7 +27,7 @@ OWN_ERROR = 0.6
 
 
 @dataclass(frozen=True)
-class Panel:
+class LossPanel:
     """Row losses [pairs, history + sessions, tickers] of two models on the same stocks."""
 
     champion: NDArray[np.float32]
@@ -39,7 +39,7 @@ class Panel:
         return self.champion.mean(axis=2, dtype=float), self.challenger.mean(axis=2, dtype=float)
 
 
-def panel(seed: int, pairs: int, tickers: int = 50, excess: float = 0.0, memory: float = 0.0) -> Panel:
+def panel(seed: int, pairs: int, tickers: int = 50, excess: float = 0.0, memory: float = 0.0) -> LossPanel:
     """Two equal models of heavy-tailed stocks that move together, each with errors that its stocks share.
 
     A third of the return's and half of each model's own error's variance is common to all stocks of a
@@ -56,7 +56,7 @@ def panel(seed: int, pairs: int, tickers: int = 50, excess: float = 0.0, memory:
         own = np.sqrt(0.5) * (_series(generator, shape, memory) + generator.normal(size=truth.shape))
         losses.append(np.square(scale * (truth + OWN_ERROR * own)).astype(np.float32))
     losses[1][:, HISTORY:] *= 1 + excess
-    return Panel(*losses)
+    return LossPanel(*losses)
 
 
 def _series(generator: np.random.Generator, shape: tuple[int, int, int], memory: float) -> NDArray[np.float64]:
@@ -66,7 +66,7 @@ def _series(generator: np.random.Generator, shape: tuple[int, int, int], memory:
     return series
 
 
-def canary(losses: Panel, margin: float | None = None) -> pd.DataFrame:
+def canary(losses: LossPanel, margin: float | None = None) -> pd.DataFrame:
     """The decision and its session for each pair, by the quality test with its defaults."""
     rows = []
     for champion, challenger in zip(*losses.sessions, strict=True):
@@ -77,7 +77,7 @@ def canary(losses: Panel, margin: float | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["decision", "session"])
 
 
-def daily_tests(losses: Panel, alpha: float = 0.05) -> dict[str, float]:
+def daily_tests(losses: LossPanel, alpha: float = 0.05) -> dict[str, float]:
     """Share of pairs in which a one-sided test at `alpha`, run daily, ever calls the challenger better."""
     differences = (losses.champion - losses.challenger)[:, HISTORY:]
     sessions, rows, ranks = [], [], []
@@ -143,8 +143,8 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
-    told = f"{HISTORY} sessions of history, daily looks; ± three standard errors"
-    print(f"{arguments.pairs} pairs of models, 50 stocks, {told}")
+    setting = f"{HISTORY} sessions of history, daily looks; ± three standard errors"
+    print(f"{arguments.pairs} pairs of models, 50 stocks, {setting}")
     print(error_rates(arguments.pairs, arguments.seed).to_string())
     worse = worse_by_margin(arguments.pairs, arguments.seed)
     print(f"worse by exactly the margin: promoted {worse}")

@@ -43,7 +43,7 @@ WITHIN = (60, 120)
 
 
 @dataclass(frozen=True)
-class Setting:
+class DriftSetting:
     """Sessions to train on, sessions watched afterwards, tickers with features, tickers forecast."""
 
     train: int = 1_500
@@ -53,7 +53,7 @@ class Setting:
 
 
 @dataclass
-class Watch:
+class Watched:
     """What happened to one history, in sessions after training; culprits by finding of drift."""
 
     drift: list[int] = field(default_factory=list)
@@ -63,12 +63,12 @@ class Watch:
     looks: int = 0
 
 
-def watch(calibration: Calibration, counts: Counts, train: int, served: Champion | None = None) -> Watch:
+def watch(calibration: Calibration, counts: Counts, train: int, served: Champion | None = None) -> Watched:
     """Look weekly from the end of training on; a finding starts a cooldown, a retraining a new champion.
 
     The new champion is as good as the old one and has the last year as its record.
     """
-    seen, took_office = Watch(), train
+    seen, took_office = Watched(), train
     test = served.begin(train) if served else None
     ends = np.arange(train + calibration.windows.current, len(counts.sessions) + 1, STEP)
     for end, suspicious in zip(ends.tolist(), suspects(calibration, counts, ends), strict=True):
@@ -102,7 +102,7 @@ def suspects(calibration: Calibration, counts: Counts, ends: NDArray[np.int64]) 
     return [bool((1 + (null >= one).sum()) / (1 + len(null)) <= LEVEL) for one in largest]
 
 
-def judge(calibration: Calibration, counts: Counts, end: int, train: int, seen: Watch) -> bool:
+def judge(calibration: Calibration, counts: Counts, end: int, train: int, seen: Watched) -> bool:
     """The verdict of the check at one look, noted down when it is drift."""
     current = check(calibration, counts, counts.sessions[end - 1])
     assert isinstance(current, DriftCheck)
@@ -115,11 +115,11 @@ def judge(calibration: Calibration, counts: Counts, end: int, train: int, seen: 
 
 
 @dataclass(frozen=True, eq=False)
-class History:
+class LivedHistory:
     """A market without drift, trained on to `setting.train`."""
 
     seed: int
-    setting: Setting
+    setting: DriftSetting
     returns: Floats
     volume: Floats
     frame: pd.DataFrame
@@ -127,7 +127,7 @@ class History:
     counts: Counts
 
 
-def live(seed: int, setting: Setting) -> History:
+def live(seed: int, setting: DriftSetting) -> LivedHistory:
     """Simulate one market and calibrate on its first `setting.train` sessions."""
     returns, volume = market(seed, setting.train + setting.watched, setting.universe)
     frame = features(returns[:, : setting.tickers], volume[:, : setting.tickers])
@@ -136,17 +136,17 @@ def live(seed: int, setting: Setting) -> History:
     counts = session_counts(frame, make_grid(training))
     calibration = calibrate(counts.upto(sessions[setting.train - 1]))
     assert isinstance(calibration, Calibration)
-    return History(seed, setting, returns, volume, frame, calibration, counts)
+    return LivedHistory(seed, setting, returns, volume, frame, calibration, counts)
 
 
-def find(lived: History) -> list[dict[str, object]]:
+def find(lived: LivedHistory) -> list[dict[str, object]]:
     """What the procedure makes of each change."""
     at = lived.setting.train + SHIFT_AT
-    made = changes(lived.seed, lived.frame, lived.returns, lived.volume, at, lived.setting.tickers)
-    return [_found(lived, change) for change in made]
+    shifted = changes(lived.seed, lived.frame, lived.returns, lived.volume, at, lived.setting.tickers)
+    return [_found(lived, change) for change in shifted]
 
 
-def _found(lived: History, change: Change) -> dict[str, object]:
+def _found(lived: LivedHistory, change: Change) -> dict[str, object]:
     counts = session_counts(change.frame, lived.counts.grid)
     seen = watch(lived.calibration, counts, lived.setting.train, change.champion)
     late = [when - SHIFT_AT for when in seen.drift if when > SHIFT_AT]
@@ -162,30 +162,30 @@ def _found(lived: History, change: Change) -> dict[str, object]:
     }
 
 
-def run(histories: int, setting: Setting, changed: int) -> tuple[dict[str, pd.DataFrame], Pairs]:
+def run(histories: int, setting: DriftSetting, changed: int) -> tuple[dict[str, pd.DataFrame], Pairs]:
     """Tables `quiet` (a row per history), `found` (per history and change), `usual` (per look and rule).
 
     With them a pair of windows, reference and current, of each of the first `changed` histories, which alone are
     also given each change.
     """
-    quiet, found, usual, pairs = [], [], [], []
+    quiet, findings, usual, pairs = [], [], [], []
     for seed in range(histories):
         lived = live(seed, setting)
         seen = watch(lived.calibration, lived.counts, setting.train, champion(seed, lived.returns))
         quiet.append((len(seen.retrained), len(seen.drift), len(seen.lost), seen.looks, len(lived.calibration.null)))
         usual += alarms(lived.frame, lived.counts, lived.calibration, setting.train)
         if seed < changed:
-            found += find(lived)
+            findings += find(lived)
             pairs.append(windows(lived.frame, lived.counts.sessions, setting.train + SHIFT_AT))
     tables = {
         "quiet": pd.DataFrame(quiet, columns=["retrained", "drift", "lost", "looks", "null"]),
-        "found": pd.DataFrame(found),
+        "found": pd.DataFrame(findings),
         "usual": pd.DataFrame(usual, columns=["rule", "alarm"]),
     }
     return tables, pairs
 
 
-def tell(tables: dict[str, pd.DataFrame], setting: Setting) -> None:
+def tell(tables: dict[str, pd.DataFrame], setting: DriftSetting) -> None:
     """Print what `run` measured."""
     quiet = tables["quiet"]
     years = quiet["looks"].sum() * STEP / YEAR
@@ -209,7 +209,7 @@ def main() -> None:
     given = parser.parse_args()
     if not 1 <= given.changed <= given.histories:
         parser.error("--changed counts from 1 to --histories")
-    setting = Setting()
+    setting = DriftSetting()
     tables, pairs = run(given.histories, setting, given.changed)
     tell(tables, setting)
     share = ceiling(range(given.histories), setting.train, setting.watched, SHIFT_AT)
@@ -220,13 +220,13 @@ def main() -> None:
 
 def compare(pairs: Pairs, python: str) -> None:
     """Evidently's default preset on one pair of windows of each history."""
-    found = find_evidently(python)
-    if found.endswith("."):
-        print(found)
+    interpreter = find_evidently(python)
+    if interpreter.endswith("."):
+        print(interpreter)
         return
-    said = evidently(found, pairs)
-    print(f"\nEvidently's default preset, one look at each of {len(pairs)} histories, {said['seconds']:.1f} s a look")
-    print(f"  drift of the dataset {said['dataset']:.1%}, of any column {said['any column']:.1%}")
+    shares = evidently(interpreter, pairs)
+    print(f"\nEvidently's default preset, one look at each of {len(pairs)} histories, {shares['seconds']:.1f} s a look")
+    print(f"  drift of the dataset {shares['dataset']:.1%}, of any column {shares['any column']:.1%}")
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ def main() -> None:
     started = time.perf_counter()
     for number in range(pairs):
         reference, current = (pd.read_parquet(folder / f"{number}.{name}.parquet") for name in ("reference", "current"))
-        found = Report([DataDriftPreset()]).run(current, reference).dict()
-        drifted = found["metrics"][0]["value"]
+        report = Report([DataDriftPreset()]).run(current, reference).dict()
+        drifted = report["metrics"][0]["value"]
         dataset += drifted["share"] >= 0.5
         anything += drifted["count"] >= 1
     seconds = (time.perf_counter() - started) / pairs

@@ -66,17 +66,17 @@ def walk(features: pd.DataFrame) -> tuple[list[tuple[DriftCheck, str]], int, int
     days = pd.DatetimeIndex(np.unique(features.index.get_level_values("session")))
     weekly = [place for place in range(len(days) - 1) if _ends_a_week(days, place) and days[place] >= START]
     model = train(features, days, weekly[0] - 5)
-    found, usual = [], 0
+    findings, usual = [], 0
     for place in weekly:
         look = check(model.calibration, model.counts, days[place])
         assert isinstance(look, DriftCheck)
         usual += bool((look.psi > 0.2).any())
         drifted = verdict(look, place - model.since).outcome is Outcome.DRIFT
         if drifted:
-            found.append((look, f"{len(model.calibration.null)} pairs, {model.calibration.method}"))
+            findings.append((look, f"{len(model.calibration.null)} pairs, {model.calibration.method}"))
         if drifted or place - model.since >= YEAR:
             model = train(features, days, place)
-    return found, len(weekly), usual
+    return findings, len(weekly), usual
 
 
 def _ends_a_week(days: pd.DatetimeIndex, place: int) -> bool:
@@ -86,14 +86,14 @@ def _ends_a_week(days: pd.DatetimeIndex, place: int) -> bool:
 def main() -> None:
     """Print the findings."""
     started = time.perf_counter()
-    found, looks, usual = walk(sample_features())
+    findings, looks, usual = walk(sample_features())
     years = looks / 52
     print(f"{looks} weekly looks, {iso(START)} to {iso(END)}, {', '.join(TICKERS)}")
-    for look, null in found:
+    for look, null in findings:
         named = ", ".join(look.culprits[:4] or (look.leader,))
         print(f"  {iso(look.as_of)}  family p {look.p_family:.3f} ({null})  {len(look.culprits):>3} culprits: {named}")
-    inside = [look for look, _ in found if pd.Timestamp(BREAK[0]) <= look.as_of <= pd.Timestamp(BREAK[1])]
-    print(f"{len(found)} findings, {len(found) / years:.2f} a year; the break of 2008: {len(inside)}")
+    inside = [look for look, _ in findings if pd.Timestamp(BREAK[0]) <= look.as_of <= pd.Timestamp(BREAK[1])]
+    print(f"{len(findings)} findings, {len(findings) / years:.2f} a year; the break of 2008: {len(inside)}")
     print(f"PSI > 0.2 in any feature: {usual / looks:.0%} of the looks")
     print(f"{time.perf_counter() - started:.0f} s")
 

@@ -42,8 +42,8 @@ def history(generator: np.random.Generator) -> Counts:
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     """Seconds, and what came of it."""
     start = time.perf_counter()
-    done = work()
-    return time.perf_counter() - start, done
+    outcome = work()
+    return time.perf_counter() - start, outcome
 
 
 def merging(generator: np.random.Generator) -> tuple[float, float]:
@@ -67,9 +67,9 @@ def reading_back(generator: np.random.Generator, counts: Counts) -> float:
             path.write_bytes(content)
             os.utime(path, (0, 0))
         first = monitoring.stored_counts(Path(folder), days[:1], counts.grid)[0]
-        kept = next(Path(folder).rglob("*.npy"))
+        stored = next(Path(folder).rglob("*.npy"))
         for day in days[1:]:
-            kept.with_name(kept.name.replace(iso(days[0]), iso(day))).write_bytes(kept.read_bytes())
+            stored.with_name(stored.name.replace(iso(days[0]), iso(day))).write_bytes(stored.read_bytes())
         seconds, parts = timed(lambda: monitoring.stored_counts(Path(folder), days, counts.grid))
     assert all(np.array_equal(part.values, first.values) for part in parts)
     return seconds
@@ -83,8 +83,8 @@ def main() -> None:
     assert isinstance(calibration, Calibration)
     stored = calibration.to_bytes()
     reading, again = timed(lambda: Calibration.from_bytes(stored))
-    first, found = timed(lambda: check(again, counts, counts.sessions[-1]))
-    assert isinstance(found, DriftCheck)
+    first, looked = timed(lambda: check(again, counts, counts.sessions[-1]))
+    assert isinstance(looked, DriftCheck)
     checking = min(timed(lambda: check(again, counts, counts.sessions[-1]))[0] for _ in range(3))
     profiling, merged = merging(generator)
     print(f"{TICKERS} tickers x {FEATURES} features, {SESSIONS} sessions, {len(calibration.null)} replayed pairs")

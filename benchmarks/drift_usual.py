@@ -24,16 +24,16 @@ NAMES = ("KS p < 0.05, Bonferroni", "PSI > 0.2", "PSI > 0.2 in half of them")
 
 def alarms(frame: pd.DataFrame, counts: Counts, calibration: Calibration, train: int) -> list[tuple[str, bool]]:
     """What each rule says once a year of the windows our procedure judges: any feature over it alarms."""
-    said = []
+    alarmed = []
     for end in range(train + WINDOWS[1], len(counts.sessions) + 1, STEP):
-        found = check(calibration, counts, counts.sessions[end - 1])
-        assert isinstance(found, DriftCheck)
+        looked = check(calibration, counts, counts.sessions[end - 1])
+        assert isinstance(looked, DriftCheck)
         reference, current = (part.to_numpy() for part in windows(frame, counts.sessions, end))
         p = np.array([ks_2samp(reference[:, j], current[:, j]).pvalue for j in range(frame.shape[1])])
-        over = found.psi > 0.2
+        over = looked.psi > 0.2
         verdicts = ((p < 0.05 / len(p)).any(), over.any(), over.mean() >= 0.5)
-        said += [(name, bool(alarm)) for name, alarm in zip(NAMES, verdicts, strict=True)]
-    return said
+        alarmed += [(name, bool(alarm)) for name, alarm in zip(NAMES, verdicts, strict=True)]
+    return alarmed
 
 
 def windows(frame: pd.DataFrame, sessions: pd.DatetimeIndex, end: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -50,9 +50,9 @@ def evidently(python: str, pairs: Pairs) -> dict[str, float]:
             reference.to_parquet(Path(folder, f"{number}.reference.parquet"), index=False)
             current.to_parquet(Path(folder, f"{number}.current.parquet"), index=False)
         command = [python, str(PEER), folder, str(len(pairs))]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-    said: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return said
+        process = subprocess.run(command, check=True, capture_output=True, text=True)
+    shares: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
+    return shares
 
 
 def find_evidently(python: str | None) -> str:
@@ -60,11 +60,11 @@ def find_evidently(python: str | None) -> str:
     if python:
         return python
     home = Path(tempfile.mkdtemp(prefix="evidently-"))
-    made = home / "bin" / "python"
+    interpreter = home / "bin" / "python"
     venv = ["venv", "--quiet", "--python", sys.executable, str(home)]
-    for command in (venv, ["pip", "install", "--quiet", "--python", str(made), *PINNED]):
+    for command in (venv, ["pip", "install", "--quiet", "--python", str(interpreter), *PINNED]):
         try:
             subprocess.run([sys.executable, "-m", "uv", *command], check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             return f"Evidently was not measured: {error}."
-    return str(made)
+    return str(interpreter)

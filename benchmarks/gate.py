@@ -49,10 +49,12 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--pairs", type=int, default=500)
     pairs = options.parse_args().pairs
-    found = np.array([claims(*equal_pair(seed)) for seed in range(pairs)])
+    called_better = np.array([claims(*equal_pair(seed)) for seed in range(pairs)])
     error = np.sqrt(ALPHA * (1 - ALPHA) / pairs)
     print(f"{pairs} pairs of equal models, nominal {ALPHA:.0%} (standard error {error:.1%}): falsely called better")
-    for name, share in zip(("the gate", "t test on rows", "Mann-Whitney on rows"), found.mean(axis=0), strict=True):
+    for name, share in zip(
+        ("the gate", "t test on rows", "Mann-Whitney on rows"), called_better.mean(axis=0), strict=True
+    ):
         print(f"  {name:<22}{share:6.1%}")
 
 

@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.autocorrelated import share as told
+from benchmarks.autocorrelated import share as with_errors
 from evergreen.core.canary.guardrails import GUARDRAIL_TRIP, EventCounts, excess_ln_e
 
 REQUESTS, USUAL = 50_000, 0.005
@@ -43,13 +43,13 @@ def walk(generator: np.random.Generator, share: float, harm: float) -> tuple[NDA
 
 def first_trip(at: NDArray[np.int64], mine: NDArray[np.bool_], share: float) -> tuple[int, int]:
     """The request at which the guardrail and the z test first trip, 0 if never."""
-    found = [0, 0]
+    tripped_at = [0, 0]
     tests: tuple[Callable[[float, int, int], bool], ...] = (trips, z_trips)
     for number, canary in enumerate(np.cumsum(mine), start=1):
         for place, tripped in enumerate(tests):
-            if not found[place] and tripped(share, number, int(canary)):
-                found[place] = int(at[number - 1])
-    return found[0], found[1]
+            if not tripped_at[place] and tripped(share, number, int(canary)):
+                tripped_at[place] = int(at[number - 1])
+    return tripped_at[0], tripped_at[1]
 
 
 def main() -> None:
@@ -67,7 +67,7 @@ def main() -> None:
             ours, naive = np.array([first_trip(*walk(generator, share, harm), share) for _ in range(runs)]).T
             hit = ours > 0
             median = f"{np.median(ours[hit]):8,.0f} requests" if harm > USUAL and hit.any() else ""
-            line = f"canary {share:4.0%}, its events {harm:4.1%}: tripped {told(int(hit.sum()), runs)}"
+            line = f"canary {share:4.0%}, its events {harm:4.1%}: tripped {with_errors(int(hit.sum()), runs)}"
             print(f"{line} (z test {(naive > 0).mean():6.1%}) {median}")
 
 

@@ -49,9 +49,9 @@ def make_rows(folder: Path, tickers: int, sessions: int, features: int) -> None:
     folder.mkdir(parents=True)
     table = pa.table(keys | {name: pa.array(column) for name, column in values.items()})
     pq.write_table(table, folder / "rows.parquet", compression="zstd", row_group_size=ROW_GROUP)
-    wanted = pd.DataFrame({"ticker": keys["ticker"].to_numpy(False), "event_timestamp": closes})
-    wanted["event_timestamp"] = wanted["event_timestamp"].dt.tz_localize("UTC") + pd.Timedelta(hours=12)
-    wanted.sort_values(["ticker", "event_timestamp"], ignore_index=True).to_parquet(folder / "entities.parquet")
+    entities = pd.DataFrame({"ticker": keys["ticker"].to_numpy(False), "event_timestamp": closes})
+    entities["event_timestamp"] = entities["event_timestamp"].dt.tz_localize("UTC") + pd.Timedelta(hours=12)
+    entities.sort_values(["ticker", "event_timestamp"], ignore_index=True).to_parquet(folder / "entities.parquet")
 
 
 def through_feast(store: str, folder: Path, features: int) -> Callable[[], pd.DataFrame]:
@@ -79,8 +79,8 @@ def through_feast(store: str, folder: Path, features: int) -> Callable[[], pd.Da
     feast = FeatureStore(config=config)
     feast.apply([ticker, view])
     names = [f"view:f{i}" for i in range(features)]
-    wanted = pd.read_parquet(folder / "entities.parquet")
-    return lambda: feast.get_historical_features(entity_df=wanted, features=names).to_df()
+    entities = pd.read_parquet(folder / "entities.parquet")
+    return lambda: feast.get_historical_features(entity_df=entities, features=names).to_df()
 
 
 def bare(folder: Path, features: int) -> Callable[[], pd.DataFrame]:
@@ -122,14 +122,14 @@ def peak_gigabytes() -> float:
 def child(contender: str, folder: Path, features: int) -> dict[str, Any]:
     """`contend` in a process of its own."""
     command = [sys.executable, __file__, "--contend", contender, str(folder), str(features)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    process = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    figures: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     print(
-        f"{contender:15s} {found['rows']:>9,} rows x {features:<3d} {found['seconds']:7.2f} s"
-        f"   peak {found['peak']:.2f} GB, {found['before']:.2f} GB before the join",
+        f"{contender:15s} {figures['rows']:>9,} rows x {features:<3d} {figures['seconds']:7.2f} s"
+        f"   peak {figures['peak']:.2f} GB, {figures['before']:.2f} GB before the join",
         flush=True,
     )
-    return found
+    return figures
 
 
 def compete(options: argparse.Namespace, features: int) -> None:

@@ -40,9 +40,9 @@ WEIGHTS = (2_500, 5_000)
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: when it was asked for and came (seconds), and what it said."""
+    """One answer: when its question was sent and it came (seconds), and what it said."""
 
-    asked: float
+    sent: float
     came: float
     client: str
     status: int
@@ -66,8 +66,8 @@ class Story:
     def by(self, answering_model: str) -> int:
         """Answers by the model due to the client, by the `champion` in the challenger's place, or by `another`."""
         rows = {row.version: row for _, row in self.written}
-        told = (answer for answer in self.answers if answer.status == 200)
-        return sum(_answering_arm(answer, rows.get(answer.version)) == answering_model for answer in told)
+        answered = (answer for answer in self.answers if answer.status == 200)
+        return sum(_answering_arm(answer, rows.get(answer.version)) == answering_model for answer in answered)
 
     @property
     def lags(self) -> list[float]:
@@ -75,7 +75,7 @@ class Story:
         moments = {row.version: moment for moment, row in self.written}
         newest = max(moments)
         return [
-            max(answer.asked - moments[answer.version + 1], 0.0) if answer.version < newest else 0.0
+            max(answer.sent - moments[answer.version + 1], 0.0) if answer.version < newest else 0.0
             for answer in self.answers
             if answer.status == 200
         ]
@@ -94,10 +94,10 @@ def _answering_arm(answer: Answer, row: Rollout | None) -> str:
 def service(home: Path, workers: int) -> Iterator[tuple[str, int]]:
     """`evergreen serve --workers N` on `home`; its address and the process at its head."""
     port = choose_port(0)
-    told = {"EVERGREEN_HOME": str(home), "EVERGREEN_CLOCK": "replay", "EVERGREEN_SERVICE_PORT": str(port)}
+    variables = {"EVERGREEN_HOME": str(home), "EVERGREEN_CLOCK": "replay", "EVERGREEN_SERVICE_PORT": str(port)}
     command = [sys.executable, "-m", "evergreen", "serve", "--workers", str(workers)]
     with (home / "service.log").open("wb") as log:
-        running = subprocess.Popen(command, env=os.environ | told, stdout=log, stderr=log)
+        running = subprocess.Popen(command, env=os.environ | variables, stdout=log, stderr=log)
     try:
         yield f"http://{LOOPBACK}:{port}", running.pid
     finally:
@@ -118,14 +118,14 @@ def answering(pid: int, base: str) -> set[int]:
 
 async def until_ready(base: str, quiet: int = 40) -> None:
     """Wait until so many looks in a row, each on a connection of its own, found a worker that serves."""
-    found = 0
-    while found < quiet:
+    ready = 0
+    while ready < quiet:
         try:
             async with httpx.AsyncClient(base_url=base, verify=False) as client:
-                found = found + 1 if (await client.get("/readyz", timeout=60)).status_code == 200 else 0
+                ready = ready + 1 if (await client.get("/readyz", timeout=60)).status_code == 200 else 0
         except httpx.TransportError:
-            found = 0
-        await asyncio.sleep(0 if found else 0.1)
+            ready = 0
+        await asyncio.sleep(0 if ready else 0.1)
 
 
 async def ask(base: str, name: str, every: float, stop: asyncio.Event, story: Story) -> None:
@@ -139,11 +139,11 @@ async def ask_ten(base: str, name: str, every: float, due: float, story: Story) 
     """Ask ten times on one connection; returns when the next is due."""
     async with httpx.AsyncClient(base_url=base, headers={"X-Client-Id": name}, timeout=30, verify=False) as client:
         for _ in range(10):
-            asked = time.monotonic()
+            sent = time.monotonic()
             answer = await client.get("/v1/predictions/T001")
             body: dict[str, Any] = answer.json() if answer.status_code == 200 else {"model": "", "rollout_version": 0}
             came = time.monotonic()
-            story.answers.append(Answer(asked, came, name, answer.status_code, body["model"], body["rollout_version"]))
+            story.answers.append(Answer(sent, came, name, answer.status_code, body["model"], body["rollout_version"]))
             due = max(due + every, came - 1.0)
             await asyncio.sleep(max(due - came, 0))
     return due
@@ -155,8 +155,8 @@ async def change(at: Workspace, changes: int, seconds: float, stop: asyncio.Even
     for number in range(1, changes + 1):
         await asyncio.sleep(max(began + number * seconds / changes - time.monotonic(), 0))
         swap = {"champion": row.challenger, "challenger": row.champion} if number % 50 == 0 else {}
-        made = served.decision(at.settings, str(row.challenger))
-        row = await asyncio.to_thread(rollouts.change, at.engine, row, made, weight=WEIGHTS[number % 2], **swap)
+        decision = served.decision(at.settings, str(row.challenger))
+        row = await asyncio.to_thread(rollouts.change, at.engine, row, decision, weight=WEIGHTS[number % 2], **swap)
         story.written.append((time.monotonic(), row))
     await asyncio.sleep(1.5)
     stop.set()
@@ -186,18 +186,18 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=1_000)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rate", type=float, default=200)
-    told = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder, "home")
         served.build(home)
         at = Workspace(Settings(home=home, clock="replay"))
-        with service(home, told.workers) as (base, pid):
-            story = asyncio.run(run(base, pid, at, told.changes, told.seconds, told.rate))
+        with service(home, options.workers) as (base, pid):
+            story = asyncio.run(run(base, pid, at, options.changes, options.seconds, options.rate))
         at.engine.dispose()
-    lags, took = sorted(story.lags), sorted(answer.came - answer.asked for answer in story.answers)
-    spent = story.answers[-1].came - story.answers[0].asked
+    lags, took = sorted(story.lags), sorted(answer.came - answer.sent for answer in story.answers)
+    spent = story.answers[-1].came - story.answers[0].sent
     print(f"{len(story.written) - 1} changes, {len(story.answers):,} answers, {len(story.answers) / spent:.0f}/s")
-    print(f"{len(story.workers)} of {told.workers} workers answered; rollout versions seen: {_seen(story)}")
+    print(f"{len(story.workers)} of {options.workers} workers answered; rollout versions seen: {_seen(story)}")
     print(f"failed {story.failed}; by another model than the version gives the client {story.by('another')}")
     print(f"by the champion for a challenger that was late {story.by('champion')}")
     print(f"a worker lags at most {lags[-1]:.3f} s (99 % within {lags[int(0.99 * len(lags))]:.3f} s)")

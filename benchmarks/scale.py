@@ -79,9 +79,9 @@ def fit(work: Work, fitter: Fitter) -> tuple[float, float]:
     seconds = time.perf_counter() - began
     keys = work.panel.keys(stop, stop + TEST)
     index = pd.MultiIndex.from_frame(keys)
-    said = pd.Series(forecast_sessions(fitted, work.panel, stop, stop + TEST), index=index)
+    forecast = pd.Series(forecast_sessions(fitted, work.panel, stop, stop + TEST), index=index)
     true = pd.Series(work.panel.label[work.panel.rows(stop, stop + TEST)], index=index)
-    return seconds, float(rank_ic(said, true).mean())
+    return seconds, float(rank_ic(forecast, true).mean())
 
 
 @contextmanager
@@ -91,8 +91,8 @@ def cluster(workers: int, memory: str) -> Iterator[str]:
 
     with LocalCluster(
         n_workers=workers, threads_per_worker=1, memory_limit=memory, dashboard_address="127.0.0.1:0", host="127.0.0.1"
-    ) as made:
-        yield str(made.scheduler_address)
+    ) as running:
+        yield str(running.scheduler_address)
 
 
 def on_cluster(work: Work, workers: int, memory: str) -> tuple[str, float, float, float, float]:
@@ -101,8 +101,8 @@ def on_cluster(work: Work, workers: int, memory: str) -> tuple[str, float, float
 
     with cluster(workers, memory) as address, Client(address) as client:
         began = time.perf_counter()
-        done = client.map(write_factors, work.bars, calendar=work.calendar, folder=work.factors, pure=False)
-        assert sum(client.gather(done)) == work.rows
+        written = client.map(write_factors, work.bars, calendar=work.calendar, folder=work.factors, pure=False)
+        assert sum(client.gather(written)) == work.rows
         factors = time.perf_counter() - began
         seconds, skill = fit(work, fitter_for(address))
         peak = max(client.run(peak_gigabytes).values())

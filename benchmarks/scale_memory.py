@@ -46,8 +46,8 @@ def skill(panel: Panel, fit: Fit) -> float:
     """Mean RankIC of the sessions it has not seen."""
     stop = len(panel.sessions)
     index = pd.MultiIndex.from_frame(panel.keys(stop - TEST, stop))
-    said = pd.Series(forecast_sessions(fit, panel, stop - TEST, stop), index=index)
-    return float(rank_ic(said, pd.Series(panel.label[panel.rows(stop - TEST, stop)], index=index)).mean())
+    forecast = pd.Series(forecast_sessions(fit, panel, stop - TEST, stop), index=index)
+    return float(rank_ic(forecast, pd.Series(panel.label[panel.rows(stop - TEST, stop)], index=index)).mean())
 
 
 def estimator(client: Client, panel: Panel, stop: int, config: TrainingConfig) -> None:

@@ -59,8 +59,8 @@ def train(seed: int) -> lgb.Booster:
     rows = rng.normal(size=(5_000, len(FEATURE_NAMES))).astype("float32")
     target = rows[:, :20].sum(axis=1) * 1e-3 + rng.normal(scale=0.02, size=len(rows))
     settings = {"verbose": -1, "num_threads": 1, "seed": seed, "num_leaves": 8, "learning_rate": 0.02}
-    made = lgb.train(settings, lgb.Dataset(rows, target, feature_name=list(FEATURE_NAMES)), 300)
-    return boosters.from_text(boosters.to_text(made))
+    booster = lgb.train(settings, lgb.Dataset(rows, target, feature_name=list(FEATURE_NAMES)), 300)
+    return boosters.from_text(boosters.to_text(booster))
 
 
 def _register(at: Workspace, version: str) -> None:

@@ -70,31 +70,31 @@ def measure(url: str, seconds: int, script: str = "") -> Load:
         file.flush()
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", "--latency", *(["-s", file.name] if script else []), url]
         subprocess.run([*command, "-d1s"], check=True, capture_output=True)
-        told = subprocess.run([*command, f"-d{seconds}s"], check=True, capture_output=True, text=True).stdout
-    return _read(told)
+        report = subprocess.run([*command, f"-d{seconds}s"], check=True, capture_output=True, text=True).stdout
+    return _read(report)
 
 
-def _read(told: str) -> Load:
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", told)
-    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
-    assert rate, told
-    return Load(float(rate[1]), _latency(told, 50), _latency(told, 99), int(failed[1]) if failed else 0)
+def _read(report: str) -> Load:
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", report)
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", report)
+    assert rate, report
+    return Load(float(rate[1]), _latency(report, 50), _latency(report, 99), int(failed[1]) if failed else 0)
 
 
-def _latency(told: str, percentile: int) -> float:
-    found = re.search(rf"{percentile}%\s+([\d.]+)(us|ms|s)", told)
-    assert found, told
-    return float(found[1]) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[found[2]]
+def _latency(report: str, percentile: int) -> float:
+    latency = re.search(rf"{percentile}%\s+([\d.]+)(us|ms|s)", report)
+    assert latency, report
+    return float(latency[1]) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[latency[2]]
 
 
 @contextmanager
-def server(command: list[str], port: int, health: str, log: Path, **told: str) -> Iterator[str]:
+def server(command: list[str], port: int, health: str, log: Path, **variables: str) -> Iterator[str]:
     """A server process of its own until the block ends; gives its base address."""
     from evergreen.adapters.infra.processes import Command, Stack, wait_until_ready
 
     base, stack = f"http://{LOOPBACK}:{port}", Stack(log)
     try:
-        wait_until_ready(stack.start(Command("server", tuple(command), base), told), base + health)
+        wait_until_ready(stack.start(Command("server", tuple(command), base), variables), base + health)
         yield base
     finally:
         stack.stop()
@@ -103,8 +103,8 @@ def server(command: list[str], port: int, health: str, log: Path, **told: str) -
 def evergreen(home: Path, seconds: int) -> Load:
     """The service itself, as `evergreen serve` starts it."""
     port = choose_port(0)
-    told = {"EVERGREEN_HOME": str(home), "EVERGREEN_CLOCK": "replay", "EVERGREEN_SERVICE_PORT": str(port)}
-    with server(["-m", "evergreen", "serve"], port, "/readyz", home / "served", **told) as base:
+    variables = {"EVERGREEN_HOME": str(home), "EVERGREEN_CLOCK": "replay", "EVERGREEN_SERVICE_PORT": str(port)}
+    with server(["-m", "evergreen", "serve"], port, "/readyz", home / "served", **variables) as base:
         return measure(base, seconds, ASK_EVERGREEN)
 
 
@@ -123,8 +123,8 @@ def mlflow(folder: Path, seconds: int) -> Load:
     mlflow.lightgbm.save_model(served.train(1), str(folder / "model"), pip_requirements=["lightgbm"])
     body = json.dumps({"dataframe_split": {"columns": list(row.columns), "data": row.to_numpy().tolist()}})
     command = ["-m", "mlflow", "models", "serve", "-m", str(folder / "model"), "--env-manager", "local"]
-    told = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    with server([*command, "-p", str(port), "-w", "1"], port, "/ping", folder / "peer", **told) as base:
+    variables = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    with server([*command, "-p", str(port), "-w", "1"], port, "/ping", folder / "peer", **variables) as base:
         return measure(f"{base}/invocations", seconds, ASK_MLFLOW.replace("BODY", body))
 
 

@@ -65,7 +65,7 @@ def peer(bars: pd.DataFrame) -> Figures:
     definition = context.validation_definitions.add(gx.ValidationDefinition(name="rows", data=batch, suite=suite))
     begun, worked = time.perf_counter(), time.process_time()
     outcome = definition.run(batch_parameters={"dataframe": bars}, result_format="SUMMARY")
-    counts = [result.result.get("unexpected_count", 0) for result in outcome.results]
+    counts = [judgement.result.get("unexpected_count", 0) for judgement in outcome.results]
     return _spent(begun, worked) | {"bars": max(counts), "rules": len(expected)}
 
 

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from evergreen.core.bars.session import Session
 from evergreen.errors import NotFound
 from evergreen.workspace import Workspace
 from tasks.sessions import last_closed_session
 
 
-def resolve_session(as_of: str | None, at: Workspace) -> pd.Timestamp:
+def resolve_session(as_of: Session | None, at: Workspace) -> pd.Timestamp:
     """The session a run stands at: the one named, else the last one closed, in a replay the last one walked.
 
     Raises:
@@ -25,10 +26,10 @@ def resolve_session(as_of: str | None, at: Workspace) -> pd.Timestamp:
 
 
 def _walked() -> pd.Timestamp:
-    done = last_closed_session()
-    if done is None:
+    session = last_closed_session()
+    if session is None:
         raise NotFound("The replay has not begun.", "Name a session.")
-    return pd.Timestamp(done)
+    return pd.Timestamp(session)
 
 
 def now_at(session: pd.Timestamp, at: Workspace) -> datetime:

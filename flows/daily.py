@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 import pandas as pd
 from prefect import flow
 
 from evergreen.core.bars.session import iso
-from evergreen.errors import NotFound
+from evergreen.errors import Broken, NotFound
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
+from flows.names import flow_and_session
 from tasks.bars import (
     ingest_bars,
     ingest_late_bars,
@@ -21,28 +22,33 @@ from tasks.bars import (
     require_accepted,
     snapshot_bars,
 )
-from tasks.drift import check_drift, is_checked
+from tasks.drift import check_drift
 from tasks.features import materialize_features, read_served, update_features
-from tasks.outcomes import is_known, score_universe, settle_outcomes
+from tasks.forecasts import score_universe
+from tasks.outcomes import settle_outcomes
 from tasks.profiles import profile_session
 from tasks.reaction import react_to_drift
-from tasks.reconcile import keep_decision_head
+from tasks.reconcile import verify_logs
 from tasks.sessions import close_session, is_closed, last_closed_session
 
 
-@flow(log_prints=True)
+@flow(flow_run_name=flow_and_session, log_prints=True)
 def daily(
     source: str | None = None,
     tickers: list[str] | None = None,
-    as_of: str | None = None,
+    as_of: date | None = None,
     second_source: str | None = None,
 ) -> list[str]:
     """Process every session since the last one, up to `as_of` (by default the last that has closed).
 
     Returns the sessions processed; a session processed already is passed over. A session of which no bar has arrived
     stays owed: it is told, and asked for again at every run. Bars that come late enter with their true arrival.
-    Source and tickers are by default those of the market setting. What a second source, the `second_source`, tells
-    differently goes into quarantine.
+
+    Args:
+        source: where bars come from, such as `sample` or `files:FOLDER`; by default that of the market setting.
+        tickers: by default those of the market setting, else all that the source has.
+        as_of: the last session processed; by default the last that has closed.
+        second_source: what it tells differently goes into quarantine.
     """
     at = workspace()
     until = resolve_session(as_of, at)
@@ -59,7 +65,8 @@ def daily(
     keep_ledger(source, universe, max([clock, *arrived]), max(clock, until), now_at(until, at))
     if len(due):
         mend_remote()
-    keep_decision_head(now_at(until, at))
+    if breaks := verify_logs(now_at(until, at)):
+        raise Broken(breaks[0], "Restore the database from a backup made since.")
     return [iso(day) for day in arrived]
 
 
@@ -73,14 +80,14 @@ def take_late_bars(source: str, tickers: list[str], clock: pd.Timestamp, now: da
     versions = [snapshot_bars(delivery, now) for delivery in late]
     for delivery, version in zip(late, versions, strict=True):
         if not is_closed(delivery.last):
-            close_session(delivery, pd.Timestamp(delivery.last), version, None, now, missed=True)
+            close_session(delivery, version, None, now, missed=True)
     if late and last:
         update_features(clock)
         materialize_features(clock, now)
         score_universe(read_served(tickers, clock), clock, now)
 
 
-class Walk(NamedTuple):
+class SessionWalk(NamedTuple):
     """What became of a session: whether its bars had arrived, and the retrain request it led to."""
 
     arrived: bool
@@ -89,20 +96,20 @@ class Walk(NamedTuple):
 
 def process_session(
     source: str, tickers: list[str], session: pd.Timestamp, now: datetime, second_source: str | None = None
-) -> Walk:
+) -> SessionWalk:
     """The steps of one session, in order; one of which no bar has arrived stays owed, and nothing is done."""
     delivery = ingest_bars(source, tickers, session, session, now, history=False, second_source=second_source)
     if not delivery.rows:
-        return Walk(arrived=False)
+        return SessionWalk(arrived=False)
     require_accepted(delivery)
     data_version = snapshot_bars(delivery, now)
-    update_features(session)
     settle_outcomes(session, data_version, now)  # before the service hears of new features: intervals go with them
+    update_features(session)
     materialize_features(session, now)
     served = read_served(tickers, session)
-    score_universe(served, session, now)
+    in_time = score_universe(served, session, now)
     profile_session(served, session, data_version)
-    found = check_drift(session, delivery) if is_checked(session) else None
-    request_id = react_to_drift(found, session, data_version, now) if found else None
-    close_session(delivery, session, data_version, found, now, missed=is_known(workspace(), session, now))
-    return Walk(True, request_id)
+    finding = check_drift(session, delivery)
+    request_id = react_to_drift(finding, data_version, now) if finding else None
+    close_session(delivery, data_version, finding, now, missed=not in_time)
+    return SessionWalk(True, request_id)

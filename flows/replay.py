@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
+from datetime import date
+from typing import Annotated, cast
 from uuid import UUID
 
 import pandas as pd
 from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from pydantic import Field
 
 from evergreen.core.bars.session import iso
 from evergreen.errors import BadSetting
@@ -15,6 +17,7 @@ from evergreen.workspace import workspace
 from flows.backfill import backfill
 from flows.clock import now_at
 from flows.daily import process_session
+from flows.names import flow_and_span
 from flows.reconcile import reconcile
 from tasks.bars import name_universe
 from tasks.canary import look_at_canary
@@ -25,19 +28,27 @@ from tasks.sessions import last_closed_session
 from tasks.waking import await_open_requests
 
 
-@flow(log_prints=True)
+@flow(flow_run_name=flow_and_span, log_prints=True)
 def replay(
     source: str | None = None,
     tickers: list[str] | None = None,
-    start: str = "2008-09-02",
-    end: str = "2009-02-06",
-    history: str = "2000-03-01",
-    clients: int = 20,
+    start: date = date(2008, 9, 2),
+    end: date = date(2009, 2, 6),
+    history: date = date(2000, 3, 1),
+    clients: Annotated[int, Field(ge=0)] = 20,
 ) -> str:
     """Load the history before `start`, wait for its first champion, then walk to `end` session by session.
 
     A retraining that the walk asks for is started by the server's automation; the virtual clock waits for it.
     An interrupted replay goes on where it was. Returns `end`.
+
+    Args:
+        source: where bars come from, such as `sample` or `files:FOLDER`; by default that of the market setting.
+        tickers: by default those of the market setting, else all that the source has.
+        start: the first session walked.
+        end: the last one.
+        history: the first session loaded before the walk.
+        clients: how many ask the service for every ticker in each session.
 
     Raises:
         BadSetting: the workspace runs on the wall's clock.
@@ -49,18 +60,18 @@ def replay(
     tickers = name_universe(source, tickers)
     reconcile()
     first = at.calendar.next(pd.Timestamp(start) - pd.Timedelta(days=1))
-    done = last_closed_session()
-    if done is None:
+    walked_to = last_closed_session()
+    if walked_to is None:
         before = at.calendar.next(first, -1)
-        backfill(source, tickers, history, iso(before))
+        backfill(source, tickers, history, before)
     await_open_requests()
-    if done and pd.Timestamp(done) >= first:
-        end_session(tickers, pd.Timestamp(done), clients)
+    if walked_to and pd.Timestamp(walked_to) >= first:
+        end_session(tickers, pd.Timestamp(walked_to), clients)
         await_open_requests()
-    after = max(pd.Timestamp(done) + pd.Timedelta(days=1), first) if done else first
+    after = max(pd.Timestamp(walked_to) + pd.Timedelta(days=1), first) if walked_to else first
     walk = at.calendar.sessions(after, pd.Timestamp(end))
     _walk(source, tickers, walk, clients)
-    return end
+    return iso(end)
 
 
 def _walk(source: str, tickers: list[str], walk: pd.DatetimeIndex, clients: int) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import pandas as pd
 from prefect import flow
+from pydantic import Field
 
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.errors import AlreadyClaimed
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
+from flows.names import flow_and_request
 from tasks.calibration import calibrate_drift
 from tasks.gate import judge_challenger
 from tasks.ledger import show_triggers
@@ -28,14 +31,14 @@ from tasks.training import (
 )
 
 
-@flow(log_prints=True)
+@flow(flow_run_name=flow_and_request, log_prints=True)
 def retrain(
     request_id: str | None = None,
     reason: str = "asked for by hand",
     run_id: str | None = None,
-    horizon: int = 1,
+    horizon: Annotated[int, Field(ge=1)] = 1,
     seed: int = 7,
-    tuning_budget: int = 0,
+    tuning_budget: Annotated[int, Field(ge=0)] = 0,
 ) -> str:
     """Train, register and judge the challenger a request asks for; returns what became of it.
 
@@ -50,29 +53,31 @@ def retrain(
     if request_id is None:
         return _request_by_hand(reason, run_id)
     try:
-        asked = claim_request(request_id)
+        request = claim_request(request_id)
     except AlreadyClaimed as taken:
         return f"Nothing to do: {taken.what}"
-    now = now_at(pd.Timestamp(asked.as_of), workspace())
-    with holding_claim(asked, now):
-        return _train_and_judge(asked, horizon, seed, tuning_budget, now)
+    now = now_at(pd.Timestamp(request.as_of), workspace())
+    with holding_claim(request, now):
+        return _train_and_judge(request, horizon, seed, tuning_budget, now)
 
 
-def _train_and_judge(asked: RetrainRequest, horizon: int, seed: int, tuning_budget: int, now: datetime) -> str:
-    made = make_training_set(asked, horizon, now)
+def _train_and_judge(request: RetrainRequest, horizon: int, seed: int, tuning_budget: int, now: datetime) -> str:
+    training_set = make_training_set(request, horizon, now)
     if read_rollout() is None:
-        install_random_walk(asked, register_random_walk(asked, made, horizon, seed, now), now)
-    if run_id := asked.evidence.get("run_id"):
-        version = register_challenger(asked, made, run_id, now)
+        install_random_walk(request, register_random_walk(request, training_set, horizon, seed, now), now)
+    if run_id := request.evidence.get("run_id"):
+        version = register_challenger(request, training_set, run_id, now)
     else:
-        version = register_trained(asked, run_training_notebook(asked, made, horizon, seed, tuning_budget), now)
-    calibrate_drift(version, made)
-    judged = judge_challenger(asked, version, now)
-    write_model_card(asked, judged, now)
-    confirm_claim(asked)
-    became = deliver(asked, judged, now)
+        version = register_trained(
+            request, run_training_notebook(request, training_set, horizon, seed, tuning_budget), now
+        )
+    calibrate_drift(version, training_set)
+    judged = judge_challenger(request, version, now)
+    write_model_card(request, judged, now)
+    confirm_claim(request)
+    became = deliver(request, judged, now)
     mirror_aliases()
-    finish_request(asked, now, version, became)
+    finish_request(request, now, version, became)
     show_triggers()
     return became
 
@@ -86,5 +91,5 @@ def _request_by_hand(reason: str, run_id: str | None) -> str:
     if run_id:
         cause, why = f"challenge by run {run_id}", f"The model of run {run_id} challenges: {reason}."
         evidence["run_id"] = run_id
-    asked = request_retrain(cause, why, as_of, latest_data_version().id, evidence, now)
-    return f"request {asked} is on its way"
+    request_id = request_retrain(cause, why, as_of, latest_data_version().id, evidence, now)
+    return f"request {request_id} is on its way"

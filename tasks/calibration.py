@@ -43,9 +43,9 @@ def _profile(reference: pd.DataFrame, training_set: TrainingSet) -> bytes:
 
 def _keep(at: Workspace, version: str, files: dict[str, bytes]) -> None:
     """Beside the model in MLflow and, for the daily check, at hand."""
-    from evergreen.adapters.monitoring.calibrations import write_kept
+    from evergreen.adapters.monitoring.calibrations import write_calibration
 
-    paths = write_kept(at.settings.calibrations / version, files)
+    paths = write_calibration(at.settings.calibrations / version, files)
     with reading(at.engine) as conn:
         run_id = ledger.read_model_version(conn, at.settings.model_name, version).run_id
     at.tracking.attach(run_id, paths, "drift")

@@ -50,6 +50,7 @@ def look_at_canary(as_of: pd.Timestamp, now: datetime, dry_run: bool = False) ->
         return f"would go to {action.stage}: {action.outcome}"
     carry_out(at, rollout, action, rollout.evidence.with_test(test, session), now)
     _show(test, action)
+    print(action.outcome)
     return action.outcome
 
 

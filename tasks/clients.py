@@ -16,7 +16,7 @@ from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 
 PATIENCE = 30.0  # seconds for the service to follow a change
-PAUSE = 0.05
+PAUSE = 0.05  # seconds between two looks at what the service serves
 AT_ONCE = 4  # questions under way
 
 
@@ -31,12 +31,12 @@ def ask_clients(tickers: list[str], session: pd.Timestamp, clients: int) -> int:
     """
     at = workspace()
     with reading(at.engine) as conn:
-        asked = predictions.askers(conn, session)
+        answered = predictions.askers(conn, session)
     names = [f"client-{number:03d}" for number in range(clients)]
-    wanted = {name: [ticker for ticker in tickers if (name, ticker) not in asked] for name in names}
+    unasked = {name: [ticker for ticker in tickers if (name, ticker) not in answered] for name in names}
     with httpx.Client(base_url=_service(at), timeout=10.0) as http, ThreadPoolExecutor(AT_ONCE) as pool:
         await_service(http, at, session)
-        return sum(pool.map(partial(_ask, http), names, wanted.values()))
+        return sum(pool.map(partial(_ask, http), names, unasked.values()))
 
 
 def await_service(http: httpx.Client, at: Workspace, session: pd.Timestamp) -> None:
@@ -52,8 +52,8 @@ def await_service(http: httpx.Client, at: Workspace, session: pd.Timestamp) -> N
     raise Unavailable(f"The service did not come to session {iso(session)}: {answer.text[:200]}", "Look at its log.")
 
 
-def _follows(said: dict[str, object], version: int, session: pd.Timestamp) -> bool:
-    return said["version"] == version and str(said["as_of"]) >= iso(session)
+def _follows(rollout: dict[str, object], version: int, session: pd.Timestamp) -> bool:
+    return rollout["version"] == version and str(rollout["as_of"]) >= iso(session)
 
 
 def _ask(http: httpx.Client, client: str, tickers: list[str]) -> int:

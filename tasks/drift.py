@@ -19,7 +19,7 @@ from tasks.signs import read_watch
 
 if TYPE_CHECKING:
     from evergreen.core.drift import Counts, DriftCheck, SkillTest, TooLittleHistory
-    from evergreen.core.policy import WatchFinding
+    from evergreen.core.policy import DeliveryState, WatchFinding
 
 LEADING = 12  # features shown
 BARS = "▁▂▃▄▅▆▇█"
@@ -57,36 +57,40 @@ class FeatureLook:
         return self.check if isinstance(self.check, DriftCheck) else None
 
 
-def is_checked(session: pd.Timestamp) -> bool:
+@effect
+def check_drift(session: pd.Timestamp, delivery: Delivery) -> DriftFinding | None:
+    """What is found of the champion in a session on which the policy looks; None on others and without a champion."""
+    at = workspace()
+    state = read_standing(at, session)
+    return find_drift(at, state, session, delivery) if state and is_checked(at, state, session) else None
+
+
+def read_standing(at: Workspace, session: pd.Timestamp) -> DeliveryState | None:
+    """Where delivery stands as seen from a session; None before the first champion."""
+    with reading(at.engine) as conn:
+        if rollouts.read(conn, at.settings.model_name) is None:
+            return None
+        return read_state(conn, at.settings.model_name, at.calendar, session)
+
+
+def is_checked(at: Workspace, state: DeliveryState, session: pd.Timestamp) -> bool:
     """Whether anything may ask for a retraining in a session: on the last one of a week, and as the policy has it."""
     from evergreen.core.policy import is_look
 
-    at = workspace()
-    following = at.calendar.next(session)
-    ends_week = bool(following.isocalendar()[:2] != session.isocalendar()[:2])
-    with reading(at.engine) as conn:
-        if ends_week or rollouts.read(conn, at.settings.model_name) is None:
-            return ends_week
-        state = read_state(conn, at.settings.model_name, at.calendar, session)
+    ends_week = bool(at.calendar.next(session).isocalendar()[:2] != session.isocalendar()[:2])
     return is_look(at.settings.delivery_policy(), state, NOW, ends_week)
 
 
-@effect
-def check_drift(session: pd.Timestamp, delivery: Delivery) -> DriftFinding | None:
-    """Judge features and realized skill of the champion, and what caused what was found; None without a champion."""
+def find_drift(at: Workspace, state: DeliveryState, session: pd.Timestamp, delivery: Delivery) -> DriftFinding:
+    """Judge features and realized skill of the champion, and what caused what was found; the check goes on record."""
     from evergreen.adapters.monitoring.realized import read_skill
     from evergreen.core.policy import diagnose
 
-    at = workspace()
-    policy, model = at.settings.delivery_policy(), at.settings.model_name
-    with reading(at.engine) as conn:
-        if rollouts.read(conn, model) is None:
-            return None
-        state = read_state(conn, model, at.calendar, session)
+    policy = at.settings.delivery_policy()
     look = look_at_features(at, state.champion, session, policy.trigger.level)
     folder = at.model_folder(state.champion)
     skill = read_skill(at.engine, folder, state.champion, policy.trigger.skill_evidence)
-    watch = read_watch(at, session, delivery, look.check, look.counts, skill.standing if skill else "unproven")
+    watch = read_watch(at, delivery, look.check, look.counts, skill.standing if skill else "unproven")
     finding = diagnose(policy, state, watch)
     _record(at, state.champion, finding, look.judged)
     return DriftFinding(
@@ -103,10 +107,10 @@ def check_drift(session: pd.Timestamp, delivery: Delivery) -> DriftFinding | Non
 
 def look_at_features(at: Workspace, version: str, session: pd.Timestamp, level: float) -> FeatureLook:
     """The drift check of a version at a session; empty for a version without a calibration."""
-    from evergreen.adapters.monitoring.calibrations import read_counts, read_kept
+    from evergreen.adapters.monitoring.calibrations import read_calibration, read_counts
     from evergreen.core.drift import check
 
-    calibrated = read_kept(at.settings.calibrations / version)
+    calibrated = read_calibration(at.settings.calibrations / version)
     if calibrated is None:
         return FeatureLook()
     counts = read_counts(calibrated, at.settings.profiles, at.calendar, session)

@@ -41,11 +41,11 @@ def _build(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     lookback = at.features.lookback
     reach = at.calendar.next(first, -lookback)
     bars = at.bars.as_of(start=reach, end=as_of)
-    wanted = at.features.compute(bars, at.calendar.sessions(reach, as_of), since=first)
-    rows = bars.set_index(["ticker", "session"]).loc[wanted.index]
-    days = pd.DatetimeIndex(wanted.index.get_level_values("session"))
-    closes = pd.Series(at.calendar.closes(days), index=wanted.index)
-    return at.features.write(wanted, rows[["close", "factor"]], known_at(bars, lookback).loc[wanted.index], closes)
+    features = at.features.compute(bars, at.calendar.sessions(reach, as_of), since=first)
+    rows = bars.set_index(["ticker", "session"]).loc[features.index]
+    days = pd.DatetimeIndex(features.index.get_level_values("session"))
+    closes = pd.Series(at.calendar.closes(days), index=features.index)
+    return at.features.write(features, rows[["close", "factor"]], known_at(bars, lookback).loc[features.index], closes)
 
 
 def known_at(bars: pd.DataFrame, lookback: int) -> pd.Series:
@@ -66,8 +66,10 @@ def materialize_features(as_of: pd.Timestamp, now: datetime) -> int:
     session = iso(as_of)
     with writing(at.engine) as conn:
         for view, until in mark.until.items():
-            done = ledger.Materialization(view=view, watermark=until, session=session, rows=mark.moved, finished_at=now)
-            ledger.record_materialization(conn, done)
+            materialization = ledger.Materialization(
+                view=view, watermark=until, session=session, rows=mark.moved, finished_at=now
+            )
+            ledger.record_materialization(conn, materialization)
     return mark.moved
 
 

@@ -57,6 +57,7 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
     )
     verdict = require_audit(looked, read_manifest(at, version))
     _write_down(at, request, version, verdict, now)
+    print(f"Version {version} against {rollout.champion}: {verdict.sentence}")
     show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)
     tries = policy.canary if champion is not None and (verdict.admitted or policy.gate is None) else None
     record = _freeze(at, rollout, version, tries) if tries else None

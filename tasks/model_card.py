@@ -8,7 +8,7 @@ from typing import Any
 
 from evergreen.adapters.database import ledger, reading
 from evergreen.adapters.database.requests import RetrainRequest
-from evergreen.workspace import REPOSITORY, Workspace, workspace
+from evergreen.workspace import REPOSITORY, workspace
 from tasks.artifacts import show
 from tasks.decorators import effect
 from tasks.gate import Judgement
@@ -24,6 +24,7 @@ def write_model_card(request: RetrainRequest, judgement: Judgement, now: datetim
     at = workspace()
     with reading(at.engine) as conn:
         registered = ledger.read_model_version(conn, at.settings.model_name, judgement.version)
+        trained_on = ledger.read_data_version(conn, request.data_version)
     executed = at.settings.runs / request.id / "train.ipynb"
     provenance = model_card.Provenance(
         version=judgement.version,
@@ -32,14 +33,14 @@ def write_model_card(request: RetrainRequest, judgement: Judgement, now: datetim
         commit=commit(),
         made_at=now,
         verdict=judgement.verdict.sentence,
-        data=_data(at, request.data_version),
+        data=_data(trained_on),
         notebook_sha256=sha256(executed.read_bytes()).hexdigest() if executed.exists() else "",
     )
     model = read_model_folder(at.settings.runs / request.id / "output")
     papers = model_card.write_model_card(
-        model, provenance, REPOSITORY / "requirements.lock", executed.parent / "dossier"
+        model, provenance, REPOSITORY / "requirements.lock", executed.parent / "model_card"
     )
-    at.tracking.attach(registered.run_id, papers, "dossier")
+    at.tracking.attach(registered.run_id, papers, "model_card")
     at.tracking.describe(at.settings.model_name, registered.run_id, _why(request, judgement))
     show("model-card", f"Model card of version {judgement.version}", papers[0].read_text().partition("\n")[2])
     return registered.run_id
@@ -48,13 +49,11 @@ def write_model_card(request: RetrainRequest, judgement: Judgement, now: datetim
 def _why(request: RetrainRequest, judgement: Judgement) -> str:
     return (
         f"**{request.cause}**, as of {request.as_of}, trained on data version `{request.data_version}`.\n\n"
-        f"{judgement.verdict.sentence}\n\nThe model card is `dossier/model_card.md` among the run's artifacts."
+        f"{judgement.verdict.sentence}\n\nThe model card is `model_card/model_card.md` among the run's artifacts."
     )
 
 
-def _data(at: Workspace, data_version: str) -> dict[str, Any]:
-    with reading(at.engine) as conn:
-        version = ledger.read_data_version(conn, data_version)
+def _data(version: ledger.DataVersion) -> dict[str, Any]:
     return {
         "from": version.source,
         "sessions": f"{version.first_session} to {version.last_session}",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from evergreen.adapters.database import ledger, reading, rollouts
 from evergreen.adapters.models import folder
 from evergreen.core.model.manifest import Manifest
@@ -28,38 +26,6 @@ def serving_manifest(at: Workspace) -> Manifest | None:
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, at.settings.model_name)
     return read_manifest(at, rollout.champion) if rollout else None
-
-
-def universe_forecasts(version: str, features: pd.DataFrame) -> pd.DataFrame:
-    """Forecasts of one version (log returns), from its file as registered.
-
-    Args:
-        version: a version with a local copy.
-        features: indexed by ticker; the version's features among the columns.
-
-    Returns:
-        Columns ticker, version, value, feature_hash.
-
-    Raises:
-        ModelRefused: the file is not the one that was registered.
-    """
-    from evergreen.core.features.row_hashes import row_hashes
-    from evergreen.core.model.booster import predict
-
-    at = workspace()
-    with reading(at.engine) as conn:
-        registered = ledger.read_model_version(conn, at.settings.model_name, version)
-    expected = folder.on_record(registered.sha256, registered.files)
-    manifest, booster = folder.load_model(at.model_folder(version), expected)
-    matrix = features[list(manifest.feature_names)].to_numpy()
-    return pd.DataFrame(
-        {
-            "ticker": features.index,
-            "version": version,
-            "value": predict(booster, matrix),
-            "feature_hash": row_hashes(matrix),
-        }
-    )
 
 
 @effect

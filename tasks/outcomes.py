@@ -1,4 +1,4 @@
-"""What both models said of every ticker, and what came true of it."""
+"""What came true of each forecast, and how the intervals move by it."""
 
 from __future__ import annotations
 
@@ -7,35 +7,12 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import Connection
 
-from evergreen.adapters.database import evidence, intervals, reading, rollouts, writing
+from evergreen.adapters.database import evidence, intervals, rollouts, writing
 from evergreen.core.bars.session import iso
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.features import first_change
-from tasks.models import read_manifest, serving_manifest, universe_forecasts
-
-
-@effect
-def score_universe(served: pd.DataFrame, as_of: pd.Timestamp, now: datetime) -> int:
-    """Keep what champion and challenger forecast from the features served at `as_of`; returns how many.
-
-    None is made up after the fact: once the next session has closed the forecast is missed.
-    """
-    at = workspace()
-    with reading(at.engine) as conn:
-        rollout = rollouts.read(conn, at.settings.model_name)
-    if rollout is None or is_known(at, as_of, now):
-        return 0
-    serving = [version for version in (rollout.champion, rollout.challenger) if version]
-    made = pd.concat([universe_forecasts(version, served) for version in serving])
-    with writing(at.engine) as conn:
-        evidence.record_forecasts(conn, made.assign(session=as_of, made_at=now))
-    return len(made)
-
-
-def is_known(at: Workspace, as_of: pd.Timestamp, now: datetime) -> bool:
-    """Whether the session after `as_of` had closed at `now`, so that what is said of it is no forecast."""
-    return at.calendar.close(at.calendar.next(as_of)) <= now
+from tasks.models import read_manifest, serving_manifest
 
 
 @effect
@@ -74,7 +51,10 @@ def move_intervals(at: Workspace, conn: Connection, labels: pd.Series, as_of: pd
     stood = intervals.read(conn, model, wide.index[-1 - horizon])
     if stood is not None and stood.session == iso(wide.index[-1 - horizon]):
         came_true = wide.iloc[-1 - horizon].to_dict()
-        made = {version: intervals.forecasts_at(conn, version, stood.session) for version in manifests}
-        residuals = {v: {t: came_true.get(t, float("nan")) - f for t, f in said.items()} for v, said in made.items()}
+        forecasts = {version: intervals.forecasts_at(conn, version, stood.session) for version in manifests}
+        residuals = {
+            v: {t: came_true.get(t, float("nan")) - f for t, f in by_ticker.items()}
+            for v, by_ticker in forecasts.items()
+        }
         standing = standing.after(residuals, stood, {v: m.interval_level for v, m in manifests.items()})
     intervals.record(conn, model, standing)

@@ -38,14 +38,14 @@ class Reacted:
 
 
 @effect
-def react_to_drift(finding: DriftFinding, session: pd.Timestamp, data_version: str, now: datetime) -> str | None:
+def react_to_drift(finding: DriftFinding, data_version: str, now: datetime) -> str | None:
     """Do what a finding asks for and show it; returns the retrain request, if it led to one.
 
     The finding, the request and both decisions are one transaction; the event that wakes the automation comes
     after it, and may be lost: `reconcile` wakes again.
     """
     at = workspace()
-    reacted = decide_reaction(at, finding, session, data_version, now)
+    reacted = decide_reaction(at, finding, data_version, now)
     if reacted.request and reacted.request.state == "pending":
         wake(reacted.request)
     if reacted.fresh:
@@ -56,16 +56,14 @@ def react_to_drift(finding: DriftFinding, session: pd.Timestamp, data_version: s
     return reacted.request.id if reacted.request else None
 
 
-def decide_reaction(
-    at: Workspace, finding: DriftFinding, session: pd.Timestamp, data_version: str, now: datetime
-) -> Reacted:
+def decide_reaction(at: Workspace, finding: DriftFinding, data_version: str, now: datetime) -> Reacted:
     """Write the finding down, and with it the request it leads to, in one transaction; again changes nothing."""
     with writing(at.engine) as conn:
-        actions = _decide(conn, at, finding, session)
+        actions = _decide(conn, at, finding)
         if actions[0].kind is None:
             return Reacted(None, actions[0].outcome)
         asks = [action for action in actions if action.kind is DecisionKind.RETRAIN_REQUESTED]
-        request, created = _ask(conn, asks[0], at, finding, session, data_version, now) if asks else (None, False)
+        request, created = _ask(conn, asks[0], at, finding, data_version, now) if asks else (None, False)
         why = f"It starts a retraining: request {request.id}." if request else actions[0].outcome
         subject = f"{finding.version}@{finding.as_of}"
         if fresh := not decisions.of(conn, subject):
@@ -75,10 +73,10 @@ def decide_reaction(
     return Reacted(request, why, fresh)
 
 
-def _decide(conn: Connection, at: Workspace, finding: DriftFinding, session: pd.Timestamp) -> tuple[Action, ...]:
+def _decide(conn: Connection, at: Workspace, finding: DriftFinding) -> tuple[Action, ...]:
     """What follows from a finding; what its own session led to already is led to again."""
     model = at.settings.model_name
-    state = read_state(conn, model, at.calendar, session)
+    state = read_state(conn, model, at.calendar, pd.Timestamp(finding.as_of))
     if any(trigger.request.as_of == finding.as_of for trigger in triggers.triggers(conn, model)):
         state = replace(state, retraining=False, challenger=None)
     evidence = WatchFinding(
@@ -93,20 +91,14 @@ def _decide(conn: Connection, at: Workspace, finding: DriftFinding, session: pd.
 
 
 def _ask(
-    conn: Connection,
-    action: Action,
-    at: Workspace,
-    finding: DriftFinding,
-    session: pd.Timestamp,
-    data_version: str,
-    now: datetime,
+    conn: Connection, action: Action, at: Workspace, finding: DriftFinding, data_version: str, now: datetime
 ) -> tuple[RetrainRequest, bool]:
     return requests.request(
         conn,
         at.settings.model_name,
         action.cause,
         data_version,
-        session,
+        finding.as_of,
         finding.evidence,
         now,
         action.generation,

@@ -5,16 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 
-from evergreen.adapters.database import decisions, ledger, reading, rollouts, writing
+from evergreen.adapters.database import ledger, reading, rollouts, writing
 from evergreen.adapters.database.ledger import ModelVersion
 from evergreen.adapters.models.folder import load_model, on_record, sha256s
-from evergreen.audit.heads import keep_head, kept_heads, require_whole
+from evergreen.audit.heads import faults, heads, keep_head, kept_heads
 from evergreen.errors import EvergreenError, Unavailable
 from evergreen.workspace import Workspace, workspace
-from tasks.artifacts import show
+from tasks.artifacts import show, table
 from tasks.decorators import effect
 
-HEAD_TAG = "decision_head"
 PROOF = "`evergreen audit --head HASH` proves later that nothing before it was changed."
 
 
@@ -58,29 +57,25 @@ def _complete(at: Workspace, registered: ModelVersion) -> None:
 
 
 @effect
-def verify_decisions() -> list[str]:
-    """Recompute the decision log's chain, and hold it against the heads kept before; names each break."""
-    at = workspace()
-    with reading(at.engine) as conn:
-        faults = [str(fault) for fault in decisions.verify(conn)]
-        gone = [head for head in kept_heads(at.settings.home) if not decisions.holds(conn, head)]
-    return [*faults, *(f"no decision has the hash {head}, which was kept as a head" for head in gone)]
+def verify_logs(now: datetime) -> list[str]:
+    """Recompute the chains of decisions and predictions, and hold them against heads kept before; names each break.
 
-
-@effect
-def keep_decision_head(now: datetime) -> str:
-    """Keep the head of a whole decision log where a person can find it again; returns its hash.
-
-    In a file of the home, in MLflow as a tag of the experiment, and in the UI: who rewrites the database must
-    find them all.
-
-    Raises:
-        Broken: the log is not whole, or lacks a head kept before; nothing is kept then.
+    Where there is none, the heads are kept where a person can find them again: in files of the home, in MLflow as
+    tags of the experiment, and in the UI. Who rewrites the database must find them all.
     """
     at = workspace()
-    head = require_whole(at.engine, kept_heads(at.settings.home))
-    keep_head(at.settings.home, head, now)
-    with suppress(Unavailable):  # the file has it; the next time MLflow will
-        at.tracking.note(HEAD_TAG, f"{head.seq} {head.hash}")
-    show("decision-head", "Head of the decision log", f"{head.seq} decisions, head `{head.hash}`", PROOF)
-    return head.hash
+    known = kept_heads(at.settings.home)
+    breaks = faults(at.engine, known)
+    if not breaks:
+        _keep_heads(at, now)
+    return breaks
+
+
+def _keep_heads(at: Workspace, now: datetime) -> None:
+    ends = heads(at.engine)
+    for log, head in ends.items():
+        keep_head(at.settings.home, log, head, now)
+        with suppress(Unavailable):  # the file has it; the next time MLflow will
+            at.tracking.note(f"{log.name}_head", f"{head.seq} {head.hash}")
+    rows = [{"log": log.name, "records": f"{head.seq} {log.records}", "head": head.hash} for log, head in ends.items()]
+    show("log-heads", "Heads of the logs", table(rows), PROOF)

@@ -32,12 +32,12 @@ def write_profile_page(session: pd.Timestamp, version: str) -> Path | None:
     None for a version without a calibration.
     """
     from evergreen.adapters import monitoring
-    from evergreen.adapters.monitoring.calibrations import REFERENCE, read_counts, read_kept
+    from evergreen.adapters.monitoring.calibrations import REFERENCE, read_calibration, read_counts
     from evergreen.core.drift import DriftCheck, check
 
     at = workspace()
     folder = at.settings.calibrations / _judged(at, version)
-    calibrated = read_kept(folder)
+    calibrated = read_calibration(folder)
     if calibrated is None:
         return None
     drift = check(calibrated.calibration, read_counts(calibrated, at.settings.profiles, at.calendar, session), session)

@@ -76,6 +76,20 @@ def deliver(request: RetrainRequest, judgement: Judgement, now: datetime) -> str
     return actions[-1].outcome
 
 
+def _judged(request: RetrainRequest, judgement: Judgement) -> Judged:
+    power = judgement.record.power if judgement.record else None
+    return Judged(
+        session=NOW,
+        as_of=request.as_of,
+        version=judgement.version,
+        champion=judgement.champion,
+        verdict=judgement.verdict,
+        first=judgement.first,
+        refusal=power.refusal if power else "",
+        plan=power.sentence if power else "",
+    )
+
+
 @effect
 def start_queued(as_of: str, now: datetime) -> str | None:
     """Start the canary of the version that has waited longest, if none runs; None if nobody waits."""
@@ -100,33 +114,28 @@ def carry_out(at: Workspace, rollout: Rollout, action: Action, record: CanaryRec
     """
     if action.kind is None:
         return rollout
-    if action.kind in LOGGED_ALONE:
-        with writing(at.engine) as conn:
-            decisions.append(conn, _decision(rollout, action, now, _logged(action, rollout, record)))
-        return rollout
-    if action.kind is DecisionKind.CANARY_START:
-        return _begin_canary(at, rollout, action, record or CanaryRecord(), now)
-    if action.kind is DecisionKind.CANARY and record:
-        return _move_canary(at, rollout, action, record, now)
-    judged_by = (
-        record.to_json() if record and action.kind in ENDS_A_CANARY and rollout.challenger == action.version else {}
-    )
+    changes, judged_by = _what_changes(at, rollout, action, record, now)
     decision = _decision(rollout, action, now, judged_by)
-    return rollouts.settle(at.engine, rollout, decision, action.champion, _window(rollout, action))
+    if changes:
+        return rollouts.change(at.engine, rollout, decision, **changes)
+    with writing(at.engine) as conn:
+        decisions.append(conn, decision)
+    return rollout
 
 
-def _judged(request: RetrainRequest, judgement: Judgement) -> Judged:
-    power = judgement.record.power if judgement.record else None
-    return Judged(
-        session=NOW,
-        as_of=request.as_of,
-        version=judgement.version,
-        champion=judgement.champion,
-        verdict=judgement.verdict,
-        first=judgement.first,
-        refusal=power.refusal if power else "",
-        plan=power.sentence if power else "",
-    )
+def _what_changes(
+    at: Workspace, rollout: Rollout, action: Action, record: CanaryRecord | None, now: datetime
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What an action changes of the rollout, and the evidence that its decision keeps."""
+    if action.kind in LOGGED_ALONE:
+        return {}, _logged(action, rollout, record)
+    if action.kind is DecisionKind.CANARY_START:
+        return _begun(at, rollout, action, record or CanaryRecord(), now)
+    if action.kind is DecisionKind.CANARY and record:
+        return _moved(rollout, action, record)
+    ends_canary = action.kind in ENDS_A_CANARY and rollout.challenger == action.version
+    judged_by = record.to_json() if record and ends_canary else {}
+    return rollouts.steady(rollout, action.champion, action.as_of, _window(rollout, action)), judged_by
 
 
 def _logged(action: Action, rollout: Rollout, record: CanaryRecord | None) -> dict[str, Any]:
@@ -136,35 +145,33 @@ def _logged(action: Action, rollout: Rollout, record: CanaryRecord | None) -> di
     return frozen if action.kind is DecisionKind.CANARY_REFUSED else {}
 
 
-def _begin_canary(at: Workspace, rollout: Rollout, action: Action, record: CanaryRecord, now: datetime) -> Rollout:
-    """Put a version into shadow beside the champion; all it will be judged by is frozen here."""
+def _begun(
+    at: Workspace, rollout: Rollout, action: Action, record: CanaryRecord, now: datetime
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A version goes into shadow beside the champion; all it will be judged by is frozen here."""
     with reading(at.engine) as conn:
         traffic = traffic_limits(conn, rollout, now)
     begun = replace(record, started=action.as_of, looked=action.as_of, traffic=traffic)
-    return rollouts.change(
-        at.engine,
-        rollout,
-        _decision(rollout, action, now, begun.to_json()),
-        challenger=action.version,
-        stage=action.stage,
-        weight=0,
-        salt=f"{rollout.model}/{action.version}",
-        stage_session=action.as_of,
-        evidence=begun,
-    )
+    changes = {
+        "challenger": action.version,
+        "stage": action.stage,
+        "weight": 0,
+        "salt": f"{rollout.model}/{action.version}",
+        "stage_session": action.as_of,
+        "evidence": begun,
+    }
+    return changes, begun.to_json()
 
 
-def _move_canary(at: Workspace, rollout: Rollout, action: Action, record: CanaryRecord, now: datetime) -> Rollout:
+def _moved(rollout: Rollout, action: Action, record: CanaryRecord) -> tuple[dict[str, Any], dict[str, Any]]:
     seen = record.with_step(rollout.version + 1, action.weight) if action.moved else record
-    return rollouts.change(
-        at.engine,
-        rollout,
-        _decision(rollout, action, now, seen.to_json() | {"stage": action.stage, "moved": action.moved}),
-        stage=action.stage,
-        weight=action.weight,
-        stage_session=action.as_of if action.moved else rollout.stage_session,
-        evidence=seen,
-    )
+    changes = {
+        "stage": action.stage,
+        "weight": action.weight,
+        "stage_session": action.as_of if action.moved else rollout.stage_session,
+        "evidence": seen,
+    }
+    return changes, seen.to_json() | {"stage": action.stage, "moved": action.moved}
 
 
 def _window(rollout: Rollout, action: Action) -> CanaryRecord | None:
@@ -216,7 +223,8 @@ def end_rollout(action: str, why: str, as_of: str, now: datetime) -> Rollout:
         rollback_window=canary.rollback_window if action == "promote" else 0,
     )
     decision = _decision(rollout, ending, now, {"by": "a person"})
-    return rollouts.settle(at.engine, rollout, decision, champion, _window(rollout, ending))
+    changes = rollouts.steady(rollout, champion, as_of, _window(rollout, ending))
+    return rollouts.change(at.engine, rollout, decision, **changes)
 
 
 def _champion_after(action: str, rollout: Rollout) -> str:

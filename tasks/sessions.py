@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import pandas as pd
-
 from evergreen.adapters.database import ledger, reading, writing
-from evergreen.core.bars.session import iso
 from evergreen.errors import NotFound
 from evergreen.market_data.delivery import Delivery
 from evergreen.workspace import workspace
@@ -50,27 +47,26 @@ def latest_data_version() -> ledger.DataVersion:
 
 @effect
 def close_session(
-    delivery: Delivery,
-    session: pd.Timestamp,
-    data_version: str,
-    found: DriftFinding | None,
-    now: datetime,
-    missed: bool = False,
+    delivery: Delivery, data_version: str, finding: DriftFinding | None, now: datetime, missed: bool = False
 ) -> None:
-    """Write the session down as processed, and show what came in, what was refused and what drifted.
+    """Write the delivery's last session down as processed, and show what came in, what was refused and what drifted.
 
     With `missed` its bars came too late for a forecast.
     """
     at = workspace()
-    done = ledger.ProcessedSession(
+    processed = ledger.ProcessedSession(
         model=at.settings.model_name,
-        as_of=iso(session),
+        as_of=delivery.last,
         finished_at=now,
         data_version=data_version,
         report=delivery.summary() | {"forecasts_missed": missed},
     )
     with writing(at.engine) as conn:
-        ledger.record_session(conn, done)
+        ledger.record_session(conn, processed)
+    print(
+        f"Session {processed.as_of}: {delivery.rows} bars in, {delivery.added} new, {delivery.refused} refused, "
+        f"data version {data_version}. {drift_line(finding)}"
+    )
     counts = {
         "rows": delivery.rows,
         "added": delivery.added,
@@ -79,14 +75,14 @@ def close_session(
     }
     show(
         "session",
-        f"Session {done.as_of}",
+        f"Session {processed.as_of}",
         table([counts]),
         table(delivery.findings[:20]),
-        drift_line(found),
+        drift_line(finding),
         MISSED if missed else "",
     )
 
 
-def drift_line(found: DriftFinding | None) -> str:
+def drift_line(finding: DriftFinding | None) -> str:
     """One sentence on the session's drift check."""
-    return found.sentence if found else "No drift check in this session."
+    return finding.sentence if finding else "No drift check in this session."

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from evergreen.adapters.database import ledger, reading
 from evergreen.adapters.database.delivery_state import NOW
-from evergreen.core.bars.session import iso
 from evergreen.market_data.delivery import Delivery
 from evergreen.workspace import Workspace
 
@@ -17,41 +14,30 @@ if TYPE_CHECKING:
     from evergreen.core.drift.skill import Standing
     from evergreen.core.policy import SessionWatch
 
-WINDOW = 20  # sessions, as the current window of a drift check
-
 
 def read_watch(
     at: Workspace,
-    session: pd.Timestamp,
     delivery: Delivery,
     check: DriftCheck | TooLittleHistory | None,
     counts: Counts | None,
     skill: Standing,
 ) -> SessionWatch:
-    """All that is asked of a session; shares of rows are of the last 20 sessions up to it."""
+    """All that is asked of the session of a delivery; shares of rows are of the last 20 sessions up to it."""
+    from evergreen.core.drift import LATELY, missing_share
     from evergreen.core.policy import SessionWatch
 
-    as_of = iso(session)
     with reading(at.engine) as conn:
-        processed = ledger.sessions(conn, at.settings.model_name, WINDOW)
-    earlier = [one.report for one in processed if one.as_of < as_of]
+        processed = ledger.sessions(conn, at.settings.model_name, LATELY)
+    earlier = [one.report for one in processed if one.as_of < delivery.last]
     single = [report for report in earlier if report["first"] == report["last"]]  # the history's own is left out
-    reports = [delivery.summary(), *single[: WINDOW - 1]]
+    reports = [delivery.summary(), *single[: LATELY - 1]]
     rows = sum(report["rows"] for report in reports)
     return SessionWatch(
         session=NOW,
-        as_of=as_of,
+        as_of=delivery.last,
         check=check,
         skill=skill,
         refused=sum(report["refused"] for report in reports) / rows if rows else 0.0,
-        missing=missing_share(counts) if counts is not None else 0.0,
+        missing=missing_share(counts.values[:, 0, :].sum(axis=1)) if counts is not None else 0.0,
         unadjusted=tuple(sorted({ticker for report in reports for ticker in report.get("unadjusted", ())})),
     )
-
-
-def missing_share(counts: Counts) -> float:
-    """The share of the rows a usual session has that are absent from the last 20 sessions."""
-    rows = counts.values[:, 0, :].sum(axis=1)
-    usual = float(pd.Series(rows).median())
-    current = rows[-WINDOW:]
-    return max(0.0, 1 - float(current.sum()) / (usual * len(current))) if usual else 0.0

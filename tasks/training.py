@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import pandas as pd
@@ -60,6 +61,7 @@ def make_training_set(request: RetrainRequest, horizon: int, now: datetime) -> T
     path = at.settings.runs / request.id / "training_set.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(path, index=False, row_group_size=SLAB)
+    print(f"{len(frame):,} rows of training data to {request.as_of}, data version {request.data_version}")
     return TrainingSet(path, request.data_version, request.as_of, len(frame), training_set_sha256(frame))
 
 
@@ -69,16 +71,32 @@ def run_training_notebook(
 ) -> Path:
     """Execute `notebooks/train.ipynb` on the training set; returns the folder of its output."""
     from evergreen.adapters.notebooks.papermill import run_notebook
-    from evergreen.core.model.breadth import suited
 
-    tickers = pd.read_parquet(training_set.path, columns=["ticker"])["ticker"].nunique()
     output = training_set.path.parent / "output"
-    parameters = {
-        "training_set": str(training_set.path),
-        "as_of": request.as_of,
+    executed = output.parent / "train.ipynb"
+    parameters = notebook_parameters(request, training_set, output) | {
         "horizon": horizon,
         "seed": seed,
         "tuning_budget": tuning_budget,
+    }
+    try:
+        with importing("evergreen.adapters.mlflow.tracking"):  # what the next task needs
+            run_notebook(NOTEBOOK, parameters, executed, timeout=NOTEBOOK_TIMEOUT, on_progress=progress_artifact())
+    except NotebookFailed as failed:
+        code = (f"```python\n{failed.source}\n```", f"```\n{failed.traceback}\n```")
+        show("failed-cell", failed.what, *code, f"As far as it ran: `{failed.executed}`")
+        raise
+    return output
+
+
+def notebook_parameters(request: RetrainRequest, training_set: TrainingSet, output: Path) -> dict[str, Any]:
+    """What the notebook is told of the data, of where its model goes and of who asked for it."""
+    from evergreen.core.model.breadth import suited
+
+    tickers = pd.read_parquet(training_set.path, columns=["ticker"])["ticker"].nunique()
+    return {
+        "training_set": str(training_set.path),
+        "as_of": request.as_of,
         "train_sessions": workspace().settings.train_sessions,
         "output": str(output),
         "data_version": training_set.data_version,
@@ -86,27 +104,17 @@ def run_training_notebook(
         "request_id": request.id,
         "run_name": f"{request.cause} {request.as_of}",
     } | suited(tickers)
+
+
+def progress_artifact() -> Callable[[int, int], None]:
+    """A bar in the UI that fills as cells are done: to be told how many of how many."""
     artifact = create_progress_artifact(0.0, key="training", description="notebooks/train.ipynb, cells done")
     progress = cast("UUID", artifact)
 
-    def show_progress(done: int, cells: int) -> None:
-        update_progress_artifact(progress, progress=100 * done / cells)
+    def show_progress(finished: int, cells: int) -> None:
+        update_progress_artifact(progress, progress=100 * finished / cells)
 
-    executed = output.parent / "train.ipynb"
-    try:
-        with importing("evergreen.adapters.mlflow.tracking"):  # what the next task needs
-            run_notebook(
-                NOTEBOOK,
-                parameters,
-                executed,
-                timeout=NOTEBOOK_TIMEOUT,
-                on_progress=show_progress,
-            )
-    except NotebookFailed as failed:
-        code = (f"```python\n{failed.source}\n```", f"```\n{failed.traceback}\n```")
-        show("failed-cell", failed.what, *code, f"As far as it ran: `{failed.executed}`")
-        raise
-    return output
+    return show_progress
 
 
 @effect

@@ -25,6 +25,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A temporary Prefect server for flows and tasks called in this process."""
     os.environ["PREFECT_LOCAL_STORAGE_PATH"] = str(tmp_path_factory.mktemp("prefect-results"))
+    os.environ["PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW"] = "ignore"  # tests call tasks outside of flows
     from prefect.testing.utilities import prefect_test_harness
 
     with prefect_test_harness(server_startup_timeout=400):
@@ -54,8 +55,8 @@ def s3() -> Iterator[dict[str, str]]:
     """The variables that lead to an S3 server with the bucket `evergreen`."""
     from tests.buckets import running_s3
 
-    with running_s3() as told:
-        yield told
+    with running_s3() as variables:
+        yield variables
 
 
 def enter(home: Path, patch: pytest.MonkeyPatch) -> Workspace:

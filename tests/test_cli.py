@@ -207,3 +207,29 @@ def test_audit__prints_the_head_and_refuses_one_that_is_not_in_the_log(tmp_path:
     assert "no decision with the hash abc: some were removed" in one_sentence(
         run("audit", "--head", "abc", cwd=tmp_path)
     )
+
+
+def test_replay__prints_a_line_for_each_policy_and_where_the_page_is(tmp_path: Path) -> None:
+    span = ("--from", "2004-06-21", "--to", "2004-07-02")
+    walked = ("--policy", "never", "--policy", "calendar:5", "--out", "out", "--no-track")
+    completed = run("replay", "simulated:tickers=2,seed=7,years=4.6", *span, *walked, cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    heads, never, calendar, *_, page = completed.stdout.strip().splitlines()[-5:]
+    assert heads.startswith("policy") and never.startswith("never") and calendar.startswith("calendar:5")
+    assert (tmp_path / page).is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--policy", "boldest", "--from", "2004-06-21"), "boldest"),
+        (("--policy", "never", "--from", "2004-06-21", "--break", "gone@2004-06-21"), "cannot be read"),
+        (("--policy", "never", "--from", "2002-06-21"), "labelled sessions leave"),
+    ],
+)
+def test_replay__what_cannot_be_walked_is_one_sentence(
+    tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    bars = "simulated:tickers=2,seed=7,years=4.6"
+    completed = run("replay", bars, *arguments, "--to", "2004-07-02", "--out", "out", cwd=tmp_path)
+    assert sentence in one_sentence(completed)

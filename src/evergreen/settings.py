@@ -19,7 +19,7 @@ PREFIX = "EVERGREEN_"
 SAMPLE_TICKERS = ("AAPL", "IBM", "MSFT", "GOOG")  # the sample's fifth, FB, has traded for ten months where it ends
 
 
-class Market(BaseModel):
+class MarketSettings(BaseModel):
     """The exchange and what comes from it: table `[market]`, or `EVERGREEN_MARKET_CALENDAR` and the like.
 
     In a variable tickers and special sessions are parted by commas.
@@ -62,7 +62,7 @@ class Settings(BaseModel):
 
     home: Path = Path(".evergreen")
     model_name: str = "evergreen"
-    market: Market = Market()
+    market: MarketSettings = MarketSettings()
     clock: Literal["live", "replay"] = "live"  # replay: now is the last session processed
     database_url: str = ""
     mlflow_uri: str = ""
@@ -226,11 +226,12 @@ def _with_market(values: dict[str, Any]) -> dict[str, Any]:
     """`values` with all that is about the market in one table; a `calendar` of its own is how it was once written."""
     market = values.get("market", {})
     if not isinstance(market, dict):
-        raise BadSetting("setting 'market' is a table.", f"Known in it: {', '.join(Market.model_fields)}.")
-    market = {name: values[f"market_{name}"] for name in Market.model_fields if f"market_{name}" in values} | market
+        raise BadSetting("setting 'market' is a table.", f"Known in it: {', '.join(MarketSettings.model_fields)}.")
+    alone = {name: values[f"market_{name}"] for name in MarketSettings.model_fields if f"market_{name}" in values}
+    market = alone | market
     if "calendar" in values:
         market = {"calendar": values["calendar"]} | market
-    moved = {"market", "calendar", *(f"market_{name}" for name in Market.model_fields)}
+    moved = {"market", "calendar", *(f"market_{name}" for name in MarketSettings.model_fields)}
     return {name: value for name, value in values.items() if name not in moved} | {"market": market}
 
 

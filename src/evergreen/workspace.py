@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evergreen.errors import BadSetting
-from evergreen.settings import Market, Settings, load_settings
+from evergreen.settings import MarketSettings, Settings, load_settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -84,7 +84,7 @@ class Workspace:
         return self.settings.models / version
 
 
-def calendar_of(market: Market) -> Calendar:
+def calendar_of(market: MarketSettings) -> Calendar:
     """The sessions of the market's exchange, those declared among them."""
     from evergreen.core.bars.calendar import Calendar
 

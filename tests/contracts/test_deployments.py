@@ -21,7 +21,7 @@ from evergreen.errors import BadSetting
 from evergreen.ops.local_stack import WORK_POOL, Ports, commands, deploy, environment
 from evergreen.ops.schedules import in_market
 from evergreen.ops.work_pools import HOME_IN_IMAGE, IN_IMAGE, adapted, deploy_to, pool_name
-from evergreen.settings import Market, Settings
+from evergreen.settings import MarketSettings, Settings
 from evergreen.workspace import REPOSITORY
 
 pytestmark = pytest.mark.xdist_group("server")
@@ -35,6 +35,35 @@ def test_entrypoint__imports_and_takes_the_declared_parameters(declared: dict[st
     flow = load_flow_from_entrypoint(str(REPOSITORY / declared["entrypoint"]), use_placeholder_flow=False)
     assert flow.name == declared["name"]
     assert set(declared.get("parameters", {})) <= set(flow.parameters.properties)
+
+
+SCHEMAS = {
+    "backfill": {"start": "date", "as_of": "date"},
+    "daily": {"as_of": "date"},
+    "canary": {"as_of": "date"},
+    "report": {"as_of": "date"},
+    "rollback": {"as_of": "date"},
+    "replay": {"start": "date", "end": "date", "history": "date"},
+    "replay-policies": {"start": "date", "end": "date"},
+}
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda declared: declared["name"])
+def test_schema__describes_every_parameter_and_takes_dates_as_dates(declared: dict[str, Any]) -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    flow = load_flow_from_entrypoint(str(REPOSITORY / declared["entrypoint"]), use_placeholder_flow=False)
+    known = flow.parameters.properties
+    assert [name for name, schema in known.items() if not schema.get("description")] == []
+    kinds = {name: [schema, *schema.get("anyOf", [])] for name, schema in known.items()}
+    dates = {name: "date" for name, shapes in kinds.items() if any(shape.get("format") == "date" for shape in shapes)}
+    assert dates == SCHEMAS.get(declared["name"], {})
+    if declared["name"] == "rollback":
+        assert known["action"]["enum"] == ["cancel", "restore", "promote"]
+
+
+def test_deployments__each_has_a_description_and_tags() -> None:
+    assert all(declared["description"] and "evergreen" in declared["tags"] for declared in DECLARED)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +91,8 @@ def test_deploy_all__registers_every_deployment(server: str) -> None:
 @pytest.mark.server
 def test_deploy_all__retraining_and_report_are_started_by_events(server: str) -> None:
     automations = httpx.post(f"{server}/automations/filter", json={}).json()
+    assert {one["name"] for one in automations} == {"evergreen starts a retraining", "evergreen shows a drift finding"}
+    assert all(one["description"] for one in automations)
     given = {one["trigger"]["expect"][0]: one["actions"][0]["parameters"] for one in automations}
     assert given == {
         "evergreen.retrain.requested": {"request_id": "{{ event.payload.request_id }}"},
@@ -141,7 +172,7 @@ def test_in_market__schedules_follow_the_close_of_the_exchange(
     declared = {"deployments": DECLARED}
     moved = {
         deployment["name"]: deployment["schedules"][0]
-        for deployment in in_market(declared, Market(calendar=exchange))["deployments"]
+        for deployment in in_market(declared, MarketSettings(calendar=exchange))["deployments"]
         if "schedules" in deployment
     }
     assert (moved["daily"]["cron"], moved["canary"]["cron"]) == (daily, canary)
@@ -150,18 +181,19 @@ def test_in_market__schedules_follow_the_close_of_the_exchange(
 
 
 def test_in_market__a_later_delivery_is_waited_for() -> None:
-    moved = in_market({"deployments": DECLARED}, Market(calendar="XNYS", delivery_delay=8 * 60))
+    moved = in_market({"deployments": DECLARED}, MarketSettings(calendar="XNYS", delivery_delay=8 * 60))
     schedules = {each["name"]: each["schedules"][0]["cron"] for each in moved["deployments"] if "schedules" in each}
     assert schedules["daily"] == "15 1 * * 2,3,4,5,6", "the next morning, Saturday's for Friday"
 
 
 def test_deployments__leave_source_and_tickers_to_the_market_setting() -> None:
-    assert not [declared["name"] for declared in DECLARED if "parameters" in declared]
+    given = {declared["name"] for declared in DECLARED if "parameters" in declared}
+    assert given == {"replay-policies"}, "it walks bars that need not be this market's"
 
 
 def test_repository__names_every_flow_file_in_prefect_yaml() -> None:
-    files = {path.stem for path in Path(REPOSITORY / "flows").glob("*.py")} - {"__init__", "clock"}
-    assert files == {declared["name"] for declared in DECLARED}
+    files = {path.stem for path in Path(REPOSITORY / "flows").glob("*.py")} - {"__init__", "clock", "names"}
+    assert files == {Path(declared["entrypoint"].partition(":")[0]).stem for declared in DECLARED}
 
 
 @pytest.mark.server

@@ -87,12 +87,12 @@ def state(home: Path) -> dict[str, str]:
     """What must come out the same: each file of the store, of its versions and of quarantine, and the records."""
     folders = (home / "data" / "bars", home / "data" / "versions", home / "quarantine")
     files = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
-    found = {str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    digests = {str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     with sqlite3.connect(home / "evergreen.db") as records:
         rows = {
             name: str(records.execute(f"SELECT {columns} FROM {name}").fetchall()) for name, columns in TABLES.items()
         }
-    return found | rows
+    return digests | rows
 
 
 def chosen(places: list[str]) -> list[int]:
@@ -117,8 +117,8 @@ def main(folder: Path, before: str, after: str) -> None:
         ended = deliver(hurt, after, 2, fatal=step)  # DVC's steps vary by a few: it may end before this one
         assert ended in (0, -signal.SIGKILL)
         assert deliver(hurt, after, 2) == 0
-        found = state(hurt)
-        differing = [name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)]
+        ended_as = state(hurt)
+        differing = [name for name in expected.keys() | ended_as.keys() if expected.get(name) != ended_as.get(name)]
         print(step, "killed" if ended else "ended", *(differing or ["same"]), flush=True)
         shutil.rmtree(hurt)
 

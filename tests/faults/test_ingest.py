@@ -28,18 +28,18 @@ def write(folder: Path, bars: pd.DataFrame) -> str:
 def test_ingestion__killed_before_any_of_its_steps_ends_alike_when_run_again(tmp_path: Path) -> None:
     """The second delivery adds a session, restates both years, settles one held case and opens another."""
     bars = simulate(3, DAYS, seed=1)
-    held = bars.assign(high=bars["high"].mask((bars["ticker"] == "S1") & (bars["session"] == DAYS[20]), 0.01))
-    before = write(tmp_path / "before", held[held["session"] < DAYS[-1]])
+    faulty = bars.assign(high=bars["high"].mask((bars["ticker"] == "S1") & (bars["session"] == DAYS[20]), 0.01))
+    before = write(tmp_path / "before", faulty[faulty["session"] < DAYS[-1]])
     restated = bars.assign(close=bars["close"].where(~bars.index.isin([5, 30]), bars["low"]))
     spoiled = restated.assign(low=restated["low"].mask((bars["ticker"] == "S2") & (bars["session"] == DAYS[-1]), 1e9))
     after = write(tmp_path / "after", spoiled)
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, str(SCRIPT), str(tmp_path / "homes"), before, after],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
-    ends = [line.split(" ", 2)[1:] for line in done.stdout.splitlines()]
+    assert process.returncode == 0, process.stderr[-2000:]
+    ends = [line.split(" ", 2)[1:] for line in process.stdout.splitlines()]
     assert {differing for _, differing in ends} == {"same"}
     assert sum(how == "killed" for how, _ in ends) > 40

@@ -42,12 +42,12 @@ class World:
     """A running stack with a history and its first model."""
 
     settings: Settings
-    told: dict[str, str]
+    variables: dict[str, str]
     ports: Ports
 
     @property
     def api(self) -> PrefectApi:
-        return PrefectApi.at(self.told)
+        return PrefectApi.at(self.variables)
 
     @property
     def stack(self) -> Stack:
@@ -63,9 +63,9 @@ class World:
         with writing(self.at.engine) as conn:
             return requests.request(conn, "evergreen", cause, data, SESSIONS[0], {}, datetime.now(UTC))[0]
 
-    def send(self, *asked: RetrainRequest) -> None:
+    def send(self, *requested: RetrainRequest) -> None:
         """Their events, in this order."""
-        made = [
+        events = [
             {
                 "id": str(uuid4()),
                 "occurred": datetime.now(UTC).isoformat(),
@@ -73,10 +73,10 @@ class World:
                 "resource": {"prefect.resource.id": "evergreen.model.evergreen"},
                 "payload": {"request_id": one.id, "cause": one.cause},
             }
-            for one in asked
+            for one in requested
         ]
         httpx.post(
-            f"{self.told['PREFECT_API_URL']}/events", json=made, auth=prefect_account(self.told)
+            f"{self.variables['PREFECT_API_URL']}/events", json=events, auth=prefect_account(self.variables)
         ).raise_for_status()
 
     def reconcile(self) -> None:
@@ -85,9 +85,9 @@ class World:
         wait_for(lambda: self.api.read(started.id).finished)
         assert self.api.read(started.id).state == "COMPLETED"
 
-    def read(self, asked: RetrainRequest) -> RetrainRequest:
+    def read(self, request: RetrainRequest) -> RetrainRequest:
         with reading(self.at.engine) as conn:
-            return requests.read(conn, asked.id)
+            return requests.read(conn, request.id)
 
     def versions(self) -> list[ledger.ModelVersion]:
         with reading(self.at.engine) as conn:
@@ -103,17 +103,17 @@ class World:
         """Everything but the service, which has no part in this."""
         self.start_server()
         self.api.create_work_pool(WORK_POOL)
-        local_stack.deploy(self.told, self.settings.home / "logs" / "deploy.log")
+        local_stack.deploy(self.variables, self.settings.home / "logs" / "deploy.log")
         registry, health = commands(self.settings, self.ports)[1]
-        wait_until_ready(self.stack.start(registry, self.told), health)
+        wait_until_ready(self.stack.start(registry, self.variables), health)
         self.start_worker()
 
     def start_server(self) -> None:
         command, health = commands(self.settings, self.ports)[0]
-        wait_until_ready(self.stack.start(command, self.told), health)
+        wait_until_ready(self.stack.start(command, self.variables), health)
 
     def start_worker(self) -> None:
-        self.stack.start(WORKER, self.told)
+        self.stack.start(WORKER, self.variables)
 
 
 def wait_for(happened: Callable[[], bool], patience: float = PATIENCE) -> None:
@@ -142,17 +142,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def _first_is_done(lived: World) -> bool:
     with reading(lived.at.engine) as conn:
-        return [asked.state for asked in requests.recent(conn, "evergreen")] == ["done"]
+        return [request.state for request in requests.recent(conn, "evergreen")] == ["done"]
 
 
 def assert_retrained_once(world: World, *findings: RetrainRequest) -> None:
     """Each request is done, with one version of its own and one verdict of the gate on it."""
-    for asked in map(world.read, findings):
-        assert asked.state == "done", asked.verdict
-        made = [version for version in world.versions() if version.request_id == asked.id]
-        assert [version.version for version in made] == [asked.version]
+    for request in map(world.read, findings):
+        assert request.state == "done", request.verdict
+        versions = [version for version in world.versions() if version.request_id == request.id]
+        assert [version.version for version in versions] == [request.version]
         with reading(world.at.engine) as conn:
-            judged = [one for one in decisions.of(conn, str(asked.version)) if one.kind == "gate"]
+            judged = [one for one in decisions.of(conn, str(request.version)) if one.kind == "gate"]
         assert len(judged) == 1
 
 
@@ -175,18 +175,18 @@ def test_event_lost_and_server_restarted__reconcile_starts_the_retraining(world:
 
 
 def test_worker_killed_while_retraining__another_takes_over_and_finishes(world: World) -> None:
-    asked = world.ask("by hand: a fault")
-    world.send(asked)
-    wait_for(lambda: world.read(asked).state == "running")
-    held = world.read(asked)
+    request = world.ask("by hand: a fault")
+    world.send(request)
+    wait_for(lambda: world.read(request).state == "running")
+    running = world.read(request)
     world.kill("worker")
     world.start_worker()
     time.sleep(world.settings.lease_seconds)
     world.reconcile()
-    assert world.api.read(str(held.claimed_by)).state == "CRASHED"
-    wait_for(lambda: world.read(asked).state == "done")
-    assert world.read(asked).fence > held.fence
-    assert_retrained_once(world, asked)
+    assert world.api.read(str(running.claimed_by)).state == "CRASHED"
+    wait_for(lambda: world.read(request).state == "done")
+    assert world.read(request).fence > running.fence
+    assert_retrained_once(world, request)
 
 
 def test_request__unknown_one_fails_by_name_and_changes_nothing(world: World) -> None:

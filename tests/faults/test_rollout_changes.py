@@ -116,30 +116,30 @@ def champion_and_decisions(engine: Engine) -> tuple[str, list[str]]:
     with reading(engine) as conn:
         assert decisions.verify(conn) == []
         row = rollouts.read(conn, "m")
-        made = decisions.recent(conn, "m")
+        newest_first = decisions.recent(conn, "m")
     assert row is not None
-    assert row.version == len(made)
-    return row.champion, [one.subject for one in made]
+    assert row.version == len(newest_first)
+    return row.champion, [one.subject for one in newest_first]
 
 
 def test_promotions_at_once__one_wins_and_the_others_get_a_named_conflict(engine: Engine, url: str) -> None:
-    told = released([promoter(url, str(n)) for n in range(2, 8)])
-    assert told.count("won\n") == 1
-    assert sum("is at version 2, the change expected 1" in line for line in told) == 5
-    winner = str(told.index("won\n") + 2)
+    outcomes = released([promoter(url, str(n)) for n in range(2, 8)])
+    assert outcomes.count("won\n") == 1
+    assert sum("is at version 2, the change expected 1" in line for line in outcomes) == 5
+    winner = str(outcomes.index("won\n") + 2)
     assert champion_and_decisions(engine) == (winner, [winner, "1"])
 
 
 def test_kill_at_any_step_of_a_promotion__leaves_all_of_it_or_nothing(engine: Engine, url: str) -> None:
-    champion, made = "1", ["1"]
+    champion, subjects = "1", ["1"]
     for step in range(1, STEPS + 1):
         challenger = f"at step {step}"
         victim = promoter(url, challenger, step)
-        told = released([victim])[0]
+        outcome = released([victim])[0]
         assert victim.returncode == -signal.SIGKILL
-        if told == "won\n":
-            champion, made = challenger, [challenger, *made]
-        assert champion_and_decisions(engine) == (champion, made)
+        if outcome == "won\n":
+            champion, subjects = challenger, [challenger, *subjects]
+        assert champion_and_decisions(engine) == (champion, subjects)
     assert champion == f"at step {STEPS}"
 
 

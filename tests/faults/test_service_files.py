@@ -52,9 +52,9 @@ def test_rollout__two_hundred_changes_under_load_fail_nobody_and_clients_stay(tm
         while not stop.is_set():
             answer = await ask(client, name)
             assert answer.status_code == 200, answer.text
-            told = answer.json()
-            assert told["model"] in {"1", "2"}
-            arms.setdefault((name, told["rollout_version"]), set()).add(told["model"])
+            body = answer.json()
+            assert body["model"] in {"1", "2"}
+            arms.setdefault((name, body["rollout_version"]), set()).add(body["model"])
             await asyncio.sleep(0.02)
 
     async def changing(stop: asyncio.Event) -> None:

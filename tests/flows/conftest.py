@@ -38,8 +38,8 @@ def live(at: Workspace) -> None:
 
     backfill("sample", TICKERS, HISTORY, UNTIL)
     with reading(at.engine) as conn:
-        wanted = requests.recent(conn, at.settings.model_name)
-    retrain(wanted[0].id)
+        pending = requests.recent(conn, at.settings.model_name)
+    retrain(pending[0].id)
     for session in Calendar("XNYS").sessions(pd.Timestamp("2008-07-01"), pd.Timestamp("2008-07-31"))[:WALKED]:
         process_session("sample", TICKERS, session, now_at(session, at))
 

@@ -30,13 +30,13 @@ NOW = datetime(2008, 7, 8, tzinfo=UTC)
 def test_restore__reproduces_a_served_prediction_to_the_bit(
     copied: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said, account = served(copied), give_account(copied.engine, MODEL)
+    prediction, account = served(copied), give_account(copied.engine, MODEL)
     online = copied.features.read_online(TICKERS)
     back_up(copied.settings, tmp_path / "kept", NOW)
     shutil.rmtree(copied.settings.home)
     restore(Settings(home=tmp_path / "elsewhere"), tmp_path / "kept")
     again = enter(tmp_path / "elsewhere", monkeypatch)
-    assert [each for each in reproduce(again, said.id) if not each.same] == []
+    assert [each for each in reproduce(again, prediction.id) if not each.same] == []
     assert give_account(again.engine, MODEL) == account
     pd.testing.assert_frame_equal(again.features.read_online(TICKERS).features, online.features)
     with reading(again.engine) as conn:

@@ -13,7 +13,7 @@ import pytest
 from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts, writing
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.session import iso
-from evergreen.core.canary import CanaryRecord, QualityTest
+from evergreen.core.canary import LADDER, CanaryRecord, QualityTest
 from evergreen.core.canary.guardrails import OutputLimits
 from evergreen.core.gate.verdict import Verdict
 from evergreen.workspace import Workspace, open_workspace, workspace
@@ -35,16 +35,16 @@ def in_shadow(copied: Workspace) -> Workspace:
     with writing(copied.engine) as conn:
         known = ledger.read_model_version(conn, MODEL, CHAMPION)
         ledger.record_model_version(conn, replace(known, version=CHALLENGER, run_id="copy"))
-        asked, _ = requests.request(conn, MODEL, "test", "data", WALK[0], {}, NOW)
+        request, _ = requests.request(conn, MODEL, "test", "data", WALK[0], {}, NOW)
         rollout = rollouts.current(conn, MODEL)
     shutil.copytree(copied.model_folder(CHAMPION), copied.model_folder(CHALLENGER))
     if rollout.champion != CHAMPION:
-        made = decisions.Decision(
-            at=NOW, model=MODEL, kind="promote", as_of=asked.as_of, subject=CHAMPION, summary="for the test"
+        promotion = decisions.Decision(
+            at=NOW, model=MODEL, kind="promote", as_of=request.as_of, subject=CHAMPION, summary="for the test"
         )
-        rollouts.change(copied.engine, rollout, made, champion=CHAMPION)
+        rollouts.change(copied.engine, rollout, promotion, champion=CHAMPION)
     admitted = Verdict(admitted=True, better=False, reasons=(), sessions=120, tried=1, spent_alpha=0.03)
-    deliver(asked, Judgement(CHALLENGER, CHAMPION, admitted, CanaryRecord(limits=LIMITS).with_test(_test())), NOW)
+    deliver(request, Judgement(CHALLENGER, CHAMPION, admitted, CanaryRecord(limits=LIMITS).with_test(_test())), NOW)
     return copied
 
 
@@ -59,9 +59,9 @@ def _live(at: Workspace, errors: tuple[float, float], seed: int = 6) -> None:
     rows = pd.MultiIndex.from_product([WALK, TICKERS], names=["session", "ticker"]).to_frame(index=False)
     for version, error in zip((CHAMPION, CHALLENGER), errors, strict=True):
         value = error * np.exp(generator.normal(0, 0.01, len(rows)))
-        made = rows.assign(version=version, value=value, feature_hash="-", made_at=NOW)
+        forecasts = rows.assign(version=version, value=value, feature_hash="-", made_at=NOW)
         with writing(at.engine) as conn:
-            evidence.record_forecasts(conn, made)
+            evidence.record_forecasts(conn, forecasts)
     settled = rows.assign(horizon=1, value=0.0, known_at=NOW, data_version="data")
     with writing(at.engine) as conn:
         evidence.record_outcomes(conn, settled)
@@ -96,7 +96,7 @@ def _forget_after(at: Workspace, session: pd.Timestamp) -> None:
 
 def test_canary__equal_challenger_goes_up_the_ramp_and_is_promoted(in_shadow: Workspace) -> None:
     _live(in_shadow, (0.010, 0.010))
-    assert _walk(in_shadow, 60) == ["canary_5", "canary_25", "canary_50", "steady"]
+    assert _walk(in_shadow, 60) == [*LADDER.names[1:], "steady"]
     with reading(in_shadow.engine) as conn:
         rollout = rollouts.current(conn, MODEL)
         assert (rollout.champion, rollout.previous_champion, rollout.weight) == (CHALLENGER, CHAMPION, 0)
@@ -108,7 +108,7 @@ def test_canary__worse_challenger_is_rolled_back_and_the_champion_stays(in_shado
     _live(in_shadow, (0.010, 0.014))
     stages = _walk(in_shadow, 30)
     assert stages[-1] == "steady"
-    assert "canary_50" not in stages
+    assert LADDER.names[-1] not in stages
     with reading(in_shadow.engine) as conn:
         assert rollouts.current(conn, MODEL).champion == CHAMPION
         assert decisions.recent(conn, MODEL, 1)[0].kind == "rollback"
@@ -123,7 +123,7 @@ def test_canary__output_out_of_all_proportion_ends_it_at_the_first_look(in_shado
 
 def test_canary__restart_before_each_look_changes_no_decision(in_shadow: Workspace) -> None:
     _live(in_shadow, (0.010, 0.010))
-    assert _walk(in_shadow, 60, restart=True) == ["canary_5", "canary_25", "canary_50", "steady"]
+    assert _walk(in_shadow, 60, restart=True) == [*LADDER.names[1:], "steady"]
 
 
 def test_canary__session_looked_at_again_changes_nothing(in_shadow: Workspace) -> None:

@@ -22,8 +22,8 @@ SMALL = TrainingConfig(folds=3, test_size=63, rounds=10, learning_rate=0.1)
 def rows(copied: Workspace) -> pd.DataFrame:
     """The training set of the version that serves."""
     with reading(copied.engine) as conn:
-        asked = ledger.read_model_version(conn, MODEL, "2").request_id
-    return pd.read_parquet(copied.settings.runs / str(asked) / "training_set.parquet")
+        request_id = ledger.read_model_version(conn, MODEL, "2").request_id
+    return pd.read_parquet(copied.settings.runs / str(request_id) / "training_set.parquet")
 
 
 def _logged(at: Workspace, rows: pd.DataFrame, folder: Path) -> str:
@@ -55,32 +55,32 @@ def test_challenge__a_research_run_is_judged_counted_with_what_it_was_chosen_fro
     run_id = _logged(copied, rows, tmp_path / "mine")
     became = retrain(_ask(run_id, copied))
     with reading(copied.engine) as conn:
-        (judged,) = [made for made in decisions.of(conn, "3") if made.kind == "gate"]
+        (judged,) = [decision for decision in decisions.of(conn, "3") if decision.kind == "gate"]
         assert trials.tried(conn, MODEL, "2") == before + 4
         assert ledger.read_model_version(conn, MODEL, "3").run_id == run_id
         finished = requests.recent(conn, MODEL)[0]
     assert "version 3" in became and "admitted" in judged.summary.lower()
     assert (finished.state, finished.cause) == ("done", f"challenge by run {run_id}")
-    assert "dossier/model_card.md" in _artifacts(copied, run_id, "dossier")
+    assert "model_card/model_card.md" in _artifacts(copied, run_id, "model_card")
 
 
 def test_challenge__outcomes_of_another_market_are_refused(copied, rows, tmp_path) -> None:
     from flows.retrain import retrain
 
     run_id = _logged(copied, rows.assign(label=rows["label"] * 1.01), tmp_path / "mine")
-    asked = _ask(run_id, copied)
+    request_id = _ask(run_id, copied)
     with pytest.raises(Refused, match="outcomes are not those of the bar store"):
-        retrain(asked)
+        retrain(request_id)
     with reading(copied.engine) as conn:
-        assert requests.read(conn, asked).state == "failed"
+        assert requests.read(conn, request_id).state == "failed"
         assert len(ledger.model_versions(conn, MODEL)) == 2
 
 
-def test_dossier__lies_with_the_model_and_its_notebook_in_mlflow(copied) -> None:
+def test_model_card__lies_with_the_model_and_its_notebook_in_mlflow(copied) -> None:
     with reading(copied.engine) as conn:
         run_id = ledger.read_model_version(conn, MODEL, "2").run_id
-    papers = {"dossier/model_card.md", "dossier/model_card.html", "dossier/sbom.cdx.json"}
-    assert _artifacts(copied, run_id, "dossier") == papers
+    papers = {"model_card/model_card.md", "model_card/model_card.html", "model_card/sbom.cdx.json"}
+    assert _artifacts(copied, run_id, "model_card") == papers
     assert _artifacts(copied, run_id, "notebook") == {"notebook/train.ipynb", "notebook/train.html"}
     why = copied.tracking._client.get_model_version(MODEL, "2").description
     assert why.startswith("**bootstrap**") and "Admitted to canary." in why

@@ -31,14 +31,14 @@ def test_settle__moves_the_band_by_what_the_last_session_missed(copied: Workspac
 
     with reading(copied.engine) as conn:
         before = intervals.read(conn, MODEL)
-        said = intervals.forecasts_at(conn, "2", before.session)
-    assert before is not None and set(said) == set(before.scales) == set(TICKERS)
+        forecast = intervals.forecasts_at(conn, "2", before.session)
+    assert before is not None and set(forecast) == set(before.scales) == set(TICKERS)
     session = Calendar("XNYS").next(pd.Timestamp(before.session))
     _walk(session, copied)
     bars = copied.bars.as_of(start=pd.Timestamp(before.session), end=session)
     close = bars.assign(price=bars["close"] * bars["factor"]).pivot(index="session", columns="ticker", values="price")
     outcome = np.log(close.iloc[1] / close.iloc[0])
-    scores = np.array([(outcome[name] - said[name]) / before.scales[name] for name in TICKERS])
+    scores = np.array([(outcome[name] - forecast[name]) / before.scales[name] for name in TICKERS])
     with reading(copied.engine) as conn:
         after = intervals.read(conn, MODEL)
     band = before.bands["2"]

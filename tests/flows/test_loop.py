@@ -28,7 +28,7 @@ def test_retrain__first_model_that_passes_the_gate_replaces_the_random_walk(copi
     with reading(copied.engine) as conn:
         rollout = rollouts.current(conn, MODEL)
         kinds = {version.version: version.kind for version in ledger.model_versions(conn, MODEL)}
-        gate = [made for made in decisions.recent(conn, MODEL, 50) if made.kind == "gate"]
+        gate = [decision for decision in decisions.recent(conn, MODEL, 50) if decision.kind == "gate"]
     assert kinds["1"] == "random_walk"
     assert len(gate) == 1
     assert rollout.champion == ("2" if gate[0].evidence["admitted"] else "1")
@@ -62,12 +62,20 @@ def test_retrain__notebook_by_hand_with_its_defaults_gives_the_same_model(
     assert by_flow.metrics["sessions"] == 504
 
 
+def test_runs__are_called_by_what_they_do_and_for_which_session(copied: Workspace) -> None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        flows = {run.name for run in client.read_flow_runs(limit=200)}
+    assert {f"backfill {UNTIL}", f"retrain bootstrap {UNTIL}"} <= flows
+
+
 def test_retrain__finished_request_reports_the_duplicate_and_changes_nothing(copied: Workspace) -> None:
     from flows.retrain import retrain
 
     before = give_account(copied.engine, MODEL)
-    said = retrain(before["retrains"][0]["id"])
-    assert "already" in said
+    answer = retrain(before["retrains"][0]["id"])
+    assert "already" in answer
     assert give_account(copied.engine, MODEL) == before
 
 
@@ -98,9 +106,9 @@ def test_process_session__again_leaves_the_same_records(copied: Workspace) -> No
 def test_daily__every_forecast_settles_once_its_horizon_has_passed(copied: Workspace) -> None:
     with reading(copied.engine) as conn:
         champion = rollouts.current(conn, MODEL).champion
-        made = evidence.forecasts(conn, champion)
+        forecasts = evidence.forecasts(conn, champion)
         losses = evidence.session_losses(conn, champion, horizon=1)
-    assert made["session"].nunique() == WALKED
+    assert forecasts["session"].nunique() == WALKED
     assert len(losses) == WALKED - 1
     assert (losses["n"] == len(TICKERS)).all()
 
@@ -158,8 +166,8 @@ def test_reconcile__request_of_a_dead_run_can_be_claimed_again(copied: Workspace
 
     now = datetime.now(UTC)
     with writing(copied.engine) as conn:
-        asked, _ = requests.request(conn, MODEL, "test", "some-data", UNTIL, {}, now)
-    requests.claim(copied.engine, asked.id, str(uuid4()), now, timedelta(hours=1))
-    assert reconcile()["requests freed from a dead worker"] == [asked.id]
+        request, _ = requests.request(conn, MODEL, "test", "some-data", UNTIL, {}, now)
+    requests.claim(copied.engine, request.id, str(uuid4()), now, timedelta(hours=1))
+    assert reconcile()["requests freed from a dead worker"] == [request.id]
     with reading(copied.engine) as conn:
-        assert requests.read(conn, asked.id).state == "pending"
+        assert requests.read(conn, request.id).state == "pending"

@@ -111,10 +111,9 @@ def test_backfill__again_moves_no_clock_past_sessions_that_were_not_walked(vendo
     assert daily(as_of=iso(DAYS[LOADED + 1])) == [iso(day) for day in DAYS[LOADED : LOADED + 2]]
 
 
-def test_is_known__a_forecast_is_missed_once_the_next_session_has_closed(vendor: Vendor) -> None:
-    from evergreen.workspace import workspace
-    from tasks.outcomes import is_known
+def test_score_universe__a_forecast_is_missed_once_the_next_session_has_closed(vendor: Vendor) -> None:
+    from tasks.forecasts import score_universe
 
     close = CALENDAR.close(DAYS[1]).to_pydatetime()
-    assert is_known(workspace(), DAYS[0], close)
-    assert not is_known(workspace(), DAYS[0], close - timedelta(seconds=1))
+    assert not score_universe.fn(pd.DataFrame(), DAYS[0], close)
+    assert score_universe.fn(pd.DataFrame(), DAYS[0], close - timedelta(seconds=1))

@@ -23,7 +23,7 @@ def promote(at: Workspace, version: str) -> None:
     """Change the row as a promotion does."""
     with reading(at.engine) as conn:
         row = rollouts.current(conn, MODEL)
-    made = decisions.Decision(
+    decision = decisions.Decision(
         at=datetime(2008, 7, 8, tzinfo=UTC),
         model=MODEL,
         kind="promote",
@@ -31,7 +31,7 @@ def promote(at: Workspace, version: str) -> None:
         subject=version,
         summary="test",
     )
-    rollouts.change(at.engine, row, made, champion=version, previous_champion=row.champion)
+    rollouts.change(at.engine, row, decision, champion=version, previous_champion=row.champion)
 
 
 def test_registry_away_at_a_promotion__the_row_stands_and_reconcile_mirrors_it_later(
@@ -110,8 +110,8 @@ def test_registry_that_counts_from_anew__a_new_model_takes_no_number_and_no_fold
     assert keep_version(request, run_id, at.settings.home / "strange", now) == "3"
     assert {version: sha256s(at.model_folder(version)) for version in ("1", "2")} == before
     with reading(at.engine) as conn:
-        kept = ledger.read_model_version(conn, MODEL, "3")
-    assert (kept.run_id, kept.files) == (run_id, sha256s(at.model_folder("3")))
+        recorded = ledger.read_model_version(conn, MODEL, "3")
+    assert (recorded.run_id, recorded.files) == (run_id, sha256s(at.model_folder("3")))
 
 
 def test_record_from_before_all_files_were_hashed__is_completed_by_reconcile(copied: Workspace) -> None:

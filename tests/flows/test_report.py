@@ -8,14 +8,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
 from evergreen.adapters.database import ledger, reading, rollouts
-from evergreen.workspace import Workspace, open_workspace
+from evergreen.market_data.delivery import Delivery
+from evergreen.workspace import Workspace, open_workspace, workspace
 from tests.flows.conftest import TICKERS
+
+if TYPE_CHECKING:
+    from tasks.drift import DriftFinding
 
 pytestmark = pytest.mark.xdist_group("lived")
 MODEL = "evergreen"
@@ -31,16 +35,22 @@ def champion(at: Workspace) -> str:
         return rollouts.current(conn, MODEL).champion
 
 
-def finding(at: Workspace) -> Any:
+def finding(at: Workspace) -> DriftFinding:
     """The check of the last session, made again."""
     from evergreen.adapters.bars import open_source
-    from evergreen.market_data.delivery import Delivery
-    from tasks.drift import check_drift
 
     session = last_session(at)
     rows = len(open_source("sample", "XNYS").fetch(TICKERS, pd.Timestamp(session), pd.Timestamp(session)))
     nothing_odd = Delivery("sample", session, session, rows, rows, 0, 0, False, (), "")
-    return check_drift(pd.Timestamp(session), nothing_odd)
+    return found_in(nothing_odd)
+
+
+def found_in(delivery: Delivery) -> DriftFinding:
+    """What the policy now in force finds in a session, whether or not it looks at it."""
+    from tasks.drift import find_drift, read_standing
+
+    at, session = workspace(), pd.Timestamp(delivery.last)
+    return find_drift(at, read_standing(at, session), session, delivery)
 
 
 def test_report__executes_the_notebook_and_keeps_both_pages_with_the_model(copied: Workspace) -> None:
@@ -55,16 +65,16 @@ def test_report__executes_the_notebook_and_keeps_both_pages_with_the_model(copie
     assert "CORR60" in pages[1].read_text()
     with reading(copied.engine) as conn:
         run_id = ledger.read_model_version(conn, MODEL, champion(copied)).run_id
-    kept = MlflowClient(copied.settings.mlflow).list_artifacts(run_id, f"drift/{last_session(copied)}")
-    assert sorted(Path(file.path).name for file in kept) == ["drift.html", "profiles.html"]
+    artifacts = MlflowClient(copied.settings.mlflow).list_artifacts(run_id, f"drift/{last_session(copied)}")
+    assert sorted(Path(file.path).name for file in artifacts) == ["drift.html", "profiles.html"]
 
 
 def test_check__of_a_version_without_calibration_says_so(copied: Workspace) -> None:
-    for kept in (copied.settings.calibrations / champion(copied)).iterdir():
-        kept.unlink()
-    found = finding(copied)
-    assert found.outcome == "not_monitored"
-    assert "not monitored" in found.sentence
+    for file in (copied.settings.calibrations / champion(copied)).iterdir():
+        file.unlink()
+    finding_now = finding(copied)
+    assert finding_now.outcome == "not_monitored"
+    assert "not monitored" in finding_now.sentence
     with reading(copied.engine) as conn:
         checks = ledger.drift_checks(conn, MODEL, champion(copied), limit=1)
     assert [check.verdict for check in checks] == ["not_monitored"]
@@ -76,13 +86,11 @@ def test_check__of_a_model_that_nobody_has_retrained_for_too_long_asks_for_a_ret
     assert finding(copied).reaction != "retrain"
     monkeypatch.setenv("EVERGREEN_RETRAIN_AFTER", "3")
     open_workspace.cache_clear()
-    found = finding(copied)
-    assert (found.cause, found.reaction) == ("old_age", "retrain")
+    finding_now = finding(copied)
+    assert (finding_now.cause, finding_now.reaction) == ("old_age", "retrain")
 
 
 def test_check__on_a_broken_delivery_asks_for_no_retraining(copied: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from evergreen.market_data.delivery import Delivery
-    from tasks.drift import check_drift
 
     monkeypatch.setenv("EVERGREEN_RETRAIN_AFTER", "3")
     open_workspace.cache_clear()
@@ -93,9 +101,8 @@ def test_check__on_a_broken_delivery_asks_for_no_retraining(copied: Workspace, m
         (replace(plain, refused=2), "vendor_fault"),
         (replace(plain, findings=split), "corporate_action"),
     ):
-        found = check_drift(pd.Timestamp(session), delivery)
-        assert found is not None
-        assert (found.cause, found.reaction == "retrain") == (cause, False)
+        checked = found_in(delivery)
+        assert (checked.cause, checked.reaction == "retrain") == (cause, False)
 
 
 def test_profiles__of_everything_a_session_brought_tell_its_data_version(copied: Workspace) -> None:
@@ -103,15 +110,15 @@ def test_profiles__of_everything_a_session_brought_tell_its_data_version(copied:
 
     root, session = copied.settings.profiles, last_session(copied)
     with reading(copied.engine) as conn:
-        done = ledger.read_session(conn, MODEL, session)
-    assert done is not None
+        processed = ledger.read_session(conn, MODEL, session)
+    assert processed is not None
     for folder in (root, root / "delivery", root / "forecasts"):
-        assert monitoring.read(folder / f"{session}.bin").metadata["data_version"] == done.data_version
+        assert monitoring.tags_of(monitoring.read(folder / f"{session}.bin"))["data_version"] == processed.data_version
     assert len(list((root / "labels").glob("*.bin"))) == 3
 
 
 @pytest.fixture
-def told() -> Iterator[tuple[str, list[dict[str, str]]]]:
+def web_hook() -> Iterator[tuple[str, list[dict[str, str]]]]:
     """A web hook on loopback, and what it was sent."""
     sent: list[dict[str, str]] = []
 
@@ -131,25 +138,25 @@ def told() -> Iterator[tuple[str, list[dict[str, str]]]]:
 
 
 def test_notify__goes_through_the_configured_block_and_never_stops_a_session(
-    copied: Workspace, told: tuple[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
+    copied: Workspace, web_hook: tuple[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from prefect import flow
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
     from tasks.notices import notify
 
-    url, sent = told
+    url, sent = web_hook
     block = CustomWebhookNotificationBlock(name="hook", url=url, json_data={"text": "{{subject}}: {{body}}"})
     block.save("desk", overwrite=True)
-    said = []
+    delivered = []
 
     @flow
     def tell() -> None:
-        said.append(notify("Drift", "two windows"))
+        delivered.append(notify("Drift", "two windows"))
 
     for name in ("", f"{block.get_block_type_slug()}/desk", "slack-webhook/nobody"):
         monkeypatch.setenv("EVERGREEN_NOTIFY", name)
         open_workspace.cache_clear()
         tell()
-    assert said == [False, True, False]
+    assert delivered == [False, True, False]
     assert sent == [{"text": "Drift: two windows"}]

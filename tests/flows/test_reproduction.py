@@ -46,34 +46,36 @@ def test_reproduce__a_factor_declared_since_then_changes_nothing(copied: Workspa
         """close / ref(close, 89) - 1"""
         return bars.close / bars.close.shift(89) - 1
 
-    said = served(copied)
+    prediction = served(copied)
     copied.features.factors = (MOM89,)
-    assert [each for each in reproduce(copied, said.id) if not each.same] == []
+    assert [each for each in reproduce(copied, prediction.id) if not each.same] == []
 
 
 def test_reproduce__says_which_input_differs(copied: Workspace) -> None:
-    said = served(copied)
+    prediction = served(copied)
     with writing(copied.engine) as conn:
         conn.execute(text("update prediction set feature_hash = 'another'"))
-    assert [each.name for each in reproduce(copied, said.id) if not each.same] == ["feature row"]
+    assert [each.name for each in reproduce(copied, prediction.id) if not each.same] == ["feature row"]
 
 
 def test_explain__names_model_data_run_and_decisions(copied: Workspace) -> None:
-    said = served(copied)
-    told = dict(explain(copied, said.id))
+    prediction = served(copied)
+    explained = dict(explain(copied, prediction.id))
     with reading(copied.engine) as conn:
         trained_on = conn.execute(
-            text("select data_version from model_version where version = :v"), {"v": said.version}
+            text("select data_version from model_version where version = :v"), {"v": prediction.version}
         )
-        assert str(trained_on.scalar()) in told["trained"]
-    assert {"answer", "features", "model", "run", "gate"} <= set(told)
+        assert str(trained_on.scalar()) in explained["trained"]
+    assert {"answer", "features", "model", "run", "gate"} <= set(explained)
 
 
 def test_reproduce__a_number_that_the_database_let_go_of_comes_from_its_file(copied: Workspace) -> None:
-    said, exported = served(copied), copied.settings.home / "exported"
+    prediction, exported = served(copied), copied.settings.home / "exported"
     written = archive.export(copied.engine, exported)
     assert written is not None and archive.forget(copied.engine, written) == 1
     with pytest.raises(NotFound, match="on record"):
-        reproduce(copied, said.id)
-    assert [each for each in reproduce(copied, said.id, exported) if not each.same] == []
-    assert dict(explain(copied, said.id, written.path))["answer"].startswith(f"{said.ticker} {said.price!r}")
+        reproduce(copied, prediction.id)
+    assert [each for each in reproduce(copied, prediction.id, exported) if not each.same] == []
+    assert dict(explain(copied, prediction.id, written.path))["answer"].startswith(
+        f"{prediction.ticker} {prediction.price!r}"
+    )

@@ -37,8 +37,8 @@ PATIENCE = 600  # seconds; a busy machine walks slowly
 
 def walk(settings: Settings, interrupt_after: int | None = None, market: dict[str, Any] = WALK) -> PrefectApi:
     """Start a stack and let it walk; the stack is left running, or killed after so many sessions."""
-    told = local_stack.start(settings, Ports(0, 0, 0), print)
-    api = PrefectApi.at(told)
+    variables = local_stack.start(settings, Ports(0, 0, 0), print)
+    api = PrefectApi.at(variables)
     run = api.start("replay/replay", market)
     deadline = time.monotonic() + PATIENCE
     while not (run := api.read(run.id)).finished and time.monotonic() < deadline:
@@ -70,7 +70,7 @@ def _walked(settings: Settings) -> int:
         return len(ledger.sessions(conn, settings.model_name)) - 1
 
 
-def told(settings: Settings) -> dict[str, Any]:
+def comparable_account(settings: Settings) -> dict[str, Any]:
     """The account without what differs between two runs of the same: MLflow's run ids."""
     account = give_account(Workspace(settings).engine, settings.model_name)
     account["champion"].pop("run_id")
@@ -92,7 +92,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walked]:
     settings = Settings(home=tmp_path_factory.mktemp("stack") / "home", clock="replay", refresh_seconds=0.05)
     try:
         api = walk(settings)
-        yield Walked(settings, api, told(settings))
+        yield Walked(settings, api, comparable_account(settings))
     finally:
         Stack(settings.home).stop()
 
@@ -100,9 +100,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walked]:
 def test_stack__event_triggered_retraining_completes(undisturbed: Walked) -> None:
     settings, api = undisturbed.settings, undisturbed.api
     with reading(Workspace(settings).engine) as conn:
-        asked = requests.recent(conn, settings.model_name)
-    assert [request.state for request in asked] == ["done"]
-    run = httpx.get(f"{api.url}/flow_runs/{asked[0].claimed_by}", auth=account(settings)).json()
+        requested = requests.recent(conn, settings.model_name)
+    assert [request.state for request in requested] == ["done"]
+    run = httpx.get(f"{api.url}/flow_runs/{requested[0].claimed_by}", auth=account(settings)).json()
     assert run["state"]["type"] == "COMPLETED"
     assert run["created_by"]["type"] == "AUTOMATION"
 
@@ -123,10 +123,12 @@ def test_stack__service_answers_from_the_champion(undisturbed: Walked) -> None:
 
 
 def test_stack__flows_leave_artifacts(undisturbed: Walked) -> None:
-    kept = httpx.post(
+    artifacts = httpx.post(
         f"{undisturbed.api.url}/artifacts/latest/filter", json={}, auth=account(undisturbed.settings)
     ).json()
-    assert {"session", "gate", "reconcile", "drift", "replay", "training"} <= {artifact["key"] for artifact in kept}
+    assert {"session", "gate", "reconcile", "drift", "replay", "training"} <= {
+        artifact["key"] for artifact in artifacts
+    }
 
 
 def test_stack__killed_half_way_and_started_again_ends_in_the_same_state(undisturbed: Walked, tmp_path: Path) -> None:
@@ -136,7 +138,7 @@ def test_stack__killed_half_way_and_started_again_ends_in_the_same_state(undistu
         walk(settings, interrupt_after=2)
         assert not Stack(settings.home).alive()
         walk(settings)
-        assert told(settings) == undisturbed.account
+        assert comparable_account(settings) == undisturbed.account
         with reading(Workspace(settings).engine) as conn:
             assert decisions.verify(conn) == []
     finally:

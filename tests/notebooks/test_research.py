@@ -25,14 +25,16 @@ SMALL = {
     "compare": TWO | {"as_of": "2002-06-28", "folds": 2, "test_size": 40, "min_train": 200, "rounds": 10},
     "drift_history": TWO | {"trained_through": "2002-06-28", "as_of": "2002-12-31"},
     "canary": {"sessions": 20},
+    "policies": TWO | {"start": "2004-06-01", "end": "2004-07-16", "policies": ["never", "calendar:20"]},
 }
 SAYS = {
     "explore": ["findings in", "AAPL"],
     "compare": ["dmitted", "champion", "rank_ic"],
     "drift_history": ["looks found drift", "culprit"],
     "canary": ["sessions:", "To see a loss"],
+    "policies": ["The highest RankIC was served by", "calendar:20", "retrain_requested"],
 }
-PICTURES = {"explore": 2, "compare": 2, "drift_history": 2, "canary": 1}
+PICTURES = {"explore": 2, "compare": 2, "drift_history": 2, "canary": 1, "policies": 3}
 
 
 @pytest.mark.slow

@@ -108,9 +108,9 @@ def test_account__is_the_owners_alone_and_lets_worker_flows_and_commands_in(serv
     assert file.stat().st_mode & 0o077 == 0
     assert servers.variables.items() >= account_of(servers.settings.home).items()
     PrefectApi.at(servers.variables).create_work_pool(WORK_POOL)
-    found = prefect_server(servers.settings)
-    assert found["PREFECT_API_URL"] == servers.prefect
-    assert PrefectApi.at(found).crash_unfinished() == []
+    server = prefect_server(servers.settings)
+    assert server["PREFECT_API_URL"] == servers.prefect
+    assert PrefectApi.at(server).crash_unfinished() == []
     search = f"{servers.mlflow}/api/2.0/mlflow/experiments/search?max_results=5"
     assert httpx.get(search, auth=mlflow_account(servers.variables)).status_code == 200
 

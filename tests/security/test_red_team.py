@@ -79,7 +79,7 @@ class Attempt:
     text: str
 
     @property
-    def held(self) -> bool:
+    def repelled(self) -> bool:
         return 400 <= self.status < 500 and not any(word in self.text for word in TOLD)
 
 
@@ -148,7 +148,7 @@ def test_red_team__every_attempt_is_held_and_leaves_nothing(
 ) -> None:
     world, base, key = guarded
     tries = list(attempts(base, key))
-    broken = [attempt for attempt in tries if not attempt.held]
+    broken = [attempt for attempt in tries if not attempt.repelled]
     with capsys.disabled():
         print(f"\nred team: {len(tries) - len(broken)} of {len(tries)} attempts held")
     record_property("attempts", len(tries))

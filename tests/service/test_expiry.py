@@ -34,10 +34,10 @@ def test_answer__of_a_model_past_its_expiry_says_so(world: World) -> None:
     keeper = Keeper(world.store, Metrics())
     keeper.look(NOW)
     assert keeper.snapshot is not None
-    for days, said in ((0, True), (100_000, False)):
+    for days, expired in ((0, True), (100_000, False)):
         scorer = BatchScorer(world.store.write, Metrics(), 3, Lane(), expiry(days, world.store.age))
         (answers,) = scorer.settle([Question(keeper.snapshot, "c", "champion", (0,))])
         assert isinstance(answers, list)
         answer = PredictionAnswer.model_validate(json.loads(answers[0]))
-        assert answer.expired is said
+        assert answer.expired is expired
         scorer.close()

@@ -20,7 +20,7 @@ def odd_world(home: Path, **changes: object) -> World:
     return world
 
 
-def told(world: World, ticker: str, name: str = "somebody") -> tuple[int, dict[str, object]]:
+def answer_to(world: World, ticker: str, name: str = "somebody") -> tuple[int, dict[str, object]]:
     answer = with_service(world, lambda client: ask(client, name, ticker))
     return answer.status_code, answer.json()
 
@@ -33,7 +33,7 @@ def told(world: World, ticker: str, name: str = "somebody") -> tuple[int, dict[s
 def test_answer__says_what_is_missing_and_what_the_model_never_met(
     tmp_path: Path, weight: int, ticker: str, missing: float, incomplete: bool, outside: float, unusual: bool
 ) -> None:
-    status, answer = told(odd_world(tmp_path, weight=weight), ticker)
+    status, answer = answer_to(odd_world(tmp_path, weight=weight), ticker)
     assert status == 200
     assert (answer["missing"], answer["incomplete"]) == (missing, incomplete)
     assert (answer["outside"], answer["out_of_distribution"]) == (outside, unusual)
@@ -41,7 +41,7 @@ def test_answer__says_what_is_missing_and_what_the_model_never_met(
 
 @pytest.mark.parametrize(("ticker", "status"), [("AAPL", 200), ("IBM", 422), ("GOOG", 422), ("NOSUCH", 404)])
 def test_refuse__answers_only_from_good_inputs(tmp_path: Path, ticker: str, status: int) -> None:
-    answered, answer = told(odd_world(tmp_path, bad_inputs="refuse"), ticker)
+    answered, answer = answer_to(odd_world(tmp_path, bad_inputs="refuse"), ticker)
     assert answered == status and (status == 200 or ticker in str(answer["error"]))
 
 
@@ -61,6 +61,6 @@ def test_refuse__one_bad_ticker_refuses_the_request_and_logs_nothing(tmp_path: P
 def test_stale__is_told_or_refused_by_policy(tmp_path: Path, policy: str, status: int) -> None:
     world = ready_world(tmp_path, bad_inputs=policy)
     world.process(pd.Timestamp("2008-09-19"))
-    answered, answer = told(world, "AAPL")
+    answered, answer = answer_to(world, "AAPL")
     assert answered == status
     assert answer.get("stale") is True or "5 sessions old, 3 are allowed" in str(answer["error"])

@@ -21,7 +21,7 @@ from evergreen.service.state import Forecasts, Matrix, ServedModel, Snapshot
 from tests.service.world import NOW, TICKERS, World
 
 
-class Desk:
+class Scoring:
     """A scorer over a world, with the snapshot it serves."""
 
     def __init__(self, world: World) -> None:
@@ -51,8 +51,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(world: World) -> Desk:
-    return Desk(world)
+def scoring(world: World) -> Scoring:
+    return Scoring(world)
 
 
 def on_record(world: World, prediction_id: object) -> Prediction:
@@ -67,9 +67,9 @@ def by_hand(model: ServedModel, row: Matrix) -> float:
 
 
 @pytest.mark.parametrize("arm", ["champion", "challenger"])
-def test_settle__answers_with_the_arms_model_and_logs_both(desk: Desk, arm: str) -> None:
-    answer = desk.answers(desk.question(arm, 2))[0][0]
-    lineup, universe = desk.snapshot.lineup, desk.snapshot.universe
+def test_settle__answers_with_the_arms_model_and_logs_both(scoring: Scoring, arm: str) -> None:
+    answer = scoring.answers(scoring.question(arm, 2))[0][0]
+    lineup, universe = scoring.snapshot.lineup, scoring.snapshot.universe
     answering_model = lineup.champion if arm == "champion" else lineup.challenger
     assert answering_model is not None and lineup.challenger is not None
     forecast = by_hand(answering_model, universe.features[2])
@@ -78,23 +78,23 @@ def test_settle__answers_with_the_arms_model_and_logs_both(desk: Desk, arm: str)
     assert answer["price"] == 100 * math.exp(forecast)
     assert answer["lower"] == 100 * math.exp(forecast + answering_model.manifest.interval_low)
     assert answer["upper"] == 100 * math.exp(forecast + answering_model.manifest.interval_high)
-    row = on_record(desk.world, answer["id"])
+    row = on_record(scoring.world, answer["id"])
     assert row.champion_raw == by_hand(lineup.champion, universe.features[2])
     assert row.challenger_raw == by_hand(lineup.challenger, universe.features[2])
     assert (row.champion_version, row.challenger_version, row.rollout_version) == ("1", "2", 1)
     assert (row.price, row.feature_hash, row.client) == (answer["price"], universe.hashes[2], "c")
 
 
-def test_settle__batched_rows_equal_rows_scored_alone(desk: Desk) -> None:
-    together = desk.answers(desk.question("challenger", 0, 1), desk.question("champion", 3, 2))
-    alone = [desk.answers(desk.question(arm, place))[0][0] for arm, place in zip(
+def test_settle__batched_rows_equal_rows_scored_alone(scoring: Scoring) -> None:
+    together = scoring.answers(scoring.question("challenger", 0, 1), scoring.question("champion", 3, 2))
+    alone = [scoring.answers(scoring.question(arm, place))[0][0] for arm, place in zip(
         ("challenger", "challenger", "champion", "champion"), (0, 1, 3, 2), strict=True
     )]  # fmt: skip
     assert [each["price"] for batch in together for each in batch] == [each["price"] for each in alone]
 
 
-def test_settle__answer_is_what_the_schema_promises(desk: Desk) -> None:
-    for answer in desk.answers(desk.question("challenger", 0, 1))[0]:
+def test_settle__answer_is_what_the_schema_promises(scoring: Scoring) -> None:
+    for answer in scoring.answers(scoring.question("challenger", 0, 1))[0]:
         PredictionAnswer.model_validate(answer, strict=True)
 
 
@@ -130,46 +130,46 @@ def too_short(rows: Matrix) -> Forecasts:
     ],
 )
 def test_settle__champion_answers_for_a_broken_challenger_and_it_is_counted(
-    desk: Desk, broken: object, cause: str
+    scoring: Scoring, broken: object, cause: str
 ) -> None:
-    expected = desk.answers(desk.question("champion"))[0][0]
-    desk.break_challenger(broken)
-    answer = desk.answers(desk.question("challenger"))[0][0]
+    expected = scoring.answers(scoring.question("champion"))[0][0]
+    scoring.break_challenger(broken)
+    answer = scoring.answers(scoring.question("challenger"))[0][0]
     assert (answer["price"], answer["model"], answer["arm"]) == (expected["price"], "1", "challenger")
-    assert desk.failures(cause) == 1
-    row = on_record(desk.world, answer["id"])
+    assert scoring.failures(cause) == 1
+    row = on_record(scoring.world, answer["id"])
     assert (row.version, row.challenger_version, row.challenger_raw) == ("1", "2", None)
 
 
-def test_settle__does_not_wait_again_for_a_challenger_that_hangs(desk: Desk) -> None:
-    desk.break_challenger(sleeps)
+def test_settle__does_not_wait_again_for_a_challenger_that_hangs(scoring: Scoring) -> None:
+    scoring.break_challenger(sleeps)
     for _ in range(3):
-        assert desk.answers(desk.question("challenger"))[0][0]["model"] == "1"
-    assert (desk.failures("slow"), desk.failures("busy")) == (1, 2)
+        assert scoring.answers(scoring.question("challenger"))[0][0]["model"] == "1"
+    assert (scoring.failures("slow"), scoring.failures("busy")) == (1, 2)
 
 
-def test_settle__a_champion_without_a_finite_price_is_an_error_not_an_answer(desk: Desk) -> None:
-    object.__setattr__(desk.snapshot.lineup.champion, "forecast", lambda rows: np.full(len(rows), 1e4))
-    outcome = desk.scorer.settle([desk.question("champion")])[0]
+def test_settle__a_champion_without_a_finite_price_is_an_error_not_an_answer(scoring: Scoring) -> None:
+    object.__setattr__(scoring.snapshot.lineup.champion, "forecast", lambda rows: np.full(len(rows), 1e4))
+    outcome = scoring.scorer.settle([scoring.question("champion")])[0]
     assert isinstance(outcome, Unavailable)
-    with reading(desk.world.engine) as conn:
+    with reading(scoring.world.engine) as conn:
         assert predictions.count(conn) == 0
 
 
-def test_settle__no_answer_when_the_log_cannot_be_written(desk: Desk) -> None:
+def test_settle__no_answer_when_the_log_cannot_be_written(scoring: Scoring) -> None:
     def full(rows: Sequence[Prediction]) -> None:
         raise Unavailable("The disk is full.")
 
-    scorer = BatchScorer(full, desk.metrics, max_age=3)
+    scorer = BatchScorer(full, scoring.metrics, max_age=3)
     with pytest.raises(Unavailable, match="disk is full"):
-        scorer.settle([desk.question("champion")])
-    assert not list(desk.metrics.predictions.collect()[0].samples), "what was not answered is not counted"
+        scorer.settle([scoring.question("champion")])
+    assert not list(scoring.metrics.predictions.collect()[0].samples), "what was not answered is not counted"
 
 
 def test_settle__each_question_is_answered_from_the_snapshot_it_was_asked_of(world: World) -> None:
-    before = Desk(world)
+    before = Scoring(world)
     world.change_rollout(champion="2", challenger=None, stage="steady", weight=0)
-    after = Desk(world)
+    after = Scoring(world)
     answers = before.answers(before.question(), Question(after.snapshot, "c", "champion", (0,)), before.question())
     assert [(each[0]["model"], each[0]["rollout_version"]) for each in answers] == [
         ("1", 1),

@@ -140,6 +140,10 @@ class World:
             **changes,
         )
 
+    def serve_everybody(self, champion: str, decision: Decision) -> Rollout:
+        row = self.rollout()
+        return rollouts.change(self.engine, row, decision, **rollouts.steady(row, champion, decision.as_of))
+
     def materialize(self, session: pd.Timestamp = SESSION) -> None:
         self.materialized += 1
         self.store.session = session

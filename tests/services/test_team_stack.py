@@ -26,7 +26,7 @@ from evergreen.ops.backup import back_up, restore
 from evergreen.ops.doctor import examine
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
-from tests.flows.test_stack import WALK, told, walk
+from tests.flows.test_stack import WALK, comparable_account, walk
 from tests.services.servers import Postgresql
 
 ACCOUNT = ("team", "a-word-of-its-own")
@@ -150,7 +150,7 @@ def test_team__who_has_no_account_is_refused_and_told_so(team: Team, monkeypatch
 
 
 def test_team__every_session_was_walked_and_every_client_answered(team: Team) -> None:
-    account, market = told(team.settings), team.market
+    account, market = comparable_account(team.settings), team.market
     walked = Calendar("XNYS").sessions(pd.Timestamp(market["start"]), pd.Timestamp(market["end"]))
     assert account["sessions"] == {"count": len(walked), "first": market["start"], "last": market["end"]}
     assert account["predictions"] == len(walked) * market["clients"] * len(market["tickers"])
@@ -182,7 +182,7 @@ def test_team__another_process_on_the_same_servers_sees_the_same(team: Team, tmp
     another = team.settings.model_copy(update={"home": tmp_path / "another"})
     with reading(Workspace(another).engine) as conn:
         assert ledger.clock(conn, another.model_name) == team.market["end"]
-    assert told(another) == told(team.settings)
+    assert comparable_account(another) == comparable_account(team.settings)
 
 
 def test_team__restored_into_empty_databases_a_served_prediction_is_reproduced_to_the_bit(
@@ -202,7 +202,7 @@ def test_team__restored_into_empty_databases_a_served_prediction_is_reproduced_t
     with reading(again.engine) as conn:
         served = conn.execute(text("select id from prediction where version <> '1' order by id limit 1")).scalar_one()
     assert [each for each in reproduce(again, str(served)) if not each.same] == []
-    assert told(empty) == told(team.settings)
+    assert comparable_account(empty) == comparable_account(team.settings)
     for table in ("model_versions", "users"):
         assert rows(empty.mlflow_database, table) == rows(team.settings.mlflow_database, table) > 0
     with pytest.raises(Conflict, match="Restore into an empty database"):

@@ -11,7 +11,8 @@ import pytest
 from evergreen.adapters.database import ledger, reading, writing
 from evergreen.core.bars.calendar import Calendar
 from evergreen.market_data.delivery import Delivery
-from tasks.drift import check_drift, is_checked
+from evergreen.workspace import workspace
+from tasks.drift import DriftFinding, check_drift, find_drift, is_checked, read_standing
 from tests.conftest import enter
 from tests.service.world import NOW, TICKERS, World, ready_world
 
@@ -40,11 +41,12 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 def test_is_checked__once_a_week_by_default_and_when_due_by_a_calendar(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert (is_checked(MONDAY), is_checked(FRIDAY)) == (False, True)
+    assert (is_looked_at(MONDAY), is_looked_at(FRIDAY)) == (False, True)
+    assert check_drift.fn(MONDAY, SOUND) is None
     age = Calendar("XNYS").between(TRAINED, MONDAY)
     for every, checked in ((age, True), (age + 1, False)):
         monkeypatch.setenv("EVERGREEN_POLICY", f"calendar:{every}")
-        assert is_checked(MONDAY) is checked
+        assert is_looked_at(MONDAY) is checked
 
 
 @pytest.mark.parametrize(
@@ -55,8 +57,8 @@ def test_check_drift__follows_the_policy_that_is_set(
     world: World, monkeypatch: pytest.MonkeyPatch, policy: str, cause: str, reaction: str
 ) -> None:
     monkeypatch.setenv("EVERGREEN_POLICY", policy)
-    finding = check_drift.fn(MONDAY, SOUND)
-    assert finding is not None and (finding.cause, finding.reaction) == (cause, reaction)
+    finding = found_in(SOUND)
+    assert (finding.cause, finding.reaction) == (cause, reaction)
     assert finding.outcome == "not_monitored" and finding.sentence.startswith("Version 1 has no drift calibration")
     with reading(world.engine) as conn:
         assert [check.verdict for check in ledger.drift_checks(conn, "evergreen")] == ["not_monitored"]
@@ -64,7 +66,17 @@ def test_check_drift__follows_the_policy_that_is_set(
 
 def test_check_drift__data_at_fault_is_said_before_old_age(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVERGREEN_RETRAIN_AFTER", "3")
-    assert [check_drift.fn(MONDAY, SOUND).cause, check_drift.fn(MONDAY, refused()).cause] == ["old_age", "vendor_fault"]
+    assert [found_in(SOUND).cause, found_in(refused()).cause] == ["old_age", "vendor_fault"]
+
+
+def is_looked_at(session: pd.Timestamp) -> bool:
+    at = workspace()
+    return is_checked(at, read_standing(at, session), session)
+
+
+def found_in(delivery: Delivery) -> DriftFinding:
+    at = workspace()
+    return find_drift(at, read_standing(at, MONDAY), MONDAY, delivery)
 
 
 def refused() -> Delivery:

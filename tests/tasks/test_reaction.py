@@ -38,8 +38,8 @@ def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 def react(at: Workspace, after: int = 0, data: str = "d", **changes: str) -> tuple[str | None, str]:
     """The reaction to FOUND so many sessions later: the request's id, and why."""
     session = Calendar("XNYS").next(SESSION, after) if after else SESSION
-    found = replace(FOUND, as_of=iso(session), **changes)  # type: ignore[arg-type]
-    reacted = decide_reaction(at, found, session, f"{data}{after}", NOW + timedelta(days=after))
+    finding = replace(FOUND, as_of=iso(session), **changes)  # type: ignore[arg-type]
+    reacted = decide_reaction(at, finding, f"{data}{after}", NOW + timedelta(days=after))
     return reacted.request.id if reacted.request else None, reacted.why
 
 
@@ -135,6 +135,6 @@ def test_ledger__tells_what_became_of_each_retraining(at: Workspace) -> None:
     with reading(at.engine) as conn:
         known = triggers.triggers(conn, MODEL)
     assert [trigger.fate for trigger in known] == ["open", "lost", "won"]
-    said = triggers.summary(known, 110)
-    assert said.startswith("3 retrainings started by findings in 110 sessions (1 open, 1 lost, 1 won)")
-    assert said.endswith("a calendar of 20 sessions would have started 5")
+    summary = triggers.summary(known, 110)
+    assert summary.startswith("3 retrainings started by findings in 110 sessions (1 open, 1 lost, 1 won)")
+    assert summary.endswith("a calendar of 20 sessions would have started 5")

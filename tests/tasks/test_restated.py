@@ -53,12 +53,12 @@ class Story:
 
 
 @pytest.fixture
-def story(told: Story, monkeypatch: pytest.MonkeyPatch) -> Story:
-    return replace(told, at=enter(told.at.settings.home, monkeypatch))
+def story(restated_once: Story, monkeypatch: pytest.MonkeyPatch) -> Story:
+    return replace(restated_once, at=enter(restated_once.at.settings.home, monkeypatch))
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def restated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     from tasks.features import build_features
 
     folder = tmp_path_factory.mktemp("restated")
@@ -100,18 +100,18 @@ def train_as_of(at: Workspace, known_at: datetime) -> tuple[str, str]:
     from tasks.training import make_training_set
 
     with writing(at.engine) as conn:
-        asked, _ = requests.request(conn, "evergreen", f"test {known_at}", "v", DAYS[-1], {}, known_at)
-    made = make_training_set.fn(asked, 1, known_at)
-    training = train(pd.read_parquet(made.path), CONFIG)
-    return training.manifest(asked.as_of, "v").model_sha256, made.sha256
+        request, _ = requests.request(conn, "evergreen", f"test {known_at}", "v", DAYS[-1], {}, known_at)
+    training_set = make_training_set.fn(request, 1, known_at)
+    training = train(pd.read_parquet(training_set.path), CONFIG)
+    return training.manifest(request.as_of, "v").model_sha256, training_set.sha256
 
 
 def keep_model(at: Workspace, version: str, now: datetime) -> None:
-    kept = ModelVersion(
+    version_row = ModelVersion(
         model="evergreen", version=version, run_id="r", sha256=version, as_of=iso(DAYS[-1]), created_at=now
     )
     with writing(at.engine) as conn:
-        ledger.record_model_version(conn, kept)
+        ledger.record_model_version(conn, version_row)
 
 
 def answer(at: Workspace, name: str) -> None:
@@ -171,11 +171,11 @@ def test_training__on_the_checked_out_version_gives_the_same_model(story: Story,
 
 def test_data_diff__says_it_on_the_command_line(story: Story, tmp_path: Path) -> None:
     home = {"EVERGREEN_HOME": str(story.at.settings.home)}
-    done = run("data", "diff", story.first, story.second, cwd=tmp_path, **home)
-    lines = done.stdout.strip().splitlines()
+    process = run("data", "diff", story.first, story.second, cwd=tmp_path, **home)
+    lines = process.stdout.strip().splitlines()
     assert len(lines) == 21 and lines[-1].startswith("20 bars restated, 0 added, 0 withdrawn; used by 1 models (1)")
-    said = json.loads(run("data", "diff", story.first, "--json", cwd=tmp_path, **home).stdout)
-    assert {(bar["ticker"], pd.Timestamp(bar["session"])) for bar in said["restated"]} == story.restated
+    report = json.loads(run("data", "diff", story.first, "--json", cwd=tmp_path, **home).stdout)
+    assert {(bar["ticker"], pd.Timestamp(bar["session"])) for bar in report["restated"]} == story.restated
     assert run("data", "diff", "yesterday", cwd=tmp_path, **home).returncode == 1
     out = run("data", "as-of", BEFORE.isoformat(), "--out", "then.parquet", cwd=tmp_path, **home)
     assert out.returncode == 0

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.adapters.database import decisions, evidence, reading, requests, rollouts, writing
+from evergreen.adapters.database import decisions, evidence, reading, requests, writing
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.session import iso
@@ -108,7 +108,7 @@ def test_newer_challenger__waits_in_line_and_starts_when_the_running_canary_ends
     assert "waits" in arrive(world, "3") and "waits" in arrive(world, "3") and "waits" in arrive(world, "4")
     assert serves(world.rollout()) == ("1", "2", "shadow")
     assert start_queued.fn(DAY[1], NOW) is None, "the running one is left alone"
-    rollouts.settle(world.engine, world.rollout(), world.decision("rollback", "2"), "1")
+    world.serve_everybody("1", world.decision("rollback", "2"))
     assert start_queued.fn(DAY[2], NOW) == "version 3 went into shadow"
     assert serves(world.rollout()) == ("1", "3", "shadow") and world.rollout().stage_session == DAY[2]
     queue = [("canary_start", "2"), ("canary_queued", "3"), ("canary_queued", "4")]
@@ -117,7 +117,7 @@ def test_newer_challenger__waits_in_line_and_starts_when_the_running_canary_ends
 
 def test_deliver__again_after_its_canary_has_ended_starts_no_second_one(world: World) -> None:
     arrive(world, "2")
-    rollouts.settle(world.engine, world.rollout(), world.decision("rollback", "2"), "1")
+    world.serve_everybody("1", world.decision("rollback", "2"))
     assert arrive(world, "2").startswith("version 2 had its turn")
     assert serves(world.rollout()) == ("1", None, "steady")
     assert story(world) == [("canary_start", "2"), ("rollback", "2")]
@@ -126,7 +126,7 @@ def test_deliver__again_after_its_canary_has_ended_starts_no_second_one(world: W
 def test_newer_challenger__admitted_against_a_former_champion_is_let_go_and_may_queue_again(world: World) -> None:
     arrive(world, "2")
     arrive(world, "3")
-    rollouts.settle(world.engine, world.rollout(), world.decision("promote", "2"), "2")
+    world.serve_everybody("2", world.decision("promote", "2"))
     assert "no longer champion" in str(start_queued.fn(DAY[1], NOW))
     assert start_queued.fn(DAY[2], NOW) is None and serves(world.rollout()) == ("2", None, "steady")
     arrive(world, "4")
@@ -155,7 +155,7 @@ def test_hopeless_canary__is_refused_with_its_reason_whether_it_comes_first_or_w
     assert "hopeless: It would not notice" in arrive(world, "2", record=hopeless)
     arrive(world, "3")
     arrive(world, "4", record=hopeless)
-    rollouts.settle(world.engine, world.rollout(), world.decision("rollback", "3"), "1")
+    world.serve_everybody("1", world.decision("rollback", "3"))
     assert "hopeless" in str(start_queued.fn(DAY[1], NOW)) and start_queued.fn(DAY[1], NOW) is None
     assert serves(world.rollout()) == ("1", None, "steady")
     refused = [each for each in story(world) if each[0] == "canary_refused"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evergreen.errors import BadSetting
-from evergreen.settings import Market, Settings, load_settings
+from evergreen.settings import MarketSettings, Settings, load_settings
 from evergreen.workspace import REPOSITORY
 
 
@@ -75,10 +75,10 @@ def test_market__what_is_unknown_in_it_is_named(tmp_path: Path, text: str) -> No
 
 
 def test_market__tickers_are_those_of_its_own_source_alone() -> None:
-    market = Market(source="files:mine", tickers=("A", "B"))
+    market = MarketSettings(source="files:mine", tickers=("A", "B"))
     assert market.tickers_of("files:mine") == ("A", "B")
     assert market.tickers_of("files:another") == () == market.tickers_of("sample")
-    assert len(Market().tickers_of("sample")) == 4
+    assert len(MarketSettings().tickers_of("sample")) == 4
 
 
 def test_variables__another_process_reads_the_same_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

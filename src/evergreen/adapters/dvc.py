@@ -77,8 +77,8 @@ class Snapshots:
                 repo.push(remote=REMOTE)
             version = digest[:VERSION_LENGTH]
             if not self._pointer(version).exists():
-                made = (self.workspace / f"{BARS}.dvc").read_bytes()
-                replace(self._pointer(version), lambda draft: _write(draft, made), self.workspace / ".aside")
+                pointer = (self.workspace / f"{BARS}.dvc").read_bytes()
+                replace(self._pointer(version), lambda draft: _write(draft, pointer), self.workspace / ".aside")
         return version
 
     def mend_remote(self, versions: Iterable[str]) -> RemoteMended:
@@ -168,10 +168,10 @@ class Snapshots:
     def _digest(self, version: str) -> str:
         if version not in self.versions():
             raise NotFound(f"there is no data version {version!r}.", "`evergreen data log` lists them.")
-        found = _DIGEST.search(self._pointer(version).read_text())
-        if not found or not found[1].startswith(version):
+        pointed = _DIGEST.search(self._pointer(version).read_text())
+        if not pointed or not pointed[1].startswith(version):
             raise Broken(f"{self._pointer(version)} does not point to version {version}.", "Restore the file.")
-        return found[1]
+        return pointed[1]
 
     @contextmanager
     def _talking(self) -> Iterator[None]:

@@ -76,7 +76,7 @@ def validate(
     detail = _ON_A_PAGE if folder is not None else "BOOLEAN_ONLY"
     judged = _judged(screening, rules)
     outcome = _gate(rules).run(batch_parameters={"dataframe": judged}, result_format=detail)
-    severities = {_severity(result) for result in outcome.results if not result.success}
+    severities = {_severity(judgement) for judgement in outcome.results if not judgement.success}
     return ValidationReport(
         findings=findings,
         success=severities <= {"warn"},
@@ -122,14 +122,14 @@ def _judged(screening: Screening, rules: tuple[Rule, ...]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _severity(result: Any) -> str:
-    exceptions = result.exception_info
+def _severity(judgement: Any) -> str:
+    exceptions = judgement.exception_info
     failures = [exceptions] if "raised_exception" in exceptions else list(exceptions.values())  # one, or one a metric
     reasons = [failure["exception_message"] for failure in failures if failure["raised_exception"]]
     if reasons:
-        rule = result.expectation_config.kwargs["column"]
+        rule = judgement.expectation_config.kwargs["column"]
         raise Broken(f"Great Expectations could not judge {rule}: {reasons[0]}.", "Nothing was let in.")
-    return str(result.expectation_config.meta["severity"])
+    return str(judgement.expectation_config.meta["severity"])
 
 
 def _write_page(outcome: Any, folder: Path) -> Path:

@@ -24,12 +24,12 @@ class Input:
 
     name: str
     recorded: str
-    found: str
+    recomputed: str
 
     @property
     def same(self) -> bool:
         """Whether they are equal, numbers to the bit."""
-        return self.recorded == self.found
+        return self.recorded == self.recomputed
 
 
 def explain(at: Workspace, prediction_id: str, exported: Path | None = None) -> Iterator[tuple[str, str]]:
@@ -63,7 +63,7 @@ def explain(at: Workspace, prediction_id: str, exported: Path | None = None) -> 
     )
     yield "model", f"version {answer.version} ({model.kind}), sha256 {model.sha256}"
     yield "trained", f"as of {model.as_of} on data version {model.data_version}, request {model.request_id}"
-    yield "run", f"{model.run_id} in {at.settings.mlflow}: notebook, figures and dossier are artifacts there"
+    yield "run", f"{model.run_id} in {at.settings.mlflow}: notebook, figures and model card are artifacts there"
     tags = {known.run_id: known.tags for known in at.tracking.versions(name)}.get(model.run_id, {})
     if "commit" in tags:
         yield "commit", tags["commit"]

@@ -34,7 +34,7 @@ def list_cases(
     from evergreen.workspace import Workspace
 
     with reading(Workspace(load_settings()).engine) as conn:
-        cases = quarantine.cases(conn, limit) if everything else quarantine.held(conn)
+        cases = quarantine.cases(conn, limit) if everything else quarantine.unsettled(conn)
     count = sum(case.state == "held" for case in cases)
     lines = [*(line for case in cases for line in _case_lines(case)), f"{count} held"]
     tell(lines, [asdict(case) for case in cases], as_json)
@@ -45,7 +45,7 @@ def show(case_id: str) -> None:
     """A case's findings, its bars among their neighbours, and a picture of the series around them."""
     from evergreen.adapters.database import quarantine, reading
     from evergreen.adapters.figures import save
-    from evergreen.adapters.figures.held import series_around
+    from evergreen.adapters.figures.quarantined_bars import series_around
     from evergreen.market_data.quarantine import among_neighbours
     from evergreen.workspace import Workspace
 

@@ -21,19 +21,21 @@ served = typer.Typer(help="The log of what was served.", no_args_is_help=True)
 @app.command()
 def audit(
     head: Annotated[
-        list[str] | None, typer.Option(help="A head printed before: prove that all decisions up to it are unchanged.")
+        list[str] | None, typer.Option(help="A head printed before: prove that all records up to it are unchanged.")
     ] = None,
 ) -> None:
-    """Recompute the hash chain of the decision log, hold it against the heads kept before, and print its head."""
+    """Recompute the chains of decisions and predictions, hold them against heads kept before, print their heads."""
     from evergreen.audit.heads import kept_heads, require_whole
     from evergreen.workspace import Workspace
 
     at = Workspace(load_settings())
     known = [*kept_heads(at.settings.home), *(head or ())]
-    end = require_whole(at.engine, known)
-    print(f"the decision log is whole: {end.seq} decisions, {len(known)} heads kept before are in it")
-    print(f"head {end.hash}")
-    print(f"keep it elsewhere: `evergreen audit --head {end.hash}` proves later that nothing before it was changed")
+    heads = require_whole(at.engine, known)
+    for log, end in heads.items():
+        print(f"the {log.name} log is whole: {end.seq} {log.records}, head {end.hash}")
+    print(f"{len(known)} heads kept before are in them")
+    proof = " ".join(f"--head {end.hash}" for end in heads.values())
+    print(f"keep these elsewhere: `evergreen audit {proof}` proves later that nothing before them was changed")
 
 
 @app.command()
@@ -55,7 +57,7 @@ def reproduce(prediction_id: str, exported: Exported = None) -> None:
 
     compared = recompute(Workspace(load_settings()), prediction_id, exported)
     for each in compared:
-        print(f"{each.name:<15} {each.recorded}" + ("" if each.same else f"  recomputed as {each.found}"))
+        print(f"{each.name:<15} {each.recorded}" + ("" if each.same else f"  recomputed as {each.recomputed}"))
     differing = [each.name for each in compared if not each.same]
     print("reproduced to the bit" if not differing else f"differs, first in: {differing[0]}")
     raise typer.Exit(1 if differing else 0)

@@ -34,6 +34,10 @@ def replay(
     seed: int = 7,
     train_sessions: Annotated[int, typer.Option(help="Most sessions a model is fitted on; 0: all.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    dask: Annotated[
+        str,
+        typer.Option(envvar="EVERGREEN_DASK_ADDRESS", help="Scheduler whose workers walk instead; they share --out."),
+    ] = "",
     track: Annotated[bool, typer.Option(help="Log to MLflow: a run, with a child for each policy.")] = True,
 ) -> None:
     """Walk policies side by side over past sessions: what they decide, and what it earns.
@@ -59,6 +63,7 @@ def replay(
         train_sessions=train_sessions,
         breaks=tuple(parse_break(each) for each in broken or ()),
         workers=workers,
+        dask_address=dask,
         tickers=tuple(ticker or ()),
     )
     with shown() as progress:

@@ -27,7 +27,7 @@ def demo(
     from rich.console import Console
 
     from evergreen.adapters.infra.processes import Stack
-    from evergreen.ops.demo import Walk, run_demo
+    from evergreen.ops.demo import DemoWalk, run_demo
     from evergreen.workspace import require_writable
 
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
@@ -35,7 +35,7 @@ def demo(
     if fresh:
         Stack(home).stop()
         shutil.rmtree(home)
-    run_demo(home.resolve(), home.parent / "demo.json", Walk(), Console())
+    run_demo(home.resolve(), home.parent / "demo.json", DemoWalk(), Console())
 
 
 @app.command()

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
 
-GENESIS = "0" * 64
+GENESIS = "0" * 64  # what the first record follows: no record has this hash
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,15 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Break:
+class Head:
+    """The end of a chain: the number of its last record and that record's hash, which stands for all of them."""
+
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True)
+class ChainBreak:
     """Where a chain does not hold: the number of the record and what is wrong there."""
 
     seq: int
@@ -51,7 +59,7 @@ def digest(seq: int, body: Mapping[str, Any], prev_hash: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def breaks(links: Iterable[Link], head_seq: int, head_hash: str) -> list[Break]:
+def breaks(links: Iterable[Link], head_seq: int, head_hash: str) -> list[ChainBreak]:
     """Recompute a whole chain in order of `seq`; an empty list means that it holds.
 
     Args:
@@ -59,25 +67,25 @@ def breaks(links: Iterable[Link], head_seq: int, head_hash: str) -> list[Break]:
         head_seq: number of the last record ever appended, kept apart from the records: a cut-off tail shows.
         head_hash: hash of that record; GENESIS when there was none.
     """
-    found: list[Break] = []
+    broken: list[ChainBreak] = []
     expected, previous = 1, GENESIS
     for link in links:
-        found += _breaks_at(link, expected, previous)
+        broken += _breaks_at(link, expected, previous)
         expected, previous = link.seq + 1, link.hash
     if (expected - 1, previous) != (head_seq, head_hash):
-        found.append(Break(head_seq, f"the last record is {expected - 1}, the head says {head_seq}"))
-    return found
+        broken.append(ChainBreak(head_seq, f"the last record is {expected - 1}, the head says {head_seq}"))
+    return broken
 
 
-def _breaks_at(link: Link, expected: int, previous: str) -> list[Break]:
-    found = []
+def _breaks_at(link: Link, expected: int, previous: str) -> list[ChainBreak]:
+    broken = []
     if link.seq != expected:
-        found.append(Break(link.seq, f"record {expected} is missing before it"))
+        broken.append(ChainBreak(link.seq, f"record {expected} is missing before it"))
     if link.prev_hash != previous:
-        found.append(Break(link.seq, "it does not follow the record before it"))
+        broken.append(ChainBreak(link.seq, "it does not follow the record before it"))
     if link.hash != digest(link.seq, link.body, link.prev_hash):
-        found.append(Break(link.seq, "its content is not what its hash says"))
-    return found
+        broken.append(ChainBreak(link.seq, "its content is not what its hash says"))
+    return broken
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from evergreen.adapters.database import ledger, writing
 from evergreen.core.bars.corporate_actions import link_factors
 from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding, split
-from evergreen.core.quality.asked import unknown_tickers
+from evergreen.core.quality.unknown_names import unknown_tickers
 from evergreen.core.quality.second_source import disagreements
 from evergreen.errors import EvergreenError
 from evergreen.market_data import quarantine

@@ -70,10 +70,10 @@ def keep_ledger(
         key = (str(ticker), iso(session))
         known.setdefault(key, OwedBar(ticker=key[0], session=key[1], source=source, since=now))
     settlements = _settlements(at, list(known.values()))
-    kept = [_as_it_stands(at, bar, settlements.get(bar.key), now) for bar in known.values()]
+    ledger_rows = [_as_it_stands(at, bar, settlements.get(bar.key), now) for bar in known.values()]
     with writing(at.engine) as conn:
-        owed.keep(conn, kept)
-    return sorted((bar for bar in kept if bar.settlement is None), key=lambda bar: (bar.session, bar.ticker))
+        owed.keep(conn, ledger_rows)
+    return sorted((bar for bar in ledger_rows if bar.settlement is None), key=lambda bar: (bar.session, bar.ticker))
 
 
 def mark_noticed(at: Workspace, bars: Sequence[OwedBar]) -> None:

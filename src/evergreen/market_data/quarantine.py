@@ -135,7 +135,7 @@ def revalidate(at: Workspace, accepted: pd.DataFrame, now: datetime) -> list[Cas
     Oldest first, so that a bar let in counts for those after it.
     """
     with reading(at.engine) as conn:
-        cases = quarantine.held(conn, list(accepted["ticker"].unique()))
+        cases = quarantine.unsettled(conn, list(accepted["ticker"].unique()))
     settled = []
     for case in cases:
         bars = outstanding(at, case)

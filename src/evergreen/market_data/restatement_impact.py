@@ -15,7 +15,7 @@ import pandas as pd
 from evergreen.adapters.bars import BarStore
 from evergreen.adapters.database import ledger, predictions, reading
 from evergreen.adapters.database.ledger import ModelVersion
-from evergreen.adapters.database.predictions import Served
+from evergreen.adapters.database.predictions import AnsweredForecast
 from evergreen.adapters.feast import stored_versions
 from evergreen.core.bars.restatement import Difference, RestatedBar, compare
 from evergreen.core.features import FEATURE_NAMES
@@ -94,7 +94,7 @@ def affected(at: Workspace, difference: Difference) -> list[Affected]:
         tickers = sorted({bar.ticker for bar in bars})
         served = predictions.served(conn, tickers, min(days), _horizon(at, max(days)))
     computed = _computed(at, served)
-    by_ticker: dict[str, list[Served]] = defaultdict(list)
+    by_ticker: dict[str, list[AnsweredForecast]] = defaultdict(list)
     for item in served:
         by_ticker[item.ticker].append(item)
     return [
@@ -123,7 +123,7 @@ def _horizon(at: Workspace, session: pd.Timestamp) -> pd.Timestamp:
     return at.calendar.next(session, at.features.lookback - 1)
 
 
-def _computed(at: Workspace, served: Sequence[Served]) -> dict[Served, pd.Timestamp]:
+def _computed(at: Workspace, served: Sequence[AnsweredForecast]) -> dict[AnsweredForecast, pd.Timestamp]:
     """When the features behind each forecast became known; the time of the answer where they are not on file."""
     if not served:
         return {}

@@ -25,7 +25,7 @@ from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 1  # of the manifest; raised when an older Evergreen could not restore it
 ONLINE = Path("features") / "online.db"
 COPIED = ("models", "profiles", "calibrations", "quarantine", "reports", "keys.json", OWN)
 NOT_COPIED = shutil.ignore_patterns(

@@ -28,7 +28,7 @@ from evergreen.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Walk:
+class DemoWalk:
     """What the demo walks: real prices of four stocks, through the break of 2008."""
 
     start: str = "2008-09-02"
@@ -49,7 +49,7 @@ class Walk:
         }
 
 
-def run_demo(home: Path, account: Path, walk: Walk, console: Console) -> dict[str, Any]:
+def run_demo(home: Path, account: Path, walk: DemoWalk, console: Console) -> dict[str, Any]:
     """Start everything, let the server walk, write the account to a file, stop everything.
 
     A demo that was killed goes on where it was. The stack is stopped however it ends.
@@ -72,7 +72,7 @@ def run_demo(home: Path, account: Path, walk: Walk, console: Console) -> dict[st
     return report
 
 
-def _walk(api: PrefectApi, at: Workspace, walk: Walk, console: Console) -> None:
+def _walk(api: PrefectApi, at: Workspace, walk: DemoWalk, console: Console) -> None:
     started = api.start("replay/replay", walk.parameters())
     due = at.calendar.sessions(pd.Timestamp(walk.start), pd.Timestamp(walk.end))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

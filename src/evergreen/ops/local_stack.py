@@ -21,7 +21,7 @@ from evergreen.adapters.infra.processes import LOOPBACK, Command, Member, Stack,
 from evergreen.adapters.infra.urls import with_driver
 from evergreen.errors import BadSetting, Unavailable
 from evergreen.ops.schedules import in_market
-from evergreen.settings import Market, Settings
+from evergreen.settings import MarketSettings, Settings
 from evergreen.workspace import REPOSITORY
 
 WORK_POOL = "evergreen"
@@ -193,7 +193,7 @@ def deploy(
     variables: Mapping[str, str],
     log: Path,
     declared: Path = REPOSITORY / "prefect.yaml",
-    market: Market = Market(),
+    market: MarketSettings = MarketSettings(),
 ) -> None:
     """Register every deployment of `declared` on the server named in `variables`, scheduled by the market's clock.
 

@@ -19,7 +19,7 @@ from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.urls import without_password
 from evergreen.errors import BadSetting
 from evergreen.ops.local_stack import WORK_POOL, deploy
-from evergreen.settings import Market
+from evergreen.settings import MarketSettings
 from evergreen.workspace import REPOSITORY
 
 IN_IMAGE = "/app"  # where the image has this repository
@@ -29,7 +29,11 @@ KINDS = ("process", "docker", "kubernetes")
 
 
 def deploy_to(
-    kind: str, server: Mapping[str, str], variables: Mapping[str, str], log: Path, market: Market = Market()
+    kind: str,
+    server: Mapping[str, str],
+    variables: Mapping[str, str],
+    log: Path,
+    market: MarketSettings = MarketSettings(),
 ) -> str:
     """Make the work pool of that kind on `server`, named by its variables, and deploy every flow to it; its name.
 

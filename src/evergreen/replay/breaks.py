@@ -18,7 +18,7 @@ Fault = Callable[[Matrix, Matrix, np.random.Generator], Matrix]
 SCALE = 10.0  # of features that are served in the wrong unit
 LEAKED = 0.05  # of the label in a leaking record: explains a tenth, half of what the gate calls too good to be true
 VENDOR_SHARE, VENDOR_SESSIONS = 0.3, 20  # of the tickers that vanish, and for how long: the window of the signs
-SPREAD = 2.0
+SPREAD = 2.0  # times the usual moves: as of 2007 to 2008
 
 
 def _shuffled(served: Matrix, before: Matrix, rng: np.random.Generator) -> Matrix:

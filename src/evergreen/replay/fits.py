@@ -20,7 +20,7 @@ from evergreen.core.model.lightgbm_datasets import Datasets, datasets
 from evergreen.replay.market import Market
 
 FORMAT = 1  # of a kept fit; a change of what training does must raise it
-MOST_BYTES = 4_000_000_000
+MOST_BYTES = 4_000_000_000  # on disk
 AT_HAND = 48  # fits in memory: what one record and a few champions take
 
 
@@ -33,7 +33,7 @@ class Fits:
 
     def __init__(self, market: Market, config: TrainingConfig, folder: Path, most_bytes: int = MOST_BYTES) -> None:
         self.market, self.config = market, config
-        self._folder, self._most_bytes = folder, most_bytes
+        self.folder, self._most_bytes = folder, most_bytes
         self._recent = lru_cache(AT_HAND)(self._load)
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -42,7 +42,7 @@ class Fits:
         return self._recent(stop)
 
     def _load(self, stop: int) -> Fit:
-        path = self._folder / f"{self.key(stop)}.npz"
+        path = self.folder / f"{self.key(stop)}.npz"
         if not path.exists():
             with FileLock(path.with_suffix(".lock")):
                 if not path.exists():
@@ -51,7 +51,7 @@ class Fits:
 
     def has(self, stop: int) -> bool:
         """Whether it is made already."""
-        return (self._folder / f"{self.key(stop)}.npz").exists()
+        return (self.folder / f"{self.key(stop)}.npz").exists()
 
     def key(self, stop: int) -> str:
         """The name of a fit: what it is made from."""
@@ -65,10 +65,11 @@ class Fits:
 
     def prune(self) -> int:
         """Remove the fits that were used longest ago, beyond `most_bytes`; how many."""
-        files = sorted(self._folder.glob("*.npz"), key=lambda path: path.stat().st_mtime, reverse=True)
+        files = sorted(self.folder.glob("*.npz"), key=lambda path: path.stat().st_mtime, reverse=True)
         sizes = np.cumsum([path.stat().st_size for path in files])
         old = [path for path, size in zip(files, sizes, strict=True) if size > self._most_bytes]
-        for path in (*old, *self._folder.glob("*.lock")):
+        losses = [self.folder / "losses" / f"{path.stem}.npy" for path in old]
+        for path in (*old, *losses, *self.folder.glob("*.lock")):
             path.unlink(missing_ok=True)
         return len(old)
 

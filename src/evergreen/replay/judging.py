@@ -86,6 +86,6 @@ def gate_action(judged: Judged) -> Action:
 def mean_difference(champion: Version, challenger: Version, start: int, sessions: int) -> float | None:
     """Mean r (positive: the challenger is better) over the sessions from `start` on; None without any outcome."""
     numbers = range(start, min(start + sessions, challenger.sessions))
-    ours, theirs = (each.scores(numbers)["loss"].to_numpy(dtype=float) for each in (champion, challenger))
+    ours, theirs = (each.losses(numbers).loss for each in (champion, challenger))
     known = np.isfinite(ours) & np.isfinite(theirs)
     return float(relative_difference(ours[known], theirs[known]).mean()) if known.any() else None

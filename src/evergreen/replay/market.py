@@ -65,6 +65,11 @@ class Market:
         return np.flatnonzero(np.isfinite(self.label))
 
     @cached_property
+    def outcomes(self) -> Ints:
+        """By session, how many of its labels become known."""
+        return np.add.reduceat(np.isfinite(self.label).astype(np.intp), self.first_row[:-1])
+
+    @cached_property
     def panel(self) -> Panel:
         """The rows with a label, as trainings take them; tickers by their place."""
         rows = self.labelled

@@ -16,6 +16,7 @@ from evergreen.core.model.fitting import Fit
 from evergreen.core.model.intervals import Band
 from evergreen.core.model.training import folds_of, forecast_folds, out_of_sample
 from evergreen.replay.fits import Fits
+from evergreen.replay.losses import Losses, SessionLosses
 from evergreen.replay.market import Market
 
 Floats = NDArray[np.float64]
@@ -52,10 +53,11 @@ class Record:
 
 
 class Models:
-    """The models of a market, made when somebody asks and then shared."""
+    """The models of a market, made when somebody asks and then shared; what they lost lies beside the fits."""
 
     def __init__(self, market: Market, fits: Fits) -> None:
         self.market, self.fits = market, fits
+        self._losses = Losses(market, fits.folder / "losses")
         self._recorded = lru_cache(8)(self._record)
         self._calibrated = lru_cache(8)(self._calibrate)
 
@@ -73,6 +75,12 @@ class Models:
         """
         return self._recorded(session)
 
+    def first_band(self, model: Trained) -> Band:
+        """Of a model without a record: the interval that held the residuals of its own validation tail."""
+        config, fit = self.fits.config, model.fit
+        tail = self.market.panel.rows(fit.tail_start, fit.tail_start + config.validation_size)
+        return Band.of(fit.tail_residuals / self.market.scale[tail], config.interval)
+
     def monitor(self, session: int) -> Monitor | TooLittleHistory:
         """What drift of a model trained at a session is judged by, as known then."""
         calibrated = self._calibrated(session)
@@ -85,6 +93,11 @@ class Models:
         tested, forecast = forecast_folds(panel, folds, fits, config)
         oos, band = out_of_sample(panel, tested, forecast, fits[0], self.market.scale, config)
         return Record(oos, band, float((oos["label"] - oos["forecast"]).std()))
+
+    def losses(self, model: Trained, sessions: range) -> SessionLosses:
+        """What a model loses in the sessions of these numbers, beside the random walk."""
+        name = self.fits.key(self.market.known(model.session))
+        return self._losses.of(name, sessions, lambda start, stop: self.forecast(model, start, stop))
 
     def forecast(self, model: Trained, start: int, stop: int) -> Floats:
         """What a model forecasts of every row of the sessions numbered start <= i < stop."""

@@ -28,6 +28,7 @@ class Replay:
         train_sessions: most sessions a model is fitted on, as the setting of live training; 0: all there are.
         breaks: what goes wrong on purpose.
         workers: processes.
+        dask_address: of a scheduler whose workers see `out` and walk in place of processes here; empty: none.
         tickers: of the bars; all of them when empty.
         config: of the training; by default what live training takes for so many tickers.
     """
@@ -43,6 +44,7 @@ class Replay:
     train_sessions: int = 0
     breaks: tuple[Break, ...] = ()
     workers: int = 1
+    dask_address: str = ""
     tickers: tuple[str, ...] = ()
     config: TrainingConfig | None = None
 

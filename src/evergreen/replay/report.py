@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from matplotlib.figure import Figure
 
-from evergreen.adapters.figures.replayed import champions_age, rank_ic_intervals, served_skill
+from evergreen.adapters.figures.replayed import champions_age, rank_ic_intervals, regret_and_cost, served_skill
 from evergreen.replay.run import Replayed
 
 MAIN_RIVAL = "calendar:20"
@@ -37,6 +37,7 @@ def write_report(replayed: Replayed, path: Path) -> Path:
     pictures = [
         served_skill(replayed.sessions, replayed.decisions),
         rank_ic_intervals(replayed.summary["policies"]),
+        regret_and_cost(replayed.summary["policies"]),
         champions_age(replayed.sessions),
     ]
     template = Environment(loader=PackageLoader("evergreen.replay", ""), autoescape=True).get_template("report.html.j2")

@@ -14,6 +14,7 @@ from evergreen.core.evaluation.metrics import ic, rank_ic, session_losses
 from evergreen.core.model.intervals import track
 from evergreen.errors import BadInput
 from evergreen.replay.breaks import LEAKED, SERVING
+from evergreen.replay.losses import SessionLosses, squared, with_random_walk
 from evergreen.replay.models import Models, Monitor, Trained
 
 Floats = NDArray[np.float64]
@@ -112,6 +113,13 @@ class Version:
         rng = np.random.default_rng([fault.seed, session])
         return self._models.answer(self.trained, SERVING[fault.kind](served, before, rng))
 
+    def losses(self, sessions: range) -> SessionLosses:
+        """What it loses in the sessions of these numbers, beside the random walk."""
+        if self.trained is not None and self._fault is None:
+            return self._models.losses(self.trained, sessions)
+        forecast = np.concatenate([self.forecast(session) for session in sessions]) if len(sessions) else np.zeros(0)
+        return with_random_walk(self._market, sessions, squared(self._market, sessions, forecast))
+
     def scores(self, sessions: range) -> pd.DataFrame:
         """By number of session: tickers with an outcome, losses, RankIC and IC of its forecasts; NaN without any."""
         starts = sorted({session - (session - self.since) % BLOCK for session in sessions})
@@ -156,13 +164,16 @@ class Version:
     def covered(self, sessions: range, level: float) -> pd.Series:
         """By number of session, the share of outcomes inside its intervals, which move as outcomes settle.
 
-        NaN of the random walk, and of a version whose record nobody asked for: it has no first interval.
+        The first is the record's; of a version whose record nobody asked for, that of its validation tail. NaN of the
+        random walk, which has none.
         """
-        if self.trained is None or not len(sessions) or "record" not in self.__dict__:
+        if self.trained is None or not len(sessions):
             return pd.Series(np.nan, index=list(sessions), dtype=float)
         lived = range(self.since, sessions.stop)
         scores = [self._residuals(session) for session in lived]
-        bands = track(scores, self._models.record(self.trained.session).band, level, self._market.horizon)
+        recorded = "record" in self.__dict__
+        first = self._models.record(self.trained.session).band if recorded else self._models.first_band(self.trained)
+        bands = track(scores, first, level, self._market.horizon)
         shares = [
             float(np.mean((each >= band.low) & (each <= band.high))) if len(each) else np.nan
             for each, band in zip(scores, bands[:-1], strict=True)

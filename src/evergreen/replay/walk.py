@@ -97,7 +97,7 @@ class Walk:
                 session=self.first - 1,
                 as_of=self._iso(self.first - 1),
                 version=RANDOM_WALK,
-                sentence="The random walk is the incumbent until a model passes the gate.",
+                sentence=f"Version {RANDOM_WALK}, the random walk, is the incumbent until a model passes the gate.",
             )
         )
         self._retrain(self.first - 1)
@@ -173,9 +173,9 @@ class Walk:
         until = session - self.models.market.horizon + 1
         settled = range(self._settled.get(champion.name, champion.since), until)
         self._settled[champion.name] = max(settled.start, until)
-        for number, row in champion.scores(settled).iterrows():
-            if row["n"] > 0:
-                test.update(self._iso(int(str(number))), row["loss"], row["loss_random_walk"])
+        for number, n, loss, loss_random_walk in zip(settled, *champion.losses(settled), strict=True):
+            if n > 0:
+                test.update(self._iso(number), float(loss), float(loss_random_walk))
         return test.standing
 
     def _look(self, session: int) -> tuple[QualityTest, Guardrails]:
@@ -183,10 +183,9 @@ class Walk:
         champion, challenger = self.versions[self.state.champion], self.versions[str(self.state.challenger)]
         frozen, horizon = self._frozen[challenger.name], self.models.market.horizon
         settled = range(challenger.since, session - horizon + 1)
-        ours, theirs = champion.scores(settled), challenger.scores(settled)
-        known = (ours["n"] > 0).to_numpy() & np.isfinite(ours["loss"].to_numpy())
-        days = np.array(list(settled))[known]
-        losses = np.stack([each["loss"].to_numpy()[known] for each in (ours, theirs)])
+        ours, theirs = champion.losses(settled), challenger.losses(settled)
+        known = (ours.n > 0) & np.isfinite(ours.loss)
+        days, losses = np.array(settled)[known], np.stack([ours.loss[known], theirs.loss[known]])
         for start in range(0, len(days) - horizon + 1, horizon):
             block = losses[:, start : start + horizon].mean(axis=1)
             frozen.test.update(self._iso(int(days[start + horizon - 1])), float(block[0]), float(block[1]))

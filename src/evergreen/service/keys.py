@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from evergreen.errors import BadInput, Broken, KeyRefused, NotFound, Unavailable
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_NOBODY = "0" * 64
+_NOBODY = "0" * 64  # no key has this hash: a wrong name takes as long as a wrong key
 PATIENCE = 10.0  # seconds for another writer, who needs milliseconds
 USE_SECONDS = 60.0  # between two notes of one key's use
 

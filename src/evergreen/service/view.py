@@ -19,9 +19,9 @@ from evergreen.core.policy.kinds import MAKES_CHAMPION
 from evergreen.errors import Broken, NotFound
 from evergreen.service.state import Snapshot
 
-DECISIONS = 15
-TRAFFIC = timedelta(hours=24)
-SKILL_DAYS = 370
+DECISIONS = 15  # shown: some months of them
+TRAFFIC = timedelta(hours=24)  # a day, whatever the hour: clients keep hours
+SKILL_DAYS = 370  # a year of sessions, and the days until the last of them settles
 
 
 @dataclass(frozen=True)

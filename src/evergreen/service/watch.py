@@ -117,7 +117,7 @@ class Watch:
             evidence={"by": "the service's watch", "broken": list(self.verdict.broken), **record},
         )  # fmt: skip
         try:
-            rollouts.settle(self._store.engine, row, decision, champion=action.champion)
+            rollouts.change(self._store.engine, row, decision, **rollouts.steady(row, action.champion, action.as_of))
         except RolloutConflict:
             return False
         return True

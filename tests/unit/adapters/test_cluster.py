@@ -71,8 +71,8 @@ def test_alpha158_on__equals_alpha158_to_the_bit(address: str, bars: pd.DataFram
 
 def test_partitions__keep_tickers_whole_and_in_order(bars: pd.DataFrame) -> None:
     parts = partitions(bars.sample(frac=1.0, random_state=1), 2_000)
-    held = [sorted(part["ticker"].unique()) for part in parts]
-    assert len(parts) > 5 and [name for part in held for name in part] == sorted(bars["ticker"].unique())
+    tickers = [sorted(part["ticker"].unique()) for part in parts]
+    assert len(parts) > 5 and [name for part in tickers for name in part] == sorted(bars["ticker"].unique())
 
 
 @pytest.mark.parametrize("ranked", [False, True])
@@ -99,9 +99,9 @@ def test_shares__leave_nothing_on_the_workers(address: str) -> None:
     panel = labelled_panel(learnable())
     with connected(address) as client:
         with shared(client, panel, 5_000, 20_000, TrainingConfig()) as shares:
-            held = client.run(names_in, shares.folder)
-            assert all({BINS} < names for names in held.values())
-            assert len(set.union(*held.values())) == len(shares.edges)
+            stored = client.run(names_in, shares.folder)
+            assert all({BINS} < names for names in stored.values())
+            assert len(set.union(*stored.values())) == len(shares.edges)
         assert not any(client.run(names_in, shares.folder).values())
 
 

@@ -75,11 +75,11 @@ def test_checkout__brings_back_any_version_beside_the_store(place: Place, tmp_pa
 def test_checkout__takes_the_remote_when_the_cache_is_damaged_or_gone(place: Place, tmp_path: Path) -> None:
     version, before = place.snapshots.commit(), place.store.content_hash()
     damage(place.root / "data" / ".dvc" / "cache")
-    found = place.snapshots.checkout(version, tmp_path / "a")
-    assert BarStore(found, Calendar("XNYS")).content_hash() == before
+    checked_out = place.snapshots.checkout(version, tmp_path / "a")
+    assert BarStore(checked_out, Calendar("XNYS")).content_hash() == before
     (place.root / "data" / ".dvc").rename(tmp_path / "lost")
-    found = place.snapshots.checkout(version, tmp_path / "b")
-    assert BarStore(found, Calendar("XNYS")).content_hash() == before
+    checked_out = place.snapshots.checkout(version, tmp_path / "b")
+    assert BarStore(checked_out, Calendar("XNYS")).content_hash() == before
 
 
 def test_checkout__of_what_is_damaged_everywhere_is_broken_and_leaves_nothing(place: Place, tmp_path: Path) -> None:
@@ -169,5 +169,5 @@ def test_commit__killed_at_any_step_ends_alike_when_run_again(tmp_path: Path) ->
     for place in places:
         assert place.snapshots.versions() == []
         assert place.snapshots.commit() == calm
-        found = place.snapshots.checkout(calm, place.root / "old")
-        assert BarStore(found, Calendar("XNYS")).last_session() == DAYS[-2]
+        checked_out = place.snapshots.checkout(calm, place.root / "old")
+        assert BarStore(checked_out, Calendar("XNYS")).last_session() == DAYS[-2]

@@ -23,9 +23,9 @@ def base(small_training: Training, tmp_path: Path) -> Path:
 
 def test_compare__same_model_is_said_to_be_the_same(base: Path, tmp_path: Path) -> None:
     changed = Path(shutil.copytree(base, tmp_path / "changed"))
-    told = compare_folders(base, changed, tmp_path / "report" / "comparison.md")
-    assert "Nothing: both train the same model, byte for byte" in told
-    assert (tmp_path / "report" / "comparison.md").read_text() == told
+    report = compare_folders(base, changed, tmp_path / "report" / "comparison.md")
+    assert "Nothing: both train the same model, byte for byte" in report
+    assert (tmp_path / "report" / "comparison.md").read_text() == report
 
 
 def test_compare__another_model_is_judged_with_table_picture_and_chart(
@@ -37,10 +37,10 @@ def test_compare__another_model_is_judged_with_table_picture_and_chart(
 
     other = train(small_training_set, replace(SMALL, learning_rate=0.3, rounds=40))
     changed = write_model_folder(other, tmp_path / "changed", "2015-12-30", "d1")
-    told = compare_folders(base, changed, tmp_path / "comparison.md")
+    report = compare_folders(base, changed, tmp_path / "comparison.md")
     metrics = json.loads((changed / "metrics.json").read_text())["metrics"]
-    assert f"{metrics['rank_ic']:.4f} |" in told
-    assert "**Gate.** " in told and "```mermaid\nxychart-beta" in told
+    assert f"{metrics['rank_ic']:.4f} |" in report
+    assert "**Gate.** " in report and "```mermaid\nxychart-beta" in report
     assert (tmp_path / "duel.png").stat().st_size > 10_000
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evergreen.core.hash_chain import GENESIS, Break, Link, breaks, canonical, digest
+from evergreen.core.hash_chain import GENESIS, ChainBreak, Link, breaks, canonical, digest
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 bodies = st.dictionaries(
@@ -33,7 +33,7 @@ def chain_of(contents: list[dict[str, object]]) -> list[Link]:
     return links
 
 
-def broken(links: list[Link], head: Link) -> list[Break]:
+def broken(links: list[Link], head: Link) -> list[ChainBreak]:
     return breaks(links, head.seq, head.hash)
 
 
@@ -50,7 +50,7 @@ def test_breaks__one_edited_record_is_named(where: int, by: int) -> None:
     head = links[-1]
     old = links[where]
     links[where] = Link(old.seq, {"weight": where + by}, old.prev_hash, old.hash)
-    assert [found.seq for found in broken(links, head)] == [where + 1]
+    assert [broken_at.seq for broken_at in broken(links, head)] == [where + 1]
 
 
 @pytest.mark.parametrize("where", range(5))
@@ -64,7 +64,7 @@ def test_breaks__deleted_record_shows_wherever_it_was(where: int) -> None:
 def test_breaks__record_rewritten_with_a_fitting_hash_shows_at_the_next_one() -> None:
     links = chain_of([{"n": n} for n in range(3)])
     links[0] = Link(1, {"n": 9}, GENESIS, digest(1, {"n": 9}, GENESIS))
-    assert [found.seq for found in broken(links, links[-1])] == [2]
+    assert [broken_at.seq for broken_at in broken(links, links[-1])] == [2]
 
 
 def test_breaks__two_records_swapped_show() -> None:

@@ -156,8 +156,8 @@ def test_noticed__is_remembered(shop: Shop) -> None:
 
 def test_unknown_tickers__are_named_with_near_ones(shop: Shop) -> None:
     shop.sells(BARS.replace({"ticker": {NAMES[0]: "BRK-B"}}))
-    asked = ("AMZN", "BRK.B", "TYPO", *NAMES[1:])
-    delivery = ingest(shop.at, Order(shop.source, asked, DAYS[60], DAYS[60]), evening(60))
+    requested = ("AMZN", "BRK.B", "TYPO", *NAMES[1:])
+    delivery = ingest(shop.at, Order(shop.source, requested, DAYS[60], DAYS[60]), evening(60))
     (message,) = [finding["message"] for finding in delivery.findings if finding["rule"] == "unknown_ticker"]
     assert message == "no bar of AMZN, BRK.B (near it: BRK-B), TYPO came, now or ever: 3 of 5 tickers asked for"
 

@@ -53,7 +53,7 @@ class Market:
 
     def cases(self) -> list[Case]:
         with reading(self.at.engine) as conn:
-            return quarantined.held(conn)
+            return quarantined.unsettled(conn)
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ def test_replay__leaves_what_each_policy_served_and_decided(plan: Replay) -> Non
     trained = decisions[decisions["kind"] == "retrain_requested"].groupby("policy").size()
     assert "never" not in trained
     assert trained["calendar:20"] == len(sessions[sessions["policy"] == "never"]) // 20
-    asked = decisions[(decisions["policy"] == "impatient") & (decisions["kind"] == "retrain_requested")]
-    assert set(asked["cause"]) == {"old_age"}
+    requests = decisions[(decisions["policy"] == "impatient") & (decisions["kind"] == "retrain_requested")]
+    assert set(requests["cause"]) == {"old_age"}
     for name in ("sessions.parquet", "decisions.parquet", "summary.json"):
         assert (plan.out / name).is_file()
 
@@ -127,3 +127,28 @@ def test_replay__too_short_a_history_is_one_sentence(plan: Replay) -> None:
         replay(replace(plan, start=pd.Timestamp("2000-06-01"), config=SMALL))
     with pytest.raises(BadInput, match="is not after"):
         replay(replace(plan, start=END, end=START))
+
+
+@pytest.mark.xdist_group("cluster")
+def test_replay__the_workers_of_a_dask_scheduler_give_what_one_process_gives(
+    plan: Replay, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    from distributed import LocalCluster
+
+    alone, ended = replay(plan), []
+    elsewhere = replace(plan, out=tmp_path_factory.mktemp("cluster"))
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1") as cluster:
+        together = replay(
+            replace(elsewhere, dask_address=str(cluster.scheduler_address)),
+            lambda what, walked, of: ended.append(what) if walked == of else None,
+        )
+    pd.testing.assert_frame_equal(alone.sessions, together.sessions)
+    pd.testing.assert_frame_equal(alone.decisions, together.decisions)
+    assert {policy.name for policy in plan.policies} <= set(ended)
+
+
+def test_replay__a_gateless_policy_has_its_coverage_too(plan: Replay) -> None:
+    replayed = replay(replace(plan, policies=policies("calendar:20")))
+    covered = replayed.sessions.loc[replayed.sessions["n"] > 0, "covered"]
+    assert covered.notna().all()
+    assert 0.7 < covered.mean() < 1.0

@@ -11,8 +11,8 @@ import pandas as pd
 
 from evergreen.adapters.bars.files import FolderBars, bar_files, files_in, read_files
 from evergreen.core.bars.schema import SUPPLIED, conform
+from evergreen.core.evaluation.backtest import SESSIONS_A_YEAR
 from evergreen.core.market import START, Drift, DriftKind, simulate
-from evergreen.core.market.simulated_actions import SESSIONS_A_YEAR
 from evergreen.core.quality import Finding
 from evergreen.errors import BadSetting, NoBars
 

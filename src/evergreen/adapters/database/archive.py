@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, Float, Integer, Select, delete, func, select
+from sqlalchemy import Engine, Float, Integer, Select, func, select
 
+from evergreen.adapters.database import prediction_chain
 from evergreen.adapters.database.engine import reading, writing
+from evergreen.adapters.database.prediction_chain import CHAINED, Row, chained
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.adapters.database.rollouts import read as read_rollout
 from evergreen.adapters.database.schema import prediction
@@ -20,8 +24,10 @@ from evergreen.errors import BadInput, Broken, NotFound
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 BATCH = 20_000  # rows in memory at once
+LOT = 5_000  # predictions deleted in one transaction: the service waits for it
 LATENCY_BEFORE = "took_us"  # what files written before 0005_latency call `latency_us`
 
 
@@ -49,7 +55,8 @@ def export(engine: Engine, folder: Path, before: Session | None = None) -> Archi
         return None
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder / f".predictions-{os.getpid()}.tmp"
-    rows, newest = _write(engine, select(prediction).where(which).order_by(prediction.c.id), aside)
+    query = select(prediction).where(which).order_by(prediction.c.batch, prediction.c.id)
+    rows, newest = _write(engine, query, aside)
     path = folder / f"predictions-{first}-{last}-{newest}.parquet"
     aside.replace(path)
     return Archived(path, rows, first, last)
@@ -63,8 +70,8 @@ def _write(engine: Engine, query: Select[Any], path: Path) -> tuple[int, str]:
     schema, rows, newest = _schema(), 0, ""
     with path.open("wb") as file:
         with pq.ParquetWriter(file, schema, compression="zstd") as writer, reading(engine) as conn:
-            result = conn.execution_options(stream_results=True, yield_per=BATCH).execute(query)
-            for part in result.mappings().partitions():
+            stream = conn.execution_options(stream_results=True, yield_per=BATCH).execute(query)
+            for part in stream.mappings().partitions():
                 writer.write_table(pa.Table.from_pylist([dict(row) for row in part], schema))
                 rows, newest = rows + len(part), str(part[-1]["id"])
         file.flush()
@@ -103,31 +110,50 @@ def find(exported: Path, prediction_id: str) -> Prediction:
         ) from None
     if not rows:
         raise NotFound(f"no prediction {prediction_id!r} is in {exported}.", "Copy the id from an answer.")
-    before = rows[0].pop(LATENCY_BEFORE)
-    return Prediction(**rows[0] | {"latency_us": rows[0]["latency_us"] if before is None else before})
+    row = rows[0]
+    if row[LATENCY_BEFORE] is not None:
+        row["latency_us"] = row[LATENCY_BEFORE]
+    return Prediction(**{name: row[name] for name in CHAINED})
 
 
 def forget(engine: Engine, archived: Archived) -> int:
-    """Delete from the log exactly what a file holds, some thousands at a time; returns how many were there.
+    """Delete from the log the batches that a file holds whole, some thousands at a time; returns how many went.
+
+    A batch that also served later sessions stays until they are exported too.
 
     Raises:
-        Broken: the file holds another number of predictions than were written to it; nothing is deleted.
+        Broken: the file holds another number of predictions than were written to it, or others than were served;
+            nothing of what differs is deleted.
     """
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(archived.path) as file:
         if file.metadata.num_rows != archived.rows:
             raise Broken(f"{archived.path} holds {file.metadata.num_rows} rows of {archived.rows}.", "Export again.")
-        batches = [part.column("id").to_pylist() for part in file.iter_batches(500, columns=["id"])]
-    return sum(_delete(engine, batches[start : start + 10]) for start in range(0, len(batches), 10))
+        return sum(_let_go(engine, lot) for lot in _lots(file))
 
 
-def _delete(engine: Engine, batches: Sequence[Sequence[str]]) -> int:
+def _let_go(engine: Engine, lot: Mapping[int, Sequence[Row]]) -> int:
     with writing(engine) as conn:
-        deleted: Iterator[int] = (
-            conn.execute(delete(prediction).where(prediction.c.id.in_(ids))).rowcount for ids in batches
-        )
-        return sum(deleted)
+        return prediction_chain.let_go(conn, lot)
+
+
+def _lots(file: pq.ParquetFile) -> Iterator[dict[int, list[Row]]]:
+    """The rows of whole batches, some thousands at a time."""
+    parts = file.iter_batches(LOT, columns=[*CHAINED, "batch"])
+    rows = chain.from_iterable(
+        zip(*(part.column(name).to_pylist() for name in ("batch", *CHAINED)), strict=True) for part in parts
+    )
+    lot: dict[int, list[Row]] = {}
+    waiting = 0
+    for batch, members in groupby(rows, itemgetter(0)):
+        lot[batch] = [chained(row[1:]) for row in members]
+        waiting += len(lot[batch])
+        if waiting >= LOT:
+            yield lot
+            lot, waiting = {}, 0
+    if lot:
+        yield lot
 
 
 def require_forgettable(engine: Engine, model: str, before: Session | None) -> None:

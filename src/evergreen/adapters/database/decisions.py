@@ -14,7 +14,7 @@ from evergreen.adapters.database.rows import every
 from evergreen.adapters.database.schema import decision, decision_head
 from evergreen.adapters.database.types import utc
 from evergreen.core.bars.session import iso
-from evergreen.core.hash_chain import GENESIS, Break, Link, breaks, digest
+from evergreen.core.hash_chain import ChainBreak, Head, Link, breaks, digest
 from evergreen.core.policy.kinds import DecisionKind
 from evergreen.errors import Broken
 
@@ -64,7 +64,7 @@ def append(conn: Connection, new: Decision) -> int:
     return seq
 
 
-def verify(conn: Connection) -> list[Break]:
+def verify(conn: Connection) -> list[ChainBreak]:
     """Recompute the whole chain from what is stored; an empty list: nothing was edited or removed."""
     query = (
         select(decision, decision_head.c.seq.label("head_seq"), decision_head.c.hash.label("head_hash"))
@@ -73,16 +73,8 @@ def verify(conn: Connection) -> list[Break]:
     )
     rows = conn.execute(query).mappings().all()
     if not rows:
-        return [Break(0, "the head of the chain is missing")]
+        return [ChainBreak(0, "the head of the chain is missing")]
     return breaks(_links(rows), rows[0]["head_seq"], rows[0]["head_hash"])
-
-
-@dataclass(frozen=True)
-class Head:
-    """The end of the chain: how many decisions there are and the hash of the last, which stands for all of them."""
-
-    seq: int
-    hash: str
 
 
 def head(conn: Connection) -> Head:
@@ -97,9 +89,9 @@ def head(conn: Connection) -> Head:
     return Head(*row)
 
 
-def holds(conn: Connection, known: str) -> bool:
-    """Whether a hash that was once the head is in the chain: all up to it is then as it was, if the chain is whole."""
-    return known == GENESIS or conn.execute(select(decision.c.seq).where(decision.c.hash == known)).first() is not None
+def among(conn: Connection, known: Collection[str]) -> set[str]:
+    """Which of the hashes that were once heads are in the chain: all up to them is as it was, if the chain is whole."""
+    return set(conn.execute(select(decision.c.hash).where(decision.c.hash.in_(known))).scalars())
 
 
 def recent(conn: Connection, model: str, limit: int = 20) -> list[RecordedDecision]:

@@ -169,7 +169,7 @@ def _rows(frame: pd.DataFrame, table: Table) -> list[dict[str, Any]]:
 
 
 def _frame(conn: Connection, query: Select[Any], floats: tuple[str, ...]) -> pd.DataFrame:
-    result = conn.execute(query)
-    frame = pd.DataFrame(result.all(), columns=list(result.keys()))
+    rows = conn.execute(query)
+    frame = pd.DataFrame(rows.all(), columns=list(rows.keys()))
     frame["session"] = pd.to_datetime(frame["session"]).astype("datetime64[us]")
     return frame.astype(dict.fromkeys(floats, "float64"))

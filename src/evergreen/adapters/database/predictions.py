@@ -7,9 +7,12 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from math import isfinite
 from operator import attrgetter
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Text, case, cast, func, select
 
+from evergreen.adapters.database import prediction_chain
+from evergreen.adapters.database.prediction_chain import CHAINED, CONVERTED, chained_time
 from evergreen.adapters.database.rows import every, first
 from evergreen.adapters.database.schema import prediction
 from evergreen.adapters.database.types import utc
@@ -46,23 +49,26 @@ class Prediction:
     latency_us: int | None = None
 
 
-_CONVERTED = ("at", "as_of", "challenger_raw")
-_PLAIN = tuple(item.name for item in fields(Prediction) if item.name not in _CONVERTED)
-_COLUMNS = (*_CONVERTED, *_PLAIN)
-_INSERT = {  # by whether the database is SQLite; past the expression language, which takes four times as long
-    embedded: f"INSERT INTO prediction ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"
-    for embedded, mark in ((True, "?"), (False, "%s"))
+_COLUMNS = (*CHAINED, "batch")
+_INSERT = {  # past the expression language, which takes four times as long
+    mark: f"INSERT INTO prediction ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"
+    for mark in ("?", "%s")
 }
-_as_it_is = attrgetter(*_PLAIN)
+_as_it_is = attrgetter(*(name for name in CHAINED if name not in CONVERTED))
+_RECORD = tuple(prediction.c[item.name] for item in fields(Prediction))
 
 
 def insert_many(engine: Engine, rows: Sequence[Prediction]) -> None:
-    """Write predictions in one transaction, durable on return: all of them or none."""
+    """Write predictions in one transaction, durable on return: all of them or none. They are one batch of the chain."""
     if not rows:
         return
-    embedded = engine.dialect.name == "sqlite"
+    mark, zone = ("?", "") if engine.dialect.name == "sqlite" else ("%s", "+00:00")
+    served = [_row(item) for item in rows]
+    sha256 = prediction_chain.content_hash(served)
     with engine.begin() as conn:
-        conn.exec_driver_sql(_INSERT[embedded], [_row(item, embedded) for item in rows])
+        batch = prediction_chain.append(conn, "served", len(rows), sha256)
+        stored = [(key, at + zone, *rest, batch) for key, at, *rest in served]
+        conn.exec_driver_sql(_INSERT[mark], stored)
 
 
 def find(conn: Connection, prediction_id: str) -> Prediction:
@@ -71,7 +77,7 @@ def find(conn: Connection, prediction_id: str) -> Prediction:
     Raises:
         NotFound: it was never answered here.
     """
-    served = first(conn, select(prediction).where(prediction.c.id == prediction_id), Prediction)
+    served = first(conn, select(*_RECORD).where(prediction.c.id == prediction_id), Prediction)
     if served is None:
         raise NotFound(f"no prediction {prediction_id!r} is on record.", "Copy the id from an answer.")
     return served
@@ -89,7 +95,7 @@ def askers(conn: Connection, as_of: Session) -> set[tuple[str, str]]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Served:
+class AnsweredForecast:
     """What tells which features an answered forecast was made from."""
 
     id: str
@@ -99,13 +105,13 @@ class Served:
     feature_hash: str
 
 
-def served(conn: Connection, tickers: Sequence[str], start: Session, end: Session) -> list[Served]:
+def served(conn: Connection, tickers: Sequence[str], start: Session, end: Session) -> list[AnsweredForecast]:
     """The forecasts answered for `tickers` from features of the sessions `start` to `end`, in order of time."""
-    columns = [prediction.c[item.name] for item in fields(Served)]
+    columns = [prediction.c[item.name] for item in fields(AnsweredForecast)]
     spanned = prediction.c.as_of.between(iso(start), iso(end))
     query = select(*columns).where(spanned).order_by(prediction.c.as_of, prediction.c.at, prediction.c.id)
     which = set(tickers)
-    return [item for item in every(conn, query, Served) if item.ticker in which]
+    return [item for item in every(conn, query, AnsweredForecast) if item.ticker in which]
 
 
 def silent(conn: Connection, challenger: str) -> int:
@@ -153,8 +159,7 @@ def by_arm(conn: Connection, since: datetime) -> dict[tuple[str, str], int]:
     return {(arm, version): number for arm, version, number in conn.execute(query)}
 
 
-def _row(item: Prediction, embedded: bool) -> tuple[object, ...]:
-    at = utc(item.at)
-    stored = at.replace(tzinfo=None).isoformat(" ", "microseconds") if embedded else at
+def _row(item: Prediction) -> tuple[Any, ...]:
     raw = item.challenger_raw
-    return (stored, iso(item.as_of), raw if raw is None or isfinite(raw) else None, *_as_it_is(item))
+    silent = raw is None or not isfinite(raw)
+    return (item.id, chained_time(utc(item.at)), iso(item.as_of), None if silent else raw, *_as_it_is(item))

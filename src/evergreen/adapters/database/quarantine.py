@@ -62,7 +62,7 @@ def cases(conn: Connection, limit: int = 50) -> list[Case]:
     return every(conn, select(quarantine).order_by(*newest).limit(limit), Case)
 
 
-def held(conn: Connection, tickers: Sequence[str] | None = None) -> list[Case]:
+def unsettled(conn: Connection, tickers: Sequence[str] | None = None) -> list[Case]:
     """The open cases (of `tickers`, if given), oldest first."""
     query = select(quarantine).where(quarantine.c.state == "held")
     cases = every(conn, query.order_by(quarantine.c.first_session, quarantine.c.id), Case)

@@ -95,26 +95,17 @@ def change(engine: Engine, expected: Rollout, decision: Decision, **changes: Any
     return moved
 
 
-def settle(
-    engine: Engine, expected: Rollout, decision: Decision, champion: str, evidence: CanaryRecord | None = None
-) -> Rollout:
-    """End whatever runs, with `champion` serving everybody; a champion that leaves is remembered.
-
-    Raises:
-        RolloutConflict: somebody changed the rollout since; nothing was written.
-    """
-    return change(
-        engine,
-        expected,
-        decision,
-        champion=champion,
-        previous_champion=expected.champion if champion != expected.champion else expected.previous_champion,
-        challenger=None,
-        stage=STEADY,
-        weight=0,
-        stage_session=decision.as_of,
-        evidence=evidence,
-    )
+def steady(row: Rollout, champion: str, as_of: str, evidence: CanaryRecord | None = None) -> dict[str, Any]:
+    """What changes when whatever runs ends, with `champion` serving everybody; a champion that leaves is remembered."""
+    return {
+        "champion": champion,
+        "previous_champion": row.champion if champion != row.champion else row.previous_champion,
+        "challenger": None,
+        "stage": STEADY,
+        "weight": 0,
+        "stage_session": as_of,
+        "evidence": evidence,
+    }
 
 
 def _lost(conn: Connection, late: Rollout, expected: int) -> RolloutConflict:

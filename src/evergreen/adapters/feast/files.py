@@ -22,7 +22,7 @@ from evergreen.errors import Conflict, NotFound
 
 KEYS = ["ticker", "event_timestamp", "created"]
 _ORDER = [("event_timestamp", "ascending"), ("ticker", "ascending"), ("created", "ascending")]
-_INSTANT = pa.timestamp("us", tz="UTC")
+INSTANT = pa.timestamp("us", tz="UTC")
 
 
 def append(folder: Path, rows: pd.DataFrame, first_stays: bool = False) -> int:
@@ -99,7 +99,7 @@ def newest(rows: pa.Table, keys: Sequence[str] = KEYS[:1], instants: Sequence[st
 def _conform(rows: pd.DataFrame) -> pa.Table:
     values = [name for name in rows.columns if name not in KEYS]
     table = pa.Table.from_pandas(rows[[*KEYS, *values]], preserve_index=False).replace_schema_metadata(None)
-    types = {"ticker": pa.string(), "event_timestamp": _INSTANT, "created": _INSTANT}
+    types = {"ticker": pa.string(), "event_timestamp": INSTANT, "created": INSTANT}
     return table.cast(pa.schema([(f.name, types.get(f.name, f.type)) for f in table.schema]))
 
 

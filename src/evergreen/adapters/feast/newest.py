@@ -21,7 +21,7 @@ from feast.infra.online_stores.helpers import compute_table_id
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
 from feast.utils import to_naive_utc
 
-_NEVER = (-(2**63), 0)
+_NEVER = (-(2**63), 0)  # before any instant that 64 bits can tell
 Row = tuple[Any, dict[str, Any], datetime, datetime | None]  # entity key, values, event, created
 Instants = dict[bytes, tuple[int, int]]  # by entity key: event and created
 

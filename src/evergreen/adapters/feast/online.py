@@ -126,10 +126,10 @@ def read(feast: Any, tickers: list[str], views: Sequence[str], names: Sequence[s
 
 
 def mark_unequal(root: Path, wrong: Sequence[str]) -> None:
-    """Keep on disk what is online and unlike the offline store, so that nobody reads it; clear it when all is equal.
+    """Keep on disk what is online and not as offline, so that nobody reads it; clear it when all is equal.
 
     Raises:
-        Broken: something is unlike.
+        Broken: a value differs.
     """
     mark = root / UNEQUAL
     mark.unlink(missing_ok=True)
@@ -145,11 +145,11 @@ def _differing(offline: pd.DataFrame, online: pd.DataFrame) -> list[str]:
     """Tickers of which a value is not the same, bit for bit (one NaN is like another)."""
     expected = offline.set_index("ticker").drop(columns=["event_timestamp", "created"])
     standing = online.reindex(expected.index)
-    unlike = np.zeros(len(expected), dtype=bool)
+    differs = np.zeros(len(expected), dtype=bool)
     for kind in expected.dtypes.unique():
         names = list(expected.columns[expected.dtypes == kind])
-        unlike |= (_bits(expected[names].to_numpy()) != _bits(standing[names].to_numpy().astype(kind))).any(axis=1)
-    return list(expected.index[unlike])
+        differs |= (_bits(expected[names].to_numpy()) != _bits(standing[names].to_numpy().astype(kind))).any(axis=1)
+    return list(expected.index[differs])
 
 
 def _bits(values: NDArray[Any]) -> NDArray[Any]:

@@ -21,7 +21,6 @@ from evergreen.adapters.feast.files import moment, stored
 from evergreen.core.dataset.point_in_time import StoredRows, as_of
 
 COLUMNS_AT_ONCE = 16  # bounds what is held besides the answer
-_INSTANT = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True)

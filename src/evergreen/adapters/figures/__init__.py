@@ -1,4 +1,4 @@
-"""Pictures for notebooks, MLflow and dossiers; each function returns a figure, `save` writes it as PNG."""
+"""Pictures for notebooks, MLflow and model cards; each function returns a figure, `save` writes it as PNG."""
 
 from __future__ import annotations
 

@@ -67,6 +67,28 @@ def rank_ic_intervals(policies: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
+def regret_and_cost(policies: Sequence[Mapping[str, Any]]) -> Figure:
+    """What each policy lacks to hindsight, how often it trained, and the processor's seconds; a row for each policy."""
+    figure = Figure(figsize=(10, 0.9 + 0.34 * len(policies)), layout="constrained")
+    panels = figure.subplots(1, 3, sharey=True)
+    heads = {"Regret, share of the span": "regret", "Retrainings": "retrainings", "Processor, seconds": "seconds"}
+    for axes, (head, name) in zip(panels, heads.items(), strict=True):
+        values = [row[name] for row in policies]
+        bars = axes.barh(
+            np.arange(len(policies)), [each or 0.0 for each in values], color=_colours()[: len(policies)], height=0.62
+        )
+        form = "{:.0%}" if name == "regret" else "{:.0f}"
+        labels = ["" if each is None else form.format(each) for each in values]
+        axes.bar_label(bars, labels, padding=3, fontsize=8, color=INK)
+        axes.margins(x=0.2)
+        axes.axvline(0.0, color=QUIET, linewidth=0.8)
+        title(axes, head)
+        plain(axes)
+    panels[0].set_yticks(np.arange(len(policies)), [row["policy"] for row in policies])
+    panels[0].invert_yaxis()
+    return figure
+
+
 def _mark(axes: Any, gain: pd.Series, decisions: pd.DataFrame, colour: str) -> None:
     for kind, (marker, size) in MARKS.items():
         days = decisions.loc[decisions["kind"] == kind, "session"]

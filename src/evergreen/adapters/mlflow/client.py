@@ -22,10 +22,10 @@ from sqlalchemy.exc import DBAPIError
 
 from evergreen.adapters.feast.import_feast import import_feast
 from evergreen.adapters.infra.accounts import not_admitted
+from evergreen.adapters.infra.dumps import SQLITE
 from evergreen.adapters.infra.urls import without_password
 from evergreen.errors import BadInput, EvergreenError, NotFound, NotPermitted, Unavailable
 
-SQLITE = "sqlite:///"
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # opens on training runs, not on traces
 ABSENT = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
 UNFIT = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "INVALID_STATE"}

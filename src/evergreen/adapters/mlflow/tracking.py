@@ -23,7 +23,7 @@ REQUEST_ID = "request_id"
 
 
 @dataclass(frozen=True)
-class Version:
+class RegisteredVersion:
     """One registered version; `version` is always text."""
 
     version: str
@@ -153,12 +153,12 @@ class Tracking:
                 )
         return str(created.version)
 
-    def versions(self, name: str) -> list[Version]:
+    def versions(self, name: str) -> list[RegisteredVersion]:
         """All versions of a model, oldest first; none when the model is unknown."""
         with answering(self.uri):
             registered = self._client.search_model_versions(f"name='{name}'", max_results=1000)
-        made = [Version(str(each.version), str(each.run_id), dict(each.tags)) for each in registered]
-        return sorted(made, key=lambda each: int(each.version))
+        versions = [RegisteredVersion(str(each.version), str(each.run_id), dict(each.tags)) for each in registered]
+        return sorted(versions, key=lambda each: int(each.version))
 
     def describe(self, name: str, run_id: str, text: str) -> None:
         """Put `text` (Markdown) at the head of the pages of a run and of its registered version.

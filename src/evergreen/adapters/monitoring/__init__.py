@@ -1,25 +1,13 @@
-"""whylogs behind one wall: profiles of sessions, their counts on the drift grid, and a page to look at."""
+"""Profiles of sessions, their counts on the drift grid, the bands of a usual session, and a page to look at."""
 
-import os
-
-os.environ.setdefault("WHYLOGS_NO_ANALYTICS", "True")  # it reports usage unless told not to before it is imported
-
-from evergreen.adapters.monitoring.counts_cache import keep_counts, stored_counts
+from evergreen.adapters.monitoring.counts_cache import counts, keep_counts, stored_counts
+from evergreen.adapters.monitoring.profile_files import forget, profile_path, read, write
 from evergreen.adapters.monitoring.profile_page import report
-from evergreen.adapters.monitoring.whylogs_constraints import judge_profile
-from evergreen.adapters.monitoring.whylogs_profiles import (
-    counts,
-    forget,
-    merge,
-    profile,
-    profile_path,
-    read,
-    session_of,
-    to_bytes,
-    write,
-)
+from evergreen.adapters.monitoring.profiler import column, merge, profile, session_of, tags_of, to_bytes
+from evergreen.adapters.monitoring.session_bands import judge_profile
 
 __all__ = [
+    "column",
     "counts",
     "forget",
     "judge_profile",
@@ -31,6 +19,7 @@ __all__ = [
     "report",
     "session_of",
     "stored_counts",
+    "tags_of",
     "to_bytes",
     "write",
 ]

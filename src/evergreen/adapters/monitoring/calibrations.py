@@ -17,14 +17,14 @@ REFERENCE = "reference.bin"
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class CalibratedVersion:
     """A version's calibration and the last counts of its training history."""
 
     calibration: Calibration
     history: Counts
 
 
-def write_kept(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+def write_calibration(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     """Keep a version's files at hand for the daily check."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
@@ -32,7 +32,7 @@ def write_kept(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     return [folder / name for name in files]
 
 
-def read_kept(folder: Path) -> Kept | None:
+def read_calibration(folder: Path) -> CalibratedVersion | None:
     """The calibration of a version; None when it has none, and so cannot be monitored.
 
     Raises:
@@ -41,16 +41,16 @@ def read_kept(folder: Path) -> Kept | None:
     if not (folder / CALIBRATION).exists():
         return None
     calibration = Calibration.from_bytes((folder / CALIBRATION).read_bytes())
-    return Kept(calibration, Counts.from_bytes((folder / COUNTS).read_bytes()))
+    return CalibratedVersion(calibration, Counts.from_bytes((folder / COUNTS).read_bytes()))
 
 
 def read_grid(folder: Path) -> Grid | None:
     """The grid that the sessions of a version are counted on; None when it has none."""
-    kept = folder / COUNTS
-    return Counts.from_bytes(kept.read_bytes()).grid if kept.exists() else None
+    counts = folder / COUNTS
+    return Counts.from_bytes(counts.read_bytes()).grid if counts.exists() else None
 
 
-def read_counts(kept: Kept, profiles: Path, calendar: Calendar, session: pd.Timestamp) -> Counts:
+def read_counts(calibrated: CalibratedVersion, profiles: Path, calendar: Calendar, session: pd.Timestamp) -> Counts:
     """The sessions that a check at `session` looks at: of the training history, then from profiles since.
 
     Raises:
@@ -58,7 +58,7 @@ def read_counts(kept: Kept, profiles: Path, calendar: Calendar, session: pd.Time
     """
     from evergreen.adapters import monitoring
 
-    history = kept.history
+    history = calibrated.history
     lived = list(calendar.sessions(calendar.next(history.sessions[-1]), session))
-    last = lived[-kept.calibration.windows.pair :]
+    last = lived[-calibrated.calibration.windows.pair :]
     return join([history, *monitoring.stored_counts(profiles, last, history.grid)])

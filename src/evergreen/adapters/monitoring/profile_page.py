@@ -7,17 +7,15 @@ from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment, PackageLoader
-from whylogs.core.view.column_profile_view import ColumnProfileView
-from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
-from evergreen.adapters.monitoring.whylogs_profiles import session_of
+from evergreen.adapters.monitoring.profiler import Column, Profile, column, names, session_of
 from evergreen.core.drift import DriftCheck
 
-DECILES = np.arange(1, 10) / 10
+DECILES = np.arange(1, 10) / 10  # the groups of the PSI that stands beside them
 
 
 @dataclass(frozen=True)
-class Row:
+class FeatureRow:
     """One feature of the page; `shares` are the current values' shares of the reference's deciles."""
 
     feature: str
@@ -31,29 +29,25 @@ class Row:
 
 
 def report(
-    current: DatasetProfileView,
-    reference: DatasetProfileView,
+    current: Profile,
+    reference: Profile,
     path: Path,
     check: DriftCheck | None = None,
 ) -> Path:
-    """Write one self-contained HTML page to `path`; with a drift check, features are ordered by its scores.
-
-    whylogs' own report page needs pybars3 and loads scripts from the internet, so this one is ours, made from
-    the same profiles.
-    """
-    names = [name for name in current.get_columns() if reference.get_column(name) is not None]
+    """Write one self-contained HTML page to `path`; with a drift check, features are ordered by its scores."""
+    pairs = [(name, column(current, name), column(reference, name)) for name in names(current)]
+    rows = [_row(name, now, then, check) for name, now, then in pairs if now and then]
     if check is not None:
-        names.sort(key=lambda name: -float(check.scores.get(name, -np.inf)))
-    rows = [_row(name, current.get_column(name), reference.get_column(name), check) for name in names]
+        rows.sort(key=lambda row: -float(check.scores.get(row.feature, -np.inf)))
     page = Environment(loader=PackageLoader(__name__, ""), autoescape=True).get_template("profile_page.html.j2")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page.render(rows=rows, check=check, reference=session_of(reference), current=session_of(current)))
     return path
 
 
-def _row(name: str, current: ColumnProfileView, reference: ColumnProfileView, check: DriftCheck | None) -> Row:
+def _row(name: str, current: Column, reference: Column, check: DriftCheck | None) -> FeatureRow:
     judged = check if check is not None and name in check.psi.index else None
-    return Row(
+    return FeatureRow(
         feature=name,
         reference=_summary(reference),
         current=_summary(current),
@@ -65,21 +59,16 @@ def _row(name: str, current: ColumnProfileView, reference: ColumnProfileView, ch
     )
 
 
-def _summary(column: ColumnProfileView) -> str:
-    distribution = column.get_metric("distribution")
-    if not distribution.n:
-        return "no values"
-    return f"{distribution.avg:.4g} ± {distribution.stddev:.3g}"
+def _summary(described: Column) -> str:
+    return f"{described.mean:.4g} ± {described.stddev:.3g}" if described.finite else "no values"
 
 
-def _missing(column: ColumnProfileView) -> float:
-    rows = column.get_metric("counts").n.value
-    return 1 - column.get_metric("distribution").n / rows if rows else 0.0
+def _missing(described: Column) -> float:
+    return 1 - described.finite / described.rows if described.rows else 0.0
 
 
-def _shares(current: ColumnProfileView, reference: ColumnProfileView) -> tuple[float, ...]:
-    expected, observed = (column.get_metric("distribution").kll.value for column in (reference, current))
-    if expected.is_empty() or observed.is_empty():
+def _shares(current: Column, reference: Column) -> tuple[float, ...]:
+    if not (reference.finite and current.finite):
         return ()
-    cuts = np.unique(expected.get_quantiles(DECILES.tolist()))
-    return tuple(np.diff(observed.get_cdf(cuts.tolist()), prepend=0.0).tolist())
+    cuts = np.unique(reference.quantiles(DECILES.tolist()))
+    return tuple(np.diff(current.shares_up_to(cuts.tolist()), prepend=0.0).tolist())

@@ -32,7 +32,7 @@ def run_notebook(
     parameters: Mapping[str, Any],
     output: Path,
     timeout: float = 1800.0,
-    on_progress: Progress = lambda done, cells: None,
+    on_progress: Progress = lambda finished, cells: None,
 ) -> Path:
     """Execute `notebook` with `parameters` and keep it, outputs included, at `output`.
 
@@ -110,9 +110,9 @@ def _nobodys_profile(folder: str) -> dict[str, str]:
 
     The kernel is that of this interpreter: kernels installed for a person are not looked for.
     """
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONSTARTUP", "JUPYTER_PATH")}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("PYTHONSTARTUP", "JUPYTER_PATH")}
     own = dict.fromkeys(("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"), folder)
-    return kept | own | {"JUPYTER_PREFER_ENV_PATH": "1"}
+    return inherited | own | {"JUPYTER_PREFER_ENV_PATH": "1"}
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -192,12 +192,12 @@ def _known_name(exchange: str) -> str:
     import exchange_calendars
 
     names = {name.upper(): name for name in exchange_calendars.get_calendar_names(include_aliases=True)}
-    asked = exchange.strip().upper()
-    if asked in names:
-        return str(names[asked])
+    upper = exchange.strip().upper()
+    if upper in names:
+        return str(names[upper])
     advice = "Name one of exchange_calendars, such as XNYS."
-    if near := [names[name] for name in get_close_matches(asked, names, n=4, cutoff=0.5)]:
+    if near := [names[name] for name in get_close_matches(upper, names, n=4, cutoff=0.5)]:
         advice = f"Near it: {', '.join(near)}."
-    if twin := SAME_SESSIONS.get(asked):
+    if twin := SAME_SESSIONS.get(upper):
         advice = f"Use {twin}, whose sessions it shares."
     raise BadSetting(f"there is no exchange calendar {exchange!r}.", advice)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from evergreen.errors import BadInput
 
-BUCKETS = 10_000
+BUCKETS = 10_000  # basis points, in which a weight is given
 
 Arm = Literal["champion", "challenger"]
 

@@ -23,6 +23,7 @@ from evergreen.core.evaluation.diebold_mariano import scale
 from evergreen.core.evaluation.losses import relative_difference
 from evergreen.errors import BadInput
 
+# Shares of the wealth that are staked at once: even the greatest cannot lose it all, and their mean follows the best.
 BETS: NDArray[np.float64] = np.arange(1, 10) / 10
 MIN_HISTORY = 60  # sessions; the standard error of a scale from their MAD is 15 %
 WORST = -2.0  # r of a challenger without a finite loss: the end of its range
@@ -94,7 +95,7 @@ def shown_autocorrelation(x: Floats) -> float:
 
 
 def innovations(x: Floats, autocorrelation: float) -> Floats:
-    """What `x` [..., sessions] adds to what the session before foretold, within [-1, 1] and of the same spread.
+    """What `x` [..., sessions] adds to what the session before predicts, within [-1, 1] and of the same spread.
 
     (x_t - rho x_{t-1}) / sqrt(1 - rho^2), x_0 = 0: of a first-order autoregression of mean zero, differences whose
     mean given the past is zero. At rho = 0, x itself.

@@ -35,7 +35,7 @@ class CanaryVerdict(Enum):
 class Rules:
     """All that is fixed before the first session; `scale` and `margin` in units of r.
 
-    `autocorrelation`: how far one session's r foretells the next, as the history showed it.
+    `autocorrelation`: how far one session's r predicts the next's, as the history showed it.
 
     Raises:
         BadInput: a value outside its range.

@@ -102,10 +102,10 @@ def audit(
     ordered = bars.sort_values(["session", "ticker"], ignore_index=True)
     history = _History(ordered, pd.DatetimeIndex(ordered["session"].unique()), compute, lookback, seed)
     at = _sampled(len(history.sessions), lookback, cuts, seed)
-    found = [finding for t in at for finding in history.findings(features, t)]
-    found += [finding for t in at for finding in history.label_findings(labels, t, horizon)]
+    findings = [finding for t in at for finding in history.findings(features, t)]
+    findings += [finding for t in at for finding in history.label_findings(labels, t, horizon)]
     dates = tuple(iso(history.sessions[t]) for t in at)
-    first = {finding.rpartition(" (")[0]: finding for finding in reversed(found)}
+    first = {finding.rpartition(" (")[0]: finding for finding in reversed(findings)}
     return Audit(features.shape[1], dates, tuple(reversed(first.values())))
 
 
@@ -162,9 +162,9 @@ class _History:
 
     def between(self, start: int, stop: int) -> pd.DataFrame:
         """Bars of the sessions numbered start <= i < stop."""
-        wanted = self.sessions[max(start, 0) : stop]
-        first = self.bars["session"].searchsorted(wanted[:1], side="left")
-        last = self.bars["session"].searchsorted(wanted[-1:], side="right")
+        sessions = self.sessions[max(start, 0) : stop]
+        first = self.bars["session"].searchsorted(sessions[:1], side="left")
+        last = self.bars["session"].searchsorted(sessions[-1:], side="right")
         return self.bars.iloc[first[0] : last[0]]
 
     def findings(self, features: pd.DataFrame, t: int) -> Iterator[str]:

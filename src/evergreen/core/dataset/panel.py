@@ -129,10 +129,10 @@ def labelled_panel(training_set: TrainingSet) -> Panel:
     if known.duplicated(list(KEYS)).any():
         raise BadInput("the training set repeats a ticker and session.", "Join one state of features and labels.")
     sessions, first_row = np.unique(known["session"].to_numpy(), return_index=True)
-    kept = known.index.to_numpy()
+    rows_in_order = known.index.to_numpy()
     stored = None if isinstance(training_set, pd.DataFrame) else training_set
     return Panel(
-        matrix=stored.matrix(names, kept) if stored else matrix_of(training_set, names, kept),
+        matrix=stored.matrix(names, rows_in_order) if stored else matrix_of(training_set, names, rows_in_order),
         label=known[LABEL].to_numpy(dtype=np.float64),
         tickers=known["ticker"].to_numpy(dtype=object),
         sessions=pd.DatetimeIndex(sessions, name="session"),

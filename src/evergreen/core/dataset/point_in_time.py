@@ -40,16 +40,16 @@ def as_of(
     order = order[np.searchsorted(stored.code[order], 0) :]
     if not order.size:
         return np.full(code.size, -1, dtype=np.int64)
-    kept = order[_newest_so_far(stored.code[order], seen[order], stored.event[order])]
-    instants = np.unique(seen[kept])
-    key = stored.code[kept] * (instants.size + 1) + np.searchsorted(instants, seen[kept]) + 1
-    wanted = np.where(code < 0, -1, code * (instants.size + 1) + np.searchsorted(instants, moment, side="right"))
-    last = _last_at_or_before(key, wanted)
-    found = kept[np.maximum(last, 0)]
-    fits = (last >= 0) & (stored.code[found] == code)
+    visible = order[_newest_so_far(stored.code[order], seen[order], stored.event[order])]
+    instants = np.unique(seen[visible])
+    key = stored.code[visible] * (instants.size + 1) + np.searchsorted(instants, seen[visible]) + 1
+    observer_key = np.where(code < 0, -1, code * (instants.size + 1) + np.searchsorted(instants, moment, side="right"))
+    last = _last_at_or_before(key, observer_key)
+    position = visible[np.maximum(last, 0)]
+    fits = (last >= 0) & (stored.code[position] == code)
     if reach is not None:
-        fits &= stored.event[found] >= moment - reach
-    return np.where(fits, found, -1)
+        fits &= stored.event[position] >= moment - reach
+    return np.where(fits, position, -1)
 
 
 def _newest_so_far(code: Codes, seen: Instants, event: Instants) -> NDArray[np.bool_]:
@@ -65,11 +65,11 @@ def _newest_so_far(code: Codes, seen: Instants, event: Instants) -> NDArray[np.b
     return newest
 
 
-def _last_at_or_before(key: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+def _last_at_or_before(key: NDArray[np.int64], sought: NDArray[np.int64]) -> NDArray[np.int64]:
     """Position of the last of the ascending keys <= each wanted one; in order, a search is several times faster."""
-    if (wanted[1:] >= wanted[:-1]).all():
-        return np.searchsorted(key, wanted, side="right") - 1
-    order = np.argsort(wanted)
-    last = np.empty(wanted.size, dtype=np.int64)
-    last[order] = np.searchsorted(key, wanted[order], side="right") - 1
+    if (sought[1:] >= sought[:-1]).all():
+        return np.searchsorted(key, sought, side="right") - 1
+    order = np.argsort(sought)
+    last = np.empty(sought.size, dtype=np.int64)
+    last[order] = np.searchsorted(key, sought[order], side="right") - 1
     return last

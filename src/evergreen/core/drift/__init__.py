@@ -1,7 +1,7 @@
 """Drift: is the market different enough to retrain? Calibrated on the model's own history first."""
 
 from evergreen.core.drift.calibration import Calibration, TooLittleHistory, calibrate
-from evergreen.core.drift.cause import RULES, TRIGGERS, Cause, Diagnosis, Reaction, Signs, cause
+from evergreen.core.drift.cause import LATELY, RULES, TRIGGERS, Cause, Diagnosis, Reaction, Signs, cause, missing_share
 from evergreen.core.drift.check import COOLDOWN, LEVEL, DriftCheck, DriftVerdict, Outcome, check, verdict
 from evergreen.core.drift.counts import Counts, join, session_counts
 from evergreen.core.drift.grid import Grid, make_grid
@@ -12,6 +12,7 @@ from evergreen.core.drift.skill import SkillLook, SkillTest, Standing
 
 __all__ = [
     "COOLDOWN",
+    "LATELY",
     "LEVEL",
     "RULES",
     "TRIGGERS",
@@ -39,6 +40,7 @@ __all__ = [
     "hold_back",
     "join",
     "make_grid",
+    "missing_share",
     "next_generation",
     "psi",
     "realized",

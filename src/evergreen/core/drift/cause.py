@@ -6,7 +6,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from evergreen.core.drift.psi import Windows
 from evergreen.core.drift.skill import Standing
+
+LATELY = Windows().current  # sessions whose rows say whether the data is at fault: those that a drift check judges
 
 
 class Cause(Enum):
@@ -133,3 +139,14 @@ def cause(signs: Signs, triggers: Collection[Cause] = TRIGGERS) -> Diagnosis:
         if rule.applies(signs):
             return Diagnosis(rule.cause, rule.reaction, f"{rule.cause.value}: {rule.because}.")
     return Diagnosis(Cause.NONE, Reaction.NOTHING, "Nothing moved beyond what this model's history shows.")
+
+
+def missing_share(rows: ArrayLike) -> float:
+    """The share of a usual session's rows that the last sessions lack.
+
+    Args:
+        rows: the number of rows by session, in order of time; their median is usual.
+    """
+    counted = np.asarray(rows, dtype=float)
+    usual, lately = float(np.median(counted)), counted[-LATELY:]
+    return max(0.0, 1 - float(lately.sum()) / (usual * len(lately))) if usual else 0.0

@@ -43,7 +43,7 @@ class SkillTest:
     Two hypotheses are bet against with the canary's fixed bets: "on average the champion does no worse than
     its frozen naive baseline", and "its skill is that of its gate record", the record being the lower 90 %
     bound of the gate's mean (the mean itself flatters whoever passed). The average of the two trips at 50: at
-    most one champion in fifty that keeps its skill is ever reported. Skill that foretells the next session's, as the
+    most one champion in fifty that keeps its skill is ever reported. Skill that predicts the next session's, as the
     gate's sessions show, is bet on only as far as it surprises (docs/decisions/0016).
 
     Args:

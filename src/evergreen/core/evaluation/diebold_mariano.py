@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import fft, stats
 
+from evergreen.core.evaluation.robust import MAD_TO_SIGMA
 from evergreen.errors import BadInput
-
-MAD_TO_SIGMA = 1.4826  # 1 / (75 % quantile of N(0, 1)): a normal's standard deviation over its MAD
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.core.features.factors import FEATURE_NAMES, WINDOWS
-from evergreen.core.features.families import History, activity, agreement, balance, candle, price, span
+from evergreen.core.features.families import TickerHistory, activity, agreement, balance, candle, price, span
 from evergreen.core.features.kernels import Array, At, Features, store
 from evergreen.errors import BadInput
 
@@ -32,14 +32,14 @@ def compute(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None, since: pd.Tim
     codes, ordinals = codes[order], ordinals[order]
     _refuse_duplicates(tickers, days, codes, ordinals)
     start = 0 if since is None else int(days.searchsorted(since))
-    wanted = ordinals >= start
-    matrix = np.empty((int(wanted.sum()), len(FEATURE_NAMES)), dtype=np.float32)
+    in_answer = ordinals >= start
+    matrix = np.empty((int(in_answer.sum()), len(FEATURE_NAMES)), dtype=np.float32)
     edges = list(pairwise(np.flatnonzero(np.diff(codes, prepend=-1, append=-1)).tolist()))
     work = partial(_fill, _numbers(bars, order), ordinals)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(work, edges, _slices(matrix, edges, wanted)))
+        list(pool.map(work, edges, _slices(matrix, edges, in_answer)))
     index = pd.MultiIndex.from_arrays(
-        [tickers.take(codes[wanted]), days.take(ordinals[wanted])], names=["ticker", "session"]
+        [tickers.take(codes[in_answer]), days.take(ordinals[in_answer])], names=["ticker", "session"]
     )
     return pd.DataFrame(matrix, index=index, columns=list(FEATURE_NAMES), copy=False)
 
@@ -85,11 +85,11 @@ def _adjusted(column: dict[str, Array]) -> Iterator[Array]:
         yield np.where(np.isfinite(values), values, np.nan)
 
 
-def _slices(matrix: Features, edges: list[tuple[int, int]], wanted: NDArray[np.bool_]) -> Iterator[Features]:
+def _slices(matrix: Features, edges: list[tuple[int, int]], in_answer: NDArray[np.bool_]) -> Iterator[Features]:
     """The rows of each ticker in the matrix of all."""
     stop = 0
     for begin, end in edges:
-        start, stop = stop, stop + int(wanted[begin:end].sum())
+        start, stop = stop, stop + int(in_answer[begin:end].sum())
         yield matrix[start:stop]
 
 
@@ -97,7 +97,7 @@ def _fill(column: dict[str, Array], ordinals: At, edges: tuple[int, int], out: F
     """Factors of one ticker, whose bars lie between `edges`; the last of them have a row of `out` each."""
     own = slice(*edges)
     at = ordinals[own]
-    bars = History(at, len(at) - len(out), *_adjusted({name: values[own] for name, values in column.items()}))
+    bars = TickerHistory(at, len(at) - len(out), *_adjusted({name: values[own] for name, values in column.items()}))
     values = np.empty((len(FEATURE_NAMES), len(out)))
     with np.errstate(all="ignore"):
         values[:_CANDLES] = candle(bars)

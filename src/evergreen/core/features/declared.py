@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.core.bars.schema import PRICES
 from evergreen.core.features.factors import FEATURE_NAMES, LOOKBACK, Factor
 from evergreen.errors import BadInput
-
-_PRICES = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True)
@@ -106,14 +105,14 @@ def with_declared(
 
 
 def _values(declared: DeclaredFactor, wide: AdjustedBars) -> NDArray[np.float32]:
-    found = declared.function(wide)
-    if not isinstance(found, pd.DataFrame) or found.shape != wide.close.shape:
+    answer = declared.function(wide)
+    if not isinstance(answer, pd.DataFrame) or answer.shape != wide.close.shape:
         raise BadInput(
-            f"factor {declared.name} answers with {type(found).__name__}, not a frame of {wide.close.shape}.",
+            f"factor {declared.name} answers with {type(answer).__name__}, not a frame of {wide.close.shape}.",
             "Return one value for each session and ticker of the bars.",
         )
     with np.errstate(over="ignore"):
-        values = found.reindex_like(wide.close).to_numpy(dtype=np.float32)
+        values = answer.reindex_like(wide.close).to_numpy(dtype=np.float32)
     return np.where(np.isfinite(values), values, np.float32(np.nan))
 
 
@@ -121,7 +120,7 @@ def _wide(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None) -> AdjustedBars
     by_key = bars.set_index(["session", "ticker"]).sort_index()
     factor = by_key["factor"] if "factor" in by_key else pd.Series(1.0, by_key.index)
     vwap = by_key["vwap"] if "vwap" in by_key else by_key[["high", "low", "close"]].sum(axis=1, min_count=3) / 3
-    long = by_key[list(_PRICES)].assign(vwap=vwap).mul(factor, axis=0).assign(volume=by_key["volume"] / factor)
+    long = by_key[list(PRICES)].assign(vwap=vwap).mul(factor, axis=0).assign(volume=by_key["volume"] / factor)
     seen = by_key.index.unique("session")
     days = seen if calendar is None else calendar[(calendar >= seen.min()) & (calendar <= seen.max())]
     finite = long.where(np.isfinite(long))

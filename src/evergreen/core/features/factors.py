@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-WINDOWS = (5, 10, 20, 30, 60)
+WINDOWS = (5, 10, 20, 30, 60)  # sessions: those of Qlib's Alpha158
 
 _CANDLE = {
     "KMID": "(close - open) / open",

@@ -20,12 +20,12 @@ from evergreen.core.features.kernels import (
     trend,
 )
 
-EPS = 1e-12
+EPS = 1e-12  # Qlib's own, in the denominators of its Alpha158: values are to be equal
 
 
 @dataclass(frozen=True)
-class History:
-    """Adjusted bars of one ticker in order, float64, infinities as NaN; wanted: factors from `first` on."""
+class TickerHistory:
+    """Adjusted bars of one ticker in order, float64, infinities as NaN; factors are due from `first` on."""
 
     at: At
     first: int
@@ -36,24 +36,24 @@ class History:
     volume: Array
     vwap: Array
 
-    def wanted(self, values: Array) -> Array:
-        """The part of `values` that factors are wanted for."""
+    def from_first(self, values: Array) -> Array:
+        """The part of `values` that factors are due for."""
         return values[self.first :]
 
 
-def candle(bars: History) -> list[Array]:
+def candle(bars: TickerHistory) -> list[Array]:
     """KMID .. KSFT2 and OPEN0 .. VWAP0: the shape of the bar itself."""
-    o, h, l, c, v = (bars.wanted(x) for x in (bars.open, bars.high, bars.low, bars.close, bars.vwap))  # noqa: E741
+    o, h, l, c, v = (bars.from_first(x) for x in (bars.open, bars.high, bars.low, bars.close, bars.vwap))  # noqa: E741
     size = h - l + EPS
     body, upper, lower, shift = c - o, h - np.maximum(o, c), np.minimum(o, c) - l, 2 * c - h - l
     shape = [body / o, (h - l) / o, body / size, upper / o, upper / size, lower / o, lower / size]
     return [*shape, shift / o, shift / size, o / c, h / c, l / c, v / c]
 
 
-def price(bars: History) -> dict[str, Array]:
+def price(bars: TickerHistory) -> dict[str, Array]:
     """ROC MA STD BETA RSQR RESI QTLU QTLD RANK: the path of the close."""
-    close = bars.wanted(bars.close)
-    past = np.stack([bars.wanted(lagged(bars.close, bars.at, d)) for d in WINDOWS])
+    close = bars.from_first(bars.close)
+    past = np.stack([bars.from_first(lagged(bars.close, bars.at, d)) for d in WINDOWS])
     mean, deviation = moments(bars.close, bars.at, bars.first, WINDOWS)
     slope, rsquare, residual = trend(bars.close, bars.at, bars.first, WINDOWS)
     upper, lower, rank = order(bars.close, bars.at, bars.first, WINDOWS)
@@ -70,9 +70,9 @@ def price(bars: History) -> dict[str, Array]:
     }
 
 
-def span(bars: History) -> dict[str, Array]:
+def span(bars: TickerHistory) -> dict[str, Array]:
     """MAX MIN RSV IMAX IMIN IMXD: where the close stands in the range, and how old the extremes are."""
-    close, sessions = bars.wanted(bars.close), np.array(WINDOWS)[:, None]
+    close, sessions = bars.from_first(bars.close), np.array(WINDOWS)[:, None]
     top, bottom, top_place, bottom_place = extremes(bars.high, bars.low, bars.at, bars.first, WINDOWS)
     return {
         "MAX": top / close,
@@ -84,7 +84,7 @@ def span(bars: History) -> dict[str, Array]:
     }
 
 
-def agreement(bars: History) -> dict[str, Array]:
+def agreement(bars: TickerHistory) -> dict[str, Array]:
     """CORR CORD: does volume go with price, in level and in change."""
     price_ratio = bars.close / lagged(bars.close, bars.at, 1)
     volume_ratio = bars.volume / lagged(bars.volume, bars.at, 1)
@@ -94,7 +94,7 @@ def agreement(bars: History) -> dict[str, Array]:
     }
 
 
-def balance(bars: History) -> dict[str, Array]:
+def balance(bars: TickerHistory) -> dict[str, Array]:
     """CNT*, SUM*, VSUM*: rises against falls, of price and of volume."""
     change = bars.close - lagged(bars.close, bars.at, 1)
     gain, loss, rises, falls = moves(change, bars.at, bars.first, WINDOWS)
@@ -112,9 +112,9 @@ def balance(bars: History) -> dict[str, Array]:
     }
 
 
-def activity(bars: History) -> dict[str, Array]:
+def activity(bars: TickerHistory) -> dict[str, Array]:
     """VMA VSTD WVMA: volume against its own past, and how unevenly it moved the price."""
-    volume = bars.wanted(bars.volume) + EPS
+    volume = bars.from_first(bars.volume) + EPS
     mean, deviation = moments(bars.volume, bars.at, bars.first, WINDOWS)
     turnover = np.abs(bars.close / lagged(bars.close, bars.at, 1) - 1) * bars.volume
     weighted, spread = moments(turnover, bars.at, bars.first, WINDOWS)

@@ -120,7 +120,7 @@ def trend(x: Array, at: At, first: int, windows: Windows) -> tuple[Array, Array,
 @compiled
 def extremes(high: Array, low: Array, at: At, first: int, windows: Windows) -> Array:
     """Highest high, lowest low, and the place of each, from 1, the oldest if tied; in Qlib's way a gap takes it."""
-    found = np.empty((4, len(windows), at.size - first))
+    extreme = np.empty((4, len(windows), at.size - first))
     for i in range(first, at.size):
         j, start, most, least = i, at[i], -np.inf, np.inf
         most_at = least_at = no_high = no_low = -1
@@ -136,11 +136,11 @@ def extremes(high: Array, low: Array, at: At, first: int, windows: Windows) -> A
                 if low[j] <= least:
                     least, least_at = low[j], start
                 j -= 1
-            found[0, w, i - first] = most if most_at >= 0 else np.nan
-            found[1, w, i - first] = least if least_at >= 0 else np.nan
-            found[2, w, i - first] = (no_high if no_high >= 0 else most_at) - start + 1 if most_at >= 0 else np.nan
-            found[3, w, i - first] = (no_low if no_low >= 0 else least_at) - start + 1 if least_at >= 0 else np.nan
-    return found
+            extreme[0, w, i - first] = most if most_at >= 0 else np.nan
+            extreme[1, w, i - first] = least if least_at >= 0 else np.nan
+            extreme[2, w, i - first] = (no_high if no_high >= 0 else most_at) - start + 1 if most_at >= 0 else np.nan
+            extreme[3, w, i - first] = (no_low if no_low >= 0 else least_at) - start + 1 if least_at >= 0 else np.nan
+    return extreme
 
 
 @compiled
@@ -233,7 +233,7 @@ def correlation(x: Array, y: Array, at: At, first: int, windows: Windows) -> Arr
 @compiled
 def moves(change: Array, at: At, first: int, windows: Windows) -> Array:
     """Sums of gains and of losses, and shares of the window's sessions that rose and that fell."""
-    found = np.empty((4, len(windows), at.size - first))
+    sums = np.empty((4, len(windows), at.size - first))
     for i in range(first, at.size):
         j, start, n, up, down, gain, loss = i, at[i], 0, 0, 0, 0.0, 0.0
         for w in range(len(windows)):
@@ -243,8 +243,8 @@ def moves(change: Array, at: At, first: int, windows: Windows) -> Array:
                     n, up, down = n + 1, up + (change[j] > 0), down + (change[j] < 0)
                     gain, loss = gain + max(change[j], 0.0), loss + max(-change[j], 0.0)
                 j -= 1
-            found[0, w, i - first] = gain if n else np.nan
-            found[1, w, i - first] = loss if n else np.nan
-            found[2, w, i - first] = up / (at[i] - start + 1)
-            found[3, w, i - first] = down / (at[i] - start + 1)
-    return found
+            sums[0, w, i - first] = gain if n else np.nan
+            sums[1, w, i - first] = loss if n else np.nan
+            sums[2, w, i - first] = up / (at[i] - start + 1)
+            sums[3, w, i - first] = down / (at[i] - start + 1)
+    return sums

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.core.evaluation.robust import MAD_TO_SIGMA
 from evergreen.errors import BadInput
 
 Ints = NDArray[np.intp]
@@ -40,7 +41,7 @@ class Places:
 
     def size(self, span: Ints, closes: NDArray[np.float64]) -> float:
         """A log move that anybody would see: 15 % and eight usual moves at least, up to a half more; either way."""
-        usual = 1.4826 * float(np.median(np.abs(np.diff(np.log(closes[span])))))
+        usual = MAD_TO_SIGMA * float(np.median(np.abs(np.diff(np.log(closes[span])))))
         least = max(SEEN, SEEN_DEVIATIONS * usual)
         return float(self.rng.choice([-1, 1]) * self.rng.uniform(least, least + 0.5))
 

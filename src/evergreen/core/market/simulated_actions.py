@@ -7,10 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.core.bars.schema import PRICES, conform
+from evergreen.core.evaluation.backtest import SESSIONS_A_YEAR
 
-RATIOS = np.array([2.0, 3.0, 1.5, 4.0, 10.0, 0.1])
-RATIO_SHARES = np.array([0.5, 0.15, 0.15, 0.1, 0.05, 0.05])
-SESSIONS_A_YEAR = 252
+RATIOS = np.array([2.0, 3.0, 1.5, 4.0, 10.0, 0.1])  # new shares for an old one, the last a reverse split
+RATIO_SHARES = np.array([0.5, 0.15, 0.15, 0.1, 0.05, 0.05])  # how often each: most are two for one
 QUARTER = SESSIONS_A_YEAR // 4  # sessions between dividends
 
 Floats = NDArray[np.float64]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.schema import adjusted, conform
+from evergreen.core.evaluation.backtest import SESSIONS_A_YEAR
 from evergreen.errors import BadInput
 
 START = pd.Timestamp("2000-01-03")  # near the packaged sample's first session
@@ -23,7 +24,6 @@ SECTORS = 8  # about as many as industry classifications have
 
 Floats = NDArray[np.float64]
 DriftKind = Literal["mean", "spread", "dependence", "sign", "decay"]
-SESSIONS_A_YEAR = 252
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ LONGEST_SPIKE = 5  # bars: a vendor mends within a week
 WILD = 3.0  # usual moves: a name that moves so moves with the day's news
 WILD_SHARE = 0.2  # of the names, the same way; on quiet days of 500 real stocks it is under 0.05
 GREAT = 8.0  # usual moves: three names that move so the same way have one cause
-GREAT_NAMES = 3
+GREAT_NAMES = 3  # beside the name itself
 FEWEST_NAMES = 10  # with fewer tickers there is no market to judge by
 AFTERMATH = 10  # bars: what comes after a split is as what was before it, what comes after a crash is not
 RESTLESS = 2.0  # times the usual size of moves, in the week after
@@ -98,8 +98,8 @@ def unexplained_jump(tape: Tape, jump: Jumps) -> Mask:
     """A jump by a third or more that neither a crowd, the market or the names that moved with it, nor a restless week
     after it explains."""
     great = np.minimum(np.abs(jump.opening), np.abs(jump.closing)) > GREAT_JUMP
-    told = (jump.money >= CROWD) | jump.shared | jump.restless
-    return marked(tape, jump.bar[great & ~told])
+    explained = (jump.money >= CROWD) | jump.shared | jump.restless
+    return marked(tape, jump.bar[great & ~explained])
 
 
 def around(tape: Tape, bars: Mask) -> Mask:

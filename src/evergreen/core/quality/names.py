@@ -58,7 +58,7 @@ def other_spellings(counts: pd.Series) -> set[str]:
 def _of_tickers(panel: DeliveryPanel, choose: Callable[[pd.Series], set[str]]) -> Mask:
     """The bars of the tickers that are chosen from all by how many bars they have."""
     tickers = panel.bars["ticker"]
-    counts = tickers[tickers.map(type).eq(str)].value_counts(sort=False) if len(tickers) else tickers
+    counts = tickers[[isinstance(name, str) for name in tickers]].value_counts(sort=False)
     return np.asarray(tickers.isin({name for name in choose(counts) if name.strip()}), dtype=bool)
 
 

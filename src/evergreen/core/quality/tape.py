@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.core.evaluation.robust import MAD_TO_SIGMA
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Mask = NDArray[np.bool_]
@@ -15,7 +17,7 @@ Mask = NDArray[np.bool_]
 USUAL_BARS = 20  # a month of sessions: long enough for a median, short enough to follow the market's mood
 FEWEST_BARS = 5  # of fewer a median says nothing
 USUAL_MOVE = 0.02  # where a ticker has too few bars to tell its own
-FEWEST_STEPS = 3
+FEWEST_STEPS = 3  # one or two may be chance; the smallest of three is the tick it is quoted in
 LEAST_MOVE = 0.002  # in logs: a fund that hardly moves is not judged by its last basis point
 
 
@@ -62,7 +64,7 @@ class Tape:
         """Robust deviation of the ticker's log moves of the close: 1.4826 times the median of their sizes."""
         moves = pd.Series(np.abs(np.log(self.close / self.before(self.close))))
         groups = moves.groupby(self.ticker)
-        typical = 1.4826 * groups.median()
+        typical = MAD_TO_SIGMA * groups.median()
         typical = typical.where(groups.count() >= FEWEST_BARS, USUAL_MOVE).clip(lower=LEAST_MOVE)
         return np.asarray(typical.reindex(self.ticker), dtype=np.float64)
 

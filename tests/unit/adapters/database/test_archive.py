@@ -22,7 +22,7 @@ DAYS = ("2008-09-12", "2008-09-15", "2008-09-16")
 
 @pytest.fixture
 def logged(engine: Engine, now: datetime) -> Engine:
-    """Two predictions a session; the challenger was silent in the second one of each."""
+    """Two predictions a session, a batch of the chain; the challenger was silent in the second one of each."""
     rows = [
         Prediction(
             id=f"{place:03d}{number}", at=now + timedelta(days=place, microseconds=number), client="anna",
@@ -33,7 +33,8 @@ def logged(engine: Engine, now: datetime) -> Engine:
         for place, day in enumerate(DAYS)
         for number in range(2)
     ]  # fmt: skip
-    predictions.insert_many(engine, rows)
+    for place in range(0, len(rows), 2):
+        predictions.insert_many(engine, rows[place : place + 2])
     return engine
 
 
@@ -46,6 +47,7 @@ def test_export__holds_every_column_to_the_bit(logged: Engine, tmp_path: Path) -
     written = archive.export(logged, tmp_path / "new")
     assert written is not None and (written.rows, written.first, written.last) == (6, DAYS[0], DAYS[2])
     for row in pq.read_table(written.path).to_pylist():
+        assert row.pop("batch") == 1 + int(row["id"][:3])
         with reading(logged) as conn:
             assert Prediction(**row) == predictions.find(conn, row["id"])
     assert str(pq.read_schema(written.path).field("at").type) == "timestamp[us, tz=UTC]"
@@ -76,12 +78,12 @@ def test_forget__a_file_that_lacks_rows_deletes_nothing(logged: Engine, tmp_path
 
 
 def test_forget__asks_for_a_date_and_keeps_what_a_running_canary_is_judged_by(logged: Engine, now: datetime) -> None:
-    made = Decision(at=now, model="m", kind="first", as_of=DAYS[0], subject="1", summary="-")
+    decision = Decision(at=now, model="m", kind="first", as_of=DAYS[0], subject="1", summary="-")
     row = Rollout(
         model="m", champion="1", challenger="2", stage="shadow", salt="s", stage_session=DAYS[1], updated_at=now,
         evidence=CanaryRecord(started=DAYS[1]),
     )  # fmt: skip
-    rollouts.create(logged, row, made)
+    rollouts.create(logged, row, decision)
     with pytest.raises(BadInput, match="--before"):
         archive.require_forgettable(logged, "m", None)
     with pytest.raises(BadInput, match=DAYS[1]):

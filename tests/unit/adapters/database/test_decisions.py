@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 
 from evergreen.adapters.database import decisions, open_database, reading, writing
 from evergreen.adapters.database.decisions import Decision
-from evergreen.audit.heads import keep_head, kept_heads, require_whole
+from evergreen.audit.heads import DECISIONS, keep_head, kept_heads, require_whole
 from evergreen.core.hash_chain import GENESIS
 from evergreen.errors import Broken
 
@@ -31,9 +31,9 @@ for n in range(20):
 """
 
 
-def written(engine: Engine, made: list[Decision]) -> None:
+def written(engine: Engine, batch: list[Decision]) -> None:
     with writing(engine) as conn:
-        for one in made:
+        for one in batch:
             decisions.append(conn, one)
 
 
@@ -76,8 +76,8 @@ def test_append__evidence_with_what_statistics_produce_is_kept_and_verifies(
     written(engine, [decided("2", **evidence)])
     with reading(engine) as conn:
         assert decisions.verify(conn) == []
-        kept = decisions.of(conn, "2")[0].evidence
-    assert kept == {"p": "NaN", "e": "Infinity", "r": [0.1, -0.2], "n": 20, "ü": "ß"}
+        stored = decisions.of(conn, "2")[0].evidence
+    assert stored == {"p": "NaN", "e": "Infinity", "r": [0.1, -0.2], "n": 20, "ü": "ß"}
 
 
 def test_append__undone_transaction_leaves_no_gap(engine: Engine, decided: Callable[..., Decision]) -> None:
@@ -146,23 +146,25 @@ def test_require_whole__a_head_kept_before_tells_what_the_chain_alone_cannot(
     engine: Engine, decided: Callable[..., Decision], tmp_path: Path, now: datetime, how: str
 ) -> None:
     written(engine, [decided(str(n), n=n) for n in range(4)])
-    assert keep_head(tmp_path, require_whole(engine), now)
-    assert not keep_head(tmp_path, require_whole(engine), now), "the same head is kept once"
+    assert keep_head(tmp_path, DECISIONS, require_whole(engine)[DECISIONS], now)
+    assert not keep_head(tmp_path, DECISIONS, require_whole(engine)[DECISIONS], now), "the same head is kept once"
     tampered(engine, *REWRITTEN.get(how, REWRITTEN["all wiped"]))
     if how == "all rewritten":
         written(engine, [decided(str(n), n=n + 10) for n in range(4)])
     require_whole(engine)
-    with pytest.raises(Broken, match=f"no decision with the hash {kept_heads(tmp_path)[0]}: some were removed"):
+    with pytest.raises(
+        Broken, match=f"Neither log has a record with the hash {kept_heads(tmp_path)[0]}: some were removed"
+    ):
         require_whole(engine, kept_heads(tmp_path))
 
 
 def test_require_whole__an_older_head_proves_what_was_appended_to(
     engine: Engine, decided: Callable[..., Decision], tmp_path: Path, now: datetime
 ) -> None:
-    heads = [require_whole(engine)]
+    heads = [require_whole(engine)[DECISIONS]]
     for n in range(3):
         written(engine, [decided(str(n), n=n)])
-        heads.append(require_whole(engine, [head.hash for head in heads]))
+        heads.append(require_whole(engine, [head.hash for head in heads])[DECISIONS])
     assert [head.seq for head in heads] == [0, 1, 2, 3]
 
 

@@ -64,9 +64,9 @@ def test_open_database__schema_newer_than_the_code_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "not a url", "sqlite://", "sqlite:///:memory:", "mysql://u:secret@h/d"])
 def test_open_database__unusable_url_is_named_without_its_password(text: str) -> None:
-    with pytest.raises(BadSetting, match="cannot be used") as told:
+    with pytest.raises(BadSetting, match="cannot be used") as refusal:
         open_database(text)
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(refusal.value)
 
 
 def test_open_database__place_below_a_file_is_refused(tmp_path: Path) -> None:
@@ -136,10 +136,10 @@ def test_open_database__copy_that_lost_its_write_ahead_log_gets_it_back(tmp_path
 def test_sqlite__every_connection_is_durable_and_patient(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path}/evergreen.db")
     with reading(engine) as conn:
-        found = [
+        pragmas = [
             conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("synchronous", "busy_timeout", "foreign_keys")
         ]
-    assert found == [2, 60_000, 1]
+    assert pragmas == [2, 60_000, 1]
 
 
 def test_reading__does_not_wait_for_a_writer_and_keeps_its_snapshot(engine: Engine) -> None:

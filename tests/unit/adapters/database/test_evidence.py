@@ -16,14 +16,14 @@ SESSIONS = pd.to_datetime(["2008-09-15", "2008-09-16", "2008-09-17"]).astype("da
 TICKERS = [f"T{n}" for n in range(7)]
 
 
-def made(version: str, now: datetime, seed: int) -> pd.DataFrame:
+def forecasts_of(version: str, now: datetime, seed: int) -> pd.DataFrame:
     panel = pd.MultiIndex.from_product([SESSIONS, TICKERS], names=["session", "ticker"]).to_frame(index=False)
     values = np.random.default_rng(seed).normal(0, 0.01, len(panel))
     return panel.assign(version=version, value=values, feature_hash="f", made_at=pd.Timestamp(now))
 
 
 def settled(now: datetime, seed: int = 0, horizon: int = 1) -> pd.DataFrame:
-    values = made("", now, seed)[["session", "ticker", "value"]]
+    values = forecasts_of("", now, seed)[["session", "ticker", "value"]]
     return values.assign(horizon=horizon, known_at=pd.Timestamp(now), data_version="d")
 
 
@@ -46,20 +46,22 @@ def paired(engine: Engine, start: str | None = None) -> pd.DataFrame:
 
 
 def test_forecasts__come_back_as_made_and_the_first_record_stays(engine: Engine, now: datetime) -> None:
-    first = made("1", now, seed=1)
+    first = forecasts_of("1", now, seed=1)
     recorded(engine, forecasts=[first, first, first.assign(value=9.0)], outcomes=[])
     with reading(engine) as conn:
-        found = evidence.forecasts(conn, "1")
-    pd.testing.assert_frame_equal(found[["session", "ticker", "value"]], first[["session", "ticker", "value"]])
-    assert set(found["made_at"]) == {now}
+        read_back = evidence.forecasts(conn, "1")
+    pd.testing.assert_frame_equal(read_back[["session", "ticker", "value"]], first[["session", "ticker", "value"]])
+    assert set(read_back["made_at"]) == {now}
 
 
 def test_session_losses__equal_a_slow_reckoning(engine: Engine, now: datetime) -> None:
-    forecast, outcome = made("1", now, seed=1), settled(now)
-    recorded(engine, forecasts=[forecast, made("2", now, seed=2)], outcomes=[outcome, settled(now, 5, horizon=5)])
-    found = losses(engine)
-    assert list(found["session"]) == list(SESSIONS)
-    for row in found.itertuples():
+    forecast, outcome = forecasts_of("1", now, seed=1), settled(now)
+    recorded(
+        engine, forecasts=[forecast, forecasts_of("2", now, seed=2)], outcomes=[outcome, settled(now, 5, horizon=5)]
+    )
+    by_session = losses(engine)
+    assert list(by_session["session"]) == list(SESSIONS)
+    for row in by_session.itertuples():
         f = forecast.loc[forecast["session"] == row.session, "value"].to_numpy()
         y = outcome.loc[outcome["session"] == row.session, "value"].to_numpy()
         assert row.loss == pytest.approx(np.mean((f - y) ** 2), rel=1e-12)
@@ -71,17 +73,17 @@ def test_session_losses__equal_a_slow_reckoning(engine: Engine, now: datetime) -
 def test_session_losses__only_tickers_with_an_outcome_and_sessions_in_the_window(engine: Engine, now: datetime) -> None:
     outcome = settled(now)
     outcome.loc[outcome["ticker"] == "T3", "value"] = np.nan
-    recorded(engine, forecasts=[made("1", now, seed=1)], outcomes=[outcome])
+    recorded(engine, forecasts=[forecasts_of("1", now, seed=1)], outcomes=[outcome])
     assert set(losses(engine)["n"]) == {len(TICKERS) - 1}
     assert list(losses(engine, start="2008-09-16")["session"]) == list(SESSIONS[1:])
     assert list(losses(engine, end="2008-09-15")["session"]) == [SESSIONS[0]]
 
 
 def test_session_losses__random_walk_has_no_rank_ic_and_its_own_loss(engine: Engine, now: datetime) -> None:
-    recorded(engine, forecasts=[made("1", now, 1).assign(value=0.0)], outcomes=[settled(now)])
-    found = losses(engine)
-    assert found["rank_ic"].isna().all()
-    assert (found["loss"] == found["baseline_loss"]).all()
+    recorded(engine, forecasts=[forecasts_of("1", now, 1).assign(value=0.0)], outcomes=[settled(now)])
+    by_session = losses(engine)
+    assert by_session["rank_ic"].isna().all()
+    assert (by_session["loss"] == by_session["baseline_loss"]).all()
 
 
 def test_session_losses__nothing_settled_is_an_empty_table(engine: Engine) -> None:
@@ -94,41 +96,43 @@ def test_session_losses__nothing_settled_is_an_empty_table(engine: Engine) -> No
 def test_losses__forecast_that_is_not_finite_costs_infinitely_much(
     engine: Engine, now: datetime, broken: float
 ) -> None:
-    challenger = made("2", now, seed=2)
+    challenger = forecasts_of("2", now, seed=2)
     challenger.loc[0, "value"] = broken
-    recorded(engine, forecasts=[made("1", now, seed=1), challenger], outcomes=[settled(now)])
+    recorded(engine, forecasts=[forecasts_of("1", now, seed=1), challenger], outcomes=[settled(now)])
     assert list(np.isinf(paired(engine)["challenger"])) == [True, False, False]
     assert np.isfinite(paired(engine)["champion"]).all()
     assert list(np.isinf(losses(engine, "2")["loss"])) == [True, False, False]
 
 
 def test_paired_losses__rest_on_the_tickers_both_forecast(engine: Engine, now: datetime) -> None:
-    a, b, outcome = made("1", now, seed=1), made("2", now, seed=2), settled(now)
+    a, b, outcome = forecasts_of("1", now, seed=1), forecasts_of("2", now, seed=2), settled(now)
     b = b[b["ticker"] != "T0"]
     recorded(engine, forecasts=[a, b], outcomes=[outcome])
-    found = paired(engine, start="2008-09-16")
+    pairs = paired(engine, start="2008-09-16")
     both = a.merge(b, on=["session", "ticker"]).merge(outcome, on=["session", "ticker"])
     both = both.assign(A=(both["value_x"] - both["value"]) ** 2, B=(both["value_y"] - both["value"]) ** 2)
     expected = both.groupby("session")[["A", "B"]].mean().iloc[1:]
-    np.testing.assert_allclose(found[["champion", "challenger"]], expected, rtol=1e-12)
-    assert list(found["n"]) == [len(TICKERS) - 1] * 2
+    np.testing.assert_allclose(pairs[["champion", "challenger"]], expected, rtol=1e-12)
+    assert list(pairs["n"]) == [len(TICKERS) - 1] * 2
 
 
 def test_record_outcomes__restated_value_wins_and_a_stale_one_does_not(engine: Engine, now: datetime) -> None:
     first, later = settled(now), settled(now + timedelta(days=1), seed=3)
-    recorded(engine, forecasts=[made("1", now, 1).assign(value=0.0)], outcomes=[later, first, later])
+    recorded(engine, forecasts=[forecasts_of("1", now, 1).assign(value=0.0)], outcomes=[later, first, later])
     expected = later.assign(square=later["value"] ** 2).groupby("session")["square"].mean()
     np.testing.assert_allclose(losses(engine)["loss"], expected, rtol=1e-12)
 
 
 def test_record_forecasts__missing_columns_are_named(engine: Engine, now: datetime) -> None:
     with pytest.raises(BadInput, match="'forecast' lack feature_hash, made_at"), writing(engine) as conn:
-        evidence.record_forecasts(conn, made("1", now, 1)[["session", "ticker", "version", "value"]])
+        evidence.record_forecasts(conn, forecasts_of("1", now, 1)[["session", "ticker", "version", "value"]])
 
 
 def test_settled__pairs_each_forecast_with_what_came_true(engine: Engine, now: datetime) -> None:
-    made_now, came = made("1", now, seed=1), settled(now)
-    recorded(engine, forecasts=[made_now, made("2", now, seed=2)], outcomes=[came[came["session"] < SESSIONS[2]]])
+    made_now, came = forecasts_of("1", now, seed=1), settled(now)
+    recorded(
+        engine, forecasts=[made_now, forecasts_of("2", now, seed=2)], outcomes=[came[came["session"] < SESSIONS[2]]]
+    )
     with reading(engine) as conn:
         pairs = evidence.settled(conn, "1", 1)
         one = evidence.settled(conn, "1", 1, "2008-09-16", "2008-09-16")
@@ -151,13 +155,13 @@ def _answered(now: datetime, client: str, ticker: str) -> Prediction:
 
 def test_answered_intervals__count_each_ticker_and_session_once(engine: Engine, now: datetime) -> None:
     recorded(engine, forecasts=[], outcomes=[settled(now)])
-    asked = [_answered(now, client, ticker) for client in ("a", "b") for ticker in TICKERS[:3]]
-    predictions.insert_many(engine, asked)
+    answers = [_answered(now, client, ticker) for client in ("a", "b") for ticker in TICKERS[:3]]
+    predictions.insert_many(engine, answers)
     with reading(engine) as conn:
-        found = evidence.answered_intervals(conn, "1", 1)
+        counted = evidence.answered_intervals(conn, "1", 1)
         assert evidence.answered_intervals(conn, "2", 1).empty
-    assert found["ticker"].tolist() == TICKERS[:3]
-    assert found["lower"].to_numpy() == pytest.approx(np.log([0.9] * 3))
-    assert found["upper"].to_numpy() == pytest.approx(np.log([1.2] * 3))
+    assert counted["ticker"].tolist() == TICKERS[:3]
+    assert counted["lower"].to_numpy() == pytest.approx(np.log([0.9] * 3))
+    assert counted["upper"].to_numpy() == pytest.approx(np.log([1.2] * 3))
     came = settled(now).query("session == @SESSIONS[0]")["value"].to_numpy()[:3]
-    assert found["outcome"].to_numpy() == pytest.approx(came)
+    assert counted["outcome"].to_numpy() == pytest.approx(came)

@@ -23,8 +23,8 @@ def test_data_versions__first_record_of_an_id_stays_and_the_newest_comes_first(e
     first = DataVersion(id="d1", created_at=now, as_of="2008-09-15", rows_added=4, rows_refused=1, source="sample")
     second = replace(first, id="d2", as_of="2008-09-16", parent="d1", report={"refused": ["AAPL"]})
     with writing(engine) as conn:
-        for made in (first, second, replace(first, rows_added=9, created_at=now + DAY)):
-            ledger.record_data_version(conn, made)
+        for version in (first, second, replace(first, rows_added=9, created_at=now + DAY)):
+            ledger.record_data_version(conn, version)
     with reading(engine) as conn:
         assert ledger.data_versions(conn) == [second, first]
         assert ledger.read_data_version(conn, "d1") == first
@@ -35,21 +35,21 @@ def test_data_versions__first_record_of_an_id_stays_and_the_newest_comes_first(e
 def test_clock__stands_at_the_last_processed_session_of_the_model(engine: Engine, now: datetime) -> None:
     with reading(engine) as conn:
         assert ledger.clock(conn, "m") is None
-    done = ProcessedSession(model="m", as_of="2008-09-15", finished_at=now, report={"rows": 4})
+    session = ProcessedSession(model="m", as_of="2008-09-15", finished_at=now, report={"rows": 4})
     with writing(engine) as conn:
         for as_of in ("2008-09-15", "2008-09-16", "2008-09-15"):
-            ledger.record_session(conn, replace(done, as_of=as_of))
-        ledger.record_session(conn, replace(done, model="other", as_of="2009-01-02"))
+            ledger.record_session(conn, replace(session, as_of=as_of))
+        ledger.record_session(conn, replace(session, model="other", as_of="2009-01-02"))
     with reading(engine) as conn:
         assert ledger.clock(conn, "m") == "2008-09-16"
-        assert ledger.read_session(conn, "m", "2008-09-15") == done
+        assert ledger.read_session(conn, "m", "2008-09-15") == session
         assert ledger.read_session(conn, "m", "2008-09-17") is None
         assert [one.as_of for one in ledger.sessions(conn, "m")] == ["2008-09-16", "2008-09-15"]
 
 
 def test_drift_checks__checked_again_replaces_and_short_history_is_kept_as_such(engine: Engine) -> None:
     quiet = DriftRecord(model="m", as_of="2008-09-15", version="1", drifted=False, verdict="too little history")
-    found = replace(
+    drifted = replace(
         quiet,
         drifted=True,
         verdict="drift",
@@ -64,10 +64,10 @@ def test_drift_checks__checked_again_replaces_and_short_history_is_kept_as_such(
     with reading(engine) as conn:
         assert ledger.drift_checks(conn, "m") == [replace(quiet, culprits=[])]
     with writing(engine) as conn:
-        ledger.record_drift_check(conn, found)
+        ledger.record_drift_check(conn, drifted)
         ledger.record_drift_check(conn, replace(quiet, as_of="2008-09-16", version="2"))
     with reading(engine) as conn:
-        assert ledger.drift_checks(conn, "m", version="1") == [found]
+        assert ledger.drift_checks(conn, "m", version="1") == [drifted]
         assert [one.as_of for one in ledger.drift_checks(conn, "m")] == ["2008-09-16", "2008-09-15"]
 
 
@@ -119,13 +119,13 @@ def test_record_files__completes_an_old_record_once(engine: Engine, now: datetim
 
 
 def test_materialization__watermark_never_goes_back(engine: Engine, now: datetime) -> None:
-    done = Materialization(view="alpha158", watermark=now, session="2008-09-15", rows=4, finished_at=now)
-    again = replace(done, rows=5, finished_at=now + DAY)
-    old = replace(done, watermark=now - DAY, session="2008-09-12", finished_at=now + 2 * DAY)
+    first = Materialization(view="alpha158", watermark=now, session="2008-09-15", rows=4, finished_at=now)
+    again = replace(first, rows=5, finished_at=now + DAY)
+    old = replace(first, watermark=now - DAY, session="2008-09-12", finished_at=now + 2 * DAY)
     with reading(engine) as conn:
         assert ledger.read_materialization(conn, "alpha158") is None
     with writing(engine) as conn:
-        for one in (done, again, old):
+        for one in (first, again, old):
             ledger.record_materialization(conn, one)
     with reading(engine) as conn:
         assert ledger.read_materialization(conn, "alpha158") == again

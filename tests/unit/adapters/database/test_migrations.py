@@ -27,7 +27,7 @@ def test_migrations__each_goes_down_and_up_again_to_the_same_tables(url: str, de
     with reading(engine) as conn:
         context = MigrationContext.configure(conn, opts={"compare_type": False})
         assert compare_metadata(context, metadata) == []
-        assert [made.subject for made in decisions.recent(conn, "m")] == ["1"]
+        assert [decision.subject for decision in decisions.recent(conn, "m")] == ["1"]
         assert decisions.verify(conn) == []
     engine.dispose()
 

@@ -36,10 +36,10 @@ def test_open_cases__the_same_bars_again_open_nothing_even_when_closed(engine: E
     with writing(engine) as conn:
         quarantine.open_cases(conn, [case])
         quarantine.open_cases(conn, [again])
-        assert quarantine.held(conn) == [case]
+        assert quarantine.unsettled(conn) == [case]
         quarantine.close(conn, case, "released", "checked", decided(case, case.opened_at))
         quarantine.open_cases(conn, [again])
-        assert quarantine.held(conn) == []
+        assert quarantine.unsettled(conn) == []
 
 
 def test_held__are_those_of_the_tickers_oldest_first(engine: Engine, case: Case) -> None:
@@ -48,9 +48,9 @@ def test_held__are_those_of_the_tickers_oldest_first(engine: Engine, case: Case)
     with writing(engine) as conn:
         quarantine.open_cases(conn, [case, other, older])
     with reading(engine) as conn:
-        assert quarantine.held(conn) == [older, case, other]
-        assert quarantine.held(conn, ["AAPL"]) == [older, case]
-        assert quarantine.held(conn, []) == []
+        assert quarantine.unsettled(conn) == [older, case, other]
+        assert quarantine.unsettled(conn, ["AAPL"]) == [older, case]
+        assert quarantine.unsettled(conn, []) == []
 
 
 def test_close__is_decided_once_and_stands_in_the_chain(engine: Engine, case: Case) -> None:
@@ -64,7 +64,7 @@ def test_close__is_decided_once_and_stands_in_the_chain(engine: Engine, case: Ca
         closed = quarantine.find(conn, "c1")
         assert (closed.state, closed.reason, closed.closed_at) == ("repaired", "a digit was lost", case.opened_at)
         assert quarantine.cases(conn) == [closed]
-        assert [made.kind for made in decisions.of(conn, "c1")] == ["quarantine"]
+        assert [decision.kind for decision in decisions.of(conn, "c1")] == ["quarantine"]
         assert decisions.verify(conn) == []
         with pytest.raises(NotFound, match="no quarantine case 'c9'"):
             quarantine.find(conn, "c9")

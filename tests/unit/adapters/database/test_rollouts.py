@@ -78,7 +78,7 @@ def test_change__of_a_model_without_rollout_is_refused(engine: Engine, decided: 
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"stage": "shadow"}, "stage shadow and challenger None"),
         ({"challenger": "2"}, "stage steady and challenger 2"),
@@ -88,9 +88,9 @@ def test_change__of_a_model_without_rollout_is_refused(engine: Engine, decided: 
     ],
 )
 def test_change__to_a_rollout_that_makes_no_sense_is_refused(
-    engine: Engine, start: Rollout, decided: Decide, changes: dict[str, Any], told: str
+    engine: Engine, start: Rollout, decided: Decide, changes: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(BadInput, match=told):
+    with pytest.raises(BadInput, match=message):
         rollouts.change(engine, start, decided(), **changes)
     assert on_record(engine) == (start, 1)
 

@@ -35,8 +35,8 @@ def test_moments__come_back_in_utc_whatever_zone_they_went_in(
     with writing(engine) as conn:
         decisions.append(conn, replace(decided(), at=now.astimezone(TOKYO)))
     with reading(engine) as conn:
-        found = decisions.recent(conn, "m")[0].at
-    assert (found, found.utcoffset()) == (now, timedelta(0))
+        moment = decisions.recent(conn, "m")[0].at
+    assert (moment, moment.utcoffset()) == (now, timedelta(0))
 
 
 def test_moments__without_a_zone_are_refused(engine: Engine, decided: Callable[..., Decision]) -> None:

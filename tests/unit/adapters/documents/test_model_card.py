@@ -29,9 +29,9 @@ def materials() -> dict:
     return json.loads(bill_of_materials(LOCK))
 
 
-def test_dossier__says_what_is_on_record(model_folder, tmp_path):
+def test_model_card__says_what_is_on_record(model_folder, tmp_path):
     model = read_model_folder(model_folder)
-    card, page, bill = write_model_card(model, KNOWN, LOCK, tmp_path / "dossier")
+    card, page, bill = write_model_card(model, KNOWN, LOCK, tmp_path / "model_card")
     text = card.read_text()
     for fact in ("version 7", KNOWN.verdict, model.manifest.training_set_sha256, "f" * 64, "abc123", "Limits of use"):
         assert fact in text

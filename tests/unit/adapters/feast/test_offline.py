@@ -33,10 +33,10 @@ class Repository:
     def answer(self, store: str, entities: pd.DataFrame, honest: bool, full: bool = False) -> pd.DataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            asked = self.stores[store].get_historical_features(
+            job = self.stores[store].get_historical_features(
                 entity_df=entities, features=NAMES, full_feature_names=full, filter_by_created_timestamp=honest
             )
-            return asked.to_df()
+            return job.to_df()
 
 
 def definitions(root: Path) -> list[object]:
@@ -144,23 +144,23 @@ def plain(frame: pd.DataFrame, full: bool = False) -> pd.DataFrame:
 rows = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(0, 80), st.integers(-5, 60)), min_size=1, max_size=40
 )
-asked = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(-10, 160)), min_size=1, max_size=25)
+keys = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(-10, 160)), min_size=1, max_size=25)
 
 
 @settings(max_examples=20, deadline=None, phases=[Phase.generate])  # real stores shrink for minutes
-@given(rows=rows, asked=asked, honest=st.booleans(), full=st.booleans(), naive=st.booleans())
+@given(rows=rows, keys=keys, honest=st.booleans(), full=st.booleans(), naive=st.booleans())
 def test_historical_features__equal_feasts_own_store_and_a_search_of_every_row(
-    repository: Repository, rows: list[Row], asked: list[tuple[int, int, int]], honest: bool, full: bool, naive: bool
+    repository: Repository, rows: list[Row], keys: list[tuple[int, int, int]], honest: bool, full: bool, naive: bool
 ) -> None:
     tables = write(repository.root, rows, naive)
-    wanted = pd.DataFrame(asked, columns=["ticker", "venue", "hours"])
+    keyed = pd.DataFrame(keys, columns=["ticker", "venue", "hours"])
     entities = pd.DataFrame(
         {
-            "ticker": wanted["ticker"].map("T{}".format),
-            "venue": wanted["venue"].astype("int64"),
-            "row": range(len(wanted)),
+            "ticker": keyed["ticker"].map("T{}".format),
+            "venue": keyed["venue"].astype("int64"),
+            "row": range(len(keyed)),
             "note": "carried along",
-            "event_timestamp": (START + pd.to_timedelta(wanted["hours"], unit="h")).astype("datetime64[us, UTC]"),
+            "event_timestamp": (START + pd.to_timedelta(keyed["hours"], unit="h")).astype("datetime64[us, UTC]"),
         }
     )
     expected = plain(oracle(tables, entities, honest).assign(row=range(len(entities))))
@@ -204,8 +204,8 @@ def test_historical_features__another_name_for_the_instant_and_missing_keys(repo
     write(repository.root, [(0, 0, 0, 0), (1, 0, 0, 0)], naive=False)
     moments = pd.Series([START, pd.NaT, START]).astype("datetime64[us, UTC]")
     entities = pd.DataFrame({"ticker": ["T0", "T1", None], "venue": [0, 0, 0], "row": [0, 1, 2], "at_last": moments})
-    found = repository.answer("ours", entities, honest=True)
-    assert found["n"].tolist()[0] == 0 and found["n"].isna().tolist() == [False, True, True]
+    joined = repository.answer("ours", entities, honest=True)
+    assert joined["n"].tolist()[0] == 0 and joined["n"].isna().tolist() == [False, True, True]
 
 
 def test_historical_features__refuses_sql_and_says_when_nothing_is_stored(repository: Repository) -> None:

@@ -96,8 +96,8 @@ def test_read_online__in_another_time_zone_loads_no_offline_engine(store: Featur
         "print(online.event_timestamp['AAA'], 'duckdb' in sys.modules, 'numba' in sys.modules)"
     )
     environment = {"TZ": "America/New_York", "PYTHONPATH": str(REPO.parent / "src")}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
-    assert done.stdout.strip() == f"{at_close(SESSIONS[1])} False False", done.stderr
+    process = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert process.stdout.strip() == f"{at_close(SESSIONS[1])} False False", process.stderr
 
 
 def spoil(store: Features, view: str, name: str) -> None:
@@ -132,15 +132,15 @@ def test_online_store__feast_itself_cannot_put_an_old_window_over_a_newer_value(
     store._feast.materialize(
         at_close(SESSIONS[0]).to_pydatetime(), at_close(SESSIONS[4]).to_pydatetime(), ["alpha158", "price"]
     )
-    held = store.read_online(["AAA", "BBB"])
-    assert (held.as_of == SESSIONS[10]).all()
-    assert bits(held.features) == bits(rows.features.xs(SESSIONS[10], level="session", drop_level=False))
+    online = store.read_online(["AAA", "BBB"])
+    assert (online.as_of == SESSIONS[10]).all()
+    assert bits(online.features) == bits(rows.features.xs(SESSIONS[10], level="session", drop_level=False))
     old = Rows(["AAA"], SESSIONS[10:11], seed=3)
     older = old.features.reset_index(drop=True).assign(
         ticker="AAA", event_timestamp=old.closes.to_numpy()[0], created=at_close(SESSIONS[10]) + pd.Timedelta("1min")
     )
     store._feast.write_to_online_store("alpha158", older.assign(event_timestamp=at_close(SESSIONS[10])))
-    assert bits(store.read_online(["AAA", "BBB"]).features) == bits(held.features)
+    assert bits(store.read_online(["AAA", "BBB"]).features) == bits(online.features)
 
 
 def test_materialize__a_late_bar_of_an_earlier_session_changes_what_stands_online(store: Features) -> None:
@@ -168,5 +168,5 @@ def test_online__is_the_newest_known_row_after_any_order_of_arrivals(
         own.materialize(at_close(SESSIONS[session]))
         written.append((SESSIONS[session], rows.known.iloc[0], bits(rows.features)))
     newest = max(written, key=lambda each: each[:2])
-    held = own.read_online(["AAA"])
-    assert (held.as_of.iloc[0], bits(held.features)) == (newest[0], newest[2])
+    online = own.read_online(["AAA"])
+    assert (online.as_of.iloc[0], bits(online.features)) == (newest[0], newest[2])

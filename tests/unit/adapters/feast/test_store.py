@@ -87,10 +87,10 @@ def test_historical_features__equal_a_brute_force_search(store: Features, seed: 
     moments = at_close(SESSIONS[0]) + pd.to_timedelta(rng.integers(-10, 500, count), unit="h")
     tickers = rng.choice(["AAA", "BBB", "CCC"], count)
     entity = pd.DataFrame({"ticker": tickers, "event_timestamp": moments.as_unit("us")})
-    found = store._feast.get_historical_features(
+    joined = store._feast.get_historical_features(
         entity_df=entity, features=["alpha158:KMID"], filter_by_created_timestamp=honest
     ).to_df()
-    np.testing.assert_array_equal(found["KMID"], brute_force(pd.concat(stored), entity, honest))
+    np.testing.assert_array_equal(joined["KMID"], brute_force(pd.concat(stored), entity, honest))
 
 
 def test_write__is_idempotent_byte_for_byte_and_appends_only_news(store: Features) -> None:

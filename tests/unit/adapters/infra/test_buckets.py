@@ -55,17 +55,17 @@ def test_snapshots__a_bucket_that_is_not_there_is_named(tmp_path: Path, remote: 
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "message"),
     [("AWS_ENDPOINT_URL", "http://127.0.0.1:9", "Could not connect"), ("AWS_ACCESS_KEY_ID", "", "credentials")],
 )
 def test_snapshots__a_silent_bucket_is_unavailable_and_not_damaged(
-    tmp_path: Path, remote: str, variable: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, remote: str, variable: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(tmp_path / "data")
     monkeypatch.setenv(variable, value)
-    with pytest.raises(Unavailable, match=f"no snapshot was taken in .*{said}"):
+    with pytest.raises(Unavailable, match=f"no snapshot was taken in .*{message}"):
         Snapshots(tmp_path / "data", remote).commit()
-    with pytest.raises(Unavailable, match=f"did not answer: .*{said}"):
+    with pytest.raises(Unavailable, match=f"did not answer: .*{message}"):
         look_at_bucket(remote)
 
 

@@ -12,7 +12,7 @@ from evergreen.core.model.training import TrainingConfig, train, training_frame
 
 
 @pytest.fixture
-def made():
+def features_and_labels():
     rng = np.random.default_rng(5)
     index = pd.MultiIndex.from_product(
         [["C", "A", "B"], pd.bdate_range("2005-01-03", periods=300).as_unit("us")], names=["ticker", "session"]
@@ -24,17 +24,17 @@ def made():
     return features, labels
 
 
-def test_write_training_set__in_slabs_is_the_frame_in_one(made, tmp_path, monkeypatch):
+def test_write_training_set__in_slabs_is_the_frame_in_one(features_and_labels, tmp_path, monkeypatch):
     monkeypatch.setattr(training_file, "SLAB", 128)
-    assert write_training_set(*made, tmp_path / "set.parquet") == 900
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "set.parquet"), training_frame(*made))
+    assert write_training_set(*features_and_labels, tmp_path / "set.parquet") == 900
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "set.parquet"), training_frame(*features_and_labels))
 
 
-@pytest.mark.parametrize("held", [training_file.HELD, 0])
+@pytest.mark.parametrize("in_memory", [training_file.HELD, 0])
 @pytest.mark.parametrize("ranked", [False, True])
-def test_training_file__trains_the_model_of_the_frame(made, tmp_path, monkeypatch, held, ranked):
-    monkeypatch.setattr(training_file, "HELD", held)
-    frame = training_frame(*made)
+def test_training_file__trains_the_model_of_the_frame(features_and_labels, tmp_path, monkeypatch, in_memory, ranked):
+    monkeypatch.setattr(training_file, "HELD", in_memory)
+    frame = training_frame(*features_and_labels)
     frame.attrs = {ATTRIBUTE: {"features": 3, "sessions": ["2005-03-01"], "findings": []}}
     frame.to_parquet(tmp_path / "set.parquet", index=False, row_group_size=128)
     file = TrainingFile(tmp_path / "set.parquet")
@@ -46,10 +46,10 @@ def test_training_file__trains_the_model_of_the_frame(made, tmp_path, monkeypatc
     pd.testing.assert_frame_equal(from_file.oos, from_frame.oos)
 
 
-def test_training_file__rows_that_are_not_held_are_those_of_the_frame(made, tmp_path, monkeypatch):
+def test_training_file__rows_that_are_not_held_are_those_of_the_frame(features_and_labels, tmp_path, monkeypatch):
     monkeypatch.setattr(training_file, "SLAB", 128)
-    write_training_set(*made, tmp_path / "set.parquet")
-    frame, file = training_frame(*made), TrainingFile(tmp_path / "set.parquet")
+    write_training_set(*features_and_labels, tmp_path / "set.parquet")
+    frame, file = training_frame(*features_and_labels), TrainingFile(tmp_path / "set.parquet")
     rows, names = np.flatnonzero(np.isfinite(frame["label"])), ("F3", "F1")
     expected = frame[list(names)].to_numpy()[rows]
     monkeypatch.setattr(training_file, "HELD", 0)
@@ -59,9 +59,9 @@ def test_training_file__rows_that_are_not_held_are_those_of_the_frame(made, tmp_
         np.testing.assert_array_equal(matrix[places], expected[places])
 
 
-def test_training_file__rows_out_of_order_are_held(made, tmp_path, monkeypatch):
+def test_training_file__rows_out_of_order_are_held(features_and_labels, tmp_path, monkeypatch):
     monkeypatch.setattr(training_file, "HELD", 0)
-    write_training_set(*made, tmp_path / "set.parquet")
+    write_training_set(*features_and_labels, tmp_path / "set.parquet")
     matrix = TrainingFile(tmp_path / "set.parquet").matrix(("F1",), np.array([5, 2, 9]))
     assert isinstance(matrix, np.ndarray)
-    np.testing.assert_array_equal(matrix[:, 0], training_frame(*made)["F1"].to_numpy()[[5, 2, 9]])
+    np.testing.assert_array_equal(matrix[:, 0], training_frame(*features_and_labels)["F1"].to_numpy()[[5, 2, 9]])

@@ -72,7 +72,7 @@ def test_write__reads_back_and_replaces(tmp_path: Path) -> None:
         view = monitoring.profile(of(features(seed=seed), SESSIONS[2]), SESSIONS[2], {"data_version": "v7"})
         path = monitoring.write(view, tmp_path / "profiles")
         stored = monitoring.read(path)
-        assert stored.metadata["data_version"] == "v7"
+        assert monitoring.tags_of(stored)["data_version"] == "v7"
         assert np.array_equal(monitoring.counts(stored, grid).values, monitoring.counts(view, grid).values)
     assert [entry.name for entry in path.parent.iterdir()] == [f"{iso(SESSIONS[2])}.bin"]
 
@@ -94,9 +94,9 @@ def test_stored_counts__are_kept_and_follow_the_profile_they_came_from(tmp_path:
         expected = session_counts(today, grid).values
         for _ in range(2):
             assert np.array_equal(monitoring.stored_counts(tmp_path, [session], grid)[0].values, expected)
-    kept = sorted((tmp_path / "counts").rglob("*.npy"))
-    assert len(kept) == 2
-    for file in kept:
+    files = sorted((tmp_path / "counts").rglob("*.npy"))
+    assert len(files) == 2
+    for file in files:
         file.write_bytes(file.read_bytes()[:100])
     assert np.array_equal(monitoring.stored_counts(tmp_path, [session], grid)[0].values, expected)
     path.unlink()
@@ -106,15 +106,16 @@ def test_stored_counts__are_kept_and_follow_the_profile_they_came_from(tmp_path:
 
 def test_profile__same_rows_same_bytes_and_no_clock() -> None:
     frame = of(features(500), SESSIONS[0])
-    first, second = (monitoring.profile(frame, SESSIONS[0]).serialize() for _ in range(2))
+    first, second = (monitoring.to_bytes(monitoring.profile(frame, SESSIONS[0])) for _ in range(2))
     assert first == second
 
 
 def test_profile__infinities_are_counted_and_leave_the_mean_alone() -> None:
-    holes = monitoring.profile(features(), SESSIONS[0]).get_column("holes")
+    holes = monitoring.column(monitoring.profile(features(), SESSIONS[0]), "holes")
+    assert holes is not None
     finite = features()["holes"].replace([np.inf, -np.inf], np.nan)
-    assert holes.get_metric("distribution").avg == pytest.approx(finite.mean())
-    assert holes.get_metric("counts").inf.value == np.isinf(features()["holes"]).sum()
+    assert holes.mean == pytest.approx(finite.mean())
+    assert holes.infinite == np.isinf(features()["holes"]).sum()
 
 
 def test_profile__refuses_words() -> None:
@@ -134,7 +135,7 @@ def test_read__a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
 
 
 def test_read__a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path) -> None:
-    stored = monitoring.profile(features(), SESSIONS[0]).serialize()
+    stored = monitoring.to_bytes(monitoring.profile(features(), SESSIONS[0]))
     path = tmp_path / "2003-01-01.bin"
     for end in [*range(0, len(stored), 97), len(stored) - 1]:
         path.write_bytes(stored[:end])
@@ -146,8 +147,9 @@ def test_merge__holds_all_rows() -> None:
     frame = features()
     views = [monitoring.profile(of(frame, session), session) for session in SESSIONS[:12]]
     merged = monitoring.merge(views)
-    assert merged.get_column("plain").get_metric("distribution").n == len(frame)
-    assert merged.get_column("plain").get_metric("distribution").avg == pytest.approx(frame["plain"].mean())
+    plain = monitoring.column(merged, "plain")
+    assert plain is not None and plain.finite == len(frame)
+    assert plain.mean == pytest.approx(frame["plain"].mean())
     assert monitoring.session_of(merged) == SESSIONS[0]
     with pytest.raises(BadInput, match="no profile to merge"):
         monitoring.merge([])
@@ -159,11 +161,11 @@ def test_report__is_one_page_that_needs_no_internet(tmp_path: Path) -> None:
     counted = session_counts(frame, make_grid(frame))
     calibration = calibrate(counted.upto(SESSIONS[299]), min_windows=2)
     assert isinstance(calibration, Calibration)
-    found = check(calibration, counted, SESSIONS[339], level=0.2)
+    looked = check(calibration, counted, SESSIONS[339], level=0.2)
     views = [monitoring.profile(of(frame, session), session) for session in SESSIONS[290:340]]
-    assert isinstance(found, DriftCheck)
+    assert isinstance(looked, DriftCheck)
     current, reference = monitoring.merge(views[10:]), monitoring.merge(views[:10])
-    page = monitoring.report(current, reference, tmp_path / "out" / "drift.html", found)
+    page = monitoring.report(current, reference, tmp_path / "out" / "drift.html", looked)
     text = page.read_text()
     assert "http" not in text
     assert "<script" not in text
@@ -189,7 +191,7 @@ def test_read__a_profile_stored_years_ago_tells_the_same_counts_and_its_data_ver
     session = pd.Timestamp("2008-09-15")
     index = pd.MultiIndex.from_product([[f"T{i}" for i in range(40)], [session]], names=["ticker", "session"])
     assert np.array_equal(monitoring.counts(view, grid).values, session_counts(frame.set_index(index), grid).values)
-    assert view.metadata["data_version"] == "5d1f0c2ab7e9"
+    assert monitoring.tags_of(view)["data_version"] == "5d1f0c2ab7e9"
     assert monitoring.session_of(view) == session
 
 

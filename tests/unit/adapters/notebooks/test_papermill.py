@@ -116,13 +116,17 @@ def test_read_parameters__what_is_no_notebook_is_refused(tmp_path):
 def test_run_notebook__parameters_reach_the_cells_and_progress_is_told(tmp_path):
     code = "import json, pathlib\npathlib.Path(path).write_text(json.dumps([folds, rate, tickers]))"
     notebook = made_notebook(tmp_path / "n.ipynb", code, "print('noise')\n6 * 7")
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     values = {"path": str(tmp_path / "out.json"), "tickers": ['quo"te', "new\nline"]}
     executed = run_notebook(
-        notebook, values, tmp_path / "runs" / "done.ipynb", 60, lambda done, cells: told.append((done, cells))
+        notebook,
+        values,
+        tmp_path / "runs" / "done.ipynb",
+        60,
+        lambda finished, cells: progress.append((finished, cells)),
     )
     assert json.loads((tmp_path / "out.json").read_text()) == [3, 0.5, ['quo"te', "new\nline"]]
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
     page = to_html(executed).read_text()
     assert "42" in page and "A title" in page and 'src="http' not in page
 

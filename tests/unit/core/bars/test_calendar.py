@@ -95,8 +95,8 @@ def test_calendar__takes_an_exchange_in_any_case(name: str) -> None:
 
 
 def test_sessions__before_1970_are_those_that_new_york_held() -> None:
-    held = [len(Calendar("XNYS").sessions(day(f"{year}-01-01"), day(f"{year}-12-31"))) for year in (1953, 1962, 1968)]
-    assert held == [251, 252, 226]  # in 1968 it closed on Wednesdays, behind with its paperwork
+    counts = [len(Calendar("XNYS").sessions(day(f"{year}-01-01"), day(f"{year}-12-31"))) for year in (1953, 1962, 1968)]
+    assert counts == [251, 252, 226]  # in 1968 it closed on Wednesdays, behind with its paperwork
     assert Calendar("XNYS").next(day("1963-11-22")) == day("1963-11-26")
 
 

@@ -60,8 +60,8 @@ def test_excess__impossible_counts_are_refused(counts: tuple[float, int, int]) -
 def test_one_per_client_hour__keeps_the_first_of_each() -> None:
     at = pd.to_datetime(["2008-01-02 10:59", "2008-01-02 10:01", "2008-01-02 11:00", "2008-01-02 10:30"], utc=True)
     events = pd.DataFrame({"client": ["a", "a", "a", "b"], "at": at, "arm": ["x", "x", "x", "y"]})
-    kept = one_per_client_hour(events)
-    assert list(zip(kept["client"], kept["at"].dt.strftime("%H:%M"), strict=True)) == [
+    first = one_per_client_hour(events)
+    assert list(zip(first["client"], first["at"].dt.strftime("%H:%M"), strict=True)) == [
         ("a", "10:01"),
         ("b", "10:30"),
         ("a", "11:00"),

@@ -65,11 +65,11 @@ def test_canary__models_worse_by_the_margin_are_seldom_promoted(persistence: flo
     assert promoted / 1_000 <= bound(0.05, 1_000)
 
 
-def test_canary__differences_that_foretell_themselves_are_frozen_as_such() -> None:
+def test_canary__autocorrelated_differences_are_frozen_as_such() -> None:
     for persistence, expected in ((0.0, 0.0), (0.5, 0.5)):
         champion, challenger = pairs(16, 50, persistence=persistence)
-        found = [QualityTest(a, b).rules.autocorrelation for a, b in zip(champion, challenger, strict=True)]
-        assert np.median(found) == pytest.approx(expected, abs=0.05)
+        frozen = [QualityTest(a, b).rules.autocorrelation for a, b in zip(champion, challenger, strict=True)]
+        assert np.median(frozen) == pytest.approx(expected, abs=0.05)
 
 
 def test_canary__a_walk_begun_before_autocorrelation_was_frozen_goes_on_without() -> None:
@@ -87,11 +87,11 @@ def test_canary__twice_the_loss_is_rolled_back_by_session_15() -> None:
 def test_plan_power__more_harm_is_seen_more_often_and_sooner() -> None:
     champion, challenger = pairs(14, 1)
     plan = plan_power(champion[0], challenger[0], simulations=300)
-    found = [row.rolled_back for row in plan.table]
+    rolled_back = [row.rolled_back for row in plan.table]
     assert plan.table[0].excess == 0.0
-    assert found == sorted(found)
-    assert found[0] <= bound(0.10, 300)
-    assert found[-1] >= 0.99
+    assert rolled_back == sorted(rolled_back)
+    assert rolled_back[0] <= bound(0.10, 300)
+    assert rolled_back[-1] >= 0.99
     assert plan.table[-1].sessions < plan.table[2].sessions  # type: ignore[operator]
     assert plan.table[0].promoted > plan.table[-1].promoted
     assert "takes about" in plan.sentence

@@ -60,8 +60,8 @@ def verdict(bars: pd.DataFrame, *factors: DeclaredFactor, horizon: int = 1, labe
     def compute(some: pd.DataFrame) -> pd.DataFrame:
         return compute_features(some, factors, SESSIONS)
 
-    found = forward_return(bars, horizon) if labels is None else labels
-    return audit(compute(bars), found, bars, compute, lookback_of(factors), horizon)
+    outcomes = forward_return(bars, horizon) if labels is None else labels
+    return audit(compute(bars), outcomes, bars, compute, lookback_of(factors), horizon)
 
 
 def test_audit__passes_the_158_and_honest_declared_factors(bars: pd.DataFrame) -> None:
@@ -71,10 +71,12 @@ def test_audit__passes_the_158_and_honest_declared_factors(bars: pd.DataFrame) -
     def rank(b: AdjustedBars) -> pd.DataFrame:
         return (b.volume / b.volume.rolling(20).mean()).rank(axis=1, pct=True)
 
-    found = verdict(bars, factor(21)(momentum), factor(60, "SMOOTH")(smooth), factor(20, "VOLUMERANK")(rank), horizon=5)
-    assert found.passed and found.findings == ()
-    assert (found.features, len(found.sessions)) == (161, 8)
-    assert found.sentence == "No look-ahead in 161 features at 8 sessions."
+    honest = verdict(
+        bars, factor(21)(momentum), factor(60, "SMOOTH")(smooth), factor(20, "VOLUMERANK")(rank), horizon=5
+    )
+    assert honest.passed and honest.findings == ()
+    assert (honest.features, len(honest.sessions)) == (161, 8)
+    assert honest.sentence == "No look-ahead in 161 features at 8 sessions."
 
 
 def full_sample(b: AdjustedBars) -> pd.DataFrame:
@@ -96,18 +98,18 @@ MUTATIONS: dict[str, Callable[[AdjustedBars], pd.DataFrame]] = {
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_audit__bites(bars: pd.DataFrame, mutation: str) -> None:
-    found = verdict(bars, factor(21)(momentum), factor(21, "LEAK")(MUTATIONS[mutation]))
-    assert not found.passed
-    assert all(finding.startswith("LEAK ") for finding in found.findings), found.findings
+    refused = verdict(bars, factor(21)(momentum), factor(21, "LEAK")(MUTATIONS[mutation]))
+    assert not refused.passed
+    assert all(finding.startswith("LEAK ") for finding in refused.findings), refused.findings
 
 
 def test_audit__bites_a_column_that_was_shifted_after_it_was_computed(bars: pd.DataFrame) -> None:
     features = compute_features(bars, calendar=SESSIONS)
     features["KMID"] = features.groupby(level="ticker")["KMID"].shift(-1)
-    found = audit(
+    refused = audit(
         features, forward_return(bars), bars, lambda some: compute_features(some, calendar=SESSIONS), lookback_of(()), 1
     )
-    assert {finding.split(" (")[0] for finding in found.findings} == {"KMID is not a function of its 61 sessions"}
+    assert {finding.split(" (")[0] for finding in refused.findings} == {"KMID is not a function of its 61 sessions"}
 
 
 def test_audit__bites_labels_of_another_horizon_and_of_another_day(bars: pd.DataFrame) -> None:
@@ -125,8 +127,8 @@ def test_audit__bites_whatever_the_sample_of_sessions(bars: pd.DataFrame, seed: 
     def compute(some: pd.DataFrame) -> pd.DataFrame:
         return compute_features(some, [leak], SESSIONS)
 
-    found = audit(compute(bars), forward_return(bars), bars, compute, 61, 1, cuts=2, seed=seed)
-    assert any("LEAK moves with the bars after its session" in finding for finding in found.findings)
+    refused = audit(compute(bars), forward_return(bars), bars, compute, 61, 1, cuts=2, seed=seed)
+    assert any("LEAK moves with the bars after its session" in finding for finding in refused.findings)
 
 
 def test_meeting_spans__are_named_by_fold_and_never_met_by_walk_forward() -> None:
@@ -143,29 +145,29 @@ def test_stamp__refuses_a_leak_and_stays_with_the_set_in_parquet(bars: pd.DataFr
     with pytest.raises(LooksAhead, match="LEAK moves with the bars after its session"):
         stamp(rows, verdict(bars, factor(21, "LEAK")(MUTATIONS["shift(-1)"])))
     stamp(rows, verdict(bars)).to_parquet(tmp_path / "set.parquet")
-    kept = verdict_on(pd.read_parquet(tmp_path / "set.parquet"), [], 1)
-    assert kept is not None and kept.passed
+    read_back = verdict_on(pd.read_parquet(tmp_path / "set.parquet"), [], 1)
+    assert read_back is not None and read_back.passed
     assert verdict_on(rows, [], 1) is None
 
 
 def test_train__carries_the_verdict_into_the_manifest(bars: pd.DataFrame) -> None:
     rows = training_frame(compute_features(bars, calendar=SESSIONS), forward_return(bars))
     config = TrainingConfig(folds=2, test_size=40, min_train=100, rounds=5)
-    made = train(stamp(rows, verdict(bars)), config).manifest("2020-01-01", "v1")
-    assert made.audit is not None
-    kept = Audit.from_dict(made.audit)
-    assert (kept.passed, kept.folds, kept.features) == (True, 2, len(made.feature_names))
-    assert kept.training_set_sha256 == made.training_set_sha256
-    assert type(made).from_json(made.to_json()) == made
+    manifest = train(stamp(rows, verdict(bars)), config).manifest("2020-01-01", "v1")
+    assert manifest.audit is not None
+    stamped = Audit.from_dict(manifest.audit)
+    assert (stamped.passed, stamped.folds, stamped.features) == (True, 2, len(manifest.feature_names))
+    assert stamped.training_set_sha256 == manifest.training_set_sha256
+    assert type(manifest).from_json(manifest.to_json()) == manifest
     assert train(rows, config).manifest("2020-01-01", "v1").audit is None
     admitted = Verdict(admitted=True, better=True, reasons=(), sessions=250, tried=1, spent_alpha=0.03)
-    assert require_audit(admitted, made) == admitted
-    few, peeking = replace(kept, features=7), replace(kept, findings=("KMID peeks",))
+    assert require_audit(admitted, manifest) == admitted
+    few, peeking = replace(stamped, features=7), replace(stamped, findings=("KMID peeks",))
     for spoiled, reason in [
-        (replace(made, audit=None), "its training set was never audited for look-ahead"),
-        (replace(made, training_set_sha256="other"), "its training set was changed after the look-ahead audit"),
-        (replace(made, audit=few.to_dict()), "7 features were audited for look-ahead, the model has 158"),
-        (replace(made, audit=peeking.to_dict()), "Look-ahead: KMID peeks"),
+        (replace(manifest, audit=None), "its training set was never audited for look-ahead"),
+        (replace(manifest, training_set_sha256="other"), "its training set was changed after the look-ahead audit"),
+        (replace(manifest, audit=few.to_dict()), "7 features were audited for look-ahead, the model has 158"),
+        (replace(manifest, audit=peeking.to_dict()), "Look-ahead: KMID peeks"),
     ]:
         refused = require_audit(admitted, spoiled)
         assert (refused.admitted, refused.better, refused.reasons) == (False, False, (reason,))

@@ -49,10 +49,10 @@ def test_as_of__finds_what_a_search_of_every_row_finds(
     only_known: bool,
     scale: int,
 ) -> None:
-    asked = np.array(observers, dtype=np.int64).reshape(-1, 2)
+    pairs = np.array(observers, dtype=np.int64).reshape(-1, 2)
     limit = None if reach is None else reach * scale
-    found = as_of(arrays(rows, scale), asked[:, 0], asked[:, 1] * scale, limit, only_known)
-    for position, (code, moment) in zip(found, observers, strict=True):
+    positions = as_of(arrays(rows, scale), pairs[:, 0], pairs[:, 1] * scale, limit, only_known)
+    for position, (code, moment) in zip(positions, observers, strict=True):
         expected = search(rows, code, moment, reach, only_known)
         assert (None if position < 0 else rows[position][1:]) == expected
         assert position < 0 or rows[position][0] == code
@@ -66,6 +66,6 @@ def test_as_of__a_late_version_of_an_old_event_never_hides_a_newer_event(only_kn
 
 def test_as_of__does_not_change_what_it_was_given() -> None:
     stored = arrays([(1, 3, 3), (0, 2, 9), (0, 2, 1)])
-    kept = [column.copy() for column in (stored.code, stored.event, stored.created)]
+    before = [column.copy() for column in (stored.code, stored.event, stored.created)]
     as_of(stored, np.array([1, 0]), np.array([5, 1]), 4, True)
-    assert all((a == b).all() for a, b in zip(kept, (stored.code, stored.event, stored.created), strict=True))
+    assert all((a == b).all() for a, b in zip(before, (stored.code, stored.event, stored.created), strict=True))

@@ -19,14 +19,14 @@ shapes = {
 }
 
 
-def made(folds, test_size, horizon, embargo, first_train):
+def split(folds, test_size, horizon, embargo, first_train):
     sessions = pd.bdate_range("2001-01-01", periods=first_train + horizon + embargo + folds * test_size)
     return sessions, walk_forward(sessions, folds, test_size, horizon, embargo, min_train=first_train)
 
 
 @given(**shapes)
 def test_walk_forward__label_span_never_touches_test(folds, test_size, horizon, embargo, first_train):
-    sessions, made_folds = made(folds, test_size, horizon, embargo, first_train)
+    sessions, made_folds = split(folds, test_size, horizon, embargo, first_train)
     ends = label_span_end(sessions, horizon)
     for fold in made_folds:
         gap = sessions.get_loc(fold.test[0]) - sessions.get_loc(ends[fold.train].max())
@@ -37,14 +37,14 @@ def test_walk_forward__label_span_never_touches_test(folds, test_size, horizon, 
 def test_walk_forward__tests_are_consecutive_and_end_with_the_last_session(
     folds, test_size, horizon, embargo, first_train
 ):
-    sessions, made_folds = made(folds, test_size, horizon, embargo, first_train)
+    sessions, made_folds = split(folds, test_size, horizon, embargo, first_train)
     judged = [session for fold in made_folds for session in fold.test]
     assert judged == list(sessions[-folds * test_size :])
 
 
 @given(**shapes)
 def test_walk_forward__training_expands_from_the_first_session(folds, test_size, horizon, embargo, first_train):
-    sessions, made_folds = made(folds, test_size, horizon, embargo, first_train)
+    sessions, made_folds = split(folds, test_size, horizon, embargo, first_train)
     assert [len(fold.train) for fold in made_folds] == [first_train + i * test_size for i in range(folds)]
     assert all(fold.train[0] == sessions[0] for fold in made_folds)
 
@@ -67,8 +67,8 @@ def test_walk_forward__unordered_sessions_are_refused():
 
 def test_purged_tail__leaves_horizon_and_embargo_between():
     sessions = pd.bdate_range("2001-01-01", periods=50)
-    kept, tail = purged_tail(sessions, 10, horizon=3, embargo=2)
-    assert (len(kept), list(tail)) == (35, list(sessions[-10:]))
+    head, tail = purged_tail(sessions, 10, horizon=3, embargo=2)
+    assert (len(head), list(tail)) == (35, list(sessions[-10:]))
 
 
 @given(st.integers(1, 5), st.integers(0, 4), st.integers(0, 10_000))

@@ -26,9 +26,9 @@ from evergreen.core.drift import Cause, Reaction, Signs, cause
     ],
 )
 def test_cause__decides_the_reaction(signs: Signs, expected: Cause, reaction: Reaction) -> None:
-    found = cause(signs)
-    assert (found.cause, found.reaction) == (expected, reaction)
-    assert found.sentence.endswith(".")
+    judged = cause(signs)
+    assert (judged.cause, judged.reaction) == (expected, reaction)
+    assert judged.sentence.endswith(".")
 
 
 def test_cause__never_retrains_on_broken_data() -> None:

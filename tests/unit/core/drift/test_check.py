@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.drift import Setting, watch
+from benchmarks.drift import DriftSetting, watch
 from benchmarks.drift_changes import shift
 from benchmarks.stationary import features, market
 from evergreen.core.drift import (
@@ -25,7 +25,7 @@ from evergreen.core.drift import (
 )
 from evergreen.errors import BadInput, Broken
 
-SETTING = Setting(train=1_100, watched=200, tickers=4)
+SETTING = DriftSetting(train=1_100, watched=200, tickers=4)
 FIFTH = [
     "RET",
     "MAX5",
@@ -59,9 +59,9 @@ def judged(seed: int, train: int = SETTING.train) -> tuple[Calibration, Counts]:
 
 
 def checked(calibration: Calibration, counts: Counts, place: int) -> DriftCheck:
-    found = check(calibration, counts, counts.sessions[place])
-    assert isinstance(found, DriftCheck)
-    return found
+    look = check(calibration, counts, counts.sessions[place])
+    assert isinstance(look, DriftCheck)
+    return look
 
 
 def test_procedure__stationary_histories_seldom_start_a_retraining() -> None:
@@ -71,14 +71,14 @@ def test_procedure__stationary_histories_seldom_start_a_retraining() -> None:
 
 
 def test_procedure__a_three_sigma_shift_is_found_and_named() -> None:
-    found, right = [], []
+    detected, right = [], []
     for seed in range(16):
         calibration, counts = judged(seed)
         moved = session_counts(shift(history(seed), FIFTH, SETTING.train + 50), counts.grid)
         seen = watch(calibration, moved, SETTING.train)
-        found.append(any(50 < finding <= 110 for finding in seen.drift))
+        detected.append(any(50 < finding <= 110 for finding in seen.drift))
         right.append(bool(set().union(*seen.culprits) & set(FIFTH)))
-    assert np.mean(found) >= 0.95
+    assert np.mean(detected) >= 0.95
     assert np.mean(right) >= 0.95
 
 
@@ -95,14 +95,14 @@ def test_calibrate__null_is_the_statistic_of_every_earlier_pair() -> None:
 
 def test_check__p_values_are_places_among_the_null() -> None:
     calibration, counts = judged(1)
-    found = checked(calibration, counts, SETTING.train + 60)
+    look = checked(calibration, counts, SETTING.train + 60)
     pairs = calibration.null_scores.min(axis=1)
     for name in ("RET", "STD60"):
         column = calibration.grid.features.index(name)
-        above = (pairs[:, column] >= found.scores[name]).sum()
-        assert found.p[name] == pytest.approx((1 + above) / (1 + len(pairs)))
-    above = (pairs.max(axis=1) >= found.scores.max()).sum()
-    assert found.p_family == pytest.approx((1 + above) / (1 + len(pairs)))
+        above = (pairs[:, column] >= look.scores[name]).sum()
+        assert look.p[name] == pytest.approx((1 + above) / (1 + len(pairs)))
+    above = (pairs.max(axis=1) >= look.scores.max()).sum()
+    assert look.p_family == pytest.approx((1 + above) / (1 + len(pairs)))
 
 
 def test_check__sees_nothing_after_as_of() -> None:
@@ -129,9 +129,9 @@ def test_check__a_constant_feature_that_begins_to_move_is_found() -> None:
     calibration = calibrate(session_counts(frame, grid).upto(sessions.unique().sort_values()[SETTING.train]))
     assert isinstance(calibration, Calibration)
     frame.loc[sessions >= sessions.unique().sort_values()[SETTING.train], "flag"] = np.float32(0)
-    found = checked(calibration, session_counts(frame, grid), SETTING.train + 45)
-    assert found.leader == "flag"
-    assert found.drifted
+    look = checked(calibration, session_counts(frame, grid), SETTING.train + 45)
+    assert look.leader == "flag"
+    assert look.drifted
 
 
 def test_check__counts_on_another_grid_are_refused() -> None:
@@ -142,16 +142,16 @@ def test_check__counts_on_another_grid_are_refused() -> None:
 
 
 def test_calibrate__short_history_is_drawn_in_blocks_and_still_holds() -> None:
-    false, found = 0, []
+    false, detected = 0, []
     for seed in range(6):
         calibration, counts = judged(seed, 500)
         assert calibration.method == "bootstrap"
         false += len(watch(calibration, counts.upto(counts.sessions[749]), 500).drift)
         moved = session_counts(shift(history(seed), FIFTH, 550), counts.grid)
         seen = watch(calibration, moved.upto(counts.sessions[659]), 500)
-        found.append(bool(seen.drift))
+        detected.append(bool(seen.drift))
     assert false <= 2 * 6
-    assert np.mean(found) >= 0.85
+    assert np.mean(detected) >= 0.85
 
 
 def test_calibrate__too_little_history_is_an_answer() -> None:
@@ -195,6 +195,6 @@ def example(p_family: float, p_window: float) -> DriftCheck:
 def test_verdict__both_windows_and_a_cooldown(
     p_family: float, p_window: float, since: int | None, outcome: Outcome
 ) -> None:
-    said = verdict(example(p_family, p_window), since)
-    assert said.outcome is outcome
-    assert said.sentence.endswith(".")
+    decision = verdict(example(p_family, p_window), since)
+    assert decision.outcome is outcome
+    assert decision.sentence.endswith(".")

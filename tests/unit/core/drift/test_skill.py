@@ -30,7 +30,7 @@ def test_skill__a_champion_that_keeps_it_is_seldom_reported() -> None:
     assert np.mean(lost) <= 0.02 + 3 * (0.02 * 0.98 / 40) ** 0.5
 
 
-def test_skill__a_skill_that_foretells_itself_is_not_taken_for_a_loss() -> None:
+def test_skill__an_autocorrelated_skill_is_not_taken_for_a_loss() -> None:
     generator = np.random.default_rng(5)
     lost = 0
     for _ in range(60):
@@ -45,9 +45,9 @@ def test_skill__a_skill_that_foretells_itself_is_not_taken_for_a_loss() -> None:
 
 
 def test_skill__a_champion_that_falls_behind_its_baseline_is_found() -> None:
-    found = [walk(begun(seed), 2_000 + seed, 250, -0.05) for seed in range(20)]
-    assert all(when is not None for when in found)
-    assert np.median([when for when in found if when]) < 60
+    alarms = [walk(begun(seed), 2_000 + seed, 250, -0.05) for seed in range(20)]
+    assert all(when is not None for when in alarms)
+    assert np.median([when for when in alarms if when]) < 60
 
 
 def test_skill__record_is_below_the_mean_that_passed_the_gate() -> None:

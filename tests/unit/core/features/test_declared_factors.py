@@ -45,18 +45,19 @@ def test_factor__takes_its_name_and_formula_from_the_declaration() -> None:
 
 
 def test_compute_features__adds_a_column_for_each_declared_factor(bars: pd.DataFrame) -> None:
-    kept = bars.copy()
-    found = compute_features(bars, [MOM20, SPREAD], SESSIONS)
-    assert tuple(found.columns) == (*FEATURE_NAMES, "MOM20", "SPREAD5")
-    pd.testing.assert_frame_equal(found[list(FEATURE_NAMES)], alpha158(bars, SESSIONS))
-    pd.testing.assert_frame_equal(bars, kept)
+    before = bars.copy()
+    features = compute_features(bars, [MOM20, SPREAD], SESSIONS)
+    assert tuple(features.columns) == (*FEATURE_NAMES, "MOM20", "SPREAD5")
+    pd.testing.assert_frame_equal(features[list(FEATURE_NAMES)], alpha158(bars, SESSIONS))
+    pd.testing.assert_frame_equal(bars, before)
     own = bars[bars["ticker"] == "A"].set_index("session")["close"].reindex(SESSIONS)
     expected = (own / own.shift(20) - 1).dropna().astype("float32")
-    np.testing.assert_allclose(found.loc["A", "MOM20"].dropna(), expected, rtol=1e-6)
+    np.testing.assert_allclose(features.loc["A", "MOM20"].dropna(), expected, rtol=1e-6)
     assert (
-        found["MOM20"].dtype == np.float32 and found.loc[("A", SESSIONS[60]), "MOM20"] != found.loc["A"].MOM20.iloc[0]
+        features["MOM20"].dtype == np.float32
+        and features.loc[("A", SESSIONS[60]), "MOM20"] != features.loc["A"].MOM20.iloc[0]
     )
-    assert np.isnan(found.loc[("A", SESSIONS[60]), "MOM20"])  # 20 sessions earlier A was halted
+    assert np.isnan(features.loc[("A", SESSIONS[60]), "MOM20"])  # 20 sessions earlier A was halted
 
 
 def test_compute_features__one_session_from_its_lookback_equals_the_batch(bars: pd.DataFrame) -> None:

@@ -60,10 +60,10 @@ def opens_in_gap(bars: pd.DataFrame, window: int) -> pd.Series:
     at = pd.Series(place, index=pd.MultiIndex.from_frame(bars[["ticker", "session"]]))
     first = at.groupby("ticker").transform("min")
     opening = at - window + 1
-    held = at.groupby("ticker", group_keys=False).apply(
+    traded = at.groupby("ticker", group_keys=False).apply(
         lambda x: pd.Series(opening[x.index].isin(set(x)), index=x.index)
     )
-    return (opening > first) & ~held
+    return (opening > first) & ~traded
 
 
 def test_alpha158__equals_qlib(recorded: pd.DataFrame) -> None:
@@ -196,10 +196,10 @@ def test_alpha158__a_split_afterwards_changes_no_factor() -> None:
 def test_alpha158__other_tickers_row_order_and_the_input_itself_do_not_matter() -> None:
     bars = panel()
     shuffled = bars.sample(frac=1, random_state=1)
-    kept = shuffled.copy()
+    before = shuffled.copy()
     whole = alpha158(bars)
     assert same_bits(whole, alpha158(shuffled))
-    pd.testing.assert_frame_equal(shuffled, kept)
+    pd.testing.assert_frame_equal(shuffled, before)
     alone = alpha158(bars[bars["ticker"] == "T1"], calendar=days(bars))
     assert same_bits(whole.loc[["T1"]], alone)
 

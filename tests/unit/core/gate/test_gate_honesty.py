@@ -17,8 +17,8 @@ ALPHA = 0.05
 
 
 def test_gate__calls_equal_models_better_no_more_often_than_its_alpha():
-    found = np.array([claims(*equal_pair(seed)) for seed in range(500)])
-    gate, on_rows, _ = found.mean(axis=0)
+    called_better = np.array([claims(*equal_pair(seed)) for seed in range(500)])
+    gate, on_rows, _ = called_better.mean(axis=0)
     assert gate <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / 500)
     assert on_rows > 2 * gate
 
@@ -29,8 +29,8 @@ def test_evaluate__interval_covers_the_true_ic_of_a_simulated_market():
         bars = simulate(40, 260, seed, ic=truth)
         labels, signal = forward_return(bars), planted_signal(bars)
         rows = pd.DataFrame({"forecast": 0.001 * signal, "label": labels}).dropna().reset_index()
-        found = evaluate(rows.assign(lower=-1.0, upper=1.0))
-        covered.append(found["ic_lower90"] < truth < found["ic_upper90"])
+        measures = evaluate(rows.assign(lower=-1.0, upper=1.0))
+        covered.append(measures["ic_lower90"] < truth < measures["ic_upper90"])
     assert sum(covered) >= 14
 
 

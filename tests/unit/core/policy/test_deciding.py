@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from evergreen.core.canary import CanaryVerdict, Guardrails
+from evergreen.core.canary import LADDER, CanaryVerdict, Guardrails
 from evergreen.core.drift import Cause, Reaction
 from evergreen.core.gate.verdict import Verdict
 from evergreen.core.policy import (
@@ -121,15 +121,17 @@ def test_newer_challenger__supersedes_where_the_policy_says_so() -> None:
 
 def test_canary__climbs_by_clean_sessions_and_is_promoted() -> None:
     state, stages = in_canary(), []
-    for session in range(11, 24):
+    climb = [stage.name for stage in LADDER.stages[1:] for _ in range(stage.clean_sessions)]
+    last = 10 + len(climb)
+    for session in range(11, last + 1):
         state, _ = after(DEFAULT, state, seen(session))
         stages.append(state.stage)
-    assert stages == ["canary_5"] * 5 + ["canary_25"] * 5 + ["canary_50"] * 3
-    assert decide(DEFAULT, state, seen(23))[0].outcome == "looked at already in session day 23"
-    (promoted,) = decide(DEFAULT, state, seen(24, CanaryVerdict.PROMOTE))
+    assert stages == climb
+    assert decide(DEFAULT, state, seen(last))[0].outcome == f"looked at already in session day {last}"
+    (promoted,) = decide(DEFAULT, state, seen(last + 1, CanaryVerdict.PROMOTE))
     assert promoted.sentence.endswith("guardrails clean.") and not promoted.sentence.endswith("..")
     state = apply(state, promoted)
-    assert (state.champion, state.previous_champion, state.challenger, state.window_end) == ("2", "1", None, 29)
+    assert (state.champion, state.previous_champion, state.challenger, state.window_end) == ("2", "1", None, last + 6)
 
 
 def test_canary__promotion_waits_for_an_objection_to_go() -> None:

@@ -67,8 +67,8 @@ def find_layout(path: object, lines: Sequence[Sequence[str]]) -> Layout:
 def columns_of(header: Sequence[str]) -> dict[str, int]:
     """Our name for each column of the header that we know, by the first spelling it has, with its place."""
     spelled = {_plain(name): place for place, name in reversed(list(enumerate(header)))}
-    found = {name: next((spelled[s] for s in spellings if s in spelled), -1) for name, spellings in SPELLINGS.items()}
-    return {name: place for name, place in found.items() if place >= 0}
+    places = {name: next((spelled[s] for s in spellings if s in spelled), -1) for name, spellings in SPELLINGS.items()}
+    return {name: place for name, place in places.items() if place >= 0}
 
 
 def require(path: object, columns: dict[str, int], header: Sequence[str], whose: str = "") -> None:

@@ -21,19 +21,23 @@ from evergreen.adapters.database.schema.learning import (
     trial,
 )
 from evergreen.adapters.database.schema.serving import (
+    BATCH_KINDS,
     decision,
     decision_head,
     forecast,
     interval,
     outcome,
     prediction,
+    prediction_batch,
+    prediction_head,
     rollout,
 )
 
-HEAD = "0009_owed"  # the migration this code was written for
+HEAD = "0010_owed"  # the migration this code was written for
 BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 
 __all__ = [
+    "BATCH_KINDS",
     "BEGIN",
     "HEAD",
     "MODEL_KINDS",
@@ -52,6 +56,8 @@ __all__ = [
     "outcome",
     "owed_bar",
     "prediction",
+    "prediction_batch",
+    "prediction_head",
     "quarantine",
     "retrain_request",
     "rollout",

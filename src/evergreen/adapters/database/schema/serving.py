@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, Float, Index, Integer, PrimaryKeyConstraint, Table, Text
 
-from evergreen.adapters.database.schema.base import metadata
+from evergreen.adapters.database.schema.base import metadata, one_of
 from evergreen.adapters.database.types import CanonicalJson, SessionDate, UtcTime
+
+BATCH_KINDS = ("served", "let go")
 
 rollout = Table(
     "rollout",
@@ -72,8 +74,33 @@ prediction = Table(
     Column("challenger_raw", Float),
     Column("rollout_version", Integer, nullable=False),
     Column("latency_us", Integer),
+    Column("batch", Integer, nullable=False),
     Index(None, "as_of"),
     Index(None, "at"),
+    Index(None, "batch"),
+)
+
+prediction_batch = Table(
+    "prediction_batch",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("let_go_by", Integer),
+    Column("prev_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    one_of("kind", BATCH_KINDS),
+)
+
+prediction_head = Table(
+    "prediction_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Integer, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("letting_go", Integer, nullable=False),
+    CheckConstraint("id = 1", name="single"),
 )
 
 outcome = Table(

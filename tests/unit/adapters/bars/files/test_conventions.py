@@ -271,6 +271,6 @@ def test_factor__beside_prices_that_hold_it_already_must_be_said(tmp_path: Path)
         read_file(tmp_path / "acme.csv")
     adjusted_bars(applied=True).rename(columns={"factor": "applied_factor"}).to_csv(tmp_path / "b.csv", index=False)
     adjusted_bars(applied=False).to_csv(tmp_path / "acme.csv", index=False)
-    said, raw = read_file(tmp_path / "b.csv").bars, read_file(tmp_path / "acme.csv").bars
-    np.testing.assert_allclose(said[list(PRICES)], raw[list(PRICES)])
-    np.testing.assert_array_equal(said["factor"], raw["factor"])
+    declared, raw = read_file(tmp_path / "b.csv").bars, read_file(tmp_path / "acme.csv").bars
+    np.testing.assert_allclose(declared[list(PRICES)], raw[list(PRICES)])
+    np.testing.assert_array_equal(declared["factor"], raw["factor"])

@@ -1,14 +1,11 @@
-"""Whether a session's bars, as a whole, look like those of the weeks before: whylogs constraints on its profile."""
+"""Whether a session's bars, as a whole, look like those of the weeks before: bands around its profile's figures."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from whylogs.core.constraints import ConstraintsBuilder
-from whylogs.core.constraints.factories import mean_between_range, stddev_between_range
-from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
-from evergreen.adapters.monitoring.whylogs_profiles import profile
+from evergreen.adapters.monitoring.profiler import FIGURES, Column, Profile, column, outside, profile
 from evergreen.core.bars.schema import PRICES, adjusted, conform
 from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding
@@ -18,7 +15,6 @@ MEASURES = ("move", "range", "turnover")
 RECENT = 20  # sessions, a month of trading: what the market is used to now
 FEWEST_SESSIONS = 10  # fewer span a band that every second session would leave
 SPAN = pd.Timedelta(days=2 * RECENT)  # holds that many sessions
-_FACTORIES = {"mean": mean_between_range, "stddev": stddev_between_range}
 
 
 def judge_profile(bars: pd.DataFrame, history: pd.DataFrame) -> list[Finding]:
@@ -52,26 +48,24 @@ def _lately(some: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:
     return lately
 
 
-def _outside(view: DatasetProfileView, before: list[DatasetProfileView], session: pd.Timestamp) -> list[Finding]:
-    builder = ConstraintsBuilder(view)
+def _outside(view: Profile, before: list[Profile], session: pd.Timestamp) -> list[Finding]:
+    bands = {}
     for measure in MEASURES:
-        for figure, constraint in _FACTORIES.items():
-            figures = [_figure(each, measure, figure) for each in before]
+        columns = [_column(each, measure) for each in before]
+        for figure in FIGURES:
+            figures = [getattr(each, figure) for each in columns]
             width = max(figures) - min(figures)
-            bounded = constraint(measure, lower=min(figures) - width, upper=max(figures) + width)
-            bounded.name = f"{measure} {figure}"
-            builder.add_constraint(bounded)
-    report = builder.build().generate_constraints_report()
-    failed = [judgement.name.split() for judgement in report if not judgement.passed]
-    return [_finding(measure, figure, view, session) for measure, figure in failed]
+            bands[measure, figure] = (min(figures) - width, max(figures) + width)
+    return [_finding(measure, figure, view, session) for measure, figure in outside(view, bands)]
 
 
-def _finding(measure: str, figure: str, view: DatasetProfileView, session: pd.Timestamp) -> Finding:
-    value = _figure(view, measure, figure)
+def _finding(measure: str, figure: str, view: Profile, session: pd.Timestamp) -> Finding:
+    value = float(getattr(_column(view, measure), figure))
     message = f"{iso(session)}: over all tickers the {figure} of the {measure}, {value:.3g}, is far from usual"
     return Finding(RULE, "warn", "", session, measure, value, message)
 
 
-def _figure(view: DatasetProfileView, measure: str, figure: str) -> float:
-    distribution = view.get_column(measure).get_metric("distribution")
-    return float(distribution.avg if figure == "mean" else distribution.stddev)
+def _column(view: Profile, measure: str) -> Column:
+    profiled = column(view, measure)
+    assert profiled is not None, "every session is measured alike"
+    return profiled

@@ -1,0 +1,77 @@
+"""A replay of delivery policies: time, memory and sessions a second, beside the walk through the flows.
+
+`python -m benchmarks.replay` walks the packaged sample (4 tickers, 13 years); with numbers, a simulated market:
+`python -m benchmarks.replay 500 18`.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import psutil
+
+from evergreen.replay.plan import Replay, shipped
+from evergreen.replay.report import table_for_people
+from evergreen.replay.run import Replayed, replay
+
+POLICIES = ("default", "never", "calendar:20", "calendar:250", "drift", "skill", "eager", "oracle")
+NINTH = "calendar:60"
+LIVE = 1.2  # seconds of one session of the demo's walk through the flows, four tickers; measured by `make demo`
+WORKERS = 2
+WINDOW = 1_260  # sessions a model is fitted on: five years, on a broad panel no worse than all
+SAMPLE = ["AAPL", "IBM", "MSFT", "GOOG"]
+
+
+def sample(out: Path) -> Replay:
+    """The packaged sample, the first four years of it history."""
+    begin, end = pd.Timestamp("2004-06-01"), pd.Timestamp("2013-02-28")
+    return Replay("sample", begin, end, shipped(POLICIES), out, workers=WORKERS, tickers=tuple(SAMPLE))
+
+
+def simulated(out: Path, tickers: int, years: int) -> Replay:
+    """A market that never changes, so many years of it after the first five."""
+    bars = f"simulated:tickers={tickers},seed=7,years={years}"
+    end = pd.Timestamp("2000-01-03") + pd.DateOffset(years=years) - pd.Timedelta(days=7)
+    begin = pd.Timestamp("2005-01-03")
+    return Replay(bars, begin, end, shipped(POLICIES), out, workers=WORKERS, train_sessions=WINDOW)
+
+
+def measured(plan: Replay) -> tuple[Replayed, float]:
+    """The replay, and how many seconds of the wall's clock it took."""
+    begun = time.perf_counter()
+    return replay(plan), time.perf_counter() - begun
+
+
+def peak() -> float:
+    """Most memory of this process and of those it started that have ended, in GB; pages of files are shared."""
+    import resource
+
+    used = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(used) / 1e6
+
+
+def main(arguments: list[str]) -> None:
+    """Print the figures of one market."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        plan = simulated(out, int(arguments[0]), int(arguments[1])) if arguments else sample(out)
+        replayed, seconds = measured(plan)
+        _, ninth = measured(replace(plan, policies=(*plan.policies, *shipped([NINTH]))))
+        sessions = len(replayed.sessions)
+        print(f"{plan.bars}: {len(POLICIES)} policies, {sessions:,} sessions of a policy, {WORKERS} processes")
+        print(f"time        {seconds:.0f} s, a ninth policy {ninth:.0f} s more ({ninth / seconds:.0%})")
+        print(
+            f"memory      {peak():.1f} GB in the largest process and its largest child; {psutil.cpu_count()} processors"
+        )
+        print(f"a second    {sessions / seconds:.0f} sessions, through the flows {1 / LIVE:.1f} ({LIVE} s each)")
+        print()
+        print(table_for_people(replayed.summary))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,64 @@
+"""Walks one after another, over processes of this machine, or over the workers of a Dask scheduler."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
+from typing import Any
+
+from evergreen.replay.jobs import Job, Progress, Row, Setting, walk
+
+
+def walk_all(setting: Setting, jobs: Sequence[Job], workers: int, dask_address: str, progress: Progress) -> list[Row]:
+    """Every job's row, in order; where they are walked does not change them."""
+    if dask_address:
+        return _on_cluster(dask_address, setting, jobs, progress)
+    if workers > 1:
+        return _in_processes(setting, jobs, workers, progress)
+    return [walk(setting, job, progress) for job in jobs]
+
+
+def _on_cluster(address: str, setting: Setting, jobs: Sequence[Job], progress: Progress) -> list[Row]:
+    """By workers that see the same folder; of each walk its end is told."""
+    from distributed import as_completed
+
+    from evergreen.adapters.cluster.client import connected
+
+    with connected(address) as client:
+        futures = client.map(partial(_silently, setting), jobs, pure=False)
+        for future in as_completed(futures):
+            sessions = len(future.result().sessions)
+            progress(jobs[futures.index(future)].policy.name, sessions, sessions)
+        rows: list[Row] = client.gather(futures)
+    return rows
+
+
+def _silently(setting: Setting, job: Job) -> Row:
+    return walk(setting, job, lambda what, walked, of: None)
+
+
+def _in_processes(setting: Setting, jobs: Sequence[Job], workers: int, progress: Progress) -> list[Row]:
+    context = multiprocessing.get_context("spawn")  # a fork would take LightGBM's threads along
+    with context.Manager() as manager:
+        messages = manager.Queue()
+        with ProcessPoolExecutor(workers, context) as pool:
+            futures = [pool.submit(_telling, setting, job, messages) for job in jobs]
+            _listen(futures, messages, progress)
+            return [future.result() for future in futures]
+
+
+def _telling(setting: Setting, job: Job, messages: Any) -> Row:
+    return walk(setting, job, lambda what, walked, of: messages.put((what, walked, of)))
+
+
+def _listen(futures: Sequence[Future[Row]], messages: Any, progress: Progress) -> None:
+    """Pass on what the processes tell until all of them have ended; the first failure ends the wait."""
+    while not all(future.done() for future in futures):
+        if any(future.done() and future.exception() for future in futures):
+            return
+        while not messages.empty():
+            progress(*messages.get())
+        time.sleep(0.2)

@@ -1,0 +1,63 @@
+"""What champion and challenger say of every ticker, from their files as registered."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pandas as pd
+
+from evergreen.adapters.database import evidence, ledger, reading, rollouts, writing
+from evergreen.adapters.models import folder
+from evergreen.workspace import workspace
+from tasks.decorators import effect
+
+
+@effect
+def score_universe(served: pd.DataFrame, session: pd.Timestamp, now: datetime) -> bool:
+    """Keep what champion and challenger forecast from the features served at `session`; whether it was in time.
+
+    None is made up after the fact: once the next session has closed the forecast is missed.
+    """
+    at = workspace()
+    if at.calendar.close(at.calendar.next(session)) <= now:
+        return False
+    with reading(at.engine) as conn:
+        rollout = rollouts.read(conn, at.settings.model_name)
+    if rollout:
+        serving = [version for version in (rollout.champion, rollout.challenger) if version]
+        forecasts = pd.concat([forecast_universe(version, served) for version in serving])
+        with writing(at.engine) as conn:
+            evidence.record_forecasts(conn, forecasts.assign(session=session, made_at=now))
+    return True
+
+
+def forecast_universe(version: str, features: pd.DataFrame) -> pd.DataFrame:
+    """Forecasts of one version (log returns), from its file as registered.
+
+    Args:
+        version: a version with a local copy.
+        features: indexed by ticker; the version's features among the columns.
+
+    Returns:
+        Columns ticker, version, value, feature_hash.
+
+    Raises:
+        ModelRefused: the file is not the one that was registered.
+    """
+    from evergreen.core.features.row_hashes import row_hashes
+    from evergreen.core.model.booster import predict
+
+    at = workspace()
+    with reading(at.engine) as conn:
+        registered = ledger.read_model_version(conn, at.settings.model_name, version)
+    expected = folder.on_record(registered.sha256, registered.files)
+    manifest, booster = folder.load_model(at.model_folder(version), expected)
+    matrix = features[list(manifest.feature_names)].to_numpy()
+    return pd.DataFrame(
+        {
+            "ticker": features.index,
+            "version": version,
+            "value": predict(booster, matrix),
+            "feature_hash": row_hashes(matrix),
+        }
+    )
