@@ -61,7 +61,7 @@ KNOWN = {
 
 
 # Five years of bars are too short for the usual record: half of it, and a year before its first fold.
-SHORT = TrainingConfig(**suited(505), folds=4, min_train=252)  # type: ignore[arg-type]
+SHORT = replace(TrainingConfig(**suited(505)), folds=4, min_train=252)  # type: ignore[arg-type]
 
 
 def panel(file: str) -> dict[str, ComparedMarket]:

@@ -7,6 +7,7 @@ from datetime import date
 import pandas as pd
 from prefect import flow
 
+from evergreen.adapters.database.requests import BOOTSTRAP
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
 from flows.names import flow_and_session
@@ -51,5 +52,5 @@ def backfill(
     if clock is None:
         close_session(delivery, data_version, None, now)
     if read_rollout() is None:
-        request_retrain("bootstrap", "No model serves yet: the first one is wanted.", until, data_version, {}, now)
+        request_retrain(BOOTSTRAP, "No model serves yet: the first one is wanted.", until, data_version, {}, now)
     return data_version

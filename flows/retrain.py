@@ -19,7 +19,8 @@ from tasks.gate import judge_challenger
 from tasks.ledger import show_triggers
 from tasks.model_card import write_model_card
 from tasks.models import mirror_aliases
-from tasks.requests import claim_request, confirm_claim, finish_request, holding_claim, request_retrain
+from tasks.readiness import require_trainable
+from tasks.requests import claim_request, confirm_claim, finish_request, holding_claim, read_request, request_retrain
 from tasks.rollout import deliver, install_random_walk, read_rollout
 from tasks.sessions import latest_data_version
 from tasks.training import (
@@ -62,6 +63,7 @@ def retrain(
 
 
 def _train_and_judge(request: RetrainRequest, horizon: int, seed: int, tuning_budget: int, now: datetime) -> str:
+    require_trainable(request, horizon)
     training_set = make_training_set(request, horizon, now)
     if read_rollout() is None:
         install_random_walk(request, register_random_walk(request, training_set, horizon, seed, now), now)
@@ -91,5 +93,7 @@ def _request_by_hand(reason: str, run_id: str | None) -> str:
     if run_id:
         cause, why = f"challenge by run {run_id}", f"The model of run {run_id} challenges: {reason}."
         evidence["run_id"] = run_id
-    request_id = request_retrain(cause, why, as_of, latest_data_version().id, evidence, now)
-    return f"request {request_id} is on its way"
+    request = read_request(request_retrain(cause, why, as_of, latest_data_version().id, evidence, now))
+    if not request.open:
+        return f"request {request.id} is {request.state} already: {request.verdict} Another reason asks for another."
+    return f"request {request.id} is on its way"

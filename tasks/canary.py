@@ -16,10 +16,11 @@ from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.bars.session import iso
 from evergreen.core.canary import Guardrails
 from evergreen.core.canary.guardrails import check_outputs
-from evergreen.core.policy import Action, CanaryLook, DecisionKind, decide
+from evergreen.core.policy import Action, CanaryLook, DecisionKind, InstanceDiffers, decide
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import picture, show, table
 from tasks.decorators import effect
+from tasks.instance import find_mismatch
 from tasks.models import read_manifest
 from tasks.rollout import carry_out
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from evergreen.core.canary import QualityTest
+    from evergreen.core.evaluation.losses import Statistic
 
 
 @effect
@@ -43,6 +45,8 @@ def look_at_canary(as_of: pd.Timestamp, now: datetime, dry_run: bool = False) ->
         return "no canary is running"
     if rollout.evidence.looked and rollout.evidence.looked >= session:
         return f"looked at already in session {session}"
+    if differs := find_mismatch(at, rollout, as_of):
+        return _stop(at, rollout, differs, as_of, now, dry_run)
     test = weigh(at, rollout)
     look = CanaryLook.of(test, check_guardrails(at, rollout), NOW, session)
     action = _decide(at, rollout, look, as_of, dry_run)
@@ -54,11 +58,24 @@ def look_at_canary(as_of: pd.Timestamp, now: datetime, dry_run: bool = False) ->
     return action.outcome
 
 
+def _stop(
+    at: Workspace, rollout: Rollout, differs: InstanceDiffers, as_of: pd.Timestamp, now: datetime, dry_run: bool
+) -> str:
+    """End a canary of which an arm is not the model that was judged."""
+    with reading(at.engine) as conn:
+        state = read_state(conn, rollout.model, at.calendar, as_of)
+    (action,) = decide(at.settings.delivery_policy(), state, differs)
+    if not dry_run:
+        carry_out(at, rollout, action, rollout.evidence, now)
+        show("canary", f"Canary in session {action.as_of}", action.sentence)
+    return action.outcome
+
+
 def weigh(at: Workspace, rollout: Rollout) -> QualityTest:
     """The canary's test with every session settled by now."""
     assert rollout.evidence is not None
     test = rollout.evidence.quality_test()
-    for session, champion_loss, challenger_loss in _settled_losses(at, rollout):
+    for session, champion_loss, challenger_loss in _settled_losses(at, rollout, test.rules.statistic):
         test.update(session, champion_loss, challenger_loss)
     return test
 
@@ -108,11 +125,11 @@ def _case(rollout: Rollout, look: CanaryLook, action: Action) -> dict[str, Any]:
     }
 
 
-def _settled_losses(at: Workspace, rollout: Rollout) -> list[tuple[str, float, float]]:
+def _settled_losses(at: Workspace, rollout: Rollout, statistic: Statistic) -> list[tuple[str, float, float]]:
     """Losses by session; over a longer horizon by non-overlapping blocks, named by their last session."""
     horizon = read_manifest(at, rollout.champion).horizon
     with reading(at.engine) as conn:
-        paired = evidence.paired_losses(conn, rollout.champion, str(rollout.challenger), horizon)
+        paired = evidence.paired_losses(conn, rollout.champion, str(rollout.challenger), horizon, statistic=statistic)
     losses = paired[np.isfinite(paired["champion"])].reset_index(drop=True)
     block = losses.index // horizon
     whole = losses[block < len(losses) // horizon]

@@ -11,12 +11,11 @@ import pandas as pd
 from evergreen.adapters.database import decisions, evidence, reading, rollouts, trials, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.rollouts import Rollout
-from evergreen.adapters.models.folder import read_oos
 from evergreen.core.policy.kinds import DecisionKind
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import show
 from tasks.decorators import effect
-from tasks.models import read_manifest
+from tasks.models import read_manifest, read_record
 
 if TYPE_CHECKING:
     from evergreen.core.canary import CanaryRecord
@@ -47,20 +46,26 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
     at = workspace()
     with reading(at.engine) as conn:
         rollout = rollouts.current(conn, at.settings.model_name)
-    challenger = read_oos(at.model_folder(version))
+    challenger = read_record(at, version)
     champion = champion_record(at, rollout.champion)
     tried = _count_trial(at, request, rollout, version, challenger)
     policy = at.settings.delivery_policy()
     rules = policy.gate or GatePolicy()
     looked = compare(
-        champion, challenger, tried, rules.alpha, min_sessions=rules.min_sessions, gate_sessions=rules.sessions
+        champion,
+        challenger,
+        tried,
+        rules.alpha,
+        rules.retained,
+        min_sessions=rules.min_sessions,
+        gate_sessions=rules.sessions,
     )
     verdict = require_audit(looked, read_manifest(at, version))
     _write_down(at, request, version, verdict, now)
     print(f"Version {version} against {rollout.champion}: {verdict.sentence}")
     show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)
     tries = policy.canary if champion is not None and (verdict.admitted or policy.gate is None) else None
-    record = _freeze(at, rollout, version, tries) if tries else None
+    record = _freeze(at, rollout, version, tries, rules.retained, tried) if tries else None
     return Judgement(version, rollout.champion, verdict, record, first=champion is None)
 
 
@@ -73,7 +78,7 @@ def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
         return None
     with reading(at.engine) as conn:
         served = evidence.forecasts(conn, version).rename(columns={"value": "forecast"})
-    record = pd.concat([read_oos(at.model_folder(version)), served])[["ticker", "session", "forecast"]]
+    record = pd.concat([read_record(at, version), served])[["ticker", "session", "forecast"]]
     return record.drop_duplicates(["ticker", "session"], keep="first", ignore_index=True)
 
 
@@ -113,15 +118,18 @@ def _write_down(at: Workspace, request: RetrainRequest, version: str, verdict: V
             decisions.append(conn, decision)
 
 
-def _freeze(at: Workspace, rollout: Rollout, version: str, rules: CanaryPolicy) -> CanaryRecord:
+def _freeze(
+    at: Workspace, rollout: Rollout, version: str, rules: CanaryPolicy, retained: float, tried: int
+) -> CanaryRecord:
     """The canary's test and its limits on outputs, fixed on sessions both models forecast out of sample."""
     from evergreen.core.canary import CanaryRecord
     from evergreen.core.canary.freezing import freeze
 
-    champion, challenger = champion_record(at, rollout.champion), read_oos(at.model_folder(version))
+    champion, challenger = champion_record(at, rollout.champion), read_record(at, version)
     assert champion is not None
     manifest, usual = read_manifest(at, version), read_manifest(at, rollout.champion)
     target = manifest.target_low, manifest.target_high
     bounds = (rules.alpha_promote, rules.alpha_rollback, rules.t_min, rules.t_max)
-    frozen = freeze(champion, challenger, usual.residual_sigma, target, *bounds)
+    carried_to = tried if rules.undecided == "carried" else 0
+    frozen = freeze(champion, challenger, usual.residual_sigma, target, *bounds, retained, carried_to)
     return CanaryRecord(limits=frozen.limits, power=frozen.plan, ladder=rules.ladder).with_test(frozen.test)

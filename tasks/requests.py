@@ -29,12 +29,13 @@ def request_retrain(
 ) -> str:
     """Write down that a model is wanted, with the decision, and wake the automation; returns the request's id.
 
-    The same cause on the same data asks only once: an open request is woken again, a finished one is not.
+    The same cause on the same data asks only once: an open request is woken again, a finished one is not, and one
+    that failed is asked for anew.
     """
     at = workspace()
     model = at.settings.model_name
     with writing(at.engine) as conn:
-        request, created = requests.request(conn, model, cause, data_version, as_of, evidence, now)
+        request, created = requests.request(conn, model, cause, data_version, as_of, evidence, now, again=True)
         if created:
             decisions.append(conn, decide_request(request, why, now))
     if request.state == "pending":
@@ -130,7 +131,7 @@ def _renew(request: RetrainRequest, ended: threading.Event) -> None:
 def _give_up(request: RetrainRequest, error: Exception, now: datetime) -> None:
     at = workspace()
     if isinstance(error, Transient) and request.fence < TRIES:
-        requests.release(at.engine, request)
+        requests.release(at.engine, request, now)
     elif not isinstance(error, Conflict):
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         requests.finish(at.engine, request, "failed", now, verdict=reason)
@@ -151,5 +152,4 @@ def open_requests() -> list[RetrainRequest]:
     """The requests that are waiting or being worked on."""
     at = workspace()
     with reading(at.engine) as conn:
-        known = requests.recent(conn, at.settings.model_name)
-    return [request for request in known if request.state in ("pending", "running")]
+        return requests.unfinished(conn, at.settings.model_name)

@@ -22,7 +22,13 @@ from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.gate import Judgement
 
-ENDS_A_CANARY = (DecisionKind.PROMOTE, DecisionKind.ROLLBACK, DecisionKind.INCONCLUSIVE)
+ENDS_A_CANARY = (
+    DecisionKind.PROMOTE,
+    DecisionKind.ROLLBACK,
+    DecisionKind.INCONCLUSIVE,
+    DecisionKind.DECLINED,
+    DecisionKind.MISMATCH,
+)
 LOGGED_ALONE = (DecisionKind.CANARY_REFUSED, DecisionKind.CANARY_QUEUED, DecisionKind.CANARY_DROPPED)
 
 

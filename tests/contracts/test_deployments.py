@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,20 +67,43 @@ def test_deployments__each_has_a_description_and_tags() -> None:
     assert all(declared["description"] and "evergreen" in declared["tags"] for declared in DECLARED)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Prefect server with everything deployed; gives its API."""
-    settings = Settings(home=tmp_path_factory.mktemp("deployed"), server_auth=False)
-    stack, ports = Stack(settings.home), Ports(0, 0, 0).chosen()
+@contextmanager
+def bare_server(home: Path) -> Iterator[dict[str, str]]:
+    """A real Prefect server on which nothing is; the variables that lead to it."""
+    settings = Settings(home=home, server_auth=False)
+    stack, ports = Stack(home), Ports(0, 0, 0).chosen()
     variables = environment(settings, ports)
     command, health = commands(settings, ports)[0]
     try:
         wait_until_ready(stack.start(command, variables), health)
-        PrefectApi(variables["PREFECT_API_URL"]).create_work_pool(WORK_POOL)
-        deploy(variables, settings.home / "deploy.log")
-        yield variables["PREFECT_API_URL"]
+        yield variables
     finally:
         stack.stop()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Prefect server with everything deployed; gives its API."""
+    home = tmp_path_factory.mktemp("deployed")
+    with bare_server(home) as variables:
+        PrefectApi(variables["PREFECT_API_URL"]).create_work_pool(WORK_POOL)
+        deploy(variables, home / "deploy.log")
+        yield variables["PREFECT_API_URL"]
+
+
+@pytest.mark.server
+def test_deploy_all__on_a_bare_server_names_the_pool_that_is_missing(tmp_path: Path) -> None:
+    with bare_server(tmp_path / "home") as variables:
+        deployed = subprocess.run(
+            [sys.executable, "-m", "prefect", "deploy", "--all", "--no-prompt"],
+            cwd=REPOSITORY,
+            env=os.environ | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert deployed.returncode == 1
+    assert f"work pool {WORK_POOL!r} which does not" in " ".join((deployed.stdout + deployed.stderr).split())
 
 
 @pytest.mark.server

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import text
 
 from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts, writing
 from evergreen.core.bars.calendar import Calendar
@@ -29,13 +30,18 @@ LIMITS = OutputLimits(residual_sigma=0.02, target_low=-0.3, target_high=0.3, ran
 @pytest.fixture
 def in_shadow(copied: Workspace) -> Workspace:
     """Version 2 as champion, a copy of it called version 3 just gone into shadow."""
+    _in_shadow_at(copied, WALK[0])
+    return copied
+
+
+def _in_shadow_at(copied: Workspace, day: pd.Timestamp) -> str:
     from tasks.gate import Judgement
     from tasks.rollout import deliver
 
     with writing(copied.engine) as conn:
         known = ledger.read_model_version(conn, MODEL, CHAMPION)
         ledger.record_model_version(conn, replace(known, version=CHALLENGER, run_id="copy"))
-        request, _ = requests.request(conn, MODEL, "test", "data", WALK[0], {}, NOW)
+        request, _ = requests.request(conn, MODEL, "test", "data", day, {}, NOW)
         rollout = rollouts.current(conn, MODEL)
     shutil.copytree(copied.model_folder(CHAMPION), copied.model_folder(CHALLENGER))
     if rollout.champion != CHAMPION:
@@ -45,7 +51,7 @@ def in_shadow(copied: Workspace) -> Workspace:
         rollouts.change(copied.engine, rollout, promotion, champion=CHAMPION)
     admitted = Verdict(admitted=True, better=False, reasons=(), sessions=120, tried=1, spent_alpha=0.03)
     deliver(request, Judgement(CHALLENGER, CHAMPION, admitted, CanaryRecord(limits=LIMITS).with_test(_test())), NOW)
-    return copied
+    return CHAMPION
 
 
 def _test() -> QualityTest:
@@ -151,3 +157,21 @@ def test_rollback__previous_champion_comes_back(in_shadow: Workspace) -> None:
     end_rollout("promote", "a person says so", iso(WALK[1]), NOW)
     rollout = end_rollout("restore", "it was wrong", iso(WALK[2]), NOW)
     assert (rollout.champion, rollout.previous_champion) == (CHAMPION, CHALLENGER)
+
+
+def test_canary__an_arm_that_serves_another_number_than_its_model_stops_the_canary_at_once(copied: Workspace) -> None:
+    from flows.clock import now_at
+    from flows.daily import process_session
+    from tasks.canary import look_at_canary
+
+    day = Calendar("XNYS").next(pd.Timestamp("2008-07-07"))
+    sound = _in_shadow_at(copied, pd.Timestamp("2008-07-07"))
+    process_session("sample", TICKERS, day, now_at(day, copied))
+    assert "clean session" in look_at_canary(day, NOW, dry_run=True)
+    with writing(copied.engine) as conn:
+        conn.execute(text("update forecast set value = value * 3 where version = :v"), {"v": CHALLENGER})
+    assert "3 times what was computed" in look_at_canary(day, NOW)
+    with reading(copied.engine) as conn:
+        rollout, last = rollouts.current(conn, MODEL), decisions.recent(conn, MODEL, 1)[0]
+    assert (rollout.champion, rollout.challenger, rollout.stage) == (sound, None, "steady")
+    assert (last.kind, last.subject) == ("mismatch", CHALLENGER)

@@ -42,7 +42,7 @@ def test_retrain__served_file_is_the_registered_one(copied: Workspace) -> None:
     assert manifest["model_sha256"] == record.sha256
     assert manifest["data_version"] == record.data_version
     audit = manifest["audit"]
-    assert (audit["features"], audit["folds"], audit["findings"]) == (158, 8, [])
+    assert (audit["features"], audit["folds"], audit["findings"]) == (158, 16, [])
     assert audit["training_set_sha256"] == manifest["training_set_sha256"]
 
 
@@ -59,7 +59,7 @@ def test_retrain__notebook_by_hand_with_its_defaults_gives_the_same_model(
     by_flow = Manifest.from_json((copied.model_folder("2") / "manifest.json").read_text())
     assert by_hand.model_sha256 == by_flow.model_sha256
     assert by_hand.metrics == by_flow.metrics
-    assert by_flow.metrics["sessions"] == 504
+    assert by_flow.metrics["sessions"] == 1008
 
 
 def test_runs__are_called_by_what_they_do_and_for_which_session(copied: Workspace) -> None:

@@ -141,3 +141,19 @@ def test_manifest_altered_alone__is_fetched_again(copied: Workspace) -> None:
         DiskStore(copied.settings).model(champion)
     assert reconcile()["local models fetched again"] == [champion]
     assert file.read_text() == whole
+
+
+def test_record_altered_alone__the_gate_refuses_it_and_reconcile_fetches_it_again(copied: Workspace) -> None:
+    from flows.reconcile import reconcile
+    from tasks.gate import champion_record
+    from tasks.models import read_record
+
+    with reading(copied.engine) as conn:
+        champion = rollouts.current(conn, MODEL).champion
+    before = read_record(copied, champion)
+    before.assign(forecast=before["label"]).to_parquet(copied.model_folder(champion) / "oos.parquet", index=False)
+    for judge in (read_record, champion_record):
+        with pytest.raises(ModelRefused, match=r"oos\.parquet is not the registered one"):
+            judge(copied, champion)
+    assert reconcile()["local models fetched again"] == [champion]
+    assert read_record(copied, champion).equals(before)

@@ -34,7 +34,7 @@ SAYS = {
     "canary": ["sessions:", "To see a loss"],
     "policies": ["The highest RankIC was served by", "calendar:20", "retrain_requested"],
 }
-PICTURES = {"explore": 2, "compare": 2, "drift_history": 2, "canary": 1, "policies": 3}
+PICTURES = {"explore": 2, "compare": 2, "drift_history": 2, "canary": 1, "policies": 4}
 
 
 @pytest.mark.slow

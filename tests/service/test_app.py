@@ -253,3 +253,23 @@ def test_app__starts_and_stops_twice_over_the_same_places(world: World) -> None:
         return codes
 
     assert asyncio.run(twice()) == [200, 200]
+
+
+def test_readyz__tells_of_a_database_held_by_another_writer_without_any_traffic(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evergreen.adapters.database import writing
+    from evergreen.service import log
+
+    monkeypatch.setattr(log, "FRESH", 0.0)
+    monkeypatch.setattr(log.GroupCommit.__init__, "__defaults__", (log.CAPACITY, log.BATCH, log.LINGER, 0.2))
+
+    async def act(client: Client) -> None:
+        assert (await client.get("/readyz")).status_code == 200
+        with writing(world.engine):
+            refused = await client.get("/readyz")
+            assert refused.status_code == 503 and "another program holds it" in refused.text
+            assert (await client.get("/healthz")).status_code == 200
+        await until(client, "/readyz", lambda answer: answer.status_code == 200)
+
+    with_service(world, act)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from urllib.parse import urlsplit
@@ -113,3 +115,35 @@ def test_make_room__leaves_descriptors_for_the_database() -> None:
     assert 1 <= room <= connections.CONNECTIONS
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert soft == resource.RLIM_INFINITY or room + connections.RESERVE <= soft or room == 1
+
+
+def statuses(base: str, connections: int, requests: int, one_name: bool) -> Counter[int]:
+    """What so many connections at once are answered, each asking so many times."""
+
+    async def ask(number: int) -> list[int]:
+        place = urlsplit(base)
+        reader, writer = await asyncio.open_connection(str(place.hostname), int(place.port or 0))
+        name = "one" if one_name else f"client {number}"
+        answers = []
+        for _ in range(requests):
+            writer.write(
+                f"GET /v1/predictions/AAPL HTTP/1.1\r\nhost: localhost\r\nx-client-id: {name}\r\n\r\n".encode()
+            )
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            await reader.readexactly(int(head.split("content-length: ")[1].split("\r\n")[0]))
+            answers.append(int(head.split()[1]))
+        writer.close()
+        return answers
+
+    async def all_at_once() -> list[list[int]]:
+        return await asyncio.gather(*(ask(number) for number in range(connections)))
+
+    return Counter(status for answers in asyncio.run(all_at_once()) for status in answers)
+
+
+def test_connections__512_at_once_are_all_answered_and_only_a_clients_own_rate_refuses(world: World) -> None:
+    make_room()
+    with listening(world) as base:
+        assert statuses(base, 512, 3, one_name=False) == {200: 1_536}
+        counted = statuses(base, 512, 8, one_name=True)
+    assert set(counted) == {200, 429}, "a thousand requests a second are one client's share"

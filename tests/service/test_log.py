@@ -187,3 +187,47 @@ def test_ask__while_the_database_is_held_nobody_waits_longer_than_the_deadline()
         await commits.close()
 
     asyncio.run(live())
+
+
+def test_probe__tells_of_a_held_database_without_any_traffic_and_of_its_return() -> None:
+    free, settled = threading.Event(), []
+
+    def settle(questions: Sequence[int]) -> list[int]:
+        free.wait()
+        settled.append(list(questions))
+        return list(questions)
+
+    async def live() -> None:
+        commits = GroupCommit(settle, deadline=0.05)
+        commits.start()
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="another program holds it"):
+                await commits.probe()
+        free.set()
+        while not settled:
+            await asyncio.sleep(0.01)
+        while True:
+            try:
+                await commits.probe()
+                break
+            except Unavailable:
+                await asyncio.sleep(0.01)
+        await commits.probe()
+        assert settled == [[]], "nobody's question, and not again a moment later"
+        await commits.close()
+
+    asyncio.run(live())
+
+
+def test_probe__an_error_of_the_database_is_told() -> None:
+    def settle(_: Sequence[int]) -> list[int]:
+        raise Unavailable("the disk failed.")
+
+    async def live() -> None:
+        commits = GroupCommit(settle)
+        commits.start()
+        with pytest.raises(Unavailable, match="the disk failed"):
+            await commits.probe()
+        await commits.close()
+
+    asyncio.run(live())

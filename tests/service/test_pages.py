@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 import math
 import re
@@ -11,6 +13,7 @@ import pytest
 
 from evergreen.core.canary import LADDER, CanaryRecord, Ladder, Stage
 from evergreen.service.charts import Chart, Level, Series
+from evergreen.service.pages import PAGE_POLICY
 from tests.service.running import Client, ask, with_service
 from tests.service.story import canary, tell
 from tests.service.world import World
@@ -40,7 +43,17 @@ def assert_stands_alone(page: str) -> None:
     parser = Balanced()
     parser.feed(page)
     assert not parser.open
-    assert not re.search(r"<script|src=|@import|url\(|https?://(?!www\.w3\.org)", page)
+    own = (
+        f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+        if (script := _script(page))
+        else ""
+    )
+    assert own in PAGE_POLICY and page.count("<script") == bool(own)
+    assert not re.search(r"<script |src=|@import|url\(|https?://(?!www\.w3\.org)", page)
+
+
+def _script(page: str) -> str:
+    return page.partition("<script>")[2].partition("</script>")[0]
 
 
 def page_of(world: World, path: str = "/") -> str:

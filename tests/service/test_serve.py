@@ -40,9 +40,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(world: World) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    port = free_port()
-    command = [sys.executable, "-c", SERVE, str(world.settings.home), str(port)]
+def process(world: World, *before: str, port: int = 0) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """The service in a process of its own, started through the command `before`; process and address."""
+    port = port or free_port()
+    command = [*before, sys.executable, "-c", SERVE, str(world.settings.home), str(port)]
     paths = {"PYTHONPATH": os.pathsep.join(["src", "."])}
     running = subprocess.Popen(command, env=os.environ | paths, stderr=subprocess.PIPE)
     try:

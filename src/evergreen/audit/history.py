@@ -19,6 +19,8 @@ STEPS = (  # kinds of decisions on who serves
     DecisionKind.PROMOTE,
     DecisionKind.ROLLBACK,
     DecisionKind.INCONCLUSIVE,
+    DecisionKind.DECLINED,
+    DecisionKind.MISMATCH,
 )
 
 

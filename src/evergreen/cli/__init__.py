@@ -18,6 +18,7 @@ from evergreen.cli import (
     quarantine,
     records,
     replay,
+    requests,
     research,
     runs,
     stack,
@@ -40,6 +41,7 @@ for topic in (
 app.add_typer(data.versions, name="data")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(canary.app, name="canary")
+app.add_typer(requests.app, name="requests")
 app.add_typer(keys.app, name="key")
 app.add_typer(records.served, name="predictions")
 

@@ -13,8 +13,8 @@ from evergreen.adapters.database import ledger, writing
 from evergreen.core.bars.corporate_actions import link_factors
 from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding, split
-from evergreen.core.quality.unknown_names import unknown_tickers
 from evergreen.core.quality.second_source import disagreements
+from evergreen.core.quality.unknown_names import unknown_tickers
 from evergreen.errors import EvergreenError
 from evergreen.market_data import quarantine
 from evergreen.market_data.delivery import Delivery, Order

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from evergreen.adapters.database import decisions, ledger, owed, reading, rollouts, triggers
+from evergreen.adapters.database import decisions, ledger, owed, reading, requests, rollouts, triggers
+from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.adapters.infra.prefect_api import running_on
 from evergreen.adapters.infra.processes import Stack
+from evergreen.adapters.infra.running import Running, missing
+from evergreen.errors import BadSetting
+from evergreen.ops.local_stack import prefect_server
+from evergreen.ops.requests import standing
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
+PATIENCE = 3.0  # seconds the Prefect server is waited for: who asks how things stand wants to know now
 TURNS = 5  # decisions shown: what fits beneath the rest on one screen
 
 
@@ -41,6 +49,8 @@ class Status:
     market: str
     processes: Sequence[Process]
     session: str | None
+    training: str | None = None
+    running: Sequence[Running] = ()
     owed: str = ""
     champion: str | None = None
     challenger: str | None = None
@@ -56,17 +66,21 @@ def read_status(settings: Settings) -> Status:
     at, name, home = Workspace(settings), settings.model_name, str(settings.home)
     market = f"{settings.market.calendar} in {settings.market.currency}, from {settings.market.source}"
     processes = [Process(each.name, each.url, each.log, each.alive) for each in Stack(settings.home).members()]
+    running = read_running(settings)
     with reading(at.engine) as conn:
         rollout, session = rollouts.read(conn, name), ledger.clock(conn, name)
         awaited = owed.summary(owed.open_bars(conn))
+        training = _training(requests.recent(conn, name, limit=1))
         if rollout is None:
-            return Status(home, market, processes, session, awaited)
+            return Status(home, market, processes, session, training, running, awaited)
         checks = ledger.drift_checks(conn, name, rollout.champion, limit=1)
         return Status(
             home=home,
             market=market,
             processes=processes,
             session=session,
+            training=training,
+            running=running,
             owed=awaited,
             champion=rollout.champion,
             challenger=rollout.challenger,
@@ -76,6 +90,21 @@ def read_status(settings: Settings) -> Status:
             triggers=triggers.summary(triggers.triggers(conn, name), ledger.count_sessions(conn, name)),
             decisions=[Turn(turn.as_of, turn.kind, turn.summary) for turn in decisions.turns(conn, name, TURNS)],
         )
+
+
+def read_running(settings: Settings) -> list[Running]:
+    """The flow runs under way on the known Prefect server; none where no server is known or answers."""
+    try:
+        return running_on(prefect_server(settings), PATIENCE)
+    except BadSetting:
+        return []
+
+
+def _training(newest: Sequence[RetrainRequest]) -> str | None:
+    """How the last request stands while it is open, or where it failed; None where there is nothing to say."""
+    if not newest or newest[0].state == "done":
+        return None
+    return f"request {newest[0].id} {standing(newest[0], datetime.now(UTC))}"
 
 
 def _drift(champion: str, check: ledger.DriftRecord) -> str:
@@ -88,19 +117,21 @@ def _drift(champion: str, check: ledger.DriftRecord) -> str:
 def lines(status: Status) -> Iterator[str]:
     """One line for each process, then the data, the rollout and the last decisions."""
     yield from _processes(status)
-    if status.session is None:
-        yield "no data yet: type `evergreen backfill`"
-        return
-    yield f"market     {status.market}"
-    yield f"data       through session {status.session}"
+    for each in status.running:
+        yield f"running    {each.line(datetime.now(UTC))}"
+    if status.session is not None:
+        yield f"market     {status.market}"
+        yield f"data       through session {status.session}"
     if status.owed:
         yield f"owed       {status.owed}"
-    if status.champion is None:
-        yield "no champion yet: its training is on its way, or type `evergreen reconcile`"
+    if advice := missing(status.session, status.champion, status.running, status.training or ""):
+        yield advice
         return
     yield f"champion   version {status.champion}"
     if status.challenger:
         yield f"challenger version {status.challenger}, {status.stage}, {100 * status.weight:g} % of clients"
+    if status.training:
+        yield f"training   {status.training}"
     if status.drift:
         yield f"drift      {status.drift}"
     yield f"triggers   {status.triggers}"

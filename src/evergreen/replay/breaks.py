@@ -22,7 +22,22 @@ SPREAD = 2.0  # times the usual moves: as of 2007 to 2008
 
 
 def _shuffled(served: Matrix, before: Matrix, rng: np.random.Generator) -> Matrix:
-    return served[rng.permutation(len(served))]
+    order = rng.permutation(len(served))
+    shuffled = np.empty_like(served)
+    shuffled[order] = served[np.roll(order, 1)]  # no ticker keeps its own
+    return shuffled
+
+
+def _flipped(served: Matrix, before: Matrix, rng: np.random.Generator) -> Matrix:
+    return -served
+
+
+def _other_columns(served: Matrix, before: Matrix, rng: np.random.Generator) -> Matrix:
+    return np.roll(served, 1, axis=1)
+
+
+def _other_tickers(served: Matrix, before: Matrix, rng: np.random.Generator) -> Matrix:
+    return np.roll(served, 1, axis=0)
 
 
 def _late(served: Matrix, before: Matrix, rng: np.random.Generator) -> Matrix:
@@ -40,6 +55,9 @@ def _scaled(served: Matrix, before: Matrix, rng: np.random.Generator) -> Matrix:
 # What the challenger is served in place of a session's features, given those of the session before.
 SERVING: dict[str, Fault] = {
     "shuffled": _shuffled,
+    "flipped": _flipped,
+    "columns": _other_columns,
+    "tickers": _other_tickers,
     "late": _late,
     "zeroed": _zeroed,
     "scaled": _scaled,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -11,7 +13,7 @@ from evergreen.core.canary.guardrails import check_outputs
 from evergreen.core.evaluation.losses import relative_difference
 from evergreen.core.gate.compare import compare
 from evergreen.core.gate.verdict import Verdict
-from evergreen.core.policy import Action, CanaryPolicy, DecisionKind, GatePolicy, Judged
+from evergreen.core.policy import Action, CanaryPolicy, DecisionKind, GatePolicy, InstanceDiffers, Judged, Policy
 from evergreen.errors import BadInput
 from evergreen.replay.versions import Version
 
@@ -27,7 +29,15 @@ def judge(rules: GatePolicy, champion: Version, challenger: Version, session: in
     if theirs is not None:
         common = np.intersect1d(ours["session"].unique(), theirs["session"].unique())[-rules.sessions :]
         ours, theirs = (each[each["session"].isin(common)] for each in (ours, theirs))
-    return compare(theirs, ours, tried, rules.alpha, min_sessions=rules.min_sessions, gate_sessions=rules.sessions)
+    return compare(
+        theirs,
+        ours,
+        tried,
+        rules.alpha,
+        rules.retained,
+        min_sessions=rules.min_sessions,
+        gate_sessions=rules.sessions,
+    )
 
 
 def forecasts_of(champion: Version, session: int) -> pd.DataFrame | None:
@@ -49,8 +59,8 @@ def record_of(version: Version) -> pd.DataFrame:
     return version.record
 
 
-def freeze_canary(rules: CanaryPolicy, champion: Version, challenger: Version, session: int) -> Frozen:
-    """What a canary is judged by that begins at a session.
+def freeze_canary(policy: Policy, champion: Version, challenger: Version, session: int, tried: int) -> Frozen:
+    """What a canary is judged by that begins at a session, of the challenger tried as the k-th.
 
     Raises:
         BadInput: one of the two is the random walk.
@@ -58,8 +68,11 @@ def freeze_canary(rules: CanaryPolicy, champion: Version, challenger: Version, s
     forecasts = forecasts_of(champion, session)
     if forecasts is None or challenger.trained is None:
         raise BadInput("a canary takes two trained versions.", "The first model replaces the random walk at once.")
-    bounds = (rules.alpha_promote, rules.alpha_rollback, rules.t_min, rules.t_max)
-    return freeze(forecasts, record_of(challenger), champion.residual_sigma, challenger.trained.target, *bounds)
+    rules, gate = policy.canary or CanaryPolicy(), policy.gate or GatePolicy()
+    bounds = (rules.alpha_promote, rules.alpha_rollback, rules.t_min, rules.t_max, gate.retained)
+    carried_to = tried if rules.undecided == "carried" else 0
+    record, target = record_of(challenger), challenger.trained.target
+    return freeze(forecasts, record, champion.residual_sigma, target, *bounds, carried_to)
 
 
 def guardrails(champion: Version, challenger: Version, frozen: Frozen, session: int) -> Guardrails:
@@ -69,6 +82,12 @@ def guardrails(champion: Version, challenger: Version, frozen: Frozen, session: 
         return Guardrails(missing=("No forecasts of both models yet.",))
     ours, theirs = (np.concatenate([each.forecast(day) for day in lived]) for each in (champion, challenger))
     return Guardrails(broken=tuple(check_outputs(ours, theirs, frozen.limits)))
+
+
+def mismatch(arms: Sequence[Version], session: int, as_of: str) -> InstanceDiffers | None:
+    """The first of these versions whose forecasts of a session are not those of its model; None if all are."""
+    differences = ((arm.name, arm.difference(session)) for arm in arms)
+    return next((InstanceDiffers(session, as_of, *differs) for differs in differences if differs[1]), None)
 
 
 def gate_action(judged: Judged) -> Action:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from evergreen.core.evaluation.backtest import long_short
 from evergreen.core.evaluation.diebold_mariano import dm_test
 from evergreen.core.evaluation.losses import relative_difference
 from evergreen.core.policy import DecisionKind
-from evergreen.replay.breaks import Break
+from evergreen.replay.breaks import SERVING, Break
 from evergreen.replay.judging import mean_difference
 from evergreen.replay.tables import forecasts_served
 from evergreen.replay.walk import Walk
@@ -98,6 +99,8 @@ def _deliveries(walk: Walk) -> dict[str, int]:
         "promotions": DecisionKind.PROMOTE,
         "rollbacks": DecisionKind.ROLLBACK,
         "inconclusive": DecisionKind.INCONCLUSIVE,
+        "declined": DecisionKind.DECLINED,
+        "mismatches": DecisionKind.MISMATCH,
     }
     counts = {name: int(kinds.get(str(kind), 0)) for name, kind in names.items()}
     promoted, rolled_back = _judged_by_what_came(walk)
@@ -127,15 +130,31 @@ def _judged_by_what_came(walk: Walk) -> tuple[list[float], list[float]]:
 
 
 def _cure(walk: Walk, known: pd.DataFrame, broken: Break) -> dict[str, Any]:
-    """From a break to its cure: sessions until another champion serves, and the loss of gain meanwhile."""
-    place = np.flatnonzero((known["session"] >= broken.session).to_numpy())
-    if not len(place):
-        return {"break": broken.name, "sessions_to_the_next_champion": None, "gain_lost_meanwhile": None}
-    before, since = known.iloc[: place[0]]["gain"].tail(AFTER), known.iloc[place]
-    changed = np.flatnonzero((since["champion"] != since["champion"].iloc[0]).to_numpy())
-    delay = int(changed[0]) if len(changed) else None
-    harm = float(before.mean() - since["gain"].head(delay or AFTER).mean())
-    return {"break": broken.name, "sessions_to_the_next_champion": delay, "gain_lost_meanwhile": _finite(harm)}
+    """From a break to its cure, in sessions (none: it never came), and the loss of gain meanwhile."""
+    ill = np.flatnonzero(_serves_broken(walk, known, broken))
+    cured = not len(ill) or int(ill[-1]) < len(known) - 1
+    before = known["gain"].iloc[max(0, ill[0] - AFTER) : ill[0]] if len(ill) else known["gain"].iloc[:0]
+    harm = float(before.mean() - known["gain"].iloc[ill].mean())
+    return {
+        "break": broken.name,
+        "sessions_to_the_cure": len(ill) if cured else None,
+        "gain_lost_meanwhile": _finite(harm),
+    }
+
+
+def _serves_broken(walk: Walk, known: pd.DataFrame, broken: Break) -> NDArray[np.bool_]:
+    """By session, whether clients were answered by what is broken.
+
+    That is the challenger whose features are served wrong, or, of a market, the champion that it broke under.
+    """
+    since = (known["session"] >= broken.session).to_numpy()
+    if broken.kind in SERVING:
+        names = [version.name for version in walk.versions.values() if version.fault == broken.kind]
+        answers = known["champion"].isin(names) | (known["challenger"].isin(names) & (known["weight"] > 0))
+        return np.asarray(since & answers.to_numpy())
+    champions = known["champion"].to_numpy()
+    other = since & (champions != champions[min(int(np.argmax(since)), len(champions) - 1)])
+    return np.asarray(since & ~np.logical_or.accumulate(other))
 
 
 def _finite(value: float) -> float | None:

@@ -53,7 +53,9 @@ def replay(plan: Replay, progress: Progress = lambda what, walked, of: None) -> 
     )
     setting = Setting(plan.cache.resolve(), market.digest, plan.breaks, config)
     models = opened(setting)
+    progress("first model", 0, 1)
     models.record(first - 1)  # too short a history is said before any process starts
+    progress("first model", 1, 1)
     jobs = [Job(policy, first, last, plan.breaks, plan.seed) for policy in plan.policies]
     rows = walk_all(setting, jobs, plan.workers, plan.dask_address, progress)
     models.fits.prune()

@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.core.canary.instance import difference_from
 from evergreen.core.drift import SkillTest, TooLittleHistory
+from evergreen.core.evaluation.losses import Statistic
 from evergreen.core.evaluation.metrics import ic, rank_ic, session_losses
+from evergreen.core.evaluation.statistic import choose_loss
 from evergreen.core.model.intervals import track
 from evergreen.errors import BadInput
 from evergreen.replay.breaks import LEAKED, SERVING
@@ -42,6 +45,11 @@ class Version:
         self._models, self._market, self._fault = models, models.market, fault
         self._forecasts: dict[int, Floats] = {}
         self._scores: dict[int, pd.DataFrame] = {}
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with its features when it is served; empty if nothing."""
+        return self._fault.kind if self._fault else ""
 
     @property
     def sessions(self) -> int:
@@ -119,6 +127,21 @@ class Version:
             return self._models.losses(self.trained, sessions)
         forecast = np.concatenate([self.forecast(session) for session in sessions]) if len(sessions) else np.zeros(0)
         return with_random_walk(self._market, sessions, squared(self._market, sessions, forecast))
+
+    def difference(self, session: int) -> str:
+        """Whether what it served in a session is what its model says of that session's factors; empty if it is."""
+        if self.trained is None:
+            return ""
+        tickers = self._market.tickers[self._market.ticker[self._market.rows(session, session + 1)]]
+        recomputed = self._models.forecast(self.trained, session, session + 1)
+        return difference_from(pd.Series(self.forecast(session), tickers), pd.Series(recomputed, tickers))
+
+    def judged(self, statistic: Statistic, sessions: range) -> Floats:
+        """What it loses in these sessions by a statistic."""
+        losses = self.losses(sessions).loss
+        if statistic is Statistic.SQUARED_ERROR:
+            return losses
+        return choose_loss(statistic, losses, self.scores(sessions)["rank_ic"])
 
     def scores(self, sessions: range) -> pd.DataFrame:
         """By number of session: tickers with an outcome, losses, RankIC and IC of its forecasts; NaN without any."""

@@ -28,7 +28,7 @@ from evergreen.core.policy import (
     is_look,
 )
 from evergreen.replay.breaks import SERVING, Break
-from evergreen.replay.judging import UNJUDGED, freeze_canary, gate_action, guardrails, judge, mean_difference
+from evergreen.replay.judging import UNJUDGED, freeze_canary, gate_action, guardrails, judge, mean_difference, mismatch
 from evergreen.replay.models import Models
 from evergreen.replay.signs import missing_share, refused_share
 from evergreen.replay.versions import RANDOM_WALK, ServingFault, Version
@@ -112,7 +112,9 @@ class Walk:
         self.served.append(Served(session, now.champion, now.challenger or "", now.stage, now.weight / 10_000))
         requested = self._watch(session)
         if self.state.challenger:
-            self._do(CanaryLook.of(*self._look(session), session, self._iso(session)))
+            arms = [self.versions[name] for name in (self.state.challenger, self.state.champion)]
+            differs = mismatch(arms, session, self._iso(session))
+            self._do(differs or CanaryLook.of(*self._look(session), session, self._iso(session)))
             self._do(PlaceFreed(session, self._iso(session)))
         if requested:
             self._retrain(session)
@@ -183,9 +185,9 @@ class Walk:
         champion, challenger = self.versions[self.state.champion], self.versions[str(self.state.challenger)]
         frozen, horizon = self._frozen[challenger.name], self.models.market.horizon
         settled = range(challenger.since, session - horizon + 1)
-        ours, theirs = champion.losses(settled), challenger.losses(settled)
-        known = (ours.n > 0) & np.isfinite(ours.loss)
-        days, losses = np.array(settled)[known], np.stack([ours.loss[known], theirs.loss[known]])
+        judged = np.stack([each.judged(frozen.test.rules.statistic, settled) for each in (champion, challenger)])
+        known = (champion.losses(settled).n > 0) & np.isfinite(judged[0])
+        days, losses = np.array(settled)[known], judged[:, known]
         for start in range(0, len(days) - horizon + 1, horizon):
             block = losses[:, start : start + horizon].mean(axis=1)
             frozen.test.update(self._iso(int(days[start + horizon - 1])), float(block[0]), float(block[1]))
@@ -199,15 +201,15 @@ class Walk:
         self.versions[name] = version
         self.state = after_training(self.state, session, name)
         champion = self.versions[self.state.champion]
-        self._tried[champion.name] = self._tried.get(champion.name, 0) + 1
+        tried = self._tried[champion.name] = self._tried.get(champion.name, 0) + 1
         first = champion.name == RANDOM_WALK
         verdict = UNJUDGED
         if self.policy.gate or session < self.first:
             rules = self.policy.gate or GatePolicy()
-            verdict = judge(rules, champion, version, session, self._tried[champion.name])
+            verdict = judge(rules, champion, version, session, tried)
         frozen = None
         if verdict.admitted and not first and self.policy.canary:
-            frozen = self._frozen[name] = freeze_canary(self.policy.canary, champion, version, session)
+            frozen = self._frozen[name] = freeze_canary(self.policy, champion, version, session, tried)
         judged = Judged(
             session=session,
             as_of=self._iso(session),

@@ -47,7 +47,7 @@ class Service:
             "Type `evergreen status`: it says what is missing and which command makes it.",
         )
 
-    def require_ready(self) -> None:
+    async def require_ready(self) -> None:
         """Pass only while forecasts can be made and put on record; why not is not for everybody to know.
 
         Raises:
@@ -56,7 +56,7 @@ class Service:
         if self.keeper.snapshot is None:
             hint = "See `evergreen status`: it says what is missing and which command makes it."
             raise Unavailable("There is no champion with features to serve yet.", hint)
-        self.commits.require_flowing()
+        await self.commits.probe()
 
     async def predict(self, client: str, tickers: Sequence[str]) -> list[bytes]:
         """One JSON answer per ticker, all on record.

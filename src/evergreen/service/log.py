@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
@@ -15,6 +16,7 @@ Answer = TypeVar("Answer")
 CAPACITY = 4_096  # questions; at 4,000 a second the last of them waits for a second
 DEADLINE = 5.0  # seconds for a batch, which takes milliseconds: then somebody else holds the database
 BATCH = 256  # questions that share one commit: more take longer than the disk does
+FRESH = 1.0  # seconds: a probe more often than this tells nothing new
 LINGER = 0.001  # seconds; what a commit to disk costs is not worth more waiting
 
 
@@ -51,6 +53,7 @@ class GroupCommit(Generic[Question, Answer]):
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._settling = False
+        self._settled_at = float("-inf")
         self._closing = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prediction-log")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -85,6 +88,21 @@ class GroupCommit(Generic[Question, Answer]):
         if self._held:
             raise self._too_late()
 
+    async def probe(self) -> None:
+        """Pass once the database could take a batch now: an empty one is settled, unless one was a moment ago.
+
+        Raises:
+            Unavailable: another program holds the database.
+        """
+        self.require_flowing()
+        if self._loop is None or self._settling or time.monotonic() - self._settled_at < FRESH:
+            return
+        work = asyncio.wrap_future(self._begin(self._loop))
+        await asyncio.wait([work], timeout=self._deadline)
+        if not work.done():
+            raise self._too_late()
+        work.result()
+
     def _too_late(self) -> Unavailable:
         what = f"The database has taken no forecast for over {self._deadline:g} s: another program holds it."
         return Unavailable(what, "Ask again in a few seconds.")
@@ -113,7 +131,7 @@ class GroupCommit(Generic[Question, Answer]):
         elif self._timer is None:  # at once, but after whoever else came in with this one
             self._timer = self._loop.call_later(self._linger if self._enough > 1 else 0, self._begin, self._loop)
 
-    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> Future[Sequence[Answer | EvergreenError]]:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -123,13 +141,15 @@ class GroupCommit(Generic[Question, Answer]):
         self._overdue = loop.call_later(self._deadline, self._give_up, futures)
         work = self._thread.submit(self._settle, [question for question, _ in batch])
         work.add_done_callback(lambda settled: loop.call_soon_threadsafe(self._end, futures, settled))
+        return work
 
     def _end(self, futures: Sequence[asyncio.Future[Answer]], work: Future[Sequence[Answer | EvergreenError]]) -> None:
         if self._overdue is not None:
             self._overdue.cancel()
         _deliver(futures, work)
         self._settling = self._held = False
-        self._enough = min(len(futures) + len(self._waiting), self._batch)
+        self._settled_at = time.monotonic()
+        self._enough = max(min(len(futures) + len(self._waiting), self._batch), 1)
         self._consider()
 
 

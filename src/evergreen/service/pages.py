@@ -1,9 +1,10 @@
-"""The status page and the API page: plain HTML, no script, nothing from the network."""
+"""The status page and the API page: plain HTML that needs no script to be read, and nothing from the network."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from evergreen.adapters.database import reading
+from evergreen.adapters.infra.prefect_api import running_on
+from evergreen.adapters.infra.running import missing
 from evergreen.core.canary import LADDER, QualityTest
 from evergreen.errors import EvergreenError
 from evergreen.service.charts import Chart, Level, Series
@@ -19,6 +22,10 @@ from evergreen.service.store import DiskStore
 from evergreen.service.view import Skill, View, gather
 from evergreen.service.watch import Watch
 from evergreen.settings import Settings
+
+PATIENCE = 1.0  # seconds the page waits for the Prefect server to say what runs
+COLUMNS = ("ticker", "last close", "price", "interval", "return", "challenger", "age", "sign right")
+MINOR = ("last close", "challenger", "age")  # what a phone's screen has no room for
 
 _loader = PackageLoader("evergreen.service")
 _templates = Environment(
@@ -31,14 +38,18 @@ _templates = Environment(
 
 
 def _page_policy() -> str:
-    """What a browser may do with our pages: their one style sheet, known by its hash, and an icon of their own."""
-    source, *_ = _loader.get_source(_templates, "base.html")
-    style = source.partition("<style>")[2].partition("</style>")[0]
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    """What a browser may do with our pages: their one style sheet and one script, known by hash, and ask here again."""
+    style, script = _hash_of("base.html", "style"), _hash_of("status.html", "script")
     return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+        f"default-src 'none'; style-src '{style}'; script-src '{script}'; connect-src 'self'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
+
+
+def _hash_of(template: str, tag: str) -> str:
+    source, *_ = _loader.get_source(_templates, template)
+    content = source.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
 
 
 PAGE_POLICY = _page_policy()
@@ -64,7 +75,7 @@ class StatusPage:
         return self._show(alarms, view)
 
     def _show(self, alarms: Mapping[str, str], view: View | None) -> str:
-        uri = self._settings.mlflow
+        uri, running, challenger = self._settings.mlflow, running_on(os.environ, PATIENCE), bool(_challenger(view))
         return _templates.get_template("status.html").render(
             name=self._settings.model_name,
             view=view,
@@ -75,8 +86,22 @@ class StatusPage:
             ladder=view.rollout.evidence.ladder if view and view.rollout and view.rollout.evidence else LADDER,
             evidence=evidence_chart(view.quality) if view and view.quality else None,
             skill=skill_chart(view.skills) if view and view.skills else None,
+            now=datetime.now(UTC),
+            running=running,
+            missing=missing(view.clock, _champion(view), running) if view else "",
+            prefect=os.environ.get("PREFECT_API_URL", "").removesuffix("/api"),
+            columns=[title for title in COLUMNS if title != "challenger" or challenger],
+            minor=MINOR,
             mlflow=uri if uri.startswith("http") else None,
         )
+
+
+def _champion(view: View | None) -> str | None:
+    return view.rollout.champion if view and view.rollout else None
+
+
+def _challenger(view: View | None) -> str | None:
+    return view.rollout.challenger if view and view.rollout else None
 
 
 def evidence_chart(quality: QualityTest) -> Chart | None:
@@ -122,6 +147,10 @@ def _percent(share: float, digits: int = 0) -> str:
     return f"{share * 100:.{digits}f}\u00a0%"
 
 
+def _signed(value: float) -> str:
+    return f"{value:+.2%}".replace("%", "\u00a0%")
+
+
 def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
@@ -130,4 +159,4 @@ def _count(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
-_templates.filters |= {"percent": _percent, "moment": _moment, "count": _count}
+_templates.filters |= {"percent": _percent, "moment": _moment, "count": _count, "signed": _signed}

@@ -122,7 +122,7 @@ async def alive() -> dict[str, bool]:
 @router.get("/readyz", response_model=Ready, responses={503: _PROBLEMS[503]}, tags=["operations"])
 async def ready(service: ServiceDep) -> Ready:
     """The service can forecast and put it on record. Who serves is told at /v1/rollout, to those who may know."""
-    service.require_ready()
+    await service.require_ready()
     return Ready(ready=True, alarms=len(service.keeper.alarms))
 
 

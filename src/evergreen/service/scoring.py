@@ -63,14 +63,16 @@ class BatchScorer:
     def settle(self, questions: Sequence[Question]) -> list[list[bytes] | EvergreenError]:
         """For each question the answers as JSON objects, one per ticker asked; or why there is none.
 
-        All rows are committed together; if that fails, nobody is answered.
+        All rows are committed together; if that fails, nobody is answered. Without a question it only waits until
+        something could be written.
         """
         outcomes: list[list[Prediction] | EvergreenError] = []
         for _, group in groupby(questions, key=lambda question: id(question.snapshot)):
             outcomes.extend(self._score(list(group)))
         rows = [row for outcome in outcomes if isinstance(outcome, list) for row in outcome]
-        if rows:
+        if rows or not questions:  # of nobody's question: only whether the database takes it
             self._write(rows)
+        if rows:
             self._count(rows)
         return [
             [self._answer(question.snapshot, row) for row in outcome] if isinstance(outcome, list) else outcome

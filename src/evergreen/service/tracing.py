@@ -79,7 +79,7 @@ class TracedCommits:
         self._tracer = provider.get_tracer("evergreen.service", __version__)
         self._group: GroupCommit[Question, Settled] = GroupCommit(_timed(settle))
         self.start, self.close = self._group.start, self._group.close
-        self.require_flowing = self._group.require_flowing
+        self.probe = self._group.probe
 
     async def ask(self, question: Question) -> list[bytes]:
         """As `GroupCommit.ask`."""

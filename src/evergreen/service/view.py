@@ -17,6 +17,7 @@ from evergreen.core.canary import QualityTest
 from evergreen.core.evaluation.losses import skill_score
 from evergreen.core.policy.kinds import MAKES_CHAMPION
 from evergreen.errors import Broken, NotFound
+from evergreen.service.forecasts import TickerForecast, todays_forecasts
 from evergreen.service.state import Snapshot
 
 DECISIONS = 15  # shown: some months of them
@@ -55,8 +56,11 @@ class Skill:
 
 @dataclass(frozen=True)
 class View:
-    """Everything on the page. `quality`: the running canary's test; `why`: what made the champion one;
-    `owed`: which bars have not arrived, empty for none."""
+    """Everything on the page.
+
+    `quality`: the running canary's test; `why`: what made the champion one; `clock`: the last processed session; `owed`:
+    which bars have not arrived, empty for none.
+    """
 
     now: datetime
     rollout: Rollout | None
@@ -70,6 +74,8 @@ class View:
     data: DataVersion | None
     owed: str
     predictions: int
+    clock: str | None
+    forecasts: Sequence[TickerForecast]
 
 
 def gather(conn: Connection, model: str, snapshot: Snapshot | None, now: datetime) -> View:
@@ -91,6 +97,8 @@ def gather(conn: Connection, model: str, snapshot: Snapshot | None, now: datetim
         data=data[0] if data else None,
         owed=owed.summary(owed.open_bars(conn)),
         predictions=predictions.count(conn),
+        clock=ledger.clock(conn, model),
+        forecasts=_forecasts(conn, snapshot),
     )
 
 
@@ -124,6 +132,14 @@ def _traffic(conn: Connection, now: datetime) -> list[Traffic]:
     return [
         Traffic(arm, version, count, count / total) for (arm, version), count in sorted(counts.items(), reverse=True)
     ]
+
+
+def _forecasts(conn: Connection, snapshot: Snapshot | None) -> list[TickerForecast]:
+    if snapshot is None:
+        return []
+    champion = snapshot.lineup.champion
+    since = snapshot.clock - pd.Timedelta(days=SKILL_DAYS)
+    return todays_forecasts(snapshot, evidence.sign_hits(conn, champion.version, champion.manifest.horizon, since))
 
 
 def _skills(conn: Connection, row: Rollout | None, snapshot: Snapshot | None) -> list[Skill]:

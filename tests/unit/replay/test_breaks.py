@@ -63,6 +63,7 @@ def test_serving_faults__change_what_a_challenger_sees() -> None:
     rng = np.random.default_rng(1)
     served, before = rng.normal(size=(2, 8, 3)).astype(np.float32)
     assert sorted(SERVING["shuffled"](served, before, rng)[:, 0]) == sorted(served[:, 0])
+    assert (SERVING["shuffled"](served, before, rng) != served).all()
     assert SERVING["late"](served, before, rng) is before
     assert not SERVING["zeroed"](served, before, rng).any()
     assert np.array_equal(SERVING["scaled"](served, before, rng), served * np.float32(10))

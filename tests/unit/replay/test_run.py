@@ -152,3 +152,23 @@ def test_replay__a_gateless_policy_has_its_coverage_too(plan: Replay) -> None:
     covered = replayed.sessions.loc[replayed.sessions["n"] > 0, "covered"]
     assert covered.notna().all()
     assert 0.7 < covered.mean() < 1.0
+
+
+def test_replay__a_challenger_served_wrong_is_ill_from_its_first_answer_to_its_last(plan: Replay) -> None:
+    broken = parse_break("shuffled@2001-09-10")
+    replayed = replay(replace(plan, policies=policies("never", "calendar:20"), breaks=(broken,)))
+    never, calendar = (row["breaks"][0] for row in replayed.summary["policies"])
+    served = replayed.sessions[(replayed.sessions["policy"] == "calendar:20") & (replayed.sessions["n"] > 0)]
+    assert (never["sessions_to_the_cure"], never["gain_lost_meanwhile"]) == (0, None)
+    assert calendar["sessions_to_the_cure"] == (served["champion"] == "3").sum() == 20
+
+
+def test_replay__a_market_that_breaks_is_cured_by_the_next_champion(plan: Replay) -> None:
+    broken = parse_break("sign_flip@2001-09-10")
+    replayed = replay(replace(plan, policies=policies("never", "calendar:20"), breaks=(broken,)))
+    never, calendar = (row["breaks"][0] for row in replayed.summary["policies"])
+    served = replayed.sessions[replayed.sessions["policy"] == "calendar:20"]
+    first = served[(served["session"] >= broken.session) & (served["champion"] == "2")]
+    assert never["sessions_to_the_cure"] is None
+    assert calendar["sessions_to_the_cure"] == len(first)
+    assert never["gain_lost_meanwhile"] > 0

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, func, select
 
 from evergreen.adapters.database.rows import insert_new, upsert
 from evergreen.adapters.database.schema import forecast, outcome, prediction
 from evergreen.core.bars.session import Session, iso
+from evergreen.core.evaluation.losses import Statistic
+from evergreen.core.evaluation.statistic import losses_by_session
 from evergreen.errors import BadInput
 
 
@@ -67,6 +69,21 @@ def settled(
     return _frame(conn, query.order_by(forecast.c.session, forecast.c.ticker), ("forecast", "outcome"))
 
 
+def sign_hits(conn: Connection, version: str, horizon: int, start: Session) -> dict[str, tuple[int, int]]:
+    """By ticker how many of a version's settled forecasts from `start` on had the outcome's sign, and how many settled.
+
+    A forecast or an outcome of exactly zero says nothing and is not counted.
+    """
+    product = forecast.c.value * outcome.c.value
+    query = (
+        select(forecast.c.ticker, func.sum(case((product > 0, 1), else_=0)), func.count())
+        .join_from(forecast, outcome, _settles(forecast, horizon))
+        .where(forecast.c.version == version, product != 0, *_between(forecast, start, None))
+        .group_by(forecast.c.ticker)
+    )
+    return {ticker: (int(right), int(number)) for ticker, right, number in conn.execute(query)}
+
+
 def answered_intervals(conn: Connection, version: str, horizon: int) -> pd.DataFrame:
     """Intervals of a version that clients were given and whose outcome is known, once for each ticker and session.
 
@@ -110,30 +127,40 @@ def session_losses(
 
 
 def paired_losses(
-    conn: Connection, champion: str, challenger: str, horizon: int, start: Session | None = None
+    conn: Connection,
+    champion: str,
+    challenger: str,
+    horizon: int,
+    start: Session | None = None,
+    statistic: Statistic = Statistic.SQUARED_ERROR,
 ) -> pd.DataFrame:
     """Realized losses of two versions by session over the tickers both forecast and whose outcome is known.
 
     Returns:
-        Columns session, champion, challenger (mean squared errors of log returns; infinite when a forecast
-        was not finite), n (tickers), from `start` on, in order.
+        Columns session, champion, challenger (losses of the statistic; infinite when a forecast was not finite), n
+        (tickers), from `start` on, in order.
     """
     other = forecast.alias("other")
     same = and_(other.c.session == forecast.c.session, other.c.ticker == forecast.c.ticker)
     query = (
-        select(forecast.c.session, forecast.c.value.label("a"), other.c.value.label("b"), outcome.c.value)
+        select(
+            forecast.c.session,
+            forecast.c.ticker,
+            forecast.c.value.label("a"),
+            other.c.value.label("b"),
+            outcome.c.value,
+        )
         .join_from(forecast, other, same)
         .join(outcome, _settles(forecast, horizon))
         .where(forecast.c.version == champion, other.c.version == challenger)
         .where(*_between(forecast, start, None))
     )
-    pairs = _frame(conn, query, ("a", "b", "value"))
-    pairs["champion"] = _squared_error(pairs["a"], pairs["value"])
-    pairs["challenger"] = _squared_error(pairs["b"], pairs["value"])
-    by_session = pairs.groupby("session", sort=True)
-    losses = by_session[["champion", "challenger"]].mean()
-    losses["n"] = by_session.size()
-    return losses.reset_index()
+    pairs = _frame(conn, query, ("a", "b", "value")).set_index(["ticker", "session"])
+    both = {name: losses_by_session(statistic, pairs[column], pairs["value"]) for name, column in _SIDES}
+    return pd.DataFrame(both).assign(n=pairs.groupby(level="session").size()).reset_index()
+
+
+_SIDES = (("champion", "a"), ("challenger", "b"))
 
 
 def _settles(table: Table, horizon: int) -> ColumnElement[bool]:

@@ -59,9 +59,13 @@ _RECORD = tuple(prediction.c[item.name] for item in fields(Prediction))
 
 
 def insert_many(engine: Engine, rows: Sequence[Prediction]) -> None:
-    """Write predictions in one transaction, durable on return: all of them or none. They are one batch of the chain."""
+    """Write predictions in one transaction, durable on return: all of them or none. They are one batch of the chain.
+
+    Without any, it returns once something could be written.
+    """
     if not rows:
-        return
+        with engine.begin():
+            return
     mark, zone = ("?", "") if engine.dialect.name == "sqlite" else ("%s", "+00:00")
     served = [_row(item) for item in rows]
     sha256 = prediction_chain.content_hash(served)

@@ -10,12 +10,17 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select, update
 
-from evergreen.adapters.database.rows import every, first, insert_one, values
+from evergreen.adapters.database.rows import every, insert_one, values
 from evergreen.adapters.database.schema import retrain_request
 from evergreen.adapters.database.types import utc
 from evergreen.core.bars.session import Session, iso
 from evergreen.core.hash_chain import canonical
 from evergreen.errors import AlreadyClaimed, Conflict, NotFound
+
+CLAIMS = 8  # a machine restarted again and again gets through; work that ends eight workers would end the ninth
+EXHAUSTED = f"{CLAIMS} workers ended before it was finished. Look at the logs of `retrain`, then ask again."
+BOOTSTRAP = "bootstrap"  # the cause of the first training
+_STILL_OPEN = retrain_request.c.state.in_(("pending", "running"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +28,8 @@ class RetrainRequest:
     """A wish for a new model and how far it has come.
 
     `fence` rises with each claim: only the claim with the current fence may renew or finish. `generation`
-    counts how many requests led to this one.
+    counts how many requests led to this one. A failed one that is asked for again is a row of its own, its
+    attempt in `evidence`.
     """
 
     id: str
@@ -44,6 +50,15 @@ class RetrainRequest:
     verdict: str | None = None
     finished_at: datetime | None = None
 
+    @property
+    def open(self) -> bool:
+        """Whether it still waits or is worked on."""
+        return self.state in ("pending", "running")
+
+    def silent(self, now: datetime) -> bool:
+        """Whether its worker has let its lease run out."""
+        return self.state == "running" and self.lease_until is not None and self.lease_until <= now
+
 
 def request(
     conn: Connection,
@@ -54,13 +69,22 @@ def request(
     evidence: Mapping[str, Any],
     now: datetime,
     generation: int = 0,
+    again: bool = False,
 ) -> tuple[RetrainRequest, bool]:
     """Ask for a retraining, in the caller's transaction; each (model, cause, data version) asks only once.
 
+    With `again`, one that failed is asked for anew: another attempt, which names the one before it.
+
     Returns:
-        The request on record and whether this call created it.
+        The request on record, its last attempt, and whether this call created it.
     """
-    key = canonical([model, cause, data_version])
+    before = attempts(conn, model, cause, data_version)
+    if before and not (again and before[-1].state == "failed"):
+        return before[-1], False
+    attempt = len(before) + 1
+    key = canonical([model, cause, data_version, *([attempt] if before else [])])
+    if before:
+        evidence = {**evidence, "attempt": attempt, "after": before[-1].id}
     new = RetrainRequest(
         id=hashlib.sha256(key.encode()).hexdigest()[:16],
         key=key,
@@ -86,7 +110,8 @@ def claim(engine: Engine, request_id: str, owner: str, now: datetime, lease: tim
         AlreadyClaimed: another owner holds it, or it is finished.
         NotFound: no such request.
     """
-    free = or_(_claimable(now), _held_by(owner))
+    own = and_(retrain_request.c.state == "running", retrain_request.c.claimed_by == owner)
+    free = and_(or_(_claimable(now), own), retrain_request.c.fence < CLAIMS)
     taken = {"state": "running", "claimed_by": owner, "lease_until": utc(now) + lease}
     with engine.begin() as conn:
         statement = update(retrain_request).where(retrain_request.c.id == request_id, free)
@@ -104,13 +129,31 @@ def renew(engine: Engine, claimed: RetrainRequest, now: datetime, lease: timedel
     return _write_fenced(engine, claimed, {"lease_until": utc(now) + lease})
 
 
-def release(engine: Engine, claimed: RetrainRequest) -> RetrainRequest:
+def release(engine: Engine, claimed: RetrainRequest, now: datetime) -> RetrainRequest:
     """Give a claimed request back, so that anybody may claim it: its worker is known to be gone.
+
+    After its last claim it is closed as failed instead.
 
     Raises:
         Conflict: it was taken over or finished meanwhile; nothing was written.
     """
+    if claimed.fence >= CLAIMS:
+        return finish(engine, claimed, "failed", now, verdict=EXHAUSTED)
     return _write_fenced(engine, claimed, {"state": "pending", "claimed_by": None, "lease_until": None})
+
+
+def close(conn: Connection, request_id: str, verdict: str, now: datetime) -> RetrainRequest:
+    """End an open request by a person's word, whoever works on it; it is fenced off, and nobody takes it again.
+
+    Raises:
+        AlreadyClaimed: it is finished.
+        NotFound: no such request.
+    """
+    statement = update(retrain_request).where(retrain_request.c.id == request_id, _STILL_OPEN)
+    ended = {"state": "failed", "verdict": verdict, "finished_at": utc(now), "lease_until": None}
+    if conn.execute(statement.values(**ended)).rowcount != 1:
+        raise _refused(read(conn, request_id))
+    return read(conn, request_id)
 
 
 def finish(
@@ -138,17 +181,27 @@ def read(conn: Connection, request_id: str) -> RetrainRequest:
     Raises:
         NotFound: it is not on record.
     """
-    query = select(retrain_request).where(retrain_request.c.id == request_id)
-    current = first(conn, query, RetrainRequest)
-    if current is None:
-        raise NotFound(f"no retrain request {request_id!r} is on record.", "See `evergreen status`.")
-    return current
+    listed = _listed(conn, retrain_request.c.id == request_id)
+    if not listed:
+        raise NotFound(f"no retrain request {request_id!r} is on record.", "See `evergreen requests list`.")
+    return listed[0]
 
 
 def pending(conn: Connection, model: str, now: datetime) -> list[RetrainRequest]:
     """Requests that can be claimed now, oldest first: never taken, or their lease has run out."""
-    query = select(retrain_request).where(retrain_request.c.model == model, _claimable(now))
-    return every(conn, query.order_by(retrain_request.c.created_at), RetrainRequest)
+    return _listed(conn, retrain_request.c.model == model, _claimable(now))
+
+
+def unfinished(conn: Connection, model: str) -> list[RetrainRequest]:
+    """Every request that waits or is worked on, oldest first."""
+    return _listed(conn, retrain_request.c.model == model, _STILL_OPEN)
+
+
+def attempts(conn: Connection, model: str, cause: str, data_version: str) -> list[RetrainRequest]:
+    """All attempts at one request, oldest first."""
+    same = {"model": model, "cause": cause, "data_version": data_version}
+    which = [retrain_request.c[name] == value for name, value in same.items()]
+    return sorted(_listed(conn, *which), key=lambda request: int(request.evidence.get("attempt", 1)))
 
 
 def recent(conn: Connection, model: str, limit: int = 20) -> list[RetrainRequest]:
@@ -181,11 +234,14 @@ def _claimable(now: datetime) -> ColumnElement[bool]:
     return or_(retrain_request.c.state == "pending", lapsed)
 
 
-def _held_by(owner: str) -> ColumnElement[bool]:
-    return and_(retrain_request.c.state == "running", retrain_request.c.claimed_by == owner)
+def _listed(conn: Connection, *which: ColumnElement[bool]) -> list[RetrainRequest]:
+    query = select(retrain_request).where(*which).order_by(retrain_request.c.created_at)
+    return every(conn, query, RetrainRequest)
 
 
 def _refused(request: RetrainRequest) -> AlreadyClaimed:
+    if request.open and request.fence >= CLAIMS:
+        return AlreadyClaimed(f"retrain request {request.id}: {EXHAUSTED}", "`evergreen reconcile` closes it.")
     if request.state == "running":
         return AlreadyClaimed(
             f"retrain request {request.id} is held by {request.claimed_by} until {request.lease_until}.",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from evergreen.adapters.figures.style import BLUE, GREEN, INK, QUIET, RUST
+from evergreen.adapters.figures.style import BLUE, GREEN, INK, QUIET, RUST, dates
 from evergreen.core.drift import Calibration, Counts, DriftCheck, SkillTest, shares
 
 PANELS = 8  # two rows of four that can be read on a page
@@ -55,6 +55,7 @@ def history(sessions: Sequence[str], p_values: Sequence[float | None], level: fl
     axes.axhline(level, color=RUST, linewidth=1, linestyle="--")
     axes.set_yscale("log")
     axes.set_title(f"Family p at each look; dashed: {level:g}", loc="left")
+    dates(axes)
     _plain(figure)
     return figure
 
@@ -74,6 +75,8 @@ def skill(test: SkillTest) -> Figure:
     right.plot(days, np.cumsum([look.skill for look in path]), color=GREEN)
     right.axhline(0.0, color=QUIET, linewidth=0.8)
     right.set_title("Cumulative r over the naive baseline", loc="left")
+    for axes in (left, right):
+        dates(axes)
     _plain(figure)
     return figure
 
@@ -84,4 +87,3 @@ def _plain(figure: Figure) -> None:
         axes.tick_params(colors=INK, labelsize=8)
         axes.title.set_fontsize(9)
         axes.set_title(axes.get_title(loc="left"), loc="left", fontsize=9, color=INK)
-    figure.autofmt_xdate() if len(figure.axes) == 1 else None

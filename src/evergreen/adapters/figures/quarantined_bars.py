@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from evergreen.adapters.database.quarantine import Case
-from evergreen.adapters.figures.style import BLUE, INK, QUIET, RUST
+from evergreen.adapters.figures.style import BLUE, INK, QUIET, RUST, dates, plain
 
 
 def series_around(series: pd.DataFrame, case: Case) -> Figure:
@@ -33,13 +31,6 @@ def series_around(series: pd.DataFrame, case: Case) -> Figure:
     upper.set_ylabel("adjusted close")
     lower.set_ylabel("volume")
     for axes in (upper, lower):
-        _plain(axes)
+        dates(axes)
+        plain(axes)
     return figure
-
-
-def _plain(axes: Axes) -> None:
-    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK, labelsize=9)

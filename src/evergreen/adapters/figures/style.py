@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DayLocator
 from matplotlib.figure import Figure
 
 INK, QUIET, GREEN, RUST, BLUE, OCHRE = "#1f2933", "#9aa5b1", "#2f7d4f", "#b4532a", "#2b6cb0", "#b7791f"
+WEEK = 8.0  # days and a margin: shorter axes would be marked by the hour
 LINES = (GREEN, BLUE, RUST, OCHRE, "#6b46c1", "#0f766e", "#9d174d", INK)
 
 
@@ -36,8 +37,9 @@ def cumulative(axes: Axes, values: pd.Series, colour: str) -> None:
 
 
 def dates(axes: Axes) -> None:
-    """Dates no longer than they need be."""
-    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    """Dates no longer than they need be, and never an hour: call it once the sessions are drawn."""
+    low, high = axes.get_xlim()
+    locator = DayLocator() if high - low < WEEK else AutoDateLocator()  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 

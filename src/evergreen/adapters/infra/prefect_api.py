@@ -5,18 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 
 from evergreen.adapters.infra.accounts import Account, prefect_account, require_admitted
+from evergreen.adapters.infra.running import Running
 from evergreen.adapters.infra.urls import trusts_proxy
-from evergreen.errors import BadInput, NotFound, Unavailable
+from evergreen.errors import BadInput, BadSetting, NotFound, Unavailable
 
 AdaptTemplate = Callable[[dict[str, Any]], dict[str, Any]]
 BUSY_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds; SQLite gives up on a lock after some of them
 REFUSALS = (httpx.codes.CONFLICT, httpx.codes.UNPROCESSABLE_ENTITY)  # parameters its schema does not take
 UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
+PATIENCE = 30.0  # seconds for an answer; a busy SQLite server takes some
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,16 @@ class PrefectApi:
     Every method raises Unavailable when the server does not answer, BadSetting when it wants another account.
     """
 
-    def __init__(self, url: str, account: Account | None = None) -> None:
+    def __init__(self, url: str, account: Account | None = None, patience: float = PATIENCE) -> None:
         self.url = url.rstrip("/")
         self._client = httpx.Client(
-            base_url=self.url, timeout=30.0, auth=account or prefect_account(), trust_env=trusts_proxy(url)
+            base_url=self.url, timeout=patience, auth=account or prefect_account(), trust_env=trusts_proxy(url)
         )
 
     @classmethod
-    def at(cls, variables: Mapping[str, str]) -> PrefectApi:
+    def at(cls, variables: Mapping[str, str], patience: float = PATIENCE) -> PrefectApi:
         """The server that variables of the environment name, with the account they name there."""
-        return cls(variables["PREFECT_API_URL"], prefect_account(variables))
+        return cls(variables["PREFECT_API_URL"], prefect_account(variables), patience)
 
     def create_work_pool(self, name: str, kind: str = "process", adapt: AdaptTemplate | None = None) -> None:
         """Make a work pool unless it is there; without `adapt` its first worker fills in the job template.
@@ -104,6 +107,29 @@ class PrefectApi:
             raise NotFound(f"Flow run {flow_run} is not on {self.url}.")
         return _flow_run(run)
 
+    def running(self) -> list[Running]:
+        """The flow runs under way that are no part of another, oldest first."""
+        states = {"type": {"any_": ["RUNNING", "CANCELLING"]}}
+        query = {"flow_runs": {"state": states, "parent_task_run_id": {"is_null_": True}}, "sort": "START_TIME_ASC"}
+        return [self._running(run) for run in self._ask("POST", "/flow_runs/filter", query) or []]
+
+    def _running(self, run: dict[str, Any]) -> Running:
+        flow = self._ask("GET", f"/flows/{run['flow_id']}") or {"name": run["name"]}
+        tasks = {"flow_runs": {"id": {"any_": [run["id"]]}}, "task_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
+        at_work = self._ask("POST", "/task_runs/filter", tasks) or []
+        before = {
+            "flows": {"id": {"any_": [run["flow_id"]]}},
+            "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
+        }
+        last = self._ask("POST", "/flow_runs/filter", before | {"sort": "END_TIME_DESC", "limit": 1}) or []
+        return Running(
+            flow=flow["name"],
+            run=run["name"],
+            since=datetime.fromisoformat(run["start_time"]),
+            task=at_work[0]["name"].rpartition("-")[0] if at_work else "",
+            last_took=timedelta(seconds=last[0]["total_run_time"]) if last else None,
+        )
+
     def crash_unfinished(self) -> list[str]:
         """Mark every run that nobody can be executing as crashed, so that it frees its place in the queue.
 
@@ -141,6 +167,16 @@ class PrefectApi:
                 return answer
             time.sleep(pause)
         return self._client.request(method, path, json=body)
+
+
+def running_on(variables: Mapping[str, str], patience: float) -> list[Running]:
+    """The flow runs under way on the server that `variables` name; none where none is named or it does not answer."""
+    if not variables.get("PREFECT_API_URL"):
+        return []
+    try:
+        return PrefectApi.at(variables, patience).running()
+    except (BadSetting, Unavailable):
+        return []
 
 
 def _flow_run(answer: dict[str, Any]) -> FlowRun:

@@ -17,7 +17,7 @@ from evergreen.adapters.mlflow.client import answering, connect, experiment_id
 from evergreen.adapters.mlflow.runs import HASH_TAG, aside, facts, fetch, hashes, log_run, matches, tracking_at
 from evergreen.adapters.models.folder import METRICS, VERIFIED, read_model_folder, write_model_folder
 from evergreen.core.model.training import TrainingConfig, train_random_walk
-from evergreen.errors import BadInput, Broken, NotFound
+from evergreen.errors import BadInput, Broken, NotFound, Refused
 
 REQUEST_ID = "request_id"
 
@@ -114,6 +114,21 @@ class Tracking:
                 if run.info.status != "FINISHED":
                     self._client.delete_run(run.info.run_id)
         return str(finished[0]) if finished else None
+
+    def require_active(self) -> None:
+        """Pass if MLflow answers and a run can be logged: the experiment is not a deleted one.
+
+        Raises:
+            Refused: it was deleted.
+        """
+        with answering(self.uri):
+            experiment = self._client.get_experiment(self._experiment_id)
+        if experiment.lifecycle_stage != "active":
+            raise Refused(
+                f"MLflow's experiment {self.experiment!r} was deleted: no run can be logged.",
+                f"Restore it in MLflow (`mlflow experiments restore --experiment-id {self._experiment_id}`),"
+                " then ask again.",
+            )
 
     def attach(self, run_id: str, files: Sequence[Path], folder: str = "notebook") -> None:
         """Add files to a run's artifacts; a file of the same name is replaced."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,11 +88,7 @@ def read_manifest(folder: Path, sha256: str | None = None) -> Manifest:
         Broken: it is no manifest.
     """
     content = (folder / MANIFEST).read_bytes()
-    if sha256 is not None and (actual := hashlib.sha256(content).hexdigest()) != sha256:
-        raise ModelRefused(
-            f"{folder / MANIFEST} is not the registered one: SHA-256 {actual[:12]}... instead of {sha256[:12]}...",
-            "Fetch the version again with `evergreen reconcile`.",
-        )
+    _require_hash(folder / MANIFEST, content, sha256)
     return Manifest.from_json(content.decode(errors="replace"))
 
 
@@ -122,16 +119,31 @@ def on_record(model_sha256: str, files: Mapping[str, str]) -> dict[str, str]:
     return {MODEL: model_sha256, **files}
 
 
-def read_oos(folder: Path) -> pd.DataFrame:
+def read_oos(folder: Path, sha256: str | None = None) -> pd.DataFrame:
     """The walk-forward record: a model's out-of-sample forecasts, as in `core.model.training.Training`.
 
+    Args:
+        folder: of the model.
+        sha256: what the file must have; None where nothing is on record yet.
+
     Raises:
+        ModelRefused: the file is another.
         Broken: the file is missing or unreadable.
     """
     try:
-        return pd.read_parquet(folder / OOS)
+        content = (folder / OOS).read_bytes()
+        _require_hash(folder / OOS, content, sha256)
+        return pd.read_parquet(BytesIO(content))
     except (OSError, ValueError) as error:
         raise Broken(f"the record of {folder} cannot be read: {error}.", "Train or download it again.") from None
+
+
+def _require_hash(file: Path, content: bytes, sha256: str | None) -> None:
+    if sha256 is not None and (actual := hashlib.sha256(content).hexdigest()) != sha256:
+        raise ModelRefused(
+            f"{file} is not the registered one: SHA-256 {actual[:12]}... instead of {sha256[:12]}...",
+            "Fetch the version again with `evergreen reconcile`.",
+        )
 
 
 def write_run(folder: Path, run_id: str) -> None:

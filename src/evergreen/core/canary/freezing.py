@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
+from evergreen.core.canary.belief import measure
+from evergreen.core.canary.betting import MIN_HISTORY, Floats
 from evergreen.core.canary.guardrails import OutputLimits, dispersion_range, rank_correlation_floor
-from evergreen.core.canary.power import PowerPlan, plan_power
+from evergreen.core.canary.power import PowerPlan, plan_under
 from evergreen.core.canary.quality import QualityTest
-from evergreen.core.evaluation.metrics import session_losses
+from evergreen.core.canary.rules import Rules, promote_wealth, rules_from
+from evergreen.core.evaluation.diebold_mariano import dm_test
+from evergreen.core.evaluation.losses import difference
+from evergreen.core.evaluation.retention import RETAINED, Retention
+from evergreen.core.evaluation.statistic import losses_by_session, suited_statistic
+from evergreen.errors import BadInput
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +38,14 @@ def freeze(
     alpha_rollback: float = 0.10,
     t_min: int = 8,
     t_max: int = 60,
+    retained: float = RETAINED,
+    carried_to: int = 0,
 ) -> Frozen:
     """Fix a canary.
+
+    The margin is the gate's: what of the champion's shown advantage over the random walk may be lost. The scale comes
+    from the sessions that tell the two models apart; where they are fewer than 60, from the champion's difference to
+    the random walk, which is larger: the bets are then smaller.
 
     Args:
         champion: ticker, session, forecast: its walk-forward record and what it has said since.
@@ -39,15 +53,26 @@ def freeze(
         residual_sigma: of the champion's record.
         target: lowest and highest label the challenger was trained on.
         alpha_promote, alpha_rollback, t_min, t_max: as of `QualityTest`.
+        retained: share of the champion's shown advantage that must be kept.
+        carried_to: the evidence of the record is carried into the canary of the challenger tried as the k-th of this
+            champion; 0: none is.
 
     Raises:
         BadInput: fewer than 60 common sessions.
     """
-    renamed = champion[["ticker", "session", "forecast"]].rename(columns={"forecast": "champion"})
-    both = challenger.merge(renamed, on=["ticker", "session"])
-    pairs = both.rename(columns={"forecast": "challenger"}).dropna(subset="label")
-    by_row = pairs.set_index(["ticker", "session"])
-    ours, theirs = (session_losses(by_row[name], by_row["label"]).to_numpy() for name in ("champion", "challenger"))
+    pairs = _pairs(champion, challenger)
+    by_row, statistic = pairs.set_index(["ticker", "session"]), suited_statistic(pairs["session"])
+    ours, theirs, zero = (losses_by_session(statistic, by_row[name], by_row["label"]) for name in _MODELS)
+    r, over_walk = (difference(statistic, before, after) for before, after in ((ours, theirs), (zero, ours)))
+    apart = r[r != 0]
+    known = apart if len(apart) >= MIN_HISTORY else over_walk
+    margin = Retention(dm_test(over_walk), retained).margin
+    usual = rules_from(known, margin, (alpha_promote, alpha_rollback), t_min, t_max)
+    rules = replace(usual, statistic=statistic)
+    if len(apart) >= MIN_HISTORY:
+        record = measure(apart)
+        rules = replace(rules, record=record.mean, record_error=record.error)
+        rules = replace(rules, carried=_carried(apart, rules, carried_to) if carried_to else 1.0)
     limits = OutputLimits(
         residual_sigma=residual_sigma,
         target_low=target[0],
@@ -55,5 +80,27 @@ def freeze(
         rank_correlation=rank_correlation_floor(pairs),
         dispersion=dispersion_range(pairs),
     )
-    test = QualityTest(ours, theirs, None, alpha_promote, alpha_rollback, t_min, t_max)
-    return Frozen(test, limits, plan_power(ours, theirs, None, alpha_promote, alpha_rollback, t_min, t_max))
+    return Frozen(QualityTest.under(rules), limits, plan_under(rules, known))
+
+
+_MODELS = ("champion", "challenger", "zero")
+
+
+def _pairs(champion: pd.DataFrame, challenger: pd.DataFrame) -> pd.DataFrame:
+    renamed = champion[["ticker", "session", "forecast"]].rename(columns={"forecast": "champion"})
+    both = challenger.merge(renamed, on=["ticker", "session"])
+    pairs = both.rename(columns={"forecast": "challenger"}).dropna(subset="label").assign(zero=0.0)
+    if (sessions := pairs["session"].nunique()) < MIN_HISTORY:
+        raise BadInput(
+            f"{sessions} sessions of common record are too few to fix a scale.",
+            f"Give at least {MIN_HISTORY} out-of-sample sessions.",
+        )
+    return pairs
+
+
+def _carried(r: Floats, rules: Rules, tried: int) -> float:
+    """The record's e-value for a promotion, divided by how many were tried so far (their shares sum to 1).
+
+    Never more than what a promotion takes: the canary still has to keep it.
+    """
+    return min(float(promote_wealth(r, rules)[-1]), 1 / rules.alpha_promote) / (np.pi**2 * tried**2 / 6)

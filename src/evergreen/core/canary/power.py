@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,23 +10,19 @@ from numpy.typing import ArrayLike
 
 from evergreen.core.canary.betting import Floats, history_difference
 from evergreen.core.canary.rules import CanaryVerdict, Rules, first_decisions, rules_from
+from evergreen.core.evaluation.losses import Statistic
 
-GRID = (  # excess losses; from less than a canary can see to a loss twice as large
-    0.0,
-    0.02,
-    0.05,
-    0.10,
-    0.20,
-    0.50,
-    1.0,
-)
+# Harm from less than a canary can see to a loss twice as large, or to an order that is lost and half turned round.
+GRIDS = {
+    Statistic.SQUARED_ERROR: (0.0, 0.02, 0.05, 0.10, 0.20, 0.50, 1.0),
+    Statistic.ORDER: (0.0, 0.01, 0.02, 0.05, 0.10, 0.20),
+}
 SEEN = 0.80  # the usual power of a planned trial
-HOPELESS = 0.20  # below it a canary ends undecided four times out of five, whatever the model is worth
 
 
 @dataclass(frozen=True)
 class Power:
-    """What happens to a challenger whose loss is `excess` above the champion's (0.2 is 20 % worse).
+    """What happens to a challenger whose loss is `excess` above the champion's: by 0.2 of it, or a RankIC lower by 0.2.
 
     `sessions`: the median until rollback among those rolled back, None if there were none.
     """
@@ -56,10 +51,8 @@ class PowerPlan:
     @property
     def refusal(self) -> str:
         """Why such a canary is not worth starting; empty if it is."""
-        equal, seen = self.table[0], [each for each in self.table if each.rolled_back >= SEEN]
-        if equal.promoted < HOPELESS:
-            return f"An equal model would be promoted in only {equal.promoted:.0%} of the runs: {self.sentence}"
-        return "" if seen else f"It would not notice a loss twice as large: {self.sentence}"
+        seen = any(each.rolled_back >= SEEN for each in self.table)
+        return "" if seen else f"It would not notice the greatest harm it was tried with: {self.sentence}"
 
 
 def plan_power(
@@ -70,24 +63,36 @@ def plan_power(
     alpha_rollback: float = 0.10,
     t_min: int = 8,
     t_max: int = 60,
-    excesses: Sequence[float] = GRID,
     simulations: int = 1_000,
     seed: int = 7,
 ) -> PowerPlan:
-    """Run the coming canary many times on its own history: block bootstrap of r, centred, then made worse.
-
-    Centring makes the two models equal on (log) average; multiplying the challenger's loss by 1 + excess then
-    moves each r exactly. Blocks of max(5, cube root of the history) sessions keep the dependence between
-    sessions.
+    """Run the coming canary many times on its own history (see `plan_under`).
 
     Raises:
         BadInput: as `QualityTest`.
     """
     r = history_difference(champion_history, challenger_history)
     rules = rules_from(r, margin, (alpha_promote, alpha_rollback), t_min, t_max)
-    ratios = _bootstrap(_centred_log_ratio(r), simulations, t_max, np.random.default_rng(seed))
-    table = tuple(_power(ratios, float(excess), rules) for excess in sorted({0.0, *excesses}))
-    return PowerPlan(rules.scale, rules.margin, t_max, table, _sentence(table, rules))
+    return plan_under(rules, r, simulations, seed)
+
+
+def plan_under(rules: Rules, r: Floats, simulations: int = 1_000, seed: int = 7) -> PowerPlan:
+    """Block bootstrap of the history `r` [sessions], centred, then made worse, judged by the rules.
+
+    Centring makes the two models equal on (log) average. Multiplying the challenger's squared error by 1 + excess, or
+    taking so much off its RankIC, then moves each r exactly. Blocks of max(5, cube root of the history) sessions keep
+    the dependence between sessions.
+    """
+    ordered = rules.statistic is Statistic.ORDER
+    centred = r - r.mean() if ordered else _centred_log_ratio(r)
+    drawn = _bootstrap(centred, simulations, rules.t_max, np.random.default_rng(seed))
+    worsened = (lambda excess: drawn - excess) if ordered else (lambda excess: _worsened(drawn, excess))
+    table = tuple(_power(worsened(excess), excess, rules) for excess in GRIDS[rules.statistic])
+    return PowerPlan(rules.scale, rules.margin, rules.t_max, table, _sentence(table, rules))
+
+
+def _worsened(log_ratios: Floats, excess: float) -> Floats:
+    return np.asarray(-2 * np.tanh((log_ratios + np.log1p(excess)) / 2))
 
 
 def _centred_log_ratio(r: Floats) -> Floats:
@@ -103,8 +108,7 @@ def _bootstrap(series: Floats, simulations: int, length: int, generator: np.rand
     return np.asarray(series[places % len(series)])
 
 
-def _power(log_ratios: Floats, excess: float, rules: Rules) -> Power:
-    r = -2 * np.tanh((log_ratios + np.log1p(excess)) / 2)
+def _power(r: Floats, excess: float, rules: Rules) -> Power:
     decisions, sessions = first_decisions(r, rules)
     rolled_back = decisions == CanaryVerdict.ROLLBACK.value
     return Power(
@@ -119,13 +123,21 @@ def _power(log_ratios: Floats, excess: float, rules: Rules) -> Power:
 def _sentence(table: tuple[Power, ...], rules: Rules) -> str:
     seen = [power for power in table if power.excess > 0 and power.rolled_back >= SEEN]
     harm = (
-        f"To see a loss {seen[0].excess:.0%} worse takes about {seen[0].sessions:.0f} sessions "
+        f"To see {_named(seen[0].excess, rules)} takes about {seen[0].sessions:.0f} sessions "
         f"(found in {seen[0].rolled_back:.0%} of the runs within {rules.t_max})"
         if seen
-        else f"No loss up to {table[-1].excess:.0%} worse is found reliably within {rules.t_max} sessions"
+        else f"Not even {_named(table[-1].excess, rules)} is found reliably within {rules.t_max} sessions"
     )
+    equal = table[0]
     return (
-        f"{harm}; an equal model is promoted in {table[0].promoted:.0%} of the runs and rolled back in "
-        f"{table[0].rolled_back:.0%}. "
-        f"Promotion shows a loss less than {rules.margin:.2%} worse, no gain."
+        f"{harm}; of equal models {equal.promoted:.0%} of the runs show within them that no more than "
+        f"{_amount(rules.margin, rules)} is lost, and {equal.rolled_back:.0%} are rolled back."
     )
+
+
+def _named(excess: float, rules: Rules) -> str:
+    return f"a RankIC lower by {excess:g}" if rules.statistic is Statistic.ORDER else f"a loss {excess:.0%} worse"
+
+
+def _amount(margin: float, rules: Rules) -> str:
+    return f"a RankIC of {margin:.4f}" if rules.statistic is Statistic.ORDER else f"{margin:.2%} of a session's loss"

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import date
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evergreen.core.bars.session import iso
+from evergreen.core.canary.belief import Measured, expected_gain
 from evergreen.core.canary.betting import WORST, history_difference
 from evergreen.core.canary.rules import CanaryVerdict, Looks, Rules, look, rules_from
-from evergreen.core.evaluation.losses import relative_difference
+from evergreen.core.canary.session_key import Session, session_key
+from evergreen.core.evaluation.losses import Statistic, difference
 from evergreen.errors import BadInput, Broken
 
-DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?")  # a time of day says nothing of the session
 FORMAT = 1  # of the stored state; raised when its meaning changes
-
-Session = date | np.datetime64 | str | int
 
 
 @dataclass(frozen=True)
@@ -75,6 +71,13 @@ class QualityTest:
         r = history_difference(champion_history, challenger_history)
         self._begin(rules_from(r, margin, (alpha_promote, alpha_rollback), t_min, t_max))
 
+    @classmethod
+    def under(cls, rules: Rules) -> Self:
+        """A test that begins under rules which are fixed already."""
+        test = cls.__new__(cls)
+        test._begin(rules)
+        return test
+
     def _begin(self, rules: Rules) -> None:
         self.rules = rules
         self._r: dict[str, float] = {}
@@ -94,7 +97,7 @@ class QualityTest:
         """
         key = session_key(session)
         if self._decision is CanaryVerdict.CONTINUE and key not in self._r:
-            self._r[key] = _paired(key, champion_loss, challenger_loss)
+            self._r[key] = _paired(self.rules.statistic, key, champion_loss, challenger_loss)
             self._look()
             self._decision = self._decide()
         return self._decision
@@ -137,6 +140,18 @@ class QualityTest:
     def e_rollback(self) -> float:
         """Evidence against "no worse than the champion"; 1 before the first session."""
         return float(self._looks.e_rollback[-1]) if self._looks else 1.0
+
+    @property
+    def highest_e_rollback(self) -> float:
+        """The most that ever spoke of harm; 1 before the first session."""
+        return float(self._looks.e_rollback.max()) if self._looks else 1.0
+
+    @property
+    def expected_gain(self) -> float:
+        """What record and canary together let expect of r, shrunk towards 0 (`core.canary.belief`)."""
+        rules = self.rules
+        record = None if rules.record is None else Measured(rules.record, rules.record_error)
+        return expected_gain(rules.scale, record, np.array(list(self._r.values())))
 
     @property
     def sessions(self) -> list[str]:
@@ -189,8 +204,7 @@ class QualityTest:
             fields = json.loads(state) if isinstance(state, str) else state
             if fields["format"] != FORMAT:
                 raise ValueError(f"format {fields['format']}")
-            test = cls.__new__(cls)
-            test._begin(Rules(**fields["rules"]))
+            test = cls.under(Rules(**fields["rules"]))
             test._r = {str(key): float(r) for key, r in fields["sessions"]}
             test._explained = dict(fields["explained"])
             test._decision = CanaryVerdict(fields["decision"])
@@ -204,36 +218,11 @@ class QualityTest:
         return test
 
 
-def session_key(session: Session) -> str:
-    """A session as text: the ISO date of anything date-like, else what it prints as.
-
-    Dates are parsed, not compared as text: `2020-1-1` and `2020-01-01T00:00:00` are one session.
-
-    Raises:
-        BadInput: not a date (NaT, 30 February).
-    """
-    if isinstance(session, str) and (parts := DATE.fullmatch(session)):
-        session = _date(session, *map(int, parts.groups()))
-    if isinstance(session, np.datetime64):
-        session = session.astype("datetime64[D]").item() if not np.isnat(session) else "NaT"
-    key = iso(session) if isinstance(session, date) else str(session)
-    if key == "NaT":
-        raise BadInput("NaT is no session.", "Give the session's date.")
-    return key
-
-
-def _date(text: str, year: int, month: int, day: int) -> date:
-    try:
-        return date(year, month, day)
-    except ValueError:
-        raise BadInput(f"{text} is no session.", "Give the session's date.") from None
-
-
-def _paired(key: str, champion_loss: float, challenger_loss: float) -> float:
+def _paired(statistic: Statistic, key: str, champion_loss: float, challenger_loss: float) -> float:
     champion, challenger = float(champion_loss), float(challenger_loss)
     if not np.isfinite(champion) or champion < 0 or -np.inf < challenger < 0:
         raise BadInput(
             f"losses {champion} (champion), {challenger} (challenger) of session {key} are no pair.",
             "Give mean losses over the same tickers, once their outcomes are known.",
         )
-    return float(relative_difference(champion, challenger)) if np.isfinite(challenger) else WORST
+    return float(difference(statistic, champion, challenger)) if np.isfinite(challenger) else WORST

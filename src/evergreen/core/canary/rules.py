@@ -16,6 +16,7 @@ from evergreen.core.canary.betting import (
     shown_autocorrelation,
     wealth,
 )
+from evergreen.core.evaluation.losses import Statistic
 from evergreen.errors import BadInput
 
 MAX_DEFAULT_MARGIN = 0.10  # a tenth more loss a session is harm on any market
@@ -35,7 +36,12 @@ class CanaryVerdict(Enum):
 class Rules:
     """All that is fixed before the first session; `scale` and `margin` in units of r.
 
-    `autocorrelation`: how far one session's r predicts the next's, as the history showed it.
+    Attributes:
+        autocorrelation: how far one session's r predicts the next's, as the history showed it.
+        statistic: what a session's losses are.
+        carried: evidence for a promotion that the record brings along; 1 is none.
+        record: mean of r over the record's sessions that tell the two models apart, None where they are too few.
+        record_error: its standard error.
 
     Raises:
         BadInput: a value outside its range.
@@ -48,8 +54,13 @@ class Rules:
     t_min: int = 8
     t_max: int = 60
     autocorrelation: float = 0.0
+    statistic: Statistic = Statistic.SQUARED_ERROR
+    carried: float = 1.0
+    record: float | None = None
+    record_error: float = 0.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "statistic", Statistic(self.statistic))  # as text where it was stored
         usable = {
             "scale": 0 < self.scale < np.inf,
             "margin": 0 <= self.margin < 2,
@@ -58,6 +69,7 @@ class Rules:
             "t_min": self.t_min >= 1,
             "t_max": self.t_max >= self.t_min,
             "autocorrelation": 0 <= self.autocorrelation <= MAX_AUTOCORRELATION,
+            "carried": 0 < self.carried < np.inf,
         }
         for name, fine in usable.items():
             if not fine:
@@ -97,7 +109,7 @@ def look(r: Floats, rules: Rules, explained: NDArray[np.bool_] | None = None) ->
     Promote needs E_promote >= 1/alpha_promote, t_min sessions, a raw mean of r above -margin, and no session
     with r < -3 scale except those in `explained`. Rollback needs E_rollback >= 1/alpha_rollback.
     """
-    e_promote = wealth(innovations(np.clip((r + rules.margin) / rules.scale, -1, 1), rules.autocorrelation))
+    e_promote = rules.carried * promote_wealth(r, rules)
     e_rollback = wealth(-innovations(np.clip(r / rules.scale, -1, 1), rules.autocorrelation))
     count = np.arange(1, r.shape[-1] + 1)
     wild = r < -WILD * rules.scale
@@ -110,6 +122,11 @@ def look(r: Floats, rules: Rules, explained: NDArray[np.bool_] | None = None) ->
         & ~np.logical_or.accumulate(wild, axis=-1)
     )
     return Looks(e_promote, e_rollback, promote, e_rollback >= 1 / rules.alpha_rollback)
+
+
+def promote_wealth(r: Floats, rules: Rules) -> Floats:
+    """Evidence against "worse by the margin or more" after each session of `r` [..., sessions]."""
+    return wealth(innovations(np.clip((r + rules.margin) / rules.scale, -1, 1), rules.autocorrelation))
 
 
 def first_decisions(r: Floats, rules: Rules) -> tuple[NDArray[np.str_], NDArray[np.int64]]:

@@ -17,7 +17,8 @@ SHADOW = "shadow"  # the first stage of any ladder: scores every request, answer
 CHAMPION = "champion"
 ROLLED_BACK = "rolled_back"
 INCONCLUSIVE = "inconclusive"
-FINAL = frozenset({CHAMPION, ROLLED_BACK, INCONCLUSIVE})
+DECLINED = "declined"  # without a verdict, by what is to be expected of it
+FINAL = frozenset({CHAMPION, ROLLED_BACK, INCONCLUSIVE, DECLINED})
 RESERVED = FINAL | {STEADY}
 
 
@@ -116,14 +117,15 @@ def _problem(stages: Sequence[Stage]) -> str:
     return ""
 
 
+SPEAKS_OF_HARM = 3.0  # E_rollback: odds of three to one, a third of what rolls back
 # Five sessions are one week of trading: each weekday is met once before more clients are let in. Half the clients
-# are let in only while the odds against the challenger are below three to one, a third of what rolls it back.
+# are let in only while nothing speaks of harm.
 LADDER = Ladder(
     (
         Stage(SHADOW, 0, clean_sessions=1),
         Stage("canary_5", 500),
         Stage("canary_25", 2_500),
-        Stage("canary_50", 5_000, e_rollback_limit=3.0),
+        Stage("canary_50", 5_000, e_rollback_limit=SPEAKS_OF_HARM),
     )
 )
 

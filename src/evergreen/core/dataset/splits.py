@@ -53,6 +53,11 @@ def walk_forward(
     return [Fold(sessions[: start - horizon - embargo], sessions[start : start + test_size]) for start in starts]
 
 
+def fewest_sessions(folds: int, test_size: int, horizon: int = 1, embargo: int = 5, min_train: int = 250) -> int:
+    """How many labelled sessions `walk_forward` asks for, given the same numbers."""
+    return folds * test_size + horizon + embargo + max(min_train, 1)
+
+
 def purged_tail(
     sessions: pd.DatetimeIndex, size: int, horizon: int = 1, embargo: int = 5
 ) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:

@@ -16,7 +16,7 @@ from evergreen.core.canary.betting import (
     robust_scale,
     shown_autocorrelation,
 )
-from evergreen.core.canary.quality import Session, session_key
+from evergreen.core.canary.session_key import Session, session_key
 from evergreen.core.evaluation.diebold_mariano import dm_test
 from evergreen.core.evaluation.losses import relative_difference
 from evergreen.errors import BadInput

@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+WORST_ORDER = 2.0  # 1 - RankIC of the reverse order; what has no order counts as that
+
+
+class Statistic(StrEnum):
+    """What a session's loss is: mean squared error, or 1 - RankIC (from 0, a perfect order, to 2, its reverse)."""
+
+    SQUARED_ERROR = "squared error"
+    ORDER = "order"
+
+
+def difference(statistic: Statistic, loss_a: ArrayLike, loss_b: ArrayLike) -> NDArray[np.float64]:
+    """r of two models by session, in [-2, 2]; positive says that B's loss is the smaller one.
+
+    Squared errors differ by orders of magnitude from session to session, so that their difference is relative (see
+    `relative_difference`). Of orders it is RankIC_B - RankIC_A: relative to their mean it would reward a RankIC that
+    varies (of a model whose RankIC averages 0, r against the random walk would average half its variance).
+    """
+    if statistic is Statistic.SQUARED_ERROR:
+        return relative_difference(loss_a, loss_b)
+    a, b = (np.minimum(np.asarray(each, float), WORST_ORDER) for each in (loss_a, loss_b))
+    return np.asarray(a - b)
 
 
 def relative_difference(loss_a: ArrayLike, loss_b: ArrayLike) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,15 +11,17 @@ from scipy import stats
 
 from evergreen.core.bars.session import iso
 from evergreen.core.dataset.look_ahead_audit import Audit
-from evergreen.core.evaluation.diebold_mariano import DieboldMariano, dm_test, scale
-from evergreen.core.evaluation.metrics import loss_difference, rank_ic, session_losses, skill
+from evergreen.core.evaluation.diebold_mariano import DieboldMariano, dm_test
+from evergreen.core.evaluation.metrics import rank_ic, session_losses, skill
+from evergreen.core.evaluation.retention import RETAINED
+from evergreen.core.evaluation.statistic import losses_by_session, suited_statistic
+from evergreen.core.gate.contest import MODELS, Contest, hold_contest
 from evergreen.core.gate.verdict import Coverage, RankIC, Verdict
 from evergreen.core.model.manifest import Manifest
 from evergreen.errors import BadInput
 
 __all__ = ["DieboldMariano", "Verdict", "compare", "dm_test", "require_audit", "spent_alpha"]
 
-MARGIN_IN_SCALES = 0.1  # a fifth of a session's standard deviation: three standard errors of 250 sessions' mean
 RANDOM_WALK = "random walk"
 # A tenth of it would be a discovery (the best monthly models explain half a percent: Gu, Kelly & Xiu, RFS 2020).
 MOST_SKILL = 0.20
@@ -35,19 +37,24 @@ def compare(
     challenger: pd.DataFrame,
     tried: int = 1,
     alpha: float = 0.05,
-    margin: float | None = None,
+    retained: float = RETAINED,
     coverage: float = 0.90,
     min_sessions: int = 120,
-    gate_sessions: int = 250,
+    gate_sessions: int = 0,
 ) -> Verdict:
     """Judge a challenger against the champion and the random walk.
 
-    Admitted when the lower 90 % bound of mean r (Diebold-Mariano with the equal-weighted-cosine
-    variance) lies above -margin against the champion and against the random walk, and its
-    forecasts are finite, not constant, not the champion's own, not too good to be true, with honest
-    intervals. "Better" is
-    claimed only at p < 6 alpha / (pi^2 k^2). Looked at once: calling again on other windows until
-    one passes voids the error rates.
+    One number per session, r of two losses (Diebold-Mariano with the equal-weighted-cosine variance); the loss suits
+    the breadth (`core.evaluation.statistic`). Admitted when the lower 90 % bound of the challenger's r against the
+    champion lies above -margin, so that it keeps the share `retained` of what the champion is shown to be worth over
+    the random walk (`core.evaluation.retention`), and its own mean lies above the random walk's. A champion that
+    has shown nothing, or is the random walk itself, leaves nothing to keep: then the challenger must be better than the
+    random walk. Its forecasts must be finite, not constant, not too good to be true, with honest intervals. "Better"
+    is claimed only at p < 6 alpha / (pi^2 k^2). Looked at once: calling again on other windows until one passes voids
+    the error rates.
+
+    Sessions that both forecast alike to the bit, as two trainings of one recipe do where their folds are the same,
+    count as no difference: they are evidence that the recipe is the same.
 
     Args:
         champion: columns ticker, session, forecast; None for the random walk (forecast 0).
@@ -56,21 +63,20 @@ def compare(
             unknown label are left out; a row counts only when both models forecast it.
         tried: which challenger of this champion it is, from 1.
         alpha: error rate of "better" over all challengers of one champion.
-        margin: in units of r; by default a tenth of the scale s = 2 * 1.4826 * MAD(r) against the
-            same opponent.
+        retained: share of the champion's shown advantage over the random walk that must be kept, within [0, 1).
         coverage: nominal coverage of the intervals.
         min_sessions: fewest common sessions that can be judged.
-        gate_sessions: most recent common sessions that are judged.
+        gate_sessions: most recent common sessions that are judged; 0: all there are.
 
     Raises:
         BadInput: unusable arguments or a frame without its columns.
     """
-    _check(challenger, tried, alpha, margin)
+    _check(challenger, tried, alpha, retained)
     pairs = _common(champion, challenger, gate_sessions)
     sessions = pairs["session"].nunique()
     if sessions < min_sessions:
         return _undecided(sessions, min_sessions, tried, alpha)
-    return _judge(pairs, champion is None, tried, alpha, margin, coverage)
+    return _judge(pairs, champion is None, tried, alpha, retained, coverage)
 
 
 def require_audit(verdict: Verdict, manifest: Manifest) -> Verdict:
@@ -92,49 +98,36 @@ def _audit_refusal(manifest: Manifest) -> str | None:
     return None if audit.passed else audit.sentence.rstrip(".")
 
 
-@dataclass(frozen=True)
-class _Contest:
-    test: DieboldMariano
-    scale: float
-    margin: float
-
-    @property
-    def keeps_up(self) -> bool:
-        return self.test.lower90 > -self.margin
-
-
 def _judge(
-    pairs: pd.DataFrame,
-    against_random_walk: bool,
-    tried: int,
-    alpha: float,
-    margin: float | None,
-    coverage: float,
+    pairs: pd.DataFrame, against_random_walk: bool, tried: int, alpha: float, retained: float, coverage: float
 ) -> Verdict:
     rows = pairs.set_index(["ticker", "session"])
-    losses = {name: session_losses(rows[name], rows["label"]) for name in ("champion", "challenger", "zero")}
-    contest = _contest(losses["champion"], losses["challenger"], margin)
-    floor = _contest(losses["zero"], losses["challenger"], margin)
-    covered = _coverage(pairs, coverage)
-    explained = skill(losses["challenger"], losses["zero"])
-    reasons = _refusals(pairs, contest, floor, covered, against_random_walk) + _too_good(explained)
+    statistic = suited_statistic(pairs["session"])
+    losses = {name: losses_by_session(statistic, rows[name], rows["label"]) for name in MODELS}
     spent = spent_alpha(alpha, tried)
+    contest = hold_contest(statistic, losses, retained, spent)
+    covered = _coverage(pairs, coverage)
+    explained = skill(*(session_losses(rows[name], rows["label"]) for name in ("challenger", "zero")))
+    reasons = _refusals(pairs, contest, covered) + _too_good(explained)
     champion_rank_ic, challenger_rank_ic = (_rank_ic(rows[name], rows["label"]) for name in ("champion", "challenger"))
     return Verdict(
         admitted=not reasons,
-        better=not reasons and contest.test.p_better < spent,
+        better=not reasons and contest.better,
         reasons=tuple(reasons),
         sessions=len(losses["challenger"]),
         first_session=iso(pairs["session"].min()),
         last_session=iso(pairs["session"].max()),
+        alike=_alike(pairs),
         opponent=RANDOM_WALK if against_random_walk else "champion",
+        statistic=statistic,
         tried=tried,
         spent_alpha=spent,
-        scale=contest.scale,
-        margin=contest.margin,
-        test=contest.test,
-        random_walk_test=floor.test,
-        random_walk_margin=floor.margin,
+        retained=retained,
+        margin=contest.retention.margin,
+        kept_share=contest.retention.kept_share(contest.challenger_over_champion),
+        test=contest.challenger_over_champion,
+        random_walk_test=contest.challenger_over_walk,
+        champion_test=contest.retention.advantage,
         loss_champion=float(losses["champion"].mean()),
         loss_challenger=float(losses["challenger"].mean()),
         skill=explained,
@@ -144,28 +137,23 @@ def _judge(
     )
 
 
-def _refusals(
-    pairs: pd.DataFrame,
-    contest: _Contest,
-    floor: _Contest,
-    covered: Coverage | None,
-    against_random_walk: bool,
-) -> list[str]:
+def _refusals(pairs: pd.DataFrame, contest: Contest, covered: Coverage | None) -> list[str]:
     if not np.isfinite(pairs["challenger"]).all():
         count = int((~np.isfinite(pairs["challenger"])).sum())
         return [f"{count} of the challenger's {len(pairs)} forecasts are not finite"]
     reasons = []
     if pairs["challenger"].nunique() == 1:
         reasons.append("the challenger forecasts one and the same return for everything")
-    if np.array_equal(pairs["challenger"], pairs["champion"]):
-        reasons.append("the challenger's forecasts are the champion's own: there is nothing to try")
-    elif not contest.keeps_up:
-        reasons.append(_lost(contest, RANDOM_WALK if against_random_walk else "champion"))
-    if not against_random_walk and not floor.keeps_up:
-        reasons.append(_lost(floor, RANDOM_WALK))
+    reasons += contest.objections()
     if covered is not None and not covered.within_band:
         reasons.append(covered.sentence)
     return reasons
+
+
+def _alike(pairs: pd.DataFrame) -> int:
+    """Sessions in which both forecast the same to the bit."""
+    differs = (pairs["champion"] != pairs["challenger"]).groupby(pairs["session"]).any()
+    return int((~differs).sum())
 
 
 def _too_good(explained: float) -> list[str]:
@@ -175,21 +163,6 @@ def _too_good(explained: float) -> list[str]:
         f"too good to be true: it explains {explained:.0%} of what no model explains {MOST_SKILL:.0%} of; "
         "look for a feature that knows the future"
     ]
-
-
-def _lost(contest: _Contest, opponent: str) -> str:
-    shown = contest.test.upper90 < -contest.margin
-    how = "shown worse than" if shown else "not shown to keep up with"
-    return (
-        f"{how} the {opponent}: mean r {contest.test.mean:+.4f}, its lower 90 % bound "
-        f"{contest.test.lower90:+.4f} is not above the margin {-contest.margin:+.4f}"
-    )
-
-
-def _contest(opponent: pd.Series, challenger: pd.Series, margin: float | None) -> _Contest:
-    r = loss_difference(opponent, challenger).to_numpy()
-    s = scale(r)
-    return _Contest(dm_test(r), s, MARGIN_IN_SCALES * s if margin is None else margin)
 
 
 def _coverage(pairs: pd.DataFrame, nominal: float) -> Coverage | None:
@@ -240,12 +213,12 @@ def _undecided(sessions: int, min_sessions: int, tried: int, alpha: float) -> Ve
     )
 
 
-def _check(challenger: pd.DataFrame, tried: int, alpha: float, margin: float | None) -> None:
+def _check(challenger: pd.DataFrame, tried: int, alpha: float, retained: float) -> None:
     missing = {"ticker", "session", "forecast", "label"} - set(challenger.columns)
     if missing:
         raise BadInput(f"the challenger's frame lacks {', '.join(sorted(missing))}.", "Give its oos.parquet.")
-    if tried < 1 or not 0 < alpha < 1 or (margin is not None and margin < 0):
+    if tried < 1 or not 0 < alpha < 1 or not 0 <= retained < 1:
         raise BadInput(
-            f"tried {tried}, alpha {alpha}, margin {margin} cannot be used.",
-            "tried counts from 1, alpha lies between 0 and 1, margin is not negative.",
+            f"tried {tried}, alpha {alpha}, retained {retained} cannot be used.",
+            "tried counts from 1, alpha lies between 0 and 1, retained within [0, 1).",
         )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from evergreen.core.evaluation.diebold_mariano import DieboldMariano
+from evergreen.core.evaluation.losses import Statistic
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,10 @@ class Coverage:
 class Verdict:
     """One look of the gate. Everything measured is None when there were too few sessions to look at.
 
-    `margin`, `scale` and the tests are in units of r, the relative difference of session losses.
+    `margin` and the tests are in units of r, the relative difference of session losses by `statistic`: `test` of the
+    challenger against the opponent, `random_walk_test` of the challenger and `champion_test` of the champion against
+    the random walk. `retained` is the share of the champion's shown skill that must be kept, `kept_share` the one that
+    is for sure. `alike` counts the sessions that both forecast the same to the bit.
     """
 
     admitted: bool
@@ -55,12 +59,15 @@ class Verdict:
     spent_alpha: float
     first_session: str | None = None
     last_session: str | None = None
+    alike: int = 0
     opponent: str = "champion"
-    scale: float | None = None
+    statistic: Statistic | None = None
+    retained: float | None = None
     margin: float | None = None
+    kept_share: float | None = None
     test: DieboldMariano | None = None
     random_walk_test: DieboldMariano | None = None
-    random_walk_margin: float | None = None
+    champion_test: DieboldMariano | None = None
     loss_champion: float | None = None
     loss_challenger: float | None = None
     skill: float | None = None
@@ -71,36 +78,62 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The verdict as a person reads it."""
-        if self.test is None or self.margin is None:
+        if self.test is None or self.random_walk_test is None or self.champion_test is None:
             return f"Not admitted: {self.reasons[0]}."
-        if not self.admitted:
-            return f"Not admitted: {'; '.join(self.reasons)}. {self._measured(self.test, self.margin)}"
-        parts = (self._measured(self.test, self.margin), self._claim(self.test), self._meaning(self.margin))
-        return f"Admitted to canary. {' '.join(parts)}"
+        head = "Admitted to canary" if self.admitted else f"Not admitted: {'; '.join(self.reasons)}"
+        parts = (f"{head}.", self._plainly(self.random_walk_test), *self._measured(self.test, self.champion_test))
+        return " ".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe: numbers that are not finite become None."""
         values = {name: _finite(value) for name, value in asdict(self).items()}
         return values | {"reasons": list(self.reasons), "sentence": self.sentence}
 
-    def _measured(self, test: DieboldMariano, margin: float) -> str:
-        side = "below" if test.mean >= 0 else "above"
+    def _plainly(self, against_walk: DieboldMariano) -> str:
+        """What it comes to, in one sentence."""
+        if self.kept_share is not None and self.retained is not None:
+            return (
+                f"Over {self._sessions} the challenger keeps {_share(self.kept_share)} of the skill that the champion "
+                f"has shown over the random walk; {self.retained:.0%} is asked for."
+            )
+        none = "" if self.opponent != "champion" else "The champion has shown no skill that could be kept. "
+        is_better = "is" if against_walk.p_better < self.spent_alpha else "is not shown to be"
         return (
-            f"Over {self.sessions} sessions ({self.first_session} to {self.last_session}) "
-            f"the challenger's loss of a session is on average {abs(test.mean):.2%} {side} the {self.opponent}'s: "
-            f"with 90 % confidence a gain of {test.lower90:+.2%} or more, {-margin:+.2%} is asked for."
+            f"{none}Over {self._sessions} the challenger {is_better} better than the random walk "
+            f"({self._level(against_walk)}): {_gain(against_walk)}."
         )
 
-    def _claim(self, test: DieboldMariano) -> str:
+    @property
+    def _sessions(self) -> str:
+        alike = f", {self.alike} of them forecast alike" if self.alike else ""
+        return f"{self.sessions} sessions ({self.first_session} to {self.last_session}{alike}), by {self.statistic},"
+
+    def _measured(self, test: DieboldMariano, champion: DieboldMariano) -> tuple[str, ...]:
+        if self.opponent != "champion" or self.margin is None:
+            return ()
+        contest = f"Against the champion {_gain(test)}; the champion against the random walk {_gain(champion)}."
+        claim = "It is better than the champion" if self.better else "It is not claimed to be better than the champion"
+        return contest, *self._meaning(self.margin), f"{claim} ({self._level(test)})."
+
+    def _level(self, test: DieboldMariano) -> str:
         p = f"p = {test.p_better:.3f}" if test.p_better >= 0.001 else "p < 0.001"
-        level = f"{p}, needed below {self.spent_alpha:.4f} at try {self.tried}"
-        return f"It is better ({level})." if self.better else f"It is not claimed to be better ({level})."
+        return f"{p}, needed below {self.spent_alpha:.4f} at try {self.tried}"
 
-    def _meaning(self, margin: float) -> str:
-        return (
-            f"The margin tolerates {margin:.2%} more loss a session, "
-            f"about what a RankIC of {_rank_ic_worth(margin):.3f} is worth."
-        )
+    def _meaning(self, margin: float) -> tuple[str, ...]:
+        if not margin:
+            return ()
+        worth = margin if self.statistic is Statistic.ORDER else _rank_ic_worth(margin)
+        return (f"The margin tolerates {margin:.2%} more loss a session, about what a RankIC of {worth:.3f} is worth.",)
+
+
+def _share(share: float) -> str:
+    if share >= 1:
+        return "all"
+    return f"at least {share:.0%}" if share > 0 else "nothing for sure"
+
+
+def _gain(test: DieboldMariano) -> str:
+    return f"its gain is {test.mean:+.2%} of a session's loss, with 90 % confidence {test.lower90:+.2%} or more"
 
 
 def _rank_ic_worth(margin: float) -> float:

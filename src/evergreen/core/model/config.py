@@ -13,7 +13,7 @@ class TrainingConfig:
 
     Attributes:
         horizon: sessions ahead of the label.
-        folds: walk-forward test windows.
+        folds: walk-forward test windows; fewer where the history is too short for so many.
         test_size: sessions in each window (63: a quarter).
         embargo: sessions between the last training label and a window.
         min_train: fewest sessions the first fold may train on.
@@ -38,7 +38,7 @@ class TrainingConfig:
     """
 
     horizon: int = 1
-    folds: int = 8
+    folds: int = 16  # four years: what it takes to tell a daily model's skill from none with a few tickers
     test_size: int = 63
     embargo: int = 5
     min_train: int = 500

@@ -178,8 +178,14 @@ def _walk(training_set: TrainingSet, kind: str, fitter: Fitter, config: Training
 
 
 def folds_of(sessions: pd.DatetimeIndex, config: TrainingConfig) -> list[Fold]:
-    """The walk-forward folds of these labelled sessions under a configuration."""
-    return walk_forward(sessions, config.folds, config.test_size, config.horizon, config.embargo, config.min_train)
+    """The walk-forward folds of these labelled sessions under a configuration, as many of them as there is history for.
+
+    Raises:
+        BadInput: not even one.
+    """
+    spare = len(sessions) - config.min_train - config.horizon - config.embargo
+    folds = min(config.folds, max(1, spare // config.test_size))
+    return walk_forward(sessions, folds, config.test_size, config.horizon, config.embargo, config.min_train)
 
 
 def forecast_folds(

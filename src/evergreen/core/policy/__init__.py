@@ -12,7 +12,8 @@ is needed here: `session` is a number, later sessions have larger ones, and diff
     judged = Judged(session, as_of, version, state.champion, verdict, first=..., refusal=..., plan=...)
     for action in decide(policy, state, judged):
         state = apply(state, action)
-    ...                                       # while state.challenger: a CanaryLook a session, then PlaceFreed
+    ...                                       # while state.challenger: InstanceDiffers if it does, else a CanaryLook
+                                              # a session, then PlaceFreed
 
 `verdict` comes from `core.gate.compare` under `policy.gate`, `check` from `core.drift.check` at `policy.trigger.level`,
 `skill` from a `core.drift.SkillTest` tripping at `policy.trigger.skill_evidence`; a canary's test is
@@ -31,6 +32,7 @@ from evergreen.core.policy.evidence import (
     CanaryLook,
     Evidence,
     GuardrailsBroken,
+    InstanceDiffers,
     Judged,
     PlaceFreed,
     SessionWatch,
@@ -64,6 +66,7 @@ __all__ = [
     "Evidence",
     "GatePolicy",
     "GuardrailsBroken",
+    "InstanceDiffers",
     "Judged",
     "PlaceFreed",
     "Policy",

@@ -9,6 +9,7 @@ from evergreen.core.policy.evidence import (
     CanaryLook,
     Evidence,
     GuardrailsBroken,
+    InstanceDiffers,
     Judged,
     PlaceFreed,
     SessionWatch,
@@ -25,6 +26,7 @@ def decide(policy: Policy, state: DeliveryState, evidence: Evidence) -> tuple[Ac
     * `Judged`: what becomes of a trained version: champion, canary, queue, or nothing.
     * `CanaryLook`: the running canary moves, stays, or ends.
     * `PlaceFreed`: a version that waited begins its canary, is refused or let go; nobody waits: no action.
+    * `InstanceDiffers`: the canary is stopped at once; none runs: no action.
     * `GuardrailsBroken`: the canary ends, or the previous champion comes back; too late for both: no action.
 
     Pure: equal arguments give equal actions. An action of kind None says why nothing is done. Each carries the numbers
@@ -47,3 +49,5 @@ def _decide(policy: Policy, state: DeliveryState, evidence: Evidence) -> tuple[A
             return delivering.start_waiting(state, evidence)
         case GuardrailsBroken():
             return delivering.undo(state, evidence)
+        case InstanceDiffers():
+            return delivering.stop(state, evidence)

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from evergreen.core.canary.stages import CHAMPION, FINAL, INCONCLUSIVE, ROLLED_BACK, SHADOW, next_stage
-from evergreen.core.policy.evidence import CanaryLook, GuardrailsBroken, Judged, PlaceFreed
+from evergreen.core.canary.stages import (
+    CHAMPION,
+    DECLINED,
+    EVERYBODY,
+    FINAL,
+    INCONCLUSIVE,
+    ROLLED_BACK,
+    SHADOW,
+    SPEAKS_OF_HARM,
+    Step,
+    next_stage,
+)
+from evergreen.core.policy.evidence import CanaryLook, GuardrailsBroken, InstanceDiffers, Judged, PlaceFreed
 from evergreen.core.policy.kinds import DecisionKind
 from evergreen.core.policy.policy import CanaryPolicy, Policy
 from evergreen.core.policy.state import Action, DeliveryState, Waiting, apply
+
+LEAVES_BY = {
+    ROLLED_BACK: DecisionKind.ROLLBACK,
+    INCONCLUSIVE: DecisionKind.INCONCLUSIVE,
+    DECLINED: DecisionKind.DECLINED,
+}
 
 
 def deliver(policy: Policy, state: DeliveryState, judged: Judged) -> tuple[Action, ...]:
@@ -60,9 +77,8 @@ def look(policy: Policy, state: DeliveryState, seen: CanaryLook) -> tuple[Action
     canary = policy.canary or CanaryPolicy()
     clean = seen.session - state.stage_session
     step = next_stage(state.stage, clean, seen.verdict, seen.e_rollback, seen.guardrails, canary.ladder)
-    if step.stage == INCONCLUSIVE and canary.undecided == "promote" and not seen.guardrails.missing and state.weight:
-        reason = "Too little evidence within the sessions allowed; the policy lets the challenger take over."
-        step = replace(step, stage=CHAMPION, reason=reason)
+    if step.stage == INCONCLUSIVE:
+        step = _run_out(canary, state, seen, step)
     if step.stage == CHAMPION and seen.objection:
         reason = f"Held: {step.reason} {seen.objection}"
         step = replace(step, stage=state.stage, weight=state.weight, reason=reason)
@@ -70,12 +86,27 @@ def look(policy: Policy, state: DeliveryState, seen: CanaryLook) -> tuple[Action
         promoted = _promote(seen, state, state.challenger, step.reason.rstrip("."), step.reason)
         return (replace(promoted, rollback_window=canary.rollback_window),)
     if step.stage in FINAL:
-        kind = DecisionKind.ROLLBACK if step.stage == ROLLED_BACK else DecisionKind.INCONCLUSIVE
+        kind = LEAVES_BY[step.stage]
         left = _act(seen, kind, state.challenger, f"Version {state.challenger} leaves: {step.reason}", step.reason)
         return (replace(left, champion=state.champion, stage=step.stage, moved=True),)
     moved = step.stage != state.stage
     stays = _act(seen, DecisionKind.CANARY, state.challenger, step.reason, step.reason)
     return (replace(stays, stage=step.stage, weight=step.weight, moved=moved),)
+
+
+def _run_out(canary: CanaryPolicy, state: DeliveryState, seen: CanaryLook, step: Step) -> Step:
+    """What becomes of a challenger whose sessions have run out without a verdict."""
+    if seen.guardrails.missing or not state.weight or canary.undecided in ("hold", "carried"):
+        return step
+    short = "Too little evidence within the sessions allowed"
+    if canary.undecided == "promote":
+        return Step(CHAMPION, EVERYBODY, f"{short}; the policy lets the challenger take over.")
+    gain = f"record and canary together let expect {seen.expected_gain:+.2%} of a session's loss of it"
+    if seen.highest_e_rollback >= SPEAKS_OF_HARM:
+        return Step(DECLINED, 0, f"{short}; E_rollback had reached {seen.highest_e_rollback:.3g}: the champion stays.")
+    if seen.expected_gain > 0:
+        return Step(CHAMPION, EVERYBODY, f"{short}, but {gain}, and nothing speaks of harm.")
+    return Step(DECLINED, 0, f"{short}; {gain}: the champion stays.")
 
 
 def undo(state: DeliveryState, alarm: GuardrailsBroken) -> tuple[Action, ...]:
@@ -87,6 +118,16 @@ def undo(state: DeliveryState, alarm: GuardrailsBroken) -> tuple[Action, ...]:
     why = " ".join(alarm.broken)
     sentence = f"Version {leaves} is rolled back to {back}. Guardrail broken: {why}"
     return (replace(_act(alarm, DecisionKind.ROLLBACK, leaves, sentence, why), champion=back, stage=ROLLED_BACK),)
+
+
+def stop(state: DeliveryState, found: InstanceDiffers) -> tuple[Action, ...]:
+    """End the canary: one of its two arms is not the model that was judged, so that nothing seen of it counts."""
+    if state.challenger is None:
+        return ()
+    served = f"What version {found.version} served in session {found.as_of} is not what it forecasts"
+    sentence = f"Version {state.challenger} is stopped. {served}: {found.difference}"
+    stopped = _act(found, DecisionKind.MISMATCH, state.challenger, sentence, f"{served}: {found.difference}")
+    return (replace(stopped, champion=state.champion, stage=ROLLED_BACK, moved=True),)
 
 
 def in_window(state: DeliveryState, session: int) -> bool:
@@ -136,7 +177,7 @@ def _promote(at: Judged | CanaryLook, state: DeliveryState, version: str, why: s
 
 
 def _act(
-    at: Judged | PlaceFreed | CanaryLook | GuardrailsBroken,
+    at: Judged | PlaceFreed | CanaryLook | GuardrailsBroken | InstanceDiffers,
     kind: DecisionKind | None,
     version: str,
     sentence: str,

@@ -114,8 +114,9 @@ class PlaceFreed:
 class CanaryLook:
     """The running canary after a session.
 
-    `verdict` and the numbers are those of its `QualityTest`; `objection` is why a promotion is not allowed yet: a
-    person's approval or another system's yes is missing.
+    `verdict` and the numbers are those of its `QualityTest`; `expected_gain` is what record and canary let expect of r,
+    `highest_e_rollback` the most that ever spoke of harm. `objection` is why a promotion is not allowed yet: a person's
+    approval or another system's yes is missing.
     """
 
     session: int
@@ -124,6 +125,8 @@ class CanaryLook:
     e_rollback: float
     guardrails: Guardrails = field(default_factory=Guardrails)
     objection: str = ""
+    expected_gain: float = 0.0
+    highest_e_rollback: float = 1.0
     numbers: Numbers = field(default_factory=dict)
 
     @classmethod
@@ -135,8 +138,18 @@ class CanaryLook:
             "margin": test.margin,
             "e_promote": test.e_promote,
             "e_rollback": test.e_rollback,
+            "expected_gain": test.expected_gain,
         }
-        return cls(session, as_of, test.decision, test.e_rollback, guardrails, numbers=numbers)
+        return cls(
+            session,
+            as_of,
+            test.decision,
+            test.e_rollback,
+            guardrails,
+            expected_gain=test.expected_gain,
+            highest_e_rollback=test.highest_e_rollback,
+            numbers=numbers,
+        )
 
 
 @dataclass(frozen=True)
@@ -153,4 +166,19 @@ class GuardrailsBroken:
         return {}
 
 
-Evidence = SessionWatch | WatchFinding | Judged | PlaceFreed | CanaryLook | GuardrailsBroken
+@dataclass(frozen=True)
+class InstanceDiffers:
+    """What an arm served is not what its model says; `difference` is a sentence (`core.canary.instance`)."""
+
+    session: int
+    as_of: str
+    version: str
+    difference: str
+
+    @property
+    def numbers(self) -> Numbers:
+        """None of its own."""
+        return {}
+
+
+Evidence = SessionWatch | WatchFinding | Judged | PlaceFreed | CanaryLook | GuardrailsBroken | InstanceDiffers

@@ -10,11 +10,14 @@ class DecisionKind(StrEnum):
 
     DRIFT = "drift"  # a finding, whatever followed
     RETRAIN_REQUESTED = "retrain_requested"
+    RETRAIN_CLOSED = "retrain_closed"  # by a person, unfinished
     GATE = "gate"
     FIRST_CHAMPION = "first_champion"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
     INCONCLUSIVE = "inconclusive"
+    DECLINED = "declined"  # its sessions ran out, and no gain is to be expected of it
+    MISMATCH = "mismatch"  # what was served is not what its model says
     SUPERSEDED = "superseded"
     CANARY_START = "canary_start"
     CANARY = "canary"  # a look at the running one
@@ -32,4 +35,6 @@ HAD_ITS_TURN = frozenset({DecisionKind.CANARY_START, DecisionKind.PROMOTE})
 # A version that met one of these waits no longer.
 LEFT_THE_QUEUE = HAD_ITS_TURN | {DecisionKind.CANARY_REFUSED, DecisionKind.CANARY_DROPPED}
 # After one of these drift is looked for anew.
-RESETS_DRIFT = frozenset({DecisionKind.ROLLBACK, DecisionKind.INCONCLUSIVE})
+RESETS_DRIFT = frozenset(
+    {DecisionKind.ROLLBACK, DecisionKind.INCONCLUSIVE, DecisionKind.DECLINED, DecisionKind.MISMATCH}
+)

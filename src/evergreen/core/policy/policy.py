@@ -9,11 +9,12 @@ from typing import Any, Literal, get_args
 from evergreen.core.canary import LADDER, Ladder
 from evergreen.core.drift import COOLDOWN, LEVEL, TRIGGERS, Cause, Limits
 from evergreen.core.drift.skill import SKILL_TRIP
+from evergreen.core.evaluation.retention import RETAINED
 from evergreen.errors import BadSetting
 
 Looks = Literal["weekly", "daily"]
 NewerChallenger = Literal["queue", "supersede"]
-Undecided = Literal["hold", "promote"]
+Undecided = Literal["hold", "carried", "regret", "promote"]
 
 FOUND = tuple(cause for cause in TRIGGERS if cause is not Cause.CALENDAR)
 
@@ -71,16 +72,19 @@ class GatePolicy:
 
     Attributes:
         alpha: error rate of "better" over all challengers of one champion.
+        retained: share of the champion's shown advantage over the random walk that a challenger must keep.
         min_sessions: fewest common sessions that can be judged; four months is the least that shows anything.
-        sessions: most recent common sessions that are judged.
+        sessions: most recent common sessions that are judged; 0: all there are.
     """
 
     alpha: float = 0.05
+    retained: float = RETAINED
     min_sessions: int = 120
-    sessions: int = 250
+    sessions: int = 0
 
     def __post_init__(self) -> None:
-        _require("gate", alpha=0 < self.alpha < 1, sessions=self.sessions >= self.min_sessions)
+        _require("gate", alpha=0 < self.alpha < 1, retained=0 <= self.retained < 1)
+        _require("gate", sessions=self.sessions == 0 or self.sessions >= self.min_sessions)
         _require("gate", min_sessions=self.min_sessions >= 60)  # below it no canary can fix a scale
 
 
@@ -94,7 +98,10 @@ class CanaryPolicy:
         alpha_rollback: bound on false rollbacks.
         t_min: sessions before a promotion is possible.
         t_max: sessions after which it ends undecided.
-        undecided: what then becomes of it: `hold` (the champion stays) or `promote` (it takes over).
+        undecided: what then becomes of it. `hold`: the champion stays. `carried`: the same, but the evidence for a
+            promotion starts with the record's, divided by the number tried. `regret`: it takes over if record and
+            canary together let expect a gain and nothing ever spoke of harm, else it is declined. `promote`: it takes
+            over.
         newer_challenger: what a challenger does that is admitted during a canary: `queue` or `supersede`.
         rollback_window: sessions after a promotion in which a broken guardrail brings the old champion back.
     """

@@ -165,3 +165,16 @@ def test_answered_intervals__count_each_ticker_and_session_once(engine: Engine, 
     assert counted["upper"].to_numpy() == pytest.approx(np.log([1.2] * 3))
     came = settled(now).query("session == @SESSIONS[0]")["value"].to_numpy()[:3]
     assert counted["outcome"].to_numpy() == pytest.approx(came)
+
+
+def test_sign_hits__count_each_ticker_and_pass_over_zeros(engine: Engine, now: datetime) -> None:
+    forecasts, outcomes = forecasts_of("1", now, 1), settled(now)
+    forecasts.loc[0, "value"] = 0.0
+    recorded(engine, forecasts=[forecasts], outcomes=[outcomes])
+    pairs = forecasts.merge(outcomes, on=["session", "ticker"])
+    pairs = pairs[(pairs["value_x"] != 0) & (pairs["value_y"] != 0)]
+    right = (pairs["value_x"] * pairs["value_y"] > 0).groupby(pairs["ticker"])
+    expected = {ticker: (int(hits.sum()), len(hits)) for ticker, hits in right}
+    with reading(engine) as conn:
+        assert evidence.sign_hits(conn, "1", 1, pd.Timestamp("2000-01-01")) == expected
+        assert evidence.sign_hits(conn, "2", 1, pd.Timestamp("2000-01-01")) == {}

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from evergreen.adapters.database import reading, requests, writing
-from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.adapters.database.requests import CLAIMS, RetrainRequest
 from evergreen.errors import AlreadyClaimed, Conflict, NotFound
 
 HOUR = timedelta(hours=1)
@@ -105,6 +105,63 @@ def test_claim__of_twelve_at_once_exactly_one_succeeds(engine: Engine, now: date
     for thread in threads:
         thread.join()
     assert (len(won), len(refused)) == (1, 11)
+
+
+def test_release__the_last_of_eight_claims_ends_the_request(engine: Engine, now: datetime) -> None:
+    request, _ = ask(engine, now)
+    for claim in range(CLAIMS):
+        assert claimable(engine, now) == [request.id], "every claim before counts, and leaves it open"
+        claimed = requests.claim(engine, request.id, f"worker {claim}", now, HOUR)
+        released = requests.release(engine, claimed, now)
+    assert (released.state, released.finished_at) == ("failed", now)
+    assert "8 workers ended before it was finished" in str(released.verdict)
+    assert claimable(engine, now) == []
+
+
+def test_claim__after_eight_that_ran_out_none_is_left(engine: Engine, now: datetime) -> None:
+    request, _ = ask(engine, now)
+    for hour in range(CLAIMS):
+        requests.claim(engine, request.id, f"worker {hour}", now + hour * HOUR, HOUR)
+    with pytest.raises(AlreadyClaimed, match="8 workers ended before it was finished"):
+        requests.claim(engine, request.id, "worker 9", now + CLAIMS * HOUR, HOUR)
+
+
+def failed(engine: Engine, request: RetrainRequest, now: datetime) -> RetrainRequest:
+    claimed = requests.claim(engine, request.id, "a", now, HOUR)
+    return requests.finish(engine, claimed, "failed", now, verdict="The disk was full.")
+
+
+def test_request__a_failed_one_is_asked_for_again_as_an_attempt_with_its_history(engine: Engine, now: datetime) -> None:
+    first = failed(engine, ask(engine, now)[0], now)
+    assert ask(engine, now) == (first, False), "a finding made again asks only once"
+    with writing(engine) as conn:
+        second, created = requests.request(conn, "m", "drift", "d1", "2008-09-15", {"p": 0.01}, now, again=True)
+        same, created_again = requests.request(conn, "m", "drift", "d1", "2008-09-15", {}, now, again=True)
+    assert created and second.state == "pending" and second.fence == 0
+    assert (same, created_again) == (second, False), "an open attempt is not asked for again"
+    assert second.evidence == {"p": 0.01, "attempt": 2, "after": first.id}
+    failed(engine, second, now)
+    with writing(engine) as conn:
+        third, _ = requests.request(conn, "m", "drift", "d1", "2008-09-15", {}, now, again=True)
+        tried = requests.attempts(conn, "m", "drift", "d1")
+    assert [each.id for each in tried] == [first.id, second.id, third.id]
+    assert [each.verdict for each in tried] == ["The disk was full.", "The disk was full.", None]
+
+
+def test_close__ends_a_request_and_fences_off_whoever_works_on_it(engine: Engine, now: datetime) -> None:
+    request, _ = ask(engine, now)
+    claimed = requests.claim(engine, request.id, "a", now, HOUR)
+    with writing(engine) as conn:
+        assert requests.unfinished(conn, "m") == [claimed]
+        closed = requests.close(conn, request.id, "dropped by anna", now)
+        assert requests.unfinished(conn, "m") == []
+    assert (closed.state, closed.verdict, closed.finished_at) == ("failed", "dropped by anna", now)
+    with pytest.raises(Conflict):
+        requests.renew(engine, claimed, now, HOUR)
+    with pytest.raises(Conflict):
+        requests.finish(engine, claimed, "done", now)
+    with writing(engine) as conn, pytest.raises(AlreadyClaimed, match="is failed already"):
+        requests.close(conn, request.id, "again", now)
 
 
 def test_read__unknown_request_is_named(engine: Engine, now: datetime) -> None:

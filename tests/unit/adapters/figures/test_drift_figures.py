@@ -42,6 +42,16 @@ def test_figures__each_is_a_picture_with_titles(figures: dict[str, Figure], tmp_
         assert all(axes.get_title(loc="left") for axes in figure.axes)
 
 
+def test_skill__of_a_few_sessions_is_marked_by_days_not_hours() -> None:
+    test = SkillTest(*np.random.default_rng(2).lognormal(0, 0.1, (2, 100)))
+    for day in pd.bdate_range("2008-07-01", periods=3):
+        test.update(day, 1.0, 1.1)
+    figure = drifting.skill(test)
+    figure.canvas.draw()
+    marked = [label.get_text() for label in figure.axes[1].get_xticklabels()]
+    assert len(set(marked)) == len(marked) == 3
+
+
 def test_shifts__bars_of_the_current_window_add_up_to_its_values(figures: dict[str, Figure]) -> None:
     heights = [[bar.get_height() for bar in axes.patches[:10]] for axes in figures["shifts"].axes]
     assert [len(bars) for bars in heights] == [10] * drifting.PANELS

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from evergreen.core.canary import CanaryVerdict, QualityTest, first_decisions, plan_power
-from evergreen.core.evaluation.losses import relative_difference
+from evergreen.core.canary.power import plan_under
+from evergreen.core.canary.rules import Rules, look
+from evergreen.core.evaluation.losses import Statistic, relative_difference
 
 HISTORY, SESSIONS = 120, 60
 
@@ -98,7 +100,22 @@ def test_plan_power__more_harm_is_seen_more_often_and_sooner() -> None:
 
 
 def test_plan_power__is_repeatable_and_honest_about_a_hopeless_canary() -> None:
-    champion, challenger = pairs(15, 1)
-    first = plan_power(champion[0], challenger[0], simulations=50, excesses=(0.001,))
-    assert first == plan_power(champion[0], challenger[0], simulations=50, excesses=(0.001,))
-    assert first.sentence.startswith("No loss up to 0%")
+    champion, challenger = np.exp(np.random.default_rng(15).normal(0, 9, (2, 120)))
+    first = plan_power(champion, challenger, simulations=50)
+    assert first == plan_power(champion, challenger, simulations=50)
+    assert first.sentence.startswith("Not even a loss 100% worse is found reliably within 60 sessions")
+    assert first.refusal.startswith("It would not notice the greatest harm it was tried with")
+
+
+def test_plan_under__by_order_says_what_rank_ic_it_can_see() -> None:
+    rules = Rules(scale=0.1, margin=0.01, statistic=Statistic.ORDER)
+    plan = plan_under(rules, np.random.default_rng(16).normal(0, 0.05, 250), simulations=200)
+    assert "a RankIC lower by" in plan.sentence and "no more than a RankIC of 0.0100 is lost" in plan.sentence
+    assert plan.table[-1].rolled_back > 0.9
+
+
+def test_looks__evidence_that_is_carried_multiplies_the_promotions_only() -> None:
+    r = np.random.default_rng(17).normal(0, 0.05, 30)
+    fresh, carried = (look(r, Rules(scale=0.1, margin=0.01, carried=each)) for each in (1.0, 7.0))
+    assert carried.e_promote == pytest.approx(7 * fresh.e_promote)
+    assert (carried.e_rollback == fresh.e_rollback).all()

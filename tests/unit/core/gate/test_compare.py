@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,14 +14,19 @@ TICKERS = [f"T{i}" for i in range(6)]
 
 
 def made_oos(
-    seed: int, sessions: int = 250, signal: float = 0.0, noise: float = 0.0005, width: float = 1.645
+    seed: int,
+    sessions: int = 250,
+    signal: float = 0.0,
+    noise: float = 0.0005,
+    width: float = 1.645,
+    tickers: Sequence[str] = TICKERS,
 ) -> pd.DataFrame:
     """Forecasts of one market (its seed is fixed, common factor included) by a model of its own seed."""
     market, model = np.random.default_rng(99), np.random.default_rng(seed)
     keys = pd.MultiIndex.from_product(
-        [pd.bdate_range("2010-01-01", periods=sessions).as_unit("us"), TICKERS], names=["session", "ticker"]
+        [pd.bdate_range("2010-01-01", periods=sessions).as_unit("us"), tickers], names=["session", "ticker"]
     )
-    factor = np.repeat(market.normal(0, 0.01, sessions), len(TICKERS))
+    factor = np.repeat(market.normal(0, 0.01, sessions), len(tickers))
     label = factor + market.normal(0, 0.01, len(keys))
     forecast = signal * label + model.normal(0, noise, len(keys))
     half = width * 0.0141
@@ -29,34 +35,79 @@ def made_oos(
     )
 
 
+SKILLED = {"signal": 0.02}  # shown to be better than the random walk over 250 sessions
+EQUAL = {"signal": 0.02}
+
+
 def test_compare__a_clearly_better_challenger_is_admitted_and_claimed():
-    verdict = compare(made_oos(1), made_oos(2, signal=0.05))
+    verdict = compare(made_oos(1, **SKILLED), made_oos(2, signal=0.06))
     assert verdict.admitted and verdict.better and verdict.reasons == ()
-    assert verdict.sentence.startswith("Admitted to canary. Over 250 sessions (2010-01-01 to 2010-12-16)")
-    assert "It is better" in verdict.sentence
+    assert verdict.sentence.startswith(
+        "Admitted to canary. Over 250 sessions (2010-01-01 to 2010-12-16), by squared error, the challenger keeps all "
+        "of the skill that the champion has shown over the random walk; 50% is asked for."
+    )
+    assert "It is better than the champion" in verdict.sentence
     assert verdict.rank_ic_challenger.lower > verdict.rank_ic_champion.upper
 
 
-def test_compare__a_clearly_worse_challenger_is_refused_with_the_reason():
-    verdict = compare(made_oos(1), made_oos(2, noise=0.01))
-    assert not verdict.admitted and not verdict.better
-    assert any("shown worse than the champion" in reason for reason in verdict.reasons)
-    assert any("random walk" in reason for reason in verdict.reasons)
+def test_compare__a_challenger_that_loses_the_champions_skill_is_refused_with_what_it_keeps():
+    verdict = compare(made_oos(1, **SKILLED), made_oos(2, signal=0.0))
+    assert not verdict.admitted and not verdict.better and verdict.kept_share < 0.5
+    assert "not shown to keep 50% of the champion's skill" in verdict.reasons
+    assert "the challenger keeps nothing for sure of the skill" in verdict.sentence
 
 
 def test_compare__an_equal_challenger_is_admitted_but_not_claimed():
-    verdict = compare(made_oos(1), made_oos(5))
-    assert verdict.admitted and not verdict.better
+    verdict = compare(made_oos(1, **SKILLED), made_oos(5, **EQUAL))
+    assert verdict.admitted and not verdict.better and 0.5 < verdict.kept_share < 1
+    assert f"keeps at least {verdict.kept_share:.0%} of the skill" in verdict.sentence
     assert "not claimed to be better" in verdict.sentence
+
+
+def test_compare__the_margin_is_the_share_that_may_be_lost_of_what_the_champion_is_shown_to_be_worth():
+    champion, challenger = made_oos(1, **SKILLED), made_oos(5, **EQUAL)
+    shown = compare(None, champion).test.lower90
+    for retained in (0.5, 0.8):
+        verdict = compare(champion, challenger, retained=retained)
+        assert verdict.champion_test.lower90 == pytest.approx(shown) and shown > 0
+        assert verdict.margin == pytest.approx((1 - retained) * shown)
+        assert verdict.kept_share == pytest.approx(1 + verdict.test.lower90 / shown)
+        assert verdict.admitted == (verdict.kept_share > retained)
+
+
+def test_compare__the_whole_loss_of_skill_lies_beyond_the_margin():
+    champion = made_oos(1, **SKILLED)
+    shuffled = champion.assign(
+        forecast=champion.groupby("session")["forecast"].transform(lambda each: each[::-1].values)
+    )
+    verdict = compare(champion, shuffled)
+    assert verdict.test.upper90 < -verdict.margin
+    assert not verdict.admitted
 
 
 def test_compare__without_a_champion_the_random_walk_is_the_incumbent():
     walk = made_oos(1).assign(forecast=0.0)
     challenger = made_oos(2, signal=0.03)
     verdict = compare(None, challenger)
-    assert verdict.opponent == "random walk" and verdict.admitted
+    assert verdict.opponent == "random walk" and verdict.admitted and verdict.better
     assert verdict.test == compare(walk, challenger).test == verdict.random_walk_test
-    assert verdict.rank_ic_champion is None
+    assert verdict.rank_ic_champion is None and verdict.margin == 0 and verdict.kept_share is None
+    assert "the challenger is better than the random walk (p < 0.001, needed below 0.0304" in verdict.sentence
+
+
+def test_compare__nothing_replaces_the_random_walk_that_is_not_better():
+    verdict = compare(None, made_oos(5))
+    assert not verdict.admitted
+    assert verdict.reasons == ("not shown to be better than the random walk",)
+
+
+def test_compare__a_champion_without_shown_skill_yields_only_to_what_beats_the_random_walk():
+    champion = made_oos(1, noise=0.002)
+    alike, skilled = compare(champion, made_oos(2, noise=0.002)), compare(champion, made_oos(2, signal=0.03))
+    assert not alike.admitted and skilled.admitted
+    for verdict in (alike, skilled):
+        assert verdict.margin == 0 and verdict.kept_share is None
+        assert "The champion has shown no skill that could be kept." in verdict.sentence
 
 
 def test_compare__beating_a_bad_champion_is_not_enough():
@@ -66,25 +117,50 @@ def test_compare__beating_a_bad_champion_is_not_enough():
     assert [reason for reason in verdict.reasons if "random walk" in reason]
 
 
+def test_compare__sessions_forecast_alike_speak_for_the_same_recipe():
+    champion, other = made_oos(1, **SKILLED), made_oos(5, **EQUAL)
+    early = champion["session"] <= champion["session"].unique()[199]
+    verdict = compare(champion, other.assign(forecast=other["forecast"].where(~early, champion["forecast"])))
+    assert verdict.alike == 200 and verdict.admitted
+    assert "200 of them forecast alike" in verdict.sentence
+    whole = compare(champion, champion)
+    assert whole.admitted and whole.kept_share == 1.0 and whole.alike == 250
+    useless = made_oos(1)
+    assert not compare(useless, useless).admitted
+
+
+def test_compare__many_tickers_are_judged_by_their_order():
+    champion, challenger = (many_tickers(seed, signal) for seed, signal in ((1, 0.04), (2, 0.04)))
+    verdict = compare(champion, challenger)
+    assert verdict.statistic == "order" and verdict.admitted
+    assert verdict.champion_test.mean == pytest.approx(verdict.rank_ic_champion.mean)
+    scaled = compare(champion, challenger.assign(forecast=3 * challenger["forecast"]).drop(columns=["lower", "upper"]))
+    assert scaled.test == verdict.test
+    zeroish = challenger.assign(forecast=challenger["forecast"] * 0 + np.where(challenger.index == 0, 1e-9, 0))
+    assert not compare(champion, zeroish.drop(columns=["lower", "upper"])).admitted
+
+
+def many_tickers(seed: int, signal: float) -> pd.DataFrame:
+    return made_oos(seed, 200, signal, noise=0.004, tickers=[f"T{i:02d}" for i in range(60)])
+
+
 def test_compare__floors_refuse_what_is_not_a_forecast():
-    champion, challenger = made_oos(1), made_oos(5)
+    champion, challenger = made_oos(1, **SKILLED), made_oos(5, **EQUAL)
     broken = challenger.assign(forecast=challenger["forecast"].where(challenger.index != 700))
     assert "1 of the challenger's 1500 forecasts are not finite" in compare(champion, broken).reasons
     flat = compare(champion, challenger.assign(forecast=0.0001))
     assert "the challenger forecasts one and the same return for everything" in flat.reasons
-    same = compare(champion, champion)
-    assert not same.admitted and "the champion's own" in same.sentence
 
 
 @pytest.mark.parametrize("width", [1.0, 3.5])
 def test_compare__dishonest_intervals_are_refused(width):
-    verdict = compare(made_oos(1), made_oos(5, width=width))
+    verdict = compare(made_oos(1, **SKILLED), made_oos(5, **EQUAL, width=width))
     assert not verdict.admitted
     assert "of labels fell inside the 90% intervals" in verdict.reasons[-1]
 
 
 def test_compare__without_intervals_their_floor_is_silent():
-    verdict = compare(made_oos(1), made_oos(5).drop(columns=["lower", "upper"]))
+    verdict = compare(made_oos(1, **SKILLED), made_oos(5, **EQUAL).drop(columns=["lower", "upper"]))
     assert verdict.admitted and verdict.coverage is None
 
 
@@ -96,7 +172,7 @@ def test_compare__only_the_last_common_sessions_count():
     )
     shorter = champion[champion["session"] <= window[-1]].iloc[::-1]
     assert compare(shorter, spoiled, gate_sessions=150).test == compare(champion, challenger, gate_sessions=150).test
-    assert compare(champion, challenger).sessions == 250
+    assert compare(champion, challenger).sessions == 400
 
 
 def test_compare__unknown_labels_are_left_out():
@@ -113,18 +189,12 @@ def test_compare__too_few_sessions_decide_nothing():
     json.dumps(verdict.to_dict(), allow_nan=False)
 
 
-def test_compare__default_margin_is_a_tenth_of_the_scale():
-    verdict = compare(made_oos(1), made_oos(5))
-    assert verdict.margin == pytest.approx(verdict.scale / 10)
-    assert compare(made_oos(1), made_oos(5), margin=0.0).margin == 0.0
-
-
 def test_compare__the_more_were_tried_the_more_it_takes():
     assert sum(spent_alpha(0.05, k) for k in range(1, 20_000)) == pytest.approx(0.05, rel=1e-3)
     challenger = made_oos(2, signal=0.0065)
-    verdicts = [compare(made_oos(1), challenger, tried=k) for k in (1, 40)]
+    verdicts = [compare(None, challenger, tried=k) for k in (1, 40)]
     assert [verdict.better for verdict in verdicts] == [True, False]
-    assert all(verdict.admitted for verdict in verdicts)
+    assert [verdict.admitted for verdict in verdicts] == [True, False]
 
 
 def test_compare__verdict_is_json_without_nan():
@@ -132,7 +202,7 @@ def test_compare__verdict_is_json_without_nan():
     assert json.loads(json.dumps(values, allow_nan=False))["sentence"] == values["sentence"]
 
 
-@pytest.mark.parametrize("wrong", [{"tried": 0}, {"alpha": 0.0}, {"margin": -0.1}])
+@pytest.mark.parametrize("wrong", [{"tried": 0}, {"alpha": 0.0}, {"retained": 1.0}])
 def test_compare__unusable_arguments_are_refused(wrong):
     with pytest.raises(BadInput, match="cannot be used"):
         compare(made_oos(1), made_oos(5), **wrong)
@@ -140,9 +210,10 @@ def test_compare__unusable_arguments_are_refused(wrong):
         compare(None, made_oos(5).drop(columns="label"))
 
 
-def test_compare__a_challenger_worse_by_the_margin_is_rarely_admitted():
+def test_compare__a_challenger_that_keeps_less_than_is_asked_for_is_rarely_admitted():
+    """The champion's advantage is known but for chance; the challenger has a tenth of its signal."""
     runs, admitted = 60, 0
     for i in range(runs):
-        champion, challenger = made_oos(2 * i), made_oos(2 * i + 1, noise=0.001)
-        admitted += compare(champion, challenger, margin=0.0).admitted
+        champion, challenger = made_oos(2 * i, signal=0.01), made_oos(2 * i + 1, signal=0.001)
+        admitted += compare(champion, challenger).admitted
     assert admitted / runs <= 0.10

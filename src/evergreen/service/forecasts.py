@@ -1,0 +1,65 @@
+"""Today's forecasts of every ticker, as the status page shows them: the champion's, with the challenger's beside."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evergreen.service.state import Snapshot
+
+Hits = Mapping[str, tuple[int, int]]  # ticker -> (forecasts with the right sign, forecasts settled)
+
+
+@dataclass(frozen=True)
+class TickerForecast:
+    """One ticker's forecast: prices in the market's currency, returns in log, `age` in sessions.
+
+    `hit_rate` is the share, 0..1, of the champion's settled forecasts of this ticker whose sign was right; None
+    before any has settled. `challenger` is that model's return, None without one.
+    """
+
+    ticker: str
+    last_close: float
+    price: float
+    lower: float
+    upper: float
+    forecast: float
+    challenger: float | None
+    age: int
+    hit_rate: float | None
+    settled: int
+
+
+def todays_forecasts(snapshot: Snapshot, hits: Hits) -> list[TickerForecast]:
+    """The forecasts that `snapshot` answers with, highest return first."""
+    champion = snapshot.lineup.champion
+    values = champion.forecast(snapshot.champion_rows).tolist()
+    others = _challenger(snapshot)
+    below, above = (side.tolist() for side in snapshot.reaches[champion.version])
+    rows = []
+    for place, ticker in enumerate(snapshot.universe.tickers):
+        close, value = float(snapshot.universe.last_close[place]), values[place]
+        right, settled = hits.get(ticker, (0, 0))
+        rows.append(
+            TickerForecast(
+                ticker=ticker,
+                last_close=close,
+                price=close * math.exp(value),
+                lower=close * math.exp(value + below[place]),
+                upper=close * math.exp(value + above[place]),
+                forecast=value,
+                challenger=others[place],
+                age=snapshot.ages[place],
+                hit_rate=right / settled if settled else None,
+                settled=settled,
+            )
+        )
+    return sorted(rows, key=lambda row: -row.forecast)
+
+
+def _challenger(snapshot: Snapshot) -> list[float] | list[None]:
+    challenger, rows = snapshot.lineup.challenger, snapshot.challenger_rows
+    if challenger is None or rows is None:
+        return [None] * len(snapshot.universe.tickers)
+    return [float(value) for value in challenger.forecast(rows)]

@@ -1,0 +1,55 @@
+"""Whether what both arms served is what their models say, computed again by a second path."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from evergreen.adapters.database import evidence, ledger, reading
+from evergreen.adapters.database.delivery_state import NOW
+from evergreen.adapters.database.rollouts import Rollout
+from evergreen.adapters.models.folder import load_model, on_record
+from evergreen.core.bars.session import iso
+from evergreen.core.canary.instance import difference_from
+from evergreen.core.policy import InstanceDiffers
+from evergreen.workspace import Workspace
+
+
+def find_mismatch(at: Workspace, rollout: Rollout, as_of: pd.Timestamp) -> InstanceDiffers | None:
+    """The first forecasts kept since the last look that are not those of their model; None if all are.
+
+    A session whose bars never came has none to compute from and is passed over: nothing was served of it either.
+    """
+    looked = rollout.evidence.looked if rollout.evidence else None
+    since = at.calendar.next(pd.Timestamp(looked)) if looked else as_of
+    for session in at.calendar.sessions(since, as_of):
+        for version in (str(rollout.challenger), rollout.champion):
+            if difference := _difference(at, version, session):
+                return InstanceDiffers(NOW, iso(session), version, difference)
+    return None
+
+
+def _difference(at: Workspace, version: str, session: pd.Timestamp) -> str:
+    with reading(at.engine) as conn:
+        kept = evidence.forecasts(conn, version, session)
+        processed = ledger.read_session(conn, at.settings.model_name, session)
+    if kept.empty or processed is None:
+        return ""
+    served = kept.set_index("ticker")["value"]
+    return difference_from(served, _recompute(at, version, session, kept["made_at"].max(), list(served.index)))
+
+
+def _recompute(
+    at: Workspace, version: str, session: pd.Timestamp, known_at: pd.Timestamp, tickers: list[str]
+) -> pd.Series:
+    """What a version's registered file forecasts from the bars known then, the factors computed in batch."""
+    from evergreen.core.model.booster import predict
+
+    with reading(at.engine) as conn:
+        model = ledger.read_model_version(conn, at.settings.model_name, version)
+    manifest, booster = load_model(at.model_folder(version), on_record(model.sha256, model.files))
+    reach = at.calendar.next(session, -at.features.lookback)
+    bars = at.bars.as_of(known_at, tickers, reach, session)
+    features = at.features.compute(bars, at.calendar.sessions(reach, session), since=session)
+    rows = features.xs(session, level="session")[list(manifest.feature_names)]
+    return pd.Series(predict(booster, rows.to_numpy(np.float32)), index=rows.index)

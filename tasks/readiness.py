@@ -1,0 +1,59 @@
+"""What a training needs, looked at before it starts: hours later the same would be said in worse words."""
+
+from __future__ import annotations
+
+import shutil
+
+import pandas as pd
+
+from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.core.dataset.splits import fewest_sessions
+from evergreen.core.model.config import TrainingConfig
+from evergreen.core.policy import GatePolicy
+from evergreen.errors import Refused
+from evergreen.workspace import Workspace, workspace
+from tasks.decorators import effect
+
+COPIES = 4  # of the training set on disk: the join's, its file, what the notebook writes and what MLflow keeps of it
+NUMBER = 4  # bytes of a factor's float32
+SPARE = 200_000_000  # bytes: the models, the notebook's page, and room for the databases meanwhile
+
+
+@effect
+def require_trainable(request: RetrainRequest, horizon: int) -> None:
+    """Pass if a training can end well as far as can be known before it starts.
+
+    Raises:
+        Refused: the experiment was deleted, the disk is too full, or the history too short.
+        Unavailable: MLflow does not answer.
+    """
+    at = workspace()
+    at.tracking.require_active()
+    _require_disk(at)
+    if "run_id" not in request.evidence:  # a finished run was trained already
+        _require_history(at, request, horizon)
+
+
+def _require_disk(at: Workspace) -> None:
+    bars, _ = at.bars.counts()
+    needed = COPIES * NUMBER * bars * len(at.features.names) + SPARE
+    at.settings.runs.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(at.settings.runs).free
+    if free < needed:
+        raise Refused(
+            f"A training on {bars} bars needs {needed / 1e9:.1f} GB, {at.settings.runs} has {free / 1e9:.1f} free.",
+            "Free some space, then ask again.",
+        )
+
+
+def _require_history(at: Workspace, request: RetrainRequest, horizon: int) -> None:
+    config = TrainingConfig(horizon=horizon)
+    judged = workspace().settings.delivery_policy().gate or GatePolicy()
+    folds = min(config.folds, -(-judged.min_sessions // config.test_size))  # with fewer the gate cannot judge it
+    needed = horizon + fewest_sessions(folds, config.test_size, horizon, config.embargo, config.min_train)
+    there = int((at.bars.sessions() <= pd.Timestamp(request.as_of)).sum())
+    if there < needed:
+        raise Refused(
+            f"A training needs {needed} sessions, {there} are stored up to {request.as_of}.",
+            "Bring a longer history: `evergreen backfill`.",
+        )

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from evergreen.adapters.infra.prefect_api import running_on
+from evergreen.adapters.infra.running import Running, missing
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def backfill(last_took: float | None = None) -> Running:
+    return Running("backfill", "brave-owl", NOON, "ingest_bars", timedelta(seconds=last_took) if last_took else None)
+
+
+@pytest.mark.parametrize(
+    ("last_took", "elapsed", "line"),
+    [
+        (None, 5, "backfill (ingest_bars) for 5 s"),
+        (200, 72, "backfill (ingest_bars) for 1 min 12 s, about 2 min 8 s left: the last one took 3 min 20 s"),
+        (60, 3_600, "backfill (ingest_bars) for 60 min, longer than the last one's 1 min 0 s"),
+    ],
+)
+def test_line__says_how_much_is_left_by_the_last_runs_measure(last_took: float | None, elapsed: int, line: str) -> None:
+    assert backfill(last_took).line(NOON + timedelta(seconds=elapsed)) == line
+
+
+@pytest.mark.parametrize(
+    ("session", "champion", "flows", "sentence"),
+    [
+        (None, None, [], "no data yet: type `evergreen backfill`"),
+        (None, None, ["backfill"], "no data yet: backfill is under way"),
+        (None, None, ["retrain"], "no data yet: type `evergreen backfill`"),
+        ("2026-11-25", None, [], "no champion yet: nobody asked for its training, type `evergreen backfill`"),
+        ("2026-11-25", None, ["retrain"], "no champion yet: retrain is under way"),
+        ("2026-11-25", "2", [], ""),
+    ],
+)
+def test_missing__never_tells_a_person_to_start_what_runs(
+    session: str | None, champion: str | None, flows: list[str], sentence: str
+) -> None:
+    assert missing(session, champion, [Running(flow, flow, NOON) for flow in flows]) == sentence
+
+
+@contextmanager
+def prefect(answers: dict[str, list[Any]]) -> Iterator[str]:
+    """A server that gives each path's answers in order, the last one for ever."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            known = answers[self.path]
+            body = json.dumps(known.pop(0) if len(known) > 1 else known[0]).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = _answer  # noqa: N815 - the library's names
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/api"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_running_on__gives_flow_task_and_what_the_last_one_took() -> None:
+    run = {"id": "a", "name": "brave-owl", "flow_id": "f", "start_time": "2026-11-25T12:00:00Z"}
+    answers = {
+        "/api/flow_runs/filter": [[run], [{"total_run_time": 200.0}]],
+        "/api/flows/f": [{"name": "backfill"}],
+        "/api/task_runs/filter": [[{"name": "ingest_bars-0"}]],
+    }
+    with prefect(answers) as url:
+        assert running_on({"PREFECT_API_URL": url}, 5.0) == [backfill(200)]
+
+
+def test_running_on__a_server_that_is_not_there_runs_nothing() -> None:
+    assert running_on({}, 1.0) == []
+    assert running_on({"PREFECT_API_URL": "http://127.0.0.1:9/api"}, 1.0) == []
