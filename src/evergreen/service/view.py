@@ -58,8 +58,8 @@ class Skill:
 class View:
     """Everything on the page.
 
-    `quality`: the running canary's test; `why`: what made the champion one; `clock`: the last processed session; `owed`:
-    which bars have not arrived, empty for none.
+    `quality`: the running canary's test; `why`: what made the champion one; `clock`: the last processed session;
+    `owed`: which bars have not arrived, empty for none.
     """
 
     now: datetime
