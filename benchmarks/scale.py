@@ -21,14 +21,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evergreen.adapters.cluster import fitter_for
+from evergreen.adapters.cluster import learner_for
 from evergreen.adapters.cluster.factors import PARTITION_BARS, partitions
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.dataset.panel import Panel, labelled_panel, training_frame
 from evergreen.core.evaluation.metrics import rank_ic
 from evergreen.core.features import alpha158
 from evergreen.core.market import simulate
-from evergreen.core.model.fitting import Fitter, TrainingConfig, fit_boosters, forecast_sessions
+from evergreen.core.model.fitting import TrainingConfig, forecast_sessions
+from evergreen.core.model.lightgbm_learner import LightGBMLearner
+from evergreen.core.model.protocol import Learner
 
 CONFIG = TrainingConfig(rounds=100, patience=100, num_threads=1)
 TEST = 126
@@ -71,11 +73,11 @@ def peak_gigabytes() -> float:
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1e6
 
 
-def fit(work: Work, fitter: Fitter) -> tuple[float, float]:
+def fit(work: Work, learner: Learner) -> tuple[float, float]:
     """Seconds, and the RankIC on the sessions it has not seen."""
     stop = len(work.panel.sessions) - TEST
     began = time.perf_counter()
-    fitted = next(fitter(work.panel, [stop], CONFIG))
+    fitted = next(learner.fits(work.panel, [stop], CONFIG))
     seconds = time.perf_counter() - began
     keys = work.panel.keys(stop, stop + TEST)
     index = pd.MultiIndex.from_frame(keys)
@@ -104,7 +106,7 @@ def on_cluster(work: Work, workers: int, memory: str) -> tuple[str, float, float
         written = client.map(write_factors, work.bars, calendar=work.calendar, folder=work.factors, pure=False)
         assert sum(client.gather(written)) == work.rows
         factors = time.perf_counter() - began
-        seconds, skill = fit(work, fitter_for(address))
+        seconds, skill = fit(work, learner_for("lightgbm", address))
         peak = max(client.run(peak_gigabytes).values())
     return f"{workers} worker{'s' * (workers > 1)} of {memory}", factors, seconds, skill, peak
 
@@ -115,7 +117,7 @@ def alone(work: Work) -> tuple[str, float, float, float, float]:
     for file in work.bars:
         write_factors(file, work.calendar, work.factors)
     factors = time.perf_counter() - began
-    seconds, skill = fit(work, fit_boosters)
+    seconds, skill = fit(work, LightGBMLearner())
     return "one process, no Dask", factors, seconds, skill, peak_gigabytes()
 
 

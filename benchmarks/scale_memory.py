@@ -21,7 +21,7 @@ from dask.utils import parse_bytes
 from distributed import Client
 
 from benchmarks.scale import TEST, cluster, peak_gigabytes
-from evergreen.adapters.cluster import fitter_for
+from evergreen.adapters.cluster import learner_for
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.dataset.panel import Panel, labelled_panel, training_frame
 from evergreen.core.evaluation.metrics import rank_ic
@@ -29,8 +29,9 @@ from evergreen.core.features import alpha158
 from evergreen.core.market import simulate
 from evergreen.core.model.breadth import BROAD
 from evergreen.core.model.config import parameters
-from evergreen.core.model.fitting import Fit, TrainingConfig, fit_boosters, forecast_sessions
+from evergreen.core.model.fitting import TrainingConfig, fit_boosters, forecast_sessions
 from evergreen.core.model.lightgbm_datasets import labels_to_fit
+from evergreen.core.model.protocol import Fit
 
 PATIENCE = 300  # seconds given to a fit that may never end
 BLOCK = 50_000  # rows
@@ -81,7 +82,7 @@ def ours(panel: Panel, stop: int, config: TrainingConfig, workers: int, memory: 
     print(f"evergreen, {workers} workers of {memory}")
     with watched(workers, memory) as (address, _):
         began = time.perf_counter()
-        fit = next(fitter_for(address)(panel, [stop], config))
+        fit = next(learner_for("lightgbm", address).fits(panel, [stop], config))
         print(f"    {time.perf_counter() - began:.0f} s, {fit.rounds} trees, RankIC {skill(panel, fit):+.4f}")
 
 

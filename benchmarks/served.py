@@ -14,6 +14,7 @@ from evergreen.adapters.models.folder import MANIFEST, MODEL
 from evergreen.core.features import FEATURE_NAMES
 from evergreen.core.model import booster as boosters
 from evergreen.core.model.manifest import Manifest
+from evergreen.core.model.verified import sha256
 from evergreen.service.store import VIEW
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
@@ -74,7 +75,7 @@ def _register(at: Workspace, version: str) -> None:
             conn,
             ledger.ModelVersion(
                 model=at.settings.model_name, version=version, run_id=f"run-{version}",
-                sha256=boosters.sha256(text), as_of="2018-02-07", created_at=NOW,
+                sha256=sha256(text.encode()), as_of="2018-02-07", created_at=NOW, kind="lightgbm",
             ),
         )  # fmt: skip
 
@@ -82,7 +83,7 @@ def _register(at: Workspace, version: str) -> None:
 def _manifest(booster: lgb.Booster, text: str) -> Manifest:
     golden = features().to_numpy()[:8]
     return Manifest(
-        kind="lightgbm", model_sha256=boosters.sha256(text), feature_names=FEATURE_NAMES, horizon=1,
+        kind="lightgbm", model_sha256=sha256(text.encode()), feature_names=FEATURE_NAMES, horizon=1,
         interval_low=-0.03, interval_high=0.03, residual_sigma=0.02, target_low=-0.3, target_high=0.3,
         trained_through="2018-02-06", as_of="2018-02-07", data_version="-", training_set_sha256="-", seed=7,
         golden_inputs=tuple(tuple(map(float, row)) for row in golden),

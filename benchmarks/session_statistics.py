@@ -22,6 +22,7 @@ from scipy import stats
 from evergreen.core.evaluation.losses import Statistic, difference
 from evergreen.core.model.breadth import suited
 from evergreen.core.model.config import TrainingConfig
+from evergreen.core.model.fitting import forecast_sessions
 from evergreen.core.model.training import folds_of
 from evergreen.replay.bars import read_bars
 from evergreen.replay.fits import Fits
@@ -89,8 +90,7 @@ def stale(market: Market, models: Models) -> Floats:
     parts = []
     for fold, stop in zip(folds, stops, strict=True):
         start = int(panel.sessions.searchsorted(fold.test[0]))
-        rows = panel.rows(start, start + len(fold.test))
-        parts.append(models.fits.before(stop).booster.predict(np.asarray(panel.matrix[rows]), num_threads=1))
+        parts.append(forecast_sessions(models.fits.before(stop), panel, start, start + len(fold.test)))
     return np.concatenate(parts)
 
 

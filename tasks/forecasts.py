@@ -45,19 +45,19 @@ def forecast_universe(version: str, features: pd.DataFrame) -> pd.DataFrame:
         ModelRefused: the file is not the one that was registered.
     """
     from evergreen.core.features.row_hashes import row_hashes
-    from evergreen.core.model.booster import predict
+    from evergreen.core.model.protocol import forecast
 
     at = workspace()
     with reading(at.engine) as conn:
         registered = ledger.read_model_version(conn, at.settings.model_name, version)
     expected = folder.on_record(registered.sha256, registered.files)
-    manifest, booster = folder.load_model(at.model_folder(version), expected)
+    manifest, model = folder.load_model(at.model_folder(version), expected)
     matrix = features[list(manifest.feature_names)].to_numpy()
     return pd.DataFrame(
         {
             "ticker": features.index,
             "version": version,
-            "value": predict(booster, matrix),
+            "value": forecast(model, matrix),
             "feature_hash": row_hashes(matrix),
         }
     )

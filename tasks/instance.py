@@ -31,12 +31,12 @@ def find_mismatch(at: Workspace, rollout: Rollout, as_of: pd.Timestamp) -> Insta
 
 def _difference(at: Workspace, version: str, session: pd.Timestamp) -> str:
     with reading(at.engine) as conn:
-        kept = evidence.forecasts(conn, version, session)
+        forecasts = evidence.forecasts(conn, version, session)
         processed = ledger.read_session(conn, at.settings.model_name, session)
-    if kept.empty or processed is None:
+    if forecasts.empty or processed is None:
         return ""
-    served = kept.set_index("ticker")["value"]
-    return difference_from(served, _recompute(at, version, session, kept["made_at"].max(), list(served.index)))
+    served = forecasts.set_index("ticker")["value"]
+    return difference_from(served, _recompute(at, version, session, forecasts["made_at"].max(), list(served.index)))
 
 
 def _recompute(

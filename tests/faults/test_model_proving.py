@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evergreen.core.model import booster as boosters
 from evergreen.core.model.manifest import Manifest
+from evergreen.core.model.verified import sha256
 from evergreen.errors import ModelRefused
 from evergreen.service import proving
 from evergreen.service.metrics import Metrics
@@ -26,9 +26,9 @@ def register_anew(world: World, version: str, text: str) -> None:
     folder = world.settings.models / version
     manifest = Manifest.from_json((folder / "manifest.json").read_text())
     (folder / "model.txt").write_text(text)
-    (folder / "manifest.json").write_text(replace(manifest, model_sha256=boosters.sha256(text)).to_json())
+    (folder / "manifest.json").write_text(replace(manifest, model_sha256=sha256(text.encode())).to_json())
     with world.engine.begin() as conn:
-        changed = (boosters.sha256(text), version)
+        changed = (sha256(text.encode()), version)
         conn.exec_driver_sql("UPDATE model_version SET sha256 = ? WHERE version = ?", changed)
 
 

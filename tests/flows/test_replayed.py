@@ -47,7 +47,7 @@ class Stretch:
 # Until the demo's canary has answered clients: a drift, a retraining, a gate, a canary that climbs two stages.
 DEMO = Stretch("sample", tuple(TICKERS), "2000-03-01", "2008-08-29", "2008-09-02", "2008-11-10")
 # Old after a week, so that few sessions see a retraining. Ranked models take four years of history, and of 50 tickers
-# a strong signal: the gate admits by squared loss.
+# a strong signal, so that two years of them show it.
 BROAD = "simulated:tickers=50,seed=7,years=4.6,ic=0.3"
 BROAD_STRETCH = Stretch(
     BROAD, tuple(open_source(BROAD).tickers()), "2000-01-03", "2004-06-18", "2004-06-21", "2004-06-29", 5

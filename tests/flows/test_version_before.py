@@ -12,7 +12,6 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -31,7 +30,8 @@ from evergreen.adapters.database import (
 )
 from evergreen.adapters.database.schema import HEAD, metadata
 from evergreen.adapters.models.folder import MANIFEST, MODEL, read_manifest
-from evergreen.core.model.booster import load_verified, predict
+from evergreen.core.model.protocol import forecast
+from evergreen.core.model.registry import load_verified
 from evergreen.ops.status import lines, read_canary, read_status
 from evergreen.workspace import Workspace
 from tests.conftest import enter
@@ -94,9 +94,9 @@ def test_home__its_model_is_loaded_and_answers_as_recorded(before: Workspace) ->
     with reading(before.engine) as conn:
         registered = ledger.read_model_version(conn, NAME, CHAMPION)
     manifest = read_manifest(folder)
-    booster = load_verified(folder / MODEL, registered.sha256)
-    golden = np.array(manifest.golden_inputs, float)  # None becomes NaN
-    assert predict(booster, golden).tolist() == list(manifest.golden_outputs)
+    model = load_verified(folder / MODEL, registered.sha256, registered.kind)
+    golden = manifest.golden_matrix()
+    assert forecast(model, golden).tolist() == list(manifest.golden_outputs)
 
 
 @pytest.mark.xdist_group("lived")

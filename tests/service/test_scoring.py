@@ -62,7 +62,7 @@ def on_record(world: World, prediction_id: object) -> Prediction:
 
 def by_hand(model: ServedModel, row: Matrix) -> float:
     """The slow way: the model's own text parsed again, one row at a time."""
-    again = boosters.from_text(boosters.to_text(model.booster))
+    again = boosters.from_text(model.model.to_bytes().decode())
     return float(boosters.predict(again, row[None, :])[0])
 
 

@@ -15,6 +15,7 @@ from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.model import booster as boosters
 from evergreen.core.model.manifest import Manifest
+from evergreen.core.model.verified import sha256
 from evergreen.service.state import Universe, make_universe
 from evergreen.service.store import VIEW, DiskStore
 from evergreen.settings import Settings
@@ -43,7 +44,7 @@ def manifest_of(booster: lgb.Booster, names: tuple[str, ...] = NAMES, horizon: i
     golden = np.random.default_rng(0).normal(size=(4, len(names))).astype("float32")
     return Manifest(
         kind="lightgbm",
-        model_sha256=boosters.sha256(boosters.to_text(booster)),
+        model_sha256=sha256(boosters.to_text(booster).encode()),
         feature_names=names,
         horizon=horizon,
         interval_low=-0.04,
@@ -104,7 +105,8 @@ class World:
                     model=self.settings.model_name,
                     version=version,
                     run_id="r" + version,
-                    sha256=boosters.sha256(text),
+                    sha256=sha256(text.encode()),
+                    kind="lightgbm",
                     as_of="2008-06-30",
                     created_at=NOW,
                 ),

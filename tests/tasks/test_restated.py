@@ -108,7 +108,13 @@ def train_as_of(at: Workspace, known_at: datetime) -> tuple[str, str]:
 
 def keep_model(at: Workspace, version: str, now: datetime) -> None:
     version_row = ModelVersion(
-        model="evergreen", version=version, run_id="r", sha256=version, as_of=iso(DAYS[-1]), created_at=now
+        model="evergreen",
+        version=version,
+        run_id="r",
+        sha256=version,
+        kind="lightgbm",
+        as_of=iso(DAYS[-1]),
+        created_at=now,
     )
     with writing(at.engine) as conn:
         ledger.record_model_version(conn, version_row)

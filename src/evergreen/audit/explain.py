@@ -82,7 +82,6 @@ def reproduce(at: Workspace, prediction_id: str, exported: Path | None = None) -
         ModelRefused: the model file is not the registered one.
         Broken: the data version is damaged everywhere it is kept.
     """
-    from evergreen.core.model.booster import predict
 
     name, answer = at.settings.model_name, _answer(at, prediction_id, exported)
     with reading(at.engine) as conn:
@@ -93,9 +92,13 @@ def reproduce(at: Workspace, prediction_id: str, exported: Path | None = None) -
             f"Session {answer.as_of} left no data version.", "Only processed sessions can be computed again."
         )
     with tempfile.TemporaryDirectory() as folder:
-        row, close = _features(at, session.data_version, answer, Path(folder))
-    manifest, booster = load_model(at.model_folder(answer.version), on_record(model.sha256, model.files))
-    forecast = float(predict(booster, row[list(manifest.feature_names)].to_numpy(np.float32))[0])
+        rows, close = _features(at, session.data_version, answer, Path(folder))
+    manifest, loaded = load_model(at.model_folder(answer.version), on_record(model.sha256, model.files))
+    place = list(rows.index.get_level_values("ticker")).index(answer.ticker)
+    row = rows.iloc[[place]]
+    matrix = rows[list(manifest.feature_names)].to_numpy(np.float32)
+    prepared = loaded.prepare(matrix, np.zeros(len(matrix), dtype=np.intp))
+    forecast = float(loaded.predict(prepared[[place]])[0])
     compared = [
         Input("last close", repr(answer.last_close), repr(close)),
         Input("feature row", answer.feature_hash, _row_hash(row, answer.feature_hash)),
@@ -111,19 +114,24 @@ def _answer(at: Workspace, prediction_id: str, exported: Path | None) -> Predict
 
 
 def _features(at: Workspace, data_version: str, answer: Prediction, folder: Path) -> tuple[pd.DataFrame, float]:
-    """All features and the raw close of the prediction's session, from its data version alone."""
+    """Features of every ticker of the prediction's session, and its raw close, from its data version alone.
+
+    All of them, because a model may rank a ticker among the others; as served, a ticker of which nothing is known
+    is none of them.
+    """
     from evergreen.adapters.bars import BarStore
 
     day, calendar = pd.Timestamp(answer.as_of), at.calendar
     reach = calendar.next(day, -at.features.lookback)
     store = BarStore(at.snapshots.checkout(data_version, folder), calendar)
-    bars = store.as_of(tickers=[answer.ticker], start=reach, end=day)
-    if bars.empty or bars["session"].max() != day:
+    bars = store.as_of(start=reach, end=day)
+    own = bars[(bars["ticker"] == answer.ticker) & (bars["session"] == day)]
+    if own.empty:
         raise NotFound(
             f"Data version {data_version} has no bar of {answer.ticker} in {answer.as_of}.", "See `data log`."
         )
-    row = at.features.compute(bars, calendar.sessions(reach, day), since=day)
-    return row.astype(np.float32), float(bars.loc[bars["session"] == day, "close"].iloc[0])
+    rows = at.features.compute(bars, calendar.sessions(reach, day), since=day).astype(np.float32)
+    return rows[np.isfinite(rows.to_numpy()).any(axis=1)], float(own["close"].iloc[0])
 
 
 def _row_hash(row: pd.DataFrame, recorded: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from evergreen.core.model.booster import from_text, to_text
+from evergreen.core.model.booster import LightGBM, from_text
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.model.fitting import Fit, fit_before
 from evergreen.core.model.lightgbm_datasets import Datasets, datasets
@@ -76,7 +76,7 @@ class Fits:
 
 def _write(path: Path, fit: Fit) -> None:
     buffer = io.BytesIO()
-    text = np.frombuffer(to_text(fit.booster).encode(), dtype=np.uint8)
+    text = np.frombuffer(fit.model.to_bytes(), dtype=np.uint8)
     np.savez_compressed(
         buffer, text=text, residuals=fit.tail_residuals, numbers=np.array([fit.rounds, fit.tail_start], np.int64)
     )
@@ -89,4 +89,4 @@ def _read(path: Path) -> Fit:
     os.utime(path)
     with np.load(path, allow_pickle=False) as stored:
         rounds, tail_start = stored["numbers"].tolist()
-        return Fit(from_text(stored["text"].tobytes().decode()), rounds, tail_start, stored["residuals"])
+        return Fit(LightGBM(from_text(stored["text"].tobytes().decode())), rounds, tail_start, stored["residuals"])

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from evergreen.core.drift import Calibration, Counts, TooLittleHistory, calibrate, join, make_grid, session_counts
 from evergreen.core.features import FEATURE_NAMES, LOOKBACK
-from evergreen.core.model.booster import predict
 from evergreen.core.model.fitting import Fit
 from evergreen.core.model.intervals import Band
 from evergreen.core.model.training import folds_of, forecast_folds, out_of_sample
@@ -105,7 +104,7 @@ class Models:
 
     def answer(self, model: Trained, features: NDArray[np.float32]) -> Floats:
         """What a model says of rows of features."""
-        return predict(model.fit.booster, features)
+        return model.fit.model.predict(features)
 
     def _calibrate(self, session: int) -> tuple[Calibration, Counts] | TooLittleHistory:
         history = self.features(0, session + 1)

@@ -1,4 +1,4 @@
-"""A model's first answers, in a process of its own: LightGBM's parser may crash or hang on a file, the service not."""
+"""A model's first answers, in a process of its own: a parser may crash or hang on a file, the service not."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from evergreen.errors import ModelRefused
 if TYPE_CHECKING:
     from evergreen.core.model.manifest import Manifest
 
+HEAVY = ("pandas", "sklearn", "dask", "matplotlib", "pyarrow")  # optional to the kinds built in, and 1.5 s to import
 SECONDS = 20.0  # a child needs two to import LightGBM and answer; a busy machine ten times that
 
 
-def prove(version: str, text: str, manifest: Manifest) -> None:
+def prove(version: str, content: bytes, manifest: Manifest) -> None:
     """Let a child process parse the model and repeat its golden forecasts, before this one parses it.
 
     What has answered once is not asked again by this process.
@@ -32,7 +33,7 @@ def prove(version: str, text: str, manifest: Manifest) -> None:
     golden = io.BytesIO()
     np.save(golden, manifest.golden_matrix())
     try:
-        forecasts = _answers(text, golden.getvalue())
+        forecasts = _answers(manifest.kind, content, golden.getvalue())
     except subprocess.TimeoutExpired:
         raise _refused(version, f"did not answer its golden batch within {SECONDS:g} s") from None
     except subprocess.CalledProcessError as died:
@@ -43,12 +44,12 @@ def prove(version: str, text: str, manifest: Manifest) -> None:
 
 
 @lru_cache(maxsize=16)
-def _answers(text: str, golden: bytes) -> bytes:
+def _answers(kind: str, content: bytes, golden: bytes) -> bytes:
     """The forecasts as float64 bytes; a failure is not remembered."""
-    command = [sys.executable, "-m", "evergreen.service.proving"]
+    command = [sys.executable, "-m", "evergreen.service.proving", kind]
     threads = os.environ | {"OMP_NUM_THREADS": "1"}
     child = subprocess.run(
-        command, input=golden + text.encode(), env=threads, capture_output=True, timeout=SECONDS, check=True
+        command, input=golden + content, env=threads, capture_output=True, timeout=SECONDS, check=True
     )
     return child.stdout
 
@@ -67,14 +68,16 @@ def _refused(version: str, what: str) -> ModelRefused:
 
 
 def _answer() -> None:
-    """The child: golden rows and model text come in on standard input, forecasts go out."""
-    for name in ("pandas", "sklearn", "dask", "matplotlib", "pyarrow"):
-        sys.modules[name] = None  # type: ignore[assignment]  # optional to LightGBM, and 1.5 s to import
-    from evergreen.core.model.booster import from_text, predict
+    """The child: golden rows and the model come in on standard input, forecasts go out."""
+    from evergreen.core.model.protocol import forecast
+    from evergreen.core.model.registry import BUILT_IN, read_model
 
+    kind = sys.argv[1]
+    for name in HEAVY if kind in BUILT_IN else ():
+        sys.modules[name] = None  # type: ignore[assignment]
     sent = io.BytesIO(sys.stdin.buffer.read())
     golden: NDArray[np.float32] = np.load(sent, allow_pickle=False)
-    sys.stdout.buffer.write(predict(from_text(sent.read().decode()), golden).tobytes())
+    sys.stdout.buffer.write(forecast(read_model(kind, sent.read()), golden).tobytes())
 
 
 if __name__ == "__main__":

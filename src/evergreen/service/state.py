@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -15,10 +14,10 @@ from numpy.typing import NDArray
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.canary.assignment import Arm
 from evergreen.core.features.row_hashes import row_hashes
-from evergreen.core.model import booster as boosters
 from evergreen.core.model.input_checks import Inputs, examine
 from evergreen.core.model.intervals import Standing
 from evergreen.core.model.manifest import Manifest
+from evergreen.core.model.protocol import Model, forecast
 from evergreen.errors import ModelRefused, NotFound
 
 Matrix = NDArray[np.float32]
@@ -31,12 +30,17 @@ class ServedModel:
     """A verified model with the manifest it was registered with."""
 
     version: str
-    booster: lgb.Booster
+    model: Model
     manifest: Manifest
 
     def forecast(self, rows: Matrix) -> Forecasts:
-        """Log return over the manifest's horizon for each row, columns in the manifest's order."""
-        return boosters.predict(self.booster, rows)
+        """Log return over the manifest's horizon for each row as `prepare` gave it."""
+        return self.model.predict(rows)
+
+    def prepare(self, rows: Matrix, sessions: Sequence[pd.Timestamp]) -> Matrix:
+        """What `forecast` reads, of all tickers' features in the manifest's order and the sessions they stand at."""
+        codes, _ = pd.factorize(pd.DatetimeIndex(list(sessions)))
+        return np.ascontiguousarray(self.model.prepare(rows, codes))
 
     def reach(self, universe: Universe) -> Reach:
         """How far the interval of each ticker's forecast reaches to both sides, log return."""
@@ -123,7 +127,7 @@ class Snapshot:
     built_at: datetime
 
     def rows_for(self, model: ServedModel) -> Matrix:
-        """Every ticker's features in the order of `model`."""
+        """Every ticker's row as `model` reads it."""
         return _rows_for(model, self.universe)
 
     def answering_model(self, arm: Arm) -> ServedModel:
@@ -179,17 +183,15 @@ def compose(lineup: Lineup, universe: Universe, clock: pd.Timestamp, ages: tuple
             "Roll back with `evergreen canary rollback`.",
         )
     fitted, challenger_rows = _fit_challenger(lineup, universe)
-    scoring = [(fitted.champion, rows)]
-    if fitted.challenger is not None and challenger_rows is not None:
-        scoring.append((fitted.challenger, challenger_rows))
+    scoring = [model for model in (fitted.champion, fitted.challenger) if model is not None]
     return Snapshot(
         lineup=fitted,
         universe=universe,
         places=MappingProxyType({ticker: place for place, ticker in enumerate(universe.tickers)}),
         champion_rows=rows,
         challenger_rows=challenger_rows,
-        reaches={model.version: model.reach(universe) for model, _ in scoring},
-        inputs={model.version: model.examine(seen) for model, seen in scoring},
+        reaches={model.version: model.reach(universe) for model in scoring},
+        inputs={model.version: model.examine(_features_for(model, universe)) for model in scoring},
         clock=clock,
         ages=ages,
         built_at=now,
@@ -213,7 +215,7 @@ def rehearse(model: ServedModel) -> ServedModel:
     """
     golden = model.manifest.golden_matrix()
     recorded = np.asarray(model.manifest.golden_outputs, dtype=np.float64)
-    if not len(golden) or not np.array_equal(model.forecast(golden), recorded):
+    if not len(golden) or not np.array_equal(forecast(model.model, golden), recorded):
         raise ModelRefused(
             f"Model {model.version} does not repeat the golden forecasts recorded with it.",
             "Fetch it again from the registry with `evergreen reconcile`, or roll back.",
@@ -221,5 +223,9 @@ def rehearse(model: ServedModel) -> ServedModel:
     return model
 
 
-def _rows_for(model: ServedModel, universe: Universe) -> Matrix:
+def _features_for(model: ServedModel, universe: Universe) -> Matrix:
     return np.ascontiguousarray(universe.features[:, model.columns(universe.names)])
+
+
+def _rows_for(model: ServedModel, universe: Universe) -> Matrix:
+    return model.prepare(_features_for(model, universe), universe.sessions)

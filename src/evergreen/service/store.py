@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine
 from evergreen.adapters.database import intervals, ledger, owed, predictions, reading, rollouts
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.adapters.models.folder import MANIFEST, MODEL, read_manifest
-from evergreen.core.model.booster import from_text, read_verified, require_described
+from evergreen.core.model.registry import read_model, require_described
+from evergreen.core.model.verified import read_verified
 from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.proving import prove
 from evergreen.service.refresh import Sighting
@@ -60,13 +61,13 @@ class DiskStore:
             record = ledger.read_model_version(conn, self._settings.model_name, version)
         try:
             manifest = read_manifest(folder, record.files.get(MANIFEST))
-            text = read_verified(folder / MODEL, record.sha256)
+            content = read_verified(folder / MODEL, record.sha256)
         except (OSError, UnicodeDecodeError, Broken, NotFound) as error:
             raise _refused(version, str(error)) from None
-        prove(version, text, manifest)
-        booster = from_text(text)
-        require_described(booster, manifest, record.sha256)
-        return rehearse(ServedModel(version, booster, manifest))
+        prove(version, content, manifest)
+        model = read_model(manifest.kind, content)
+        require_described(model, manifest, record.sha256)
+        return rehearse(ServedModel(version, model, manifest))
 
     def universe(self) -> Universe:
         """All tickers of the online store.

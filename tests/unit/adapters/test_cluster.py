@@ -13,14 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.adapters.cluster import alpha158_on, fitter_for
+from evergreen.adapters.cluster import alpha158_on, learner_for
 from evergreen.adapters.cluster.client import connected
 from evergreen.adapters.cluster.factors import partitions
 from evergreen.adapters.cluster.shares import BINS, Shares, dealt, shared
 from evergreen.core.dataset.panel import labelled_panel
 from evergreen.core.features import alpha158
 from evergreen.core.market import simulate
-from evergreen.core.model.fitting import best_rounds, fit_boosters
+from evergreen.core.model.fitting import best_rounds
+from evergreen.core.model.lightgbm_learner import LightGBMLearner
 from evergreen.core.model.training import TrainingConfig, train, training_frame
 from evergreen.errors import Unavailable
 
@@ -76,15 +77,15 @@ def test_partitions__keep_tickers_whole_and_in_order(bars: pd.DataFrame) -> None
 
 
 @pytest.mark.parametrize("ranked", [False, True])
-def test_fitter_for__learns_on_two_workers_what_one_process_learns(address: str, ranked: bool) -> None:
+def test_learner_for__learns_on_two_workers_what_one_process_learns(address: str, ranked: bool) -> None:
     rows = learnable()
     sizes = {"folds": 2, "test_size": 50, "min_train": 250, "validation_size": 60}
     config = TrainingConfig(**sizes, rounds=60, patience=20, ranked=ranked)
-    here, there = train(rows, config), train(rows, config, fitter=fitter_for(address))
+    here, there = train(rows, config), train(rows, config, learner=learner_for("lightgbm", address))
     assert here.metrics["rank_ic"] > 0.1
     assert there.metrics["rank_ic"] == pytest.approx(here.metrics["rank_ic"], abs=TOLERANCE)
     assert there.metrics["loss"] == pytest.approx(here.metrics["loss"], rel=0.01)
-    assert there.booster_text != here.booster_text  # it was not this process that fitted
+    assert there.model.to_bytes() != here.model.to_bytes()  # it was not this process that fitted
 
 
 def test_shares__every_row_lies_with_one_worker_in_whichever_fit() -> None:
@@ -110,8 +111,9 @@ def names_in(folder: str, dask_worker: Worker) -> set[str]:
     return {path.name for path in Path(dask_worker.local_directory, folder).glob("*")}
 
 
-def test_fitter_for__without_an_address_is_this_machine() -> None:
-    assert fitter_for("") is fit_boosters
+def test_learner_for__without_an_address_is_this_machine() -> None:
+    assert type(learner_for("lightgbm", "")) is LightGBMLearner
+    assert learner_for("ridge", "tcp://127.0.0.1:9").name == "ridge"
 
 
 def test_cluster__a_scheduler_that_does_not_answer_is_one_sentence(
@@ -122,13 +124,13 @@ def test_cluster__a_scheduler_that_does_not_answer_is_one_sentence(
         alpha158_on("tcp://127.0.0.1:9")(bars)
 
 
-def test_fitter_for__a_worker_lost_in_a_fit_is_worth_a_retry() -> None:
+def test_learner_for__a_worker_lost_in_a_fit_is_worth_a_retry() -> None:
     endless = TrainingConfig(folds=1, test_size=50, min_train=250, validation_size=60, rounds=100_000, patience=0)
     with two_workers() as cluster:
         lost = Timer(2.0, os.kill, (cluster.workers[1].pid, signal.SIGKILL))
         lost.start()
         with pytest.raises(Unavailable, match="did not finish a fit"):
-            train(learnable(), endless, fitter=fitter_for(str(cluster.scheduler_address)))
+            train(learnable(), endless, learner=learner_for("lightgbm", str(cluster.scheduler_address)))
         lost.join()
 
 

@@ -16,10 +16,13 @@ from evergreen.adapters.cluster.shares import Shares, dealt, sent, shared
 from evergreen.adapters.cluster.worker import free_port, meeting, train_share
 from evergreen.core.dataset.panel import Panel
 from evergreen.core.dataset.splits import purged_tail
-from evergreen.core.model.booster import from_text
+from evergreen.core.model.booster import LightGBM, from_text
 from evergreen.core.model.config import TrainingConfig, parameters
-from evergreen.core.model.fitting import Fit, Fitter, best_rounds, fit_boosters
+from evergreen.core.model.fitting import best_rounds
 from evergreen.core.model.lightgbm_datasets import labels_to_fit, labels_to_stop_by
+from evergreen.core.model.lightgbm_learner import LightGBMLearner
+from evergreen.core.model.protocol import Fit, Learner
+from evergreen.core.model.registry import learner
 from evergreen.errors import BadSetting, Unavailable
 
 if TYPE_CHECKING:
@@ -28,22 +31,32 @@ if TYPE_CHECKING:
 COLUMN_WISE = {"force_row_wise": False, "force_col_wise": True}  # by row takes a second copy of all bins
 
 
-def fitter_for(address: str) -> Fitter:
-    """What fits models: LightGBM here, or on the cluster whose scheduler is at `address`.
+class ClusterLearner(LightGBMLearner):
+    """LightGBM on the cluster whose scheduler is at `address`.
 
     A fit on two workers is not that of one process to the bit: sums of gradients are added in another order,
     and rows are sampled by each worker for itself. A worker needs memory for a byte of each value of its share.
     """
-    return partial(_fits, address) if address else fit_boosters
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def fits(self, panel: Panel, stops: Sequence[int], config: TrainingConfig) -> Iterator[Fit]:
+        """As `fit_boosters`, but that the rounds are chosen after all of them were fitted: workers cannot stop early.
+
+        Raises:
+            Unavailable: no answer, no worker, or one that was lost during a fit and its rows with it.
+            BadSetting: a bounded training window, which the workers' shares of the rows do not know.
+        """
+        return _fits(self.address, panel, stops, config)
+
+
+def learner_for(name: str, address: str) -> Learner:
+    """The learner of that name; LightGBM on the cluster at `address`, if there is one. The others fit here."""
+    return ClusterLearner(address) if address and name == LightGBMLearner.name else learner(name)
 
 
 def _fits(address: str, panel: Panel, stops: Sequence[int], config: TrainingConfig) -> Iterator[Fit]:
-    """As `fit_boosters`, but that the rounds are chosen after all of them were fitted: workers cannot stop early.
-
-    Raises:
-        Unavailable: no answer, no worker, or one that was lost during a fit and its rows with it.
-        BadSetting: a bounded training window, which the workers' shares of the rows do not know.
-    """
     from distributed import KilledWorker
 
     if config.train_sessions:
@@ -73,7 +86,7 @@ def _fit(client: Client, shares: Shares, panel: Panel, stop: int, config: Traini
     tail_start = stop - config.validation_size
     rounds, forecasts = _chosen(client, shares, panel, stop, config) if config.patience else (config.rounds, 0.0)
     booster = _fit_rows(client, shares, panel, panel.rows(0, stop), config, rounds)
-    return Fit(booster, rounds, tail_start, panel.label[panel.rows(tail_start, stop)] - forecasts)
+    return Fit(LightGBM(booster), rounds, tail_start, panel.label[panel.rows(tail_start, stop)] - forecasts)
 
 
 def _chosen(

@@ -78,7 +78,7 @@ class ModelVersion:
     sha256: str
     as_of: str
     created_at: datetime
-    kind: str = "lightgbm"
+    kind: str
     data_version: str | None = None
     request_id: str | None = None
     files: Mapping[str, str] = field(default_factory=dict)

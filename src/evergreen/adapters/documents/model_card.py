@@ -12,6 +12,7 @@ from typing import Any
 
 from evergreen.adapters.models.folder import ModelFolder
 from evergreen.core.evaluation.evaluate import skill_line
+from evergreen.core.model.registry import learner
 
 CARD, PAGE, BILL = "model_card.md", "model_card.html", "sbom.cdx.json"
 PACKAGES = ("lightgbm", "numpy", "pandas", "scipy", "feast", "mlflow", "prefect")
@@ -86,7 +87,7 @@ def model_card(model: ModelFolder, known: Provenance) -> str:
     manifest, metrics, audit = model.manifest, model.metrics, known.audit or "none on record"
     parts = [
         f"# Model card: version {known.version}",
-        f"A {_KINDS[manifest.kind]} of the log return over {manifest.horizon} session(s), trained through "
+        f"A {learner(manifest.kind).title} of the log return over {manifest.horizon} session(s), trained through "
         f"{manifest.trained_through}, standing at {manifest.as_of}. Asked for: {known.cause}.",
         "## What it can do",
         f"**{skill_line(metrics['metrics'])}**",
@@ -98,7 +99,7 @@ def model_card(model: ModelFolder, known: Provenance) -> str:
         _table([{"fact": name, "value": f"`{value}`"} for name, value in _data(model, known).items()]),
         "## Features",
         f"{len(manifest.feature_names)} factors, known at the close. Look-ahead audit: {audit}.",
-        "Strongest by gain: " + ", ".join(list(metrics["importance"])[:10]) + ".",
+        _strongest(metrics["importance"]),
         "## Where it came from",
         _table([{"fact": name, "value": f"`{value}`"} for name, value in _origin(model, known).items()]),
         "## Limits of use",
@@ -117,7 +118,9 @@ def to_page(card: str) -> str:
     return f'<!doctype html><html lang="en"><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>'
 
 
-_KINDS = {"lightgbm": "LightGBM forecaster", "random_walk": "random walk as forecaster"}
+def _strongest(importance: Mapping[str, float]) -> str:
+    strongest = ", ".join(list(importance)[:10])
+    return f"Strongest, by what they count for in the model: {strongest}." if strongest else "No feature counts."
 
 
 def _metric_rows(metrics: Mapping[str, float | None]) -> Iterable[dict[str, Any]]:

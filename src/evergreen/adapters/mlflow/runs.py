@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
-import lightgbm
 import mlflow
-import mlflow.lightgbm
+import mlflow.pyfunc
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
@@ -19,13 +20,14 @@ from mlflow.models import ModelSignature, infer_signature
 
 from evergreen.adapters.infra.urls import without_password
 from evergreen.adapters.mlflow.client import answering
-from evergreen.adapters.models.folder import FIGURES, METRICS, MODEL, VERIFIED, ModelFolder, sha256s
+from evergreen.adapters.models.folder import FIGURES, MANIFEST, METRICS, MODEL, VERIFIED, ModelFolder, sha256s
 from evergreen.core.dataset.look_ahead_audit import Audit
-from evergreen.core.model.booster import load_verified
 from evergreen.core.model.manifest import Manifest
+from evergreen.core.model.registry import load_verified
 from evergreen.errors import Broken, NotFound
 
 HASH_TAG = "sha256."
+LOADER = "evergreen.adapters.mlflow.flavor"  # named, so that nothing is pickled
 
 
 def facts(model: ModelFolder) -> dict[str, str]:
@@ -47,7 +49,7 @@ def hashes(model: ModelFolder) -> dict[str, str]:
 
 
 def log_run(client: MlflowClient, uri: str, run: Run, model: ModelFolder, params: Mapping[str, object]) -> None:
-    """Parameters, metrics, figures, files, and last the native Booster, which ends the run."""
+    """Parameters, metrics, figures, files, and last the model as MLflow serves it, which ends the run."""
     run_id = run.info.run_id
     client.log_batch(
         run_id,
@@ -58,13 +60,14 @@ def log_run(client: MlflowClient, uri: str, run: Run, model: ModelFolder, params
         client.log_artifact(run_id, str(model.path / name))
     if (model.path / FIGURES).is_dir():
         client.log_artifacts(run_id, str(model.path / FIGURES), FIGURES)
-    booster = load_verified(model.path / MODEL, model.manifest.model_sha256)
-    with tracking_at(uri), mlflow.start_run(run_id=run_id):
-        mlflow.lightgbm.log_model(
-            booster,
+    load_verified(model.path / MODEL, model.manifest.model_sha256, model.manifest.kind)
+    with tracking_at(uri), mlflow.start_run(run_id=run_id), _pair(model.path) as pair:
+        mlflow.pyfunc.log_model(
             name="model",
+            loader_module=LOADER,
+            data_path=str(pair),
             signature=_signature(model.manifest),
-            pip_requirements=[f"lightgbm=={lightgbm.__version__}"],
+            pip_requirements=[f"evergreen-market=={version('evergreen-market')}"],
         )
 
 
@@ -103,6 +106,15 @@ def aside(target: Path) -> Iterator[Path]:
         partial.rename(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _pair(folder: Path) -> Iterator[Path]:
+    """A folder of the model and its manifest alone."""
+    with tempfile.TemporaryDirectory() as pair:
+        for name in (MODEL, MANIFEST):
+            shutil.copy(folder / name, pair)
+        yield Path(pair)
 
 
 def _metrics(model: ModelFolder, timestamp: int) -> list[Metric]:

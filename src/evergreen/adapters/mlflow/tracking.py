@@ -44,7 +44,7 @@ class Tracking:
     def log_training(
         self, folder: Path, params: Mapping[str, object], tags: Mapping[str, str], run_name: str = ""
     ) -> str:
-        """Log a model folder as one run: metrics (folds as steps), figures, files, the native Booster.
+        """Log a model folder as one run: metrics (folds as steps), figures, files, the model.
 
         A finished run with the same `request_id` tag and the same files is returned as it is; an unfinished
         one, left by a process that died, is deleted and logged anew.

@@ -16,8 +16,7 @@ from evergreen.core.model.manifest import Manifest
 from evergreen.errors import Broken, ModelRefused
 
 if TYPE_CHECKING:
-    from lightgbm import Booster
-
+    from evergreen.core.model.protocol import Model
     from evergreen.core.model.training import Training
 
 MODEL, MANIFEST, OOS, METRICS, FIGURES, RUN = (
@@ -51,7 +50,7 @@ def write_model_folder(training: Training, folder: Path, as_of: str, data_versio
         data_version: the snapshot trained on.
     """
     (folder / FIGURES).mkdir(parents=True, exist_ok=True)
-    (folder / MODEL).write_bytes(training.booster_text.encode())
+    (folder / MODEL).write_bytes(training.model.to_bytes())
     (folder / MANIFEST).write_text(training.manifest(as_of, data_version).to_json())
     training.oos.to_parquet(folder / OOS, index=False, coerce_timestamps="us")
     (folder / METRICS).write_text(json.dumps(_metrics(training), indent=1))
@@ -64,7 +63,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
     Raises:
         Broken: a file is missing, unreadable, or the model is not the manifest's.
     """
-    from evergreen.core.model.booster import load_verified
+    from evergreen.core.model.registry import load_verified
 
     try:
         manifest = read_manifest(folder)
@@ -72,7 +71,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
         metrics = json.loads((folder / METRICS).read_text())
     except (OSError, ValueError) as error:
         raise Broken(f"the model folder {folder} cannot be read: {error}.", "Train or download it again.") from None
-    load_verified(folder / MODEL, manifest.model_sha256)
+    load_verified(folder / MODEL, manifest.model_sha256, manifest.kind)
     return ModelFolder(folder, manifest, oos, metrics)
 
 
@@ -92,8 +91,8 @@ def read_manifest(folder: Path, sha256: str | None = None) -> Manifest:
     return Manifest.from_json(content.decode(errors="replace"))
 
 
-def load_model(folder: Path, expected: Mapping[str, str]) -> tuple[Manifest, Booster]:
-    """The manifest and the booster of a folder, if they are those on record and belong to each other.
+def load_model(folder: Path, expected: Mapping[str, str]) -> tuple[Manifest, Model]:
+    """The manifest and the model of a folder, if they are those on record and belong to each other.
 
     Args:
         folder: of the model.
@@ -103,15 +102,15 @@ def load_model(folder: Path, expected: Mapping[str, str]) -> tuple[Manifest, Boo
         NotFound, Broken: a file is missing or unreadable.
         ModelRefused: a file is another, or the manifest describes another model.
     """
-    from evergreen.core.model.booster import load_verified, require_described
+    from evergreen.core.model.registry import load_verified, require_described
 
     try:
         manifest = read_manifest(folder, expected.get(MANIFEST))
     except OSError as error:
         raise Broken(f"{folder / MANIFEST} cannot be read: {error}.", "Run `evergreen reconcile`.") from None
-    booster = load_verified(folder / MODEL, expected[MODEL])
-    require_described(booster, manifest, expected[MODEL])
-    return manifest, booster
+    model = load_verified(folder / MODEL, expected[MODEL], manifest.kind)
+    require_described(model, manifest, expected[MODEL])
+    return manifest, model
 
 
 def on_record(model_sha256: str, files: Mapping[str, str]) -> dict[str, str]:

@@ -1,20 +1,14 @@
-"""LightGBM boosters as verified native text; never pickle."""
+"""LightGBM boosters as models, in LightGBM's native text; never pickle."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from evergreen.errors import BadInput, ModelRefused, NotFound
-
-if TYPE_CHECKING:  # the service's child parses models without pandas
-    from evergreen.core.model.manifest import Manifest
+from evergreen.core.model.protocol import Codes, Forecasts, Rows, require_width
 
 
 def to_text(booster: lgb.Booster) -> str:
@@ -25,71 +19,12 @@ def to_text(booster: lgb.Booster) -> str:
 def from_text(text: str) -> lgb.Booster:
     """A booster from native text that is already trusted.
 
-    The parser is not memory-safe: text from a file goes through `load_verified`.
+    The parser is not memory-safe: text from a file goes through `registry.load_verified`.
     """
     return lgb.Booster(model_str=text)
 
 
-def sha256(text: str) -> str:
-    """Hex SHA-256 of the text in UTF-8: the identity of a model."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def load_verified(path: Path, sha256: str) -> lgb.Booster:
-    """Read the file once, compare its hash with the registered one, and only then parse that same copy.
-
-    Raises:
-        NotFound: there is no such file.
-        ModelRefused: its bytes are not the registered model's.
-    """
-    return from_text(read_verified(path, sha256))
-
-
-def read_verified(path: Path, sha256: str) -> str:
-    """The text of a model file whose bytes are the registered ones, not parsed.
-
-    Raises:
-        NotFound: there is no such file.
-        ModelRefused: its bytes are not the registered model's.
-    """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise NotFound(f"no model file at {path}.", "Download the version again from the registry.") from None
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != sha256:
-        raise ModelRefused(
-            f"{path} is not the registered model: SHA-256 {digest[:12]}... instead of {sha256[:12]}...",
-            "Delete the file and download the version again from the registry.",
-        )
-    return content.decode()
-
-
-def require_described(booster: lgb.Booster, manifest: Manifest, sha256: str) -> None:
-    """Pass only where a manifest describes this very booster: its hash, and its features in its order.
-
-    Raises:
-        ModelRefused: it describes another.
-    """
-    names = tuple(booster.feature_name())
-    if manifest.model_sha256 != sha256:
-        what = "describes another model"
-    elif names != tuple(manifest.feature_names):
-        what = f"lists {len(manifest.feature_names)} features, not the {len(names)} of its model in their order"
-    else:
-        return
-    raise ModelRefused(f"The manifest {what}.", "Fetch the version again with `evergreen reconcile`.")
-
-
-def zero_booster(feature_names: Sequence[str]) -> lgb.Booster:
-    """The random walk as a booster: it answers 0 (no change in log price) for any row, NaN included."""
-    nothing = np.zeros((2, len(feature_names)), dtype=np.float32)
-    dataset = lgb.Dataset(nothing, np.zeros(2), feature_name=list(feature_names))
-    settings = {"objective": "regression", "deterministic": True, "num_threads": 1, "seed": 0, "verbose": -1}
-    return from_text(to_text(lgb.train(settings, dataset, num_boost_round=1)))
-
-
-def predict(booster: lgb.Booster, matrix: NDArray[np.floating], num_threads: int = 1) -> NDArray[np.float64]:
+def predict(booster: lgb.Booster, matrix: NDArray[np.floating], num_threads: int = 1) -> Forecasts:
     """Forecast log returns of the rows, each by itself: equal rows give equal bits, in however many threads.
 
     Args:
@@ -100,9 +35,39 @@ def predict(booster: lgb.Booster, matrix: NDArray[np.floating], num_threads: int
     Raises:
         BadInput: not a matrix, or not the model's number of features.
     """
-    if matrix.ndim != 2 or matrix.shape[1] != booster.num_feature():
-        raise BadInput(
-            f"a matrix of shape {matrix.shape} was offered to a model of {booster.num_feature()} features.",
-            "Give rows x features in the order of the model's manifest.",
-        )
+    require_width(matrix, booster.num_feature())
     return np.asarray(booster.predict(matrix, num_threads=num_threads), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class LightGBM:
+    """A booster as a model: a row depends on no other."""
+
+    booster: lgb.Booster
+    kind: str = "lightgbm"
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of its columns."""
+        return tuple(self.booster.feature_name())
+
+    @property
+    def width(self) -> int:
+        """As many columns as features."""
+        return int(self.booster.num_feature())
+
+    def prepare(self, rows: Rows, session: Codes) -> Rows:
+        """The rows as they are."""
+        return rows
+
+    def predict(self, prepared: Rows, num_threads: int = 1) -> Forecasts:
+        """As `predict`."""
+        return predict(self.booster, prepared, num_threads)
+
+    def importance(self) -> Forecasts:
+        """Total gain of each feature."""
+        return np.asarray(self.booster.feature_importance("gain"), dtype=np.float64)
+
+    def to_bytes(self) -> bytes:
+        """LightGBM's native text."""
+        return to_text(self.booster).encode()

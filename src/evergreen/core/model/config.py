@@ -12,6 +12,7 @@ class TrainingConfig:
     """Business choices of a training run; the defaults suit daily returns, where the signal is faint.
 
     Attributes:
+        learner: what fits the models, by its name in `core.model.registry`.
         horizon: sessions ahead of the label.
         folds: walk-forward test windows; fewer where the history is too short for so many.
         test_size: sessions in each window (63: a quarter).
@@ -32,11 +33,13 @@ class TrainingConfig:
         ranked: fit the order of the labels within each session (normal scores, times the return that a score is
             worth in the sessions fitted on) instead of the labels; for many tickers a session.
         max_bin: most bins a feature is cut into.
+        ridge_penalty: L2 penalty on a linear model's weights, as a share of the rows fitted on.
         interval: nominal coverage of the forecast intervals.
         seed: of row and feature sampling.
         num_threads: fixed, because it is part of what makes a run repeatable.
     """
 
+    learner: str = "lightgbm"
     horizon: int = 1
     folds: int = 16  # four years: what it takes to tell a daily model's skill from none with a few tickers
     test_size: int = 63
@@ -55,11 +58,12 @@ class TrainingConfig:
     label_clip: float = 0.005
     ranked: bool = False
     max_bin: int = 255
+    ridge_penalty: float = 0.1
     interval: float = 0.90
     seed: int = 7
     num_threads: int = 1
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, str | float]:
         """Names and values, as logged with a run."""
         return asdict(self)
 
@@ -70,6 +74,8 @@ class TrainingConfig:
                 "leaf_share, feature_fraction, bagging_fraction, interval or label_clip is out of range.",
                 "Shares lie above 0 and at most at 1, label_clip is a quantile below 0.5.",
             )
+        if self.ridge_penalty <= 0:
+            raise BadInput(f"a ridge_penalty of {self.ridge_penalty} is not above 0.", "Use 0.1, say.")
         if min(self.rounds, self.patience + 1, self.num_threads, self.max_bin - 1) < 1:
             raise BadInput("rounds and num_threads count from 1, patience from 0, max_bin from 2.", "Raise them.")
         if self.train_sessions and self.train_sessions < self.validation_size + self.horizon + self.embargo + 1:

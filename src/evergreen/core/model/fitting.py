@@ -1,9 +1,8 @@
-"""One fit: rounds chosen on a purged tail of the training window, then all of the window used."""
+"""One fit of LightGBM: rounds chosen on a purged tail of the training window, then all of the window used."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import lightgbm as lgb
 import numpy as np
@@ -11,35 +10,21 @@ from numpy.typing import NDArray
 
 from evergreen.core.dataset.panel import Panel
 from evergreen.core.dataset.splits import purged_tail
-from evergreen.core.model.booster import from_text, predict, to_text, zero_booster
+from evergreen.core.model.booster import LightGBM, from_text, to_text
 from evergreen.core.model.config import TrainingConfig, parameters
 from evergreen.core.model.lightgbm_datasets import Datasets, datasets
+from evergreen.core.model.protocol import Fit, forecast
 
 __all__ = [
     "Fit",
-    "Fitter",
     "TrainingConfig",
     "best_rounds",
     "fit_before",
     "fit_booster",
     "fit_boosters",
-    "fit_random_walks",
     "fitted_rows",
     "forecast_sessions",
 ]
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A model of the first sessions of a panel, and the residuals of its purged validation tail."""
-
-    booster: lgb.Booster
-    rounds: int
-    tail_start: int  # session number at which the validation tail begins
-    tail_residuals: NDArray[np.float64]
-
-
-Fitter = Callable[[Panel, Sequence[int], TrainingConfig], Iterator[Fit]]
 
 
 def fit_boosters(panel: Panel, stops: Sequence[int], config: TrainingConfig) -> Iterator[Fit]:
@@ -67,9 +52,11 @@ def fit_booster(panel: Panel, stop: int, config: TrainingConfig) -> Fit:
 def fit_before(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> Fit:
     """One of `fit_boosters`, on `sets` that reach as far as `stop`; the other fits made on them do not matter."""
     rows, tail = fitted_rows(panel, stop, config), panel.rows(stop - config.validation_size, stop)
-    rounds, forecast = _chosen(panel, stop, config, sets) if config.patience else (config.rounds, 0.0)
+    rounds, predicted = _chosen(panel, stop, config, sets) if config.patience else (config.rounds, 0.0)
     booster = lgb.train(parameters(config, rows), sets.to_fit(rows), num_boost_round=rounds)
-    return Fit(from_text(to_text(booster)), rounds, stop - config.validation_size, panel.label[tail] - forecast)
+    return Fit(
+        LightGBM(from_text(to_text(booster))), rounds, stop - config.validation_size, panel.label[tail] - predicted
+    )
 
 
 def _chosen(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> tuple[int, NDArray[np.float64]]:
@@ -77,8 +64,8 @@ def _chosen(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> 
     fitted, _ = purged_tail(panel.sessions[:stop], config.validation_size, config.horizon, config.embargo)
     tail = panel.rows(stop - config.validation_size, stop)
     trial = _trial(panel.rows(config.first_session(stop), len(fitted)), tail, config, sets)
-    forecast = np.asarray(trial.predict(panel.matrix[tail], num_threads=config.num_threads))
-    return max(1, trial.best_iteration), forecast
+    predicted = np.asarray(trial.predict(panel.matrix[tail], num_threads=config.num_threads))
+    return max(1, trial.best_iteration), predicted
 
 
 def _trial(fitted: slice, tail: slice, config: TrainingConfig, sets: Datasets) -> lgb.Booster:
@@ -88,17 +75,10 @@ def _trial(fitted: slice, tail: slice, config: TrainingConfig, sets: Datasets) -
     return lgb.train(parameters(config, fitted), fit_set, config.rounds, valid_sets=[tail_set], callbacks=[stop_early])
 
 
-def fit_random_walks(panel: Panel, stops: Sequence[int], config: TrainingConfig) -> Iterator[Fit]:
-    """The random walk takes no fitting; its residuals are the labels."""
-    for stop in stops:
-        tail_start = max(0, stop - config.validation_size)
-        residuals = panel.label[panel.rows(tail_start, stop)]
-        yield Fit(zero_booster(panel.feature_names), 1, tail_start, residuals)
-
-
 def forecast_sessions(fit: Fit, panel: Panel, start: int, stop: int, num_threads: int = 1) -> NDArray[np.float64]:
     """Forecasts for the rows of the sessions numbered start <= i < stop."""
-    return predict(fit.booster, panel.matrix[panel.rows(start, stop)], num_threads)
+    session = np.arange(stop - start).repeat(np.diff(panel.first_row[start : stop + 1]))
+    return forecast(fit.model, panel.matrix[panel.rows(start, stop)], session, num_threads)
 
 
 def best_rounds(losses: Sequence[float], patience: int) -> int:

@@ -27,7 +27,7 @@ class Manifest:
     `feature_high` are the ends of `core.inputs.training_range`; empty in a manifest from before they were kept.
     """
 
-    kind: str  # "lightgbm" or "random_walk"
+    kind: str  # the name of the learner that reads the model
     model_sha256: str
     feature_names: tuple[str, ...]
     horizon: int

@@ -14,18 +14,14 @@ from evergreen.core.dataset.look_ahead_audit import Audit, verdict_on
 from evergreen.core.dataset.panel import Panel, TrainingSet, labelled_panel, training_frame, training_set_sha256
 from evergreen.core.dataset.splits import Fold, walk_forward
 from evergreen.core.evaluation.evaluate import assess, evaluate
-from evergreen.core.model.booster import from_text, predict, sha256, to_text
-from evergreen.core.model.fitting import (
-    Fit,
-    Fitter,
-    TrainingConfig,
-    fit_boosters,
-    fit_random_walks,
-    forecast_sessions,
-)
+from evergreen.core.model.config import TrainingConfig
+from evergreen.core.model.fitting import forecast_sessions
 from evergreen.core.model.input_checks import training_range
 from evergreen.core.model.intervals import Band, panel_scales, track
 from evergreen.core.model.manifest import Manifest, nullable
+from evergreen.core.model.protocol import Fit, Learner, Model, forecast
+from evergreen.core.model.registry import learner as registered
+from evergreen.core.model.verified import sha256
 
 __all__ = [
     "Training",
@@ -58,13 +54,12 @@ class Training:
     """A model and the evidence for it.
 
     Attributes:
-        kind: "lightgbm" or "random_walk".
-        booster_text: the model fitted on every labelled session, native text.
+        model: fitted on every labelled session.
         oos: ticker, session, forecast, label, lower, upper: walk-forward rows that the fold's model had
             not seen, with the intervals that stood then. Log returns.
         metrics: over `oos`; None where undefined (a constant forecast has no RankIC).
         folds: one row per fold: its sessions, rounds and metrics.
-        importance: total gain by feature of the final model, largest first.
+        importance: by feature of the final model, largest first; empty where that means nothing.
         config: what it was trained with.
         training_set_sha256: identity of the training set.
         audit: the look-ahead audit that came with the training set; None if it never was audited.
@@ -73,8 +68,7 @@ class Training:
         seen: what a server is told of the rows trained on; the rows themselves are let go.
     """
 
-    kind: str
-    booster_text: str
+    model: Model
     oos: pd.DataFrame
     metrics: dict[str, float | None]
     folds: pd.DataFrame
@@ -88,10 +82,10 @@ class Training:
 
     def manifest(self, as_of: str, data_version: str) -> Manifest:
         """The facts a server needs about the model, standing at session `as_of` (ISO date)."""
-        outputs = predict(from_text(self.booster_text), self.seen.golden)
+        outputs = forecast(self.model, self.seen.golden)
         return Manifest(
-            kind=self.kind,
-            model_sha256=sha256(self.booster_text),
+            kind=self.model.kind,
+            model_sha256=sha256(self.model.to_bytes()),
             feature_names=self.seen.feature_names,
             horizon=self.config.horizon,
             interval_low=self.band.low,
@@ -120,7 +114,7 @@ def train(
     config: TrainingConfig = TrainingConfig(),
     progress: Progress = lambda share, what: None,
     chosen_from: int = 1,
-    fitter: Fitter = fit_boosters,
+    learner: Learner | None = None,
 ) -> Training:
     """Walk forward for the evidence, then fit the model on every labelled session.
 
@@ -130,26 +124,26 @@ def train(
         progress: told the share done (0 to 1) and what was just finished.
         chosen_from: configurations that `config` was chosen from, itself included; kept as a metric,
             for the gate counts each.
-        fitter: fits the models, here or elsewhere.
+        learner: fits the models; by default the one that `config` names, in this process.
 
     Raises:
         BadInput: an unusable training set, or too few sessions for the folds.
     """
-    training = _walk(training_set, "lightgbm", fitter, config, progress)
+    training = _walk(training_set, learner or registered(config.learner), config, progress)
     return replace(training, metrics=training.metrics | {"configurations": float(chosen_from)})
 
 
 def train_random_walk(training_set: TrainingSet, config: TrainingConfig = TrainingConfig()) -> Training:
     """The random walk (forecast 0) put through the same folds, so that it has the same evidence."""
-    return _walk(training_set, "random_walk", fit_random_walks, config, lambda share, what: None)
+    return _walk(training_set, registered("random_walk"), config, lambda share, what: None)
 
 
-def _walk(training_set: TrainingSet, kind: str, fitter: Fitter, config: TrainingConfig, progress: Progress) -> Training:
+def _walk(training_set: TrainingSet, learner: Learner, config: TrainingConfig, progress: Progress) -> Training:
     panel = labelled_panel(training_set)
     folds = folds_of(panel.sessions, config)
     stops = [*(len(fold.train) for fold in folds), len(panel.sessions)]
     fits = []
-    for number, fit in enumerate(fitter(panel, stops, config), start=1):
+    for number, fit in enumerate(learner.fits(panel, stops, config), start=1):
         fits.append(fit)
         last = number == len(stops)
         progress(round(number / len(stops), 3), "final model" if last else f"fold {number} of {len(folds)}")
@@ -162,8 +156,7 @@ def _walk(training_set: TrainingSet, kind: str, fitter: Fitter, config: Training
         [_fold_row(_fitted_on(fold, config), frame) for fold, frame in zip(folds, frames, strict=True)]
     )
     return Training(
-        kind=kind,
-        booster_text=to_text(final.booster),
+        model=final.model,
         oos=oos,
         metrics=assess(oos, config.horizon) | {"rounds": float(final.rounds)},
         folds=table.assign(fold=range(1, len(folds) + 1), rounds=[fit.rounds for fit in fits]),
@@ -254,8 +247,9 @@ def _fold_row(train_sessions: pd.DatetimeIndex, frame: pd.DataFrame) -> dict[str
 
 
 def _importance(fit: Fit, panel: Panel) -> pd.Series:
-    gain = fit.booster.feature_importance("gain")
-    return pd.Series(gain, index=list(panel.feature_names), name="gain").sort_values(ascending=False, kind="stable")
+    values, names = fit.model.importance(), list(panel.feature_names)
+    known = pd.Series(dtype=float) if values is None else pd.Series(values, index=names)
+    return known.rename("importance").sort_values(ascending=False, kind="stable")
 
 
 def _seen(panel: Panel) -> Seen:

@@ -42,10 +42,12 @@ def tune(training_set: TrainingSet, config: TrainingConfig, budget: int, inner_f
         inner_folds: windows each configuration is judged on.
 
     Raises:
-        BadInput: no budget, or too few sessions for the inner windows.
+        BadInput: no budget, another learner than LightGBM, or too few sessions for the inner windows.
     """
     if budget < 1:
         raise BadInput(f"a budget of {budget} configurations tries nothing.", "Use 1 or more.")
+    if config.learner != "lightgbm":
+        raise BadInput(f"a search knows the parameters of lightgbm, not of {config.learner}.", "Use a budget of 0.")
     import optuna
 
     panel = labelled_panel(training_set)

@@ -120,13 +120,13 @@ def undo(state: DeliveryState, alarm: GuardrailsBroken) -> tuple[Action, ...]:
     return (replace(_act(alarm, DecisionKind.ROLLBACK, leaves, sentence, why), champion=back, stage=ROLLED_BACK),)
 
 
-def stop(state: DeliveryState, found: InstanceDiffers) -> tuple[Action, ...]:
+def stop(state: DeliveryState, mismatch: InstanceDiffers) -> tuple[Action, ...]:
     """End the canary: one of its two arms is not the model that was judged, so that nothing seen of it counts."""
     if state.challenger is None:
         return ()
-    served = f"What version {found.version} served in session {found.as_of} is not what it forecasts"
-    sentence = f"Version {state.challenger} is stopped. {served}: {found.difference}"
-    stopped = _act(found, DecisionKind.MISMATCH, state.challenger, sentence, f"{served}: {found.difference}")
+    served = f"What version {mismatch.version} served in session {mismatch.as_of} is not what it forecasts"
+    sentence = f"Version {state.challenger} is stopped. {served}: {mismatch.difference}"
+    stopped = _act(mismatch, DecisionKind.MISMATCH, state.challenger, sentence, f"{served}: {mismatch.difference}")
     return (replace(stopped, champion=state.champion, stage=ROLLED_BACK, moved=True),)
 
 

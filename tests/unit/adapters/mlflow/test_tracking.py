@@ -8,11 +8,11 @@ import threading
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 import pytest
 
 from evergreen.adapters.mlflow.tracking import Tracking
 from evergreen.adapters.models.folder import read_model_folder, sha256s
-from evergreen.core.model.booster import predict
 from evergreen.errors import BadInput, Broken, NotFound, Unavailable
 
 NAME = "evergreen"
@@ -72,15 +72,16 @@ def test_log_training__leaves_address_and_working_directory_alone(tracking, mode
     assert mlflow.get_tracking_uri() == before and mlflow.active_run() is None
 
 
-def test_register__one_version_per_run_and_the_native_booster(tracking, version, small_training):
+def test_register__one_version_per_run_and_the_model_as_mlflow_serves_it(tracking, version, small_training):
     run_id = tracking.find_run("r1")
     assert tracking.register(NAME, run_id, {}) == version
     assert [each.version for each in tracking.versions(NAME) if each.run_id == run_id] == [version]
     mlflow.set_tracking_uri(tracking.uri)
-    loaded = mlflow.lightgbm.load_model(f"models:/{NAME}/{version}")
+    loaded = mlflow.pyfunc.load_model(f"models:/{NAME}/{version}")
     mlflow.set_tracking_uri(None)
     golden = small_training.manifest("2015-12-30", "d1")
-    assert predict(loaded, golden.golden_matrix()).tolist() == list(golden.golden_outputs)
+    rows = pd.DataFrame(golden.golden_matrix(), columns=list(golden.feature_names))
+    assert loaded.predict(rows).tolist() == list(golden.golden_outputs)
 
 
 def test_register__what_cannot_be_registered_is_said(tracking, model_folder):

@@ -4,7 +4,9 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from evergreen.core.model.booster import from_text, load_verified, predict, sha256, to_text, zero_booster
+from evergreen.core.model.booster import from_text, predict, to_text
+from evergreen.core.model.registry import load_verified
+from evergreen.core.model.verified import sha256
 from evergreen.errors import BadInput, ModelRefused, NotFound
 
 NAMES = ("a", "b", "c")
@@ -39,40 +41,28 @@ def test_predict__a_wrong_number_of_features_is_refused(booster):
             predict(booster, np.zeros(shape))
 
 
-def test_zero_booster__answers_zero_for_anything():
-    walk = zero_booster(NAMES)
-    odd = np.array([[np.nan] * 3, [np.inf] * 3, [-1e308] * 3, [0.0] * 3])
-    assert predict(walk, odd).tolist() == [0.0] * 4
-    assert walk.feature_name() == list(NAMES)
-
-
-def test_zero_booster__is_one_model_for_one_list_of_features():
-    assert sha256(to_text(zero_booster(NAMES))) == sha256(to_text(zero_booster(NAMES)))
-    assert to_text(zero_booster(NAMES)) != to_text(zero_booster(("x", "b", "c")))
-
-
 def test_load_verified__reads_back_what_was_registered(booster, tmp_path):
     path = tmp_path / "model.txt"
     path.write_text(to_text(booster))
-    assert to_text(load_verified(path, sha256(to_text(booster)))) == to_text(booster)
+    assert load_verified(path, sha256(to_text(booster).encode()), "lightgbm").to_bytes().decode() == to_text(booster)
 
 
 def test_load_verified__a_hundred_random_flips_and_every_truncation_are_refused(booster, tmp_path):
     content, path = to_text(booster).encode(), tmp_path / "model.txt"
-    expected = sha256(content.decode())
+    expected = sha256(content)
     rng = np.random.default_rng(3)
     for place, bit in zip(rng.integers(0, len(content), 100), rng.integers(0, 8, 100), strict=True):
         damaged = bytearray(content)
         damaged[place] ^= 1 << int(bit)
         path.write_bytes(bytes(damaged))
         with pytest.raises(ModelRefused):
-            load_verified(path, expected)
+            load_verified(path, expected, "lightgbm")
     for size in (0, 10, len(content) - 1):
         path.write_bytes(content[:size])
         with pytest.raises(ModelRefused, match="not the registered model"):
-            load_verified(path, expected)
+            load_verified(path, expected, "lightgbm")
 
 
 def test_load_verified__a_missing_file_is_named(tmp_path):
     with pytest.raises(NotFound, match=r"model\.txt"):
-        load_verified(tmp_path / "model.txt", "0" * 64)
+        load_verified(tmp_path / "model.txt", "0" * 64, "lightgbm")

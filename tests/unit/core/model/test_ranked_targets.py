@@ -62,7 +62,7 @@ def test_train__a_ranked_fit_looks_at_no_session_after_the_window(broad_set, sma
     config = replace(small_config, **RANKED)
     panel = labelled_panel(broad_set)
     cut = labelled_panel(broad_set[broad_set["session"] < panel.sessions[250]])
-    whole, alone = (fit_booster(each, 250, config).booster.model_to_string() for each in (panel, cut))
+    whole, alone = (fit_booster(each, 250, config).model.to_bytes() for each in (panel, cut))
     assert whole == alone
 
 
@@ -71,7 +71,7 @@ def test_train__without_patience_every_fold_has_the_rounds_asked_for(broad_set, 
     panel, training = labelled_panel(broad_set), train(broad_set, config)
     assert set(training.folds["rounds"]) == {12} and training.metrics["rounds"] == 12
     fit = fit_booster(panel, 250, config)
-    assert fit.booster.num_trees() == 12
+    assert fit.model.booster.num_trees() == 12
     assert np.array_equal(fit.tail_residuals, panel.label[panel.rows(fit.tail_start, 250)])
 
 

@@ -9,9 +9,10 @@ import pytest
 from evergreen.core.bars.session import iso
 from evergreen.core.dataset.panel import labelled_panel
 from evergreen.core.evaluation.metrics import rank_ic
-from evergreen.core.model.booster import from_text, predict, sha256
 from evergreen.core.model.fitting import fit_before, fit_booster
 from evergreen.core.model.lightgbm_datasets import datasets
+from evergreen.core.model.protocol import forecast
+from evergreen.core.model.registry import read_model
 from evergreen.core.model.training import (
     TrainingConfig,
     train,
@@ -19,6 +20,7 @@ from evergreen.core.model.training import (
     training_frame,
     training_set_sha256,
 )
+from evergreen.core.model.verified import sha256
 from evergreen.errors import BadInput
 
 
@@ -47,13 +49,13 @@ def test_training_set_sha256__survives_parquet_and_sees_any_change(training_set,
 
 def test_train__equal_inputs_give_the_same_model_to_the_bit(training_set, small_config, training):
     again = train(training_set.sample(frac=1.0, random_state=1), small_config)
-    assert sha256(again.booster_text) == sha256(training.booster_text)
+    assert again.model.to_bytes() == training.model.to_bytes()
     pd.testing.assert_frame_equal(again.oos, training.oos)
 
 
 def test_train__seed_and_data_change_the_model(training_set, small_config, training):
     other = train(training_set, replace(small_config, seed=8))
-    assert sha256(other.booster_text) != sha256(training.booster_text)
+    assert other.model.to_bytes() != training.model.to_bytes()
 
 
 def test_train__finds_a_planted_signal_and_none_in_noise(training, noise_set, small_config):
@@ -98,7 +100,7 @@ def test_train__early_stopping_looks_at_no_session_after_the_window(training_set
     whole = fit_booster(panel, 250, small_config)
     cut = labelled_panel(training_set[training_set["session"] < panel.sessions[250]])
     alone = fit_booster(cut, 250, small_config)
-    assert whole.booster.model_to_string() == alone.booster.model_to_string()
+    assert whole.model.to_bytes() == alone.model.to_bytes()
 
 
 def test_train__progress_ends_at_one(training_set, small_config):
@@ -119,10 +121,10 @@ def test_train__metrics_agree_with_the_rows(training):
 
 def test_manifest__golden_batch_is_answered_to_the_bit(training):
     manifest = training.manifest("2016-08-11", "abc123")
-    booster = from_text(training.booster_text)
-    assert predict(booster, manifest.golden_matrix()).tolist() == list(manifest.golden_outputs)
+    model = read_model(manifest.kind, training.model.to_bytes())
+    assert forecast(model, manifest.golden_matrix()).tolist() == list(manifest.golden_outputs)
     assert np.isnan(manifest.golden_matrix()[-2]).all()
-    assert manifest.model_sha256 == sha256(training.booster_text)
+    assert manifest.model_sha256 == sha256(training.model.to_bytes())
     assert manifest.trained_through == iso(training.oos["session"].max())
     assert manifest.interval_low < 0 < manifest.interval_high
     assert set(manifest.scales) == set(training.oos["ticker"])
@@ -169,8 +171,8 @@ def test_train__a_bounded_window_forgets_what_lies_before_it(training_set, small
     changed = training_set.copy()
     changed.loc[changed["session"] < panel.sessions[130], "label"] *= -3.0
     bounded, forgotten = (fit_booster(labelled_panel(each), 250, config) for each in (training_set, changed))
-    assert bounded.booster.model_to_string() == forgotten.booster.model_to_string()
-    assert bounded.booster.model_to_string() != fit_booster(panel, 250, small_config).booster.model_to_string()
+    assert bounded.model.to_bytes() == forgotten.model.to_bytes()
+    assert bounded.model.to_bytes() != fit_booster(panel, 250, small_config).model.to_bytes()
 
 
 @pytest.mark.parametrize("ranked", [False, True])
@@ -179,4 +181,4 @@ def test_fit_before__is_the_same_whichever_other_fits_share_its_sets(training_se
     panel = labelled_panel(training_set)
     alone = fit_before(panel, 260, config, datasets(panel, [260], config))
     among = fit_before(panel, 260, config, datasets(panel, [200, 400], config))
-    assert alone.booster.model_to_string() == among.booster.model_to_string()
+    assert alone.model.to_bytes() == among.model.to_bytes()

@@ -13,7 +13,6 @@ from evergreen.adapters.database.schema.data import (
     session_log,
 )
 from evergreen.adapters.database.schema.learning import (
-    MODEL_KINDS,
     REQUEST_STATES,
     drift_check,
     model_version,
@@ -33,14 +32,13 @@ from evergreen.adapters.database.schema.serving import (
     rollout,
 )
 
-HEAD = "0010_owed"  # the migration this code was written for
+HEAD = "0011_owed"  # the migration this code was written for
 BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 
 __all__ = [
     "BATCH_KINDS",
     "BEGIN",
     "HEAD",
-    "MODEL_KINDS",
     "QUARANTINE_STATES",
     "REQUEST_STATES",
     "SETTLEMENTS",

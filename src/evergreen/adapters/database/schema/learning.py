@@ -8,7 +8,6 @@ from evergreen.adapters.database.schema.base import metadata, one_of
 from evergreen.adapters.database.types import CanonicalJson, SessionDate, UtcTime
 
 REQUEST_STATES = ("pending", "running", "done", "failed")
-MODEL_KINDS = ("random_walk", "lightgbm")
 
 retrain_request = Table(
     "retrain_request",
@@ -62,7 +61,6 @@ model_version = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("kind", Text, nullable=False),
     Column("files", CanonicalJson, nullable=False, server_default="{}"),
-    one_of("kind", MODEL_KINDS),
 )
 
 drift_check = Table(

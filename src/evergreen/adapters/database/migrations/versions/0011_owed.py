@@ -1,7 +1,7 @@
 """Bars that have not arrived stay on a ledger until they come.
 
-Revision ID: 0010_owed
-Revises: 0009_prediction_chain
+Revision ID: 0011_owed
+Revises: 0010_any_learner
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010_owed"
-down_revision = "0009_prediction_chain"
+revision = "0011_owed"
+down_revision = "0010_any_learner"
 
 
 def upgrade() -> None:

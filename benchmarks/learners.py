@@ -1,0 +1,115 @@
+"""Every learner walked forward over the same windows, side by side, and each paired with today's LightGBM.
+
+    python benchmarks/learners.py [--bars FILE.parquet --end 2016-12-30 --folds 5 --test-size 126] [--horizon 1]
+
+Without --bars, the packaged sample's four stocks. Sessions after --end are not read. RankIC, its ICIR and its t by the
+cosine variance; seconds of all fits and forecasts, and the largest resident size, each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evergreen.core.dataset.labels import forward_return
+from evergreen.core.dataset.panel import Panel, labelled_panel, training_frame
+from evergreen.core.dataset.splits import walk_forward
+from evergreen.core.evaluation.diebold_mariano import dm_test
+from evergreen.core.evaluation.metrics import icir, rank_ic
+from evergreen.core.features import alpha158
+from evergreen.core.model.breadth import suited
+from evergreen.core.model.config import TrainingConfig
+from evergreen.core.model.fitting import forecast_sessions
+from evergreen.core.model.registry import learner
+
+TRIED = (
+    "lightgbm",
+    "ranked_lightgbm",
+    "ridge 0.01",
+    "ridge 0.1",
+    "ridge 1",
+    "blend 0.1",
+    "blend 1",
+)  # learner and ridge_penalty
+
+
+def read_panel(options: argparse.Namespace) -> Panel:
+    """Factors and labels of the bars up to the end."""
+    if options.bars:
+        bars = pd.read_parquet(options.bars).rename(columns={"Name": "ticker", "date": "session"})
+        bars = bars.assign(session=pd.to_datetime(bars["session"])).drop_duplicates(["ticker", "session"])
+        bars = bars[bars["session"] <= options.end]
+    else:
+        from evergreen.research.sample import accepted_sample_bars
+
+        bars = accepted_sample_bars(pd.Timestamp(options.end), ["AAPL", "IBM", "MSFT", "GOOG"])
+    return labelled_panel(training_frame(alpha158(bars), forward_return(bars, options.horizon)))
+
+
+def walk(options: argparse.Namespace) -> None:
+    """Print figures and each session's RankIC of one learner over all windows."""
+    name, _, penalty = options.only.partition(" ")
+    panel = read_panel(options)
+    config = TrainingConfig(**{"horizon": options.horizon, "num_threads": 2} | suited(len(set(panel.tickers))))
+    config = replace(config, ridge_penalty=float(penalty or 0.1))
+    folds = walk_forward(panel.sessions, options.folds, options.test_size, options.horizon, min_train=250)
+    starts = [int(panel.sessions.searchsorted(fold.test[0])) for fold in folds]
+    stops = [len(fold.train) for fold in folds]
+    begun, by_fold = time.perf_counter(), []
+    for fit, start in zip(learner(name).fits(panel, stops, config), starts, strict=True):
+        stop = start + options.test_size
+        index = pd.MultiIndex.from_frame(panel.keys(start, stop))
+        forecast = pd.Series(forecast_sessions(fit, panel, start, stop, 2), index=index)
+        by_fold.append(rank_ic(forecast, pd.Series(panel.label[panel.rows(start, stop)], index=index)))
+    seconds = time.perf_counter() - begun
+    figures = {"seconds": seconds, "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
+    print(json.dumps(figures | {"rank_ic": pd.concat(by_fold).fillna(0.0).to_json(date_format="iso")}))
+
+
+def measured(label: str) -> tuple[dict[str, float], pd.Series]:
+    """Figures and RankIC by session, from a process of its own."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--only", label]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)
+    figures = json.loads(ran.stdout.splitlines()[-1])
+    return figures, pd.read_json(io.StringIO(figures.pop("rank_ic")), typ="series")
+
+
+def main() -> None:
+    """Walk all of them and print two tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bars", type=Path)
+    parser.add_argument("--end", default="2008-06-30")
+    parser.add_argument("--folds", type=int, default=8)
+    parser.add_argument("--test-size", type=int, default=63)
+    parser.add_argument("--horizon", type=int, default=1)
+    parser.add_argument("--only", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only:
+        return walk(options)
+    today = None
+    for label in TRIED:
+        figures, values = measured(label)
+        today = values if today is None else today
+        test = dm_test(values)
+        line = f"{label:11} RankIC {values.mean():+.4f}  ICIR {icir(values):+.3f}  t {test.statistic:+5.1f}  "
+        line += f"{figures['seconds']:6.1f} s  {figures['gigabytes']:.2f} GB  {test.sessions} sessions"
+        if values is not today:
+            pair = dm_test(np.asarray(values) - np.asarray(today))
+            lower, upper = pair.interval(0.95)
+            line += f"  less LightGBM {pair.mean:+.4f} (95 %: {lower:+.4f} to {upper:+.4f})"
+        print(line, flush=True)
+    return None
+
+
+if __name__ == "__main__":
+    main()

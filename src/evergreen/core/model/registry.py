@@ -1,0 +1,73 @@
+"""Learners by name: those that come with the package, and those of others (entry points `evergreen.learners`)."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from evergreen.core.model.protocol import Learner, Model
+from evergreen.core.model.verified import read_verified
+from evergreen.errors import ModelRefused, NotFound
+
+if TYPE_CHECKING:  # a served model is parsed in a process that has no pandas
+    from evergreen.core.model.manifest import Manifest
+
+GROUP = "evergreen.learners"
+HOME = "evergreen.core.model"
+BUILT_IN = {
+    "lightgbm": f"{HOME}.lightgbm_learner:LightGBMLearner",
+    "ranked_lightgbm": f"{HOME}.ranked_lightgbm:RankedLightGBMLearner",
+    "ridge": f"{HOME}.ridge:RidgeLearner",
+    "blend": f"{HOME}.blend:BlendLearner",
+    "random_walk": f"{HOME}.random_walk:RandomWalkLearner",
+}
+
+
+def learner(name: str) -> Learner:
+    """The learner of that name; one of the package's own cannot be replaced.
+
+    Raises:
+        NotFound: nothing is registered under it.
+    """
+    if name in BUILT_IN:
+        return cast(Learner, EntryPoint(name, BUILT_IN[name], GROUP).load()())
+    for entry in entry_points(group=GROUP, name=name):
+        return cast(Learner, entry.load()())
+    raise NotFound(f"no learner {name!r} is registered.", f"Known are {', '.join(learner_names())}.")
+
+
+def learner_names() -> list[str]:
+    """The names under which learners are registered."""
+    return sorted({*BUILT_IN, *(entry.name for entry in entry_points(group=GROUP))})
+
+
+def read_model(kind: str, content: bytes) -> Model:
+    """A model from content that is already verified, read by its learner."""
+    return learner(kind).read(content)
+
+
+def require_described(model: Model, manifest: Manifest, sha256: str) -> None:
+    """Pass only where a manifest describes this very model: its hash, and its features in its order.
+
+    Raises:
+        ModelRefused: it describes another.
+    """
+    names = tuple(model.features)
+    if manifest.model_sha256 != sha256:
+        what = "describes another model"
+    elif names != tuple(manifest.feature_names):
+        what = f"lists {len(manifest.feature_names)} features, not the {len(names)} of its model in their order"
+    else:
+        return
+    raise ModelRefused(f"The manifest {what}.", "Fetch the version again with `evergreen reconcile`.")
+
+
+def load_verified(path: Path, sha256: str, kind: str) -> Model:
+    """Read the file once, compare its hash with the registered one, and only then parse that same copy.
+
+    Raises:
+        NotFound: there is no such file, or no such learner.
+        ModelRefused: its bytes are not the registered model's.
+    """
+    return read_model(kind, read_verified(path, sha256))
