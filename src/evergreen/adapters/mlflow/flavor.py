@@ -13,7 +13,7 @@ from evergreen.core.model.protocol import Model, forecast
 from evergreen.core.model.registry import load_verified
 
 
-class Served:
+class FrameForecaster:
     """Forecasts of frames; the rows of one call are taken as all those of one session."""
 
     def __init__(self, model: Model) -> None:
@@ -24,8 +24,8 @@ class Served:
         return forecast(self.model, frame[list(self.model.features)].to_numpy(np.float32))
 
 
-def _load_pyfunc(data_path: str) -> Served:
+def _load_pyfunc(data_path: str) -> FrameForecaster:
     """What MLflow calls, with the folder of model and manifest."""
     folder = Path(data_path)
     manifest = read_manifest(folder)
-    return Served(load_verified(folder / MODEL, manifest.model_sha256, manifest.kind))
+    return FrameForecaster(load_verified(folder / MODEL, manifest.model_sha256, manifest.kind))
