@@ -16,11 +16,11 @@ from flows.names import flow_and_session
 from tasks.bars import (
     ingest_bars,
     ingest_late_bars,
+    keep_ledger,
     mend_remote,
     name_universe,
     require_accepted,
     snapshot_bars,
-    tell_owed,
 )
 from tasks.drift import check_drift
 from tasks.features import materialize_features, read_served, update_features
@@ -29,7 +29,7 @@ from tasks.outcomes import settle_outcomes
 from tasks.profiles import profile_session
 from tasks.reaction import react_to_drift
 from tasks.reconcile import verify_logs
-from tasks.sessions import close_session, last_closed_session
+from tasks.sessions import close_session, is_closed, last_closed_session
 
 
 @flow(flow_run_name=flow_and_session, log_prints=True)
@@ -55,18 +55,36 @@ def daily(
     since = last_closed_session()
     if since is None:
         raise NotFound("No history has been loaded yet.", "Run the backfill deployment first.")
-    due = at.calendar.sessions(at.calendar.next(pd.Timestamp(since)), until)
+    clock = pd.Timestamp(since)
+    due = at.calendar.sessions(at.calendar.next(clock), until)
     source = source or at.settings.market.source
     universe = name_universe(source, tickers)
-    ingest_late_bars(source, universe, pd.Timestamp(since), now_at(until, at))
-    walks = {iso(day): process_session(source, universe, day, now_at(day, at), second_source) for day in due}
-    if owed := [session for session, walk in walks.items() if not walk.arrived]:
-        tell_owed(owed, source)
+    take_late_bars(source, universe, clock, now_at(until, at), last=not len(due))
+    walks = {day: process_session(source, universe, day, now_at(day, at), second_source) for day in due}
+    arrived = [day for day, walk in walks.items() if walk.arrived]
+    keep_ledger(source, universe, max([clock, *arrived]), max(clock, until), now_at(until, at))
     if len(due):
         mend_remote()
     if breaks := verify_logs(now_at(until, at)):
         raise Broken(breaks[0], "Restore the database from a backup made since.")
-    return [session for session, walk in walks.items() if walk.arrived]
+    return [iso(day) for day in arrived]
+
+
+def take_late_bars(source: str, tickers: list[str], clock: pd.Timestamp, now: datetime, last: bool) -> None:
+    """What has come by now of sessions up to `clock`, with its true arrival.
+
+    A session of which nothing had come goes on record with its forecasts missed. With `last` no session follows in this
+    run: features and, while there is time for them, forecasts of the late names are made at once.
+    """
+    late = [delivery for delivery in ingest_late_bars(source, tickers, clock, now) if delivery.rows]
+    versions = [snapshot_bars(delivery, now) for delivery in late]
+    for delivery, version in zip(late, versions, strict=True):
+        if not is_closed(delivery.last):
+            close_session(delivery, version, None, now, missed=True)
+    if late and last:
+        update_features(clock)
+        materialize_features(clock, now)
+        score_universe(read_served(tickers, clock), clock, now)
 
 
 class SessionWalk(NamedTuple):

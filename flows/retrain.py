@@ -43,7 +43,7 @@ def retrain(
     seed: int = 7,
     tuning_budget: Annotated[int, Field(ge=0)] = 0,
     learner: str = "lightgbm",
-    folds: Annotated[int, Field(ge=1)] = 8,
+    folds: Annotated[int | None, Field(ge=1)] = None,
 ) -> str:
     """Train, register and judge the challenger a request asks for; returns what became of it.
 
@@ -55,7 +55,7 @@ def retrain(
         seed: of the training.
         tuning_budget: configurations to search among before the folds; 0 takes the defaults. The gate counts each.
         learner: what fits the model, by name: lightgbm, ridge, blend, or another that is registered.
-        folds: walk-forward test windows; fewer suit a short history.
+        folds: most walk-forward test windows; by default as many as suit the number of tickers.
     """
     choices = TrainingChoices(horizon, learner, folds, seed, tuning_budget)
     if request_id is None:

@@ -6,14 +6,14 @@ from datetime import datetime
 
 import pandas as pd
 
+from evergreen.adapters.database.owed import OwedBar, by_session, summary
+from evergreen.core.bars.session import iso
 from evergreen.errors import DeliveryBlocked
 from evergreen.market_data.delivery import Delivery, Order
 from evergreen.workspace import workspace
-from tasks.artifacts import show
+from tasks.artifacts import show, table
 from tasks.decorators import effect
 from tasks.notices import notify
-
-NOTICE_AFTER = 2  # sessions: a vendor is an evening late now and then, two are an outage
 
 
 @effect
@@ -36,22 +36,32 @@ def ingest_bars(
 
 
 @effect
-def ingest_late_bars(source: str, tickers: list[str], until: pd.Timestamp, now: datetime) -> list[Delivery]:
-    """Ask again for bars that sessions up to `until` lack; what came by now enters as known at `now`."""
+def ingest_late_bars(source: str, tickers: list[str], clock: pd.Timestamp, now: datetime) -> list[Delivery]:
+    """Ask again for bars owed of sessions up to `clock`; what came by now enters as known at `now`."""
     from evergreen.market_data.ingest import ingest
     from evergreen.market_data.owed import late_orders
 
     at = workspace()
-    return [ingest(at, order, now) for order in late_orders(at, source, tickers, until)]
+    return [ingest(at, order, now) for order in late_orders(at, source, tickers, clock)]
 
 
 @effect
-def tell_owed(owed: list[str], source: str) -> None:
-    """Show the sessions of which no bar has come, and send a notice once there are several."""
-    sentence = f"No bars of {', '.join(owed)} came from {source}: they are asked for again at the next run."
-    show("owed", "Sessions owed", sentence)
-    if len(owed) >= NOTICE_AFTER:
-        notify("Bars are owed", sentence)
+def keep_ledger(
+    source: str, tickers: list[str], clock: pd.Timestamp, until: pd.Timestamp, now: datetime
+) -> list[OwedBar]:
+    """Bring the ledger of owed bars up to `until`, show what is owed, and send a notice once it is several sessions."""
+    from evergreen.market_data import owed
+
+    at = workspace()
+    bars = owed.keep_ledger(at, source, tickers, clock, until, now)
+    if bars:
+        show("owed", "Bars owed", f"{summary(bars)}. They are asked for again at every run.", table(by_session(bars)))
+    latest = at.calendar.next(until, 1 - at.settings.market.notice_after)
+    overdue = [bar for bar in bars if not bar.noticed and bar.session <= iso(latest)]
+    sentence = f"{summary(overdue)}. They are asked of {source} again at every run."
+    if overdue and notify("Bars are owed", sentence):
+        owed.mark_noticed(at, overdue)
+    return bars
 
 
 @effect

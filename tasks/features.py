@@ -15,10 +15,11 @@ from tasks.decorators import effect
 @effect
 def update_features(session: pd.Timestamp) -> int:
     """Build the features of `session`, and again those that bars known since the last session can have changed."""
-    return _build(min(_first_change(session), session), session)
+    return _build(min(first_change(session), session), session)
 
 
-def _first_change(session: pd.Timestamp) -> pd.Timestamp:
+def first_change(session: pd.Timestamp) -> pd.Timestamp:
+    """The earliest session of which a bar became known after the run before; `session` where none did."""
     at = workspace()
     with reading(at.engine) as conn:
         last = ledger.sessions(conn, at.settings.model_name, limit=1)

@@ -11,6 +11,7 @@ from evergreen.adapters.database import evidence, intervals, rollouts, writing
 from evergreen.core.bars.session import iso
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
+from tasks.features import first_change
 from tasks.models import read_manifest, serving_manifest
 
 
@@ -19,13 +20,13 @@ def settle_outcomes(as_of: pd.Timestamp, data_version: str, now: datetime) -> in
     """Write down the returns whose horizon has passed by `as_of`, and move the intervals; returns how many."""
     from evergreen.core.dataset.labels import forward_return
     from evergreen.core.model.intervals import SCALE_SESSIONS
-    from evergreen.market_data.owed import WINDOW
 
     at = workspace()
     manifest = serving_manifest(at)
     if manifest is None:
         return 0
-    reach, recent = (at.calendar.next(as_of, -2 * manifest.horizon - n) for n in (SCALE_SESSIONS, WINDOW))
+    recent = at.calendar.next(min(first_change(as_of), as_of), -2 * manifest.horizon)
+    reach = min(recent, at.calendar.next(as_of, -2 * manifest.horizon - SCALE_SESSIONS))
     labels = forward_return(at.bars.as_of(start=reach, end=as_of), manifest.horizon)
     settled = labels[labels.index.get_level_values("session") >= recent].dropna().rename("value").reset_index()
     settled = settled.assign(horizon=manifest.horizon, known_at=now, data_version=data_version)

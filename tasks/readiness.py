@@ -9,7 +9,6 @@ import pandas as pd
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.dataset.splits import fewest_sessions
 from evergreen.core.model.choices import TrainingChoices
-from evergreen.core.model.config import TrainingConfig
 from evergreen.core.policy import GatePolicy
 from evergreen.errors import Refused
 from evergreen.workspace import Workspace, workspace
@@ -48,7 +47,7 @@ def _require_disk(at: Workspace) -> None:
 
 
 def _require_history(at: Workspace, request: RetrainRequest, choices: TrainingChoices) -> None:
-    config = TrainingConfig(horizon=choices.horizon, folds=choices.folds)
+    config = choices.config()
     judged = workspace().settings.delivery_policy().gate or GatePolicy()
     folds = min(config.folds, -(-judged.min_sessions // config.test_size))  # with fewer the gate cannot judge it
     needed = choices.horizon + fewest_sessions(

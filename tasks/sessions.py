@@ -24,6 +24,14 @@ def last_closed_session() -> str | None:
 
 
 @effect
+def is_closed(session: str) -> bool:
+    """Whether the session (ISO) is on record as processed."""
+    at = workspace()
+    with reading(at.engine) as conn:
+        return ledger.read_session(conn, at.settings.model_name, session) is not None
+
+
+@effect
 def latest_data_version() -> ledger.DataVersion:
     """The newest data version.
 

@@ -117,11 +117,9 @@ def register_random_walk(
     request: RetrainRequest, training_set: TrainingSet, choices: TrainingChoices, now: datetime
 ) -> str:
     """Log and register the random walk with the evidence any model has; returns its version."""
-    from evergreen.core.model.training import TrainingConfig
-
     run_id = workspace().tracking.log_random_walk(
         pd.read_parquet(training_set.path),
-        TrainingConfig(horizon=choices.horizon, folds=choices.folds, seed=choices.seed),
+        choices.config(),
         walk := training_set.path.parent / "random_walk",
         request.as_of,
         training_set.data_version,

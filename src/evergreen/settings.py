@@ -32,6 +32,7 @@ class MarketSettings(BaseModel):
     tickers: tuple[str, ...] = ()  # the names wanted of that source; empty: all it has
     currency: str = "USD"  # of the prices
     delivery_delay: int = 30  # minutes after the close until a session's bars are final
+    notice_after: int = 2  # sessions a bar may be owed before a notice: a vendor is an evening late now and then
     special_sessions: tuple[datetime, ...] = ()  # that the exchange held besides: a date, or when it closed, local time
 
     @field_validator("tickers", "special_sessions", mode="before")

@@ -15,6 +15,7 @@ from evergreen.cli.output import AsJson, tell
 from evergreen.settings import load_settings
 
 if TYPE_CHECKING:
+    from evergreen.adapters.database.owed import OwedBar
     from evergreen.core.bars.restatement import Difference
     from evergreen.market_data.restatement_impact import Affected
 
@@ -75,6 +76,40 @@ def data_checkout(version: str, target: Path) -> None:
 
     Workspace(load_settings()).snapshots.checkout(version, target)
     print(f"{version} is in {target}")
+
+
+@versions.command("owed")
+def data_owed(as_json: AsJson = False) -> None:
+    """Bars that were due and have not arrived, oldest first."""
+    from evergreen.adapters.database import owed, reading
+    from evergreen.workspace import Workspace
+
+    with reading(Workspace(load_settings()).engine) as conn:
+        bars = owed.open_bars(conn)
+    lines = [
+        f"{bar.session}  {bar.ticker:<10}  missed since {bar.since:%Y-%m-%d %H:%M}  {_missed(bar)}" for bar in bars
+    ]
+    tell(lines or ["nothing is owed"], [asdict(bar) for bar in bars], as_json)
+
+
+def _missed(bar: OwedBar) -> str:
+    return "its forecast is missed" if bar.forecast_missed else ""
+
+
+@versions.command("write-off")
+def data_write_off(
+    session: Annotated[str, typer.Argument(help="The session (YYYY-MM-DD).")],
+    reason: Annotated[str, typer.Option(help="Why its bars will not come.")],
+    ticker: Annotated[str, typer.Option(help="Of this ticker alone.")] = "",
+) -> None:
+    """Wait no longer for the owed bars of a session."""
+    from evergreen.market_data.owed import write_off
+    from evergreen.market_data.quarantine import acting_at
+    from evergreen.workspace import Workspace
+
+    at = Workspace(load_settings())
+    bars = write_off(at, session, ticker, reason, acting_at(at))
+    print(f"{_count(len(bars), 'bar')} of {session} written off: {reason}")
 
 
 @versions.command("as-of")

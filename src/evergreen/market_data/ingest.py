@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from evergreen.adapters.bars import AppendReport, ReportingSource, open_source
+from evergreen.adapters.bars import AppendReport, BarSource, ReportingSource, open_source
 from evergreen.adapters.database import ledger, writing
 from evergreen.core.bars.corporate_actions import link_factors
 from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding, split
 from evergreen.core.quality.second_source import disagreements
+from evergreen.core.quality.unknown_names import unknown_tickers
 from evergreen.errors import EvergreenError
 from evergreen.market_data import quarantine
 from evergreen.market_data.delivery import Delivery, Order
@@ -81,7 +82,16 @@ def _fetch(at: Workspace, order: Order, known: pd.DataFrame) -> tuple[pd.DataFra
     since = order.first if order.history else at.calendar.next(order.first, -1)
     linked = link_factors(origin.fetch(list(order.tickers), since, order.last), known)
     remarks = origin.findings() if isinstance(origin, ReportingSource) else []
-    return linked[linked["session"] >= order.first].reset_index(drop=True), remarks
+    bars = linked[linked["session"] >= order.first].reset_index(drop=True)
+    return bars, [*remarks, *_unknown(at, order, origin, bars)]
+
+
+def _unknown(at: Workspace, order: Order, origin: BarSource, bars: pd.DataFrame) -> list[Finding]:
+    absent = sorted(set(order.tickers) - set(bars["ticker"]))
+    if not absent or not len(bars):
+        return []
+    stored = at.bars.as_of(tickers=absent)["ticker"]
+    return unknown_tickers(order.tickers, {*bars["ticker"], *stored}, origin.tickers())
 
 
 def _ask_second_source(at: Workspace, order: Order, bars: pd.DataFrame, history: pd.DataFrame) -> list[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from evergreen.adapters.database import decisions, ledger, reading, requests, rollouts, triggers
+from evergreen.adapters.database import decisions, ledger, owed, reading, requests, rollouts, triggers
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.infra.prefect_api import running_on
 from evergreen.adapters.infra.processes import Stack
@@ -42,7 +42,8 @@ class Turn:
 
 @dataclass(frozen=True)
 class Status:
-    """How everything stands, None where there is nothing yet; `weight` is the challenger's share of clients."""
+    """How everything stands, None where there is nothing yet; `owed` says which bars have not arrived, `weight` is the
+    challenger's share of clients."""
 
     home: str
     market: str
@@ -50,6 +51,7 @@ class Status:
     session: str | None
     training: str | None = None
     running: Sequence[Running] = ()
+    owed: str = ""
     champion: str | None = None
     challenger: str | None = None
     stage: str | None = None
@@ -67,9 +69,10 @@ def read_status(settings: Settings) -> Status:
     running = read_running(settings)
     with reading(at.engine) as conn:
         rollout, session = rollouts.read(conn, name), ledger.clock(conn, name)
+        awaited = owed.summary(owed.open_bars(conn))
         training = _training(requests.recent(conn, name, limit=1))
         if rollout is None:
-            return Status(home, market, processes, session, training, running)
+            return Status(home, market, processes, session, training, running, awaited)
         checks = ledger.drift_checks(conn, name, rollout.champion, limit=1)
         return Status(
             home=home,
@@ -78,6 +81,7 @@ def read_status(settings: Settings) -> Status:
             session=session,
             training=training,
             running=running,
+            owed=awaited,
             champion=rollout.champion,
             challenger=rollout.challenger,
             stage=rollout.stage,
@@ -118,6 +122,8 @@ def lines(status: Status) -> Iterator[str]:
     if status.session is not None:
         yield f"market     {status.market}"
         yield f"data       through session {status.session}"
+    if status.owed:
+        yield f"owed       {status.owed}"
     if advice := missing(status.session, status.champion, status.running, status.training or ""):
         yield advice
         return

@@ -55,3 +55,6 @@ class Metrics:
         self.feature_age = Gauge(
             "evergreen_feature_age_sessions", "Age of the oldest features served.", registry=self.registry
         )
+        self.owed_bars = Gauge(
+            "evergreen_owed_bars", "Bars that were due and have not arrived.", registry=self.registry
+        )

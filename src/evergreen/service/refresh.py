@@ -24,11 +24,13 @@ log = logging.getLogger("evergreen.service")
 
 @dataclass(frozen=True)
 class Sighting:
-    """What one look at the operational state showed. `finished_at`: when features were last materialized."""
+    """What one look at the operational state showed. `finished_at`: when features were last materialized; `owed`: how
+    many bars have not arrived."""
 
     rollout: Rollout | None
     finished_at: datetime | None
     clock: pd.Timestamp | None
+    owed: int = 0
 
 
 class Store(Protocol):
@@ -110,6 +112,7 @@ class Keeper:
         seen = self._attempts.run("state", now, lambda: self._store.look(now))
         if seen is None:
             return
+        self._metrics.owed_bars.set(seen.owed)
         self._lineup = self._lineup_for(seen.rollout, now)
         self._universe = self._universe_for(seen.finished_at, now)
         if self._lineup is not None and self._universe is not None and seen.clock is not None:

@@ -9,7 +9,7 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import Connection, Engine
 
-from evergreen.adapters.database import intervals, ledger, predictions, reading, rollouts
+from evergreen.adapters.database import intervals, ledger, owed, predictions, reading, rollouts
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.adapters.models.folder import MANIFEST, MODEL, read_manifest
 from evergreen.core.model.registry import read_model, require_described
@@ -45,6 +45,7 @@ class DiskStore:
                 rollout=rollouts.read(conn, name),
                 finished_at=materialized.finished_at if materialized else None,
                 clock=self._clock(conn, now),
+                owed=owed.count_open(conn),
             )
 
     def model(self, version: str) -> ServedModel:

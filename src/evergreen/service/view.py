@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 from sqlalchemy import Connection
 
-from evergreen.adapters.database import decisions, evidence, ledger, predictions, rollouts
+from evergreen.adapters.database import decisions, evidence, ledger, owed, predictions, rollouts
 from evergreen.adapters.database.decisions import RecordedDecision
 from evergreen.adapters.database.ledger import DataVersion, DriftRecord, ModelVersion
 from evergreen.adapters.database.rollouts import Rollout
@@ -58,7 +58,8 @@ class Skill:
 class View:
     """Everything on the page.
 
-    `quality`: the running canary's test; `why`: what made the champion one; `clock`: the last processed session.
+    `quality`: the running canary's test; `why`: what made the champion one; `clock`: the last processed session;
+    `owed`: which bars have not arrived, empty for none.
     """
 
     now: datetime
@@ -71,6 +72,7 @@ class View:
     drift: DriftRecord | None
     decisions: Sequence[RecordedDecision]
     data: DataVersion | None
+    owed: str
     predictions: int
     clock: str | None
     forecasts: Sequence[TickerForecast]
@@ -93,6 +95,7 @@ def gather(conn: Connection, model: str, snapshot: Snapshot | None, now: datetim
         drift=checks[0] if checks else None,
         decisions=recent,
         data=data[0] if data else None,
+        owed=owed.summary(owed.open_bars(conn)),
         predictions=predictions.count(conn),
         clock=ledger.clock(conn, model),
         forecasts=_forecasts(conn, snapshot),

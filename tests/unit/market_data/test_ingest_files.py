@@ -34,6 +34,6 @@ def test_ingest__says_of_files_what_validate_says_and_keeps_the_rest(home: Works
     delivery = ingest(home, Order(source, tickers, DAYS[0], DAYS[-1], history=True), NOW)
     inspection = inspect_paths([folder], XNYS, NOW)
     rules = {finding["rule"] for finding in delivery.findings}
-    assert rules == {finding.rule for finding in inspection.findings}
-    assert rules == {"unreadable", "not_bars", "number_form", "undated_rows"}
+    assert rules == {finding.rule for finding in inspection.findings} | {"unknown_ticker"}
+    assert rules == {"unreadable", "not_bars", "number_form", "undated_rows", "unknown_ticker"}
     assert (delivery.added, delivery.refused) == (4 * len(DAYS), 0)

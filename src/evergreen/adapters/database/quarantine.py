@@ -69,6 +69,13 @@ def unsettled(conn: Connection, tickers: Sequence[str] | None = None) -> list[Ca
     return [case for case in cases if tickers is None or case.ticker in set(tickers)]
 
 
+def in_states(conn: Connection, states: Sequence[str], tickers: Sequence[str], since: str) -> list[Case]:
+    """The cases of `tickers` in one of the states that reach to session `since` (ISO) or beyond, oldest first."""
+    query = select(quarantine).where(quarantine.c.state.in_(states), quarantine.c.last_session >= since)
+    cases = every(conn, query.order_by(quarantine.c.first_session, quarantine.c.id), Case)
+    return [case for case in cases if case.ticker in set(tickers)]
+
+
 def require_held(case: Case) -> None:
     """Nothing, for an open case.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+from evergreen.core.model.config import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -14,14 +16,14 @@ class TrainingChoices:
     Attributes:
         horizon: sessions ahead that the model forecasts.
         learner: what fits it, by name.
-        folds: walk-forward test windows; fewer suit a short history.
+        folds: most walk-forward test windows; None for as many as suit the panel's breadth.
         seed: of the training.
         tuning_budget: configurations to search among before the folds; 0 takes the defaults.
     """
 
     horizon: int = 1
     learner: str = "lightgbm"
-    folds: int = 8
+    folds: int | None = None
     seed: int = 7
     tuning_budget: int = 0
 
@@ -31,11 +33,16 @@ class TrainingChoices:
         return cls(**evidence["training"]) if "training" in evidence else otherwise
 
     def as_dict(self) -> dict[str, int | str]:
-        """Names and values, as they go on record and to the notebook."""
-        return asdict(self)
+        """Names and values that were chosen, as they go on record and to the notebook."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def config(self) -> TrainingConfig:
+        """The choices of a run that is not tuned, on a panel of a few tickers."""
+        config = TrainingConfig(learner=self.learner, horizon=self.horizon, seed=self.seed)
+        return config if self.folds is None else replace(config, folds=self.folds)
 
     @property
     def phrase(self) -> str:
         """What differs from the defaults; empty when nothing does."""
         usual = TrainingChoices().as_dict()
-        return "".join(f", {name} {value}" for name, value in self.as_dict().items() if value != usual[name])
+        return "".join(f", {name} {value}" for name, value in self.as_dict().items() if value != usual.get(name))

@@ -25,6 +25,9 @@ MANY_NAMES = 10  # in a panel of 500 real stocks no session has more than two fa
 MANY_SHARE = 0.02  # in larger panels ten may be chance
 MOST_SHARE = 0.5  # more wrong than right
 FEWEST_NAMES = 4  # with fewer tickers a share of them says nothing about the vendor
+PROVISIONAL_SHARE = 0.2  # of the newest session: on no session of 500 real stocks that was final are so many faulty
+PROVISIONAL_NAMES = 10  # with fewer a fifth is two
+UNFINISHED = 0.25  # of the usual shares: on half days 500 real stocks trade between a third and a half
 COVERAGE_FLOOR = 0.5  # ranks over less than half of the names are ranks of something else
 COVERAGE_USUAL = 0.9  # halts and listings take a few names in a hundred, never ten
 RECENT = 5  # sessions: a ticker with a bar in them is expected today
@@ -42,12 +45,23 @@ def day_masks(panel: DeliveryPanel, masks: Mapping[str, Mask]) -> dict[str, Mask
     most = (wrong >= MOST_SHARE * there) & (there >= FEWEST_NAMES)
     many = (wrong >= MANY_NAMES) & (wrong >= MANY_SHARE * there) & ~most
     covered = _coverage(panel, there)
+    newest = np.arange(len(panel.days)) == panel.at.max(initial=-1)
+    unfinished = newest & (there >= PROVISIONAL_NAMES) & _unfinished(panel, wrong, there) & ~most
     return {
+        "provisional_session": _on(panel.at, unfinished),
         "faulty_session": faulty & _on(panel.at, most),
-        "vendor_fault": faulty & _on(panel.at, many),
+        "vendor_fault": faulty & _on(panel.at, many & ~unfinished),
         "low_coverage": _on(panel.at, covered < COVERAGE_FLOOR),
         "thin_coverage": _on(panel.at, (covered >= COVERAGE_FLOOR) & (covered < COVERAGE_USUAL)),
     }
+
+
+def _unfinished(panel: DeliveryPanel, wrong: Ints, there: Ints) -> Mask:
+    """Whether a fifth of a session's bars are faulty or, of the newest session, most say that few shares traded."""
+    tape, newest = panel.tape, panel.at.max(initial=-1)
+    rows = np.flatnonzero((tape.at == newest) & (tape.row >= 0))
+    thin = (tape.times_usual(tape.volume, rows) < UNFINISHED).sum() >= MOST_SHARE * max(len(rows), 1)
+    return np.asarray((wrong >= PROVISIONAL_SHARE * there) | (thin & (np.arange(len(there)) == newest)))
 
 
 def _on(at: Ints, sessions: Mask) -> Mask:

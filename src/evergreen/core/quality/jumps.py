@@ -25,7 +25,7 @@ FEWEST_NAMES = 10  # with fewer tickers there is no market to judge by
 AFTERMATH = 10  # bars: what comes after a split is as what was before it, what comes after a crash is not
 RESTLESS = 2.0  # times the usual size of moves, in the week after
 TICKS = 2.0  # a price that can only take great steps takes them
-AROUND = 5  # bars refused on either side of a jump that cannot be told: a week
+AROUND = 1  # bars refused on either side of a jump that cannot be told: what a return over one session touches
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def unexplained_jump(tape: Tape, jump: Jumps) -> Mask:
 
 
 def around(tape: Tape, bars: Mask) -> Mask:
-    """The five bars of the same ticker on either side of the marked ones, and those."""
+    """The bars of the same ticker beside the marked ones, and those."""
     places = np.flatnonzero(bars)[:, None] + np.arange(-AROUND, AROUND + 1)
     inside = np.clip(places, 0, max(len(tape) - 1, 0))
     own = (inside == places) & (tape.ticker[inside] == tape.ticker[np.flatnonzero(bars)][:, None])
@@ -122,6 +122,13 @@ def _like_split(jump: Jumps) -> Mask:
     at_open = np.abs(jump.opening[:, None] - steps) < SPLIT_AT_OPEN
     at_close = np.abs(jump.closing[:, None] - steps) < SPLIT_AT_CLOSE
     return np.asarray((at_open & at_close).any(axis=1) & (jump.money < CROWD))
+
+
+def shared_by_many(tape: Tape, wild: Mask) -> Mask:
+    """Whether a fifth of the session's names are `wild`, where there are names enough for a market."""
+    sessions = int(tape.at.max(initial=-1)) + 1
+    names, wilder = (np.bincount(at, minlength=sessions) for at in (tape.at, tape.at[wild]))
+    return np.asarray(((names >= FEWEST_NAMES) & (wilder >= WILD_SHARE * names))[tape.at])
 
 
 def _scaled(jump: Jumps) -> Mask:

@@ -1,6 +1,9 @@
-"""Rules that tickers break together: one company's bars under another name."""
+"""Rules about names: what is no ticker, and one company's bars under two of them."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -12,6 +15,11 @@ from evergreen.core.quality.tape import Floats, Ints, Mask, Tape
 MIX = np.uint64(1_099_511_628_211)  # FNV's prime
 SAME_SHARE = 0.5  # of a ticker's bars: more own than another's
 FEWEST_SHARED = 5  # bars; a vendor swaps single days
+TICKER = re.compile(  # what exchanges and vendors use: a symbol, class, series or market parted from it by one mark
+    r"\^?[A-Z0-9&*$]{1,14}([.\-/:= ][A-Z0-9]{1,6}){0,3}"
+)
+DOWNLOADS = re.compile(r"HISTORICALDATA|DOWNLOAD|EXPORT|QUOTE|PRICES?|STOCKS?|DATA|\d{9,}")
+MARKS = re.compile(r"[.\-/: _]")  # with which one symbol is written in several ways
 NEARBY = 21  # bars, centred: what a ticker's own price is there
 
 
@@ -19,6 +27,10 @@ def name_masks(panel: DeliveryPanel) -> dict[str, Mask]:
     """`same_series`: half of a ticker's bars (and five) are another's as well. `wrong_company`: fewer are, and the
     bar lies further from its own ticker's prices nearby than its twin does from its."""
     tape = panel.tape
+    own_names = {
+        "implausible_name": _of_tickers(panel, implausible),
+        "other_spelling": _of_tickers(panel, other_spellings),
+    }
     group = _twins(panel)
     shared = group >= 0
     same = np.zeros(len(tape), dtype=bool)
@@ -26,7 +38,28 @@ def name_masks(panel: DeliveryPanel) -> dict[str, Mask]:
         bars, twins = np.bincount(tape.ticker), np.bincount(tape.ticker, weights=shared)
         same = shared & ((twins >= FEWEST_SHARED) & (twins >= SAME_SHARE * bars))[tape.ticker]
         shared = _further(tape, group, shared & ~same)
-    return {"same_series": panel.mask(tape, same), "wrong_company": panel.mask(tape, shared)}
+    return own_names | {"same_series": panel.mask(tape, same), "wrong_company": panel.mask(tape, shared)}
+
+
+def implausible(counts: pd.Series) -> set[str]:
+    """Names that no exchange gives: those of downloads, of companies, of copies of a file."""
+    names = [str(name) for name in counts.index]
+    return {name for name in names if not TICKER.fullmatch(name.upper()) or DOWNLOADS.fullmatch(name.upper())}
+
+
+def other_spellings(counts: pd.Series) -> set[str]:
+    """Of names that differ in nothing but the mark within them, or in case, all but the one with most bars."""
+    plain = pd.Series([MARKS.sub(".", str(name).strip().upper()) for name in counts.index], counts.index)
+    most = counts.sort_values(ascending=False, kind="stable").index
+    first = plain.reindex(most).drop_duplicates().index
+    return set(counts.index) - set(first)
+
+
+def _of_tickers(panel: DeliveryPanel, choose: Callable[[pd.Series], set[str]]) -> Mask:
+    """The bars of the tickers that are chosen from all by how many bars they have."""
+    tickers = panel.bars["ticker"]
+    counts = tickers[[isinstance(name, str) for name in tickers]].value_counts(sort=False)
+    return np.asarray(tickers.isin({name for name in choose(counts) if name.strip()}), dtype=bool)
 
 
 def _twins(panel: DeliveryPanel) -> Ints:

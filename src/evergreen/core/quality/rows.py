@@ -7,6 +7,7 @@ import pandas as pd
 
 from evergreen.core.bars.schema import NUMBERS, PRICES
 from evergreen.core.quality.delivery_panel import ROUNDING, DeliveryPanel
+from evergreen.core.quality.moved_dates import moved_by_years, not_daily
 from evergreen.core.quality.tape import Floats, Ints, Mask
 
 SPECIAL_SHARE = 0.5  # of the delivery's tickers: with so many of them trading, the exchange was open
@@ -91,6 +92,7 @@ def row_masks(panel: DeliveryPanel) -> dict[str, Mask]:
         masks
         | off_calendar(panel)
         | {
+            "not_daily": not_daily(panel),
             "conflicting_bars": conflicting,
             "repeated_bar": panel.copied & ~conflicting,
         }
@@ -100,7 +102,8 @@ def row_masks(panel: DeliveryPanel) -> dict[str, Mask]:
 def off_calendar(panel: DeliveryPanel) -> dict[str, Mask]:
     """Bars on days without trading, told apart.
 
-    `shifted_dates`: at least half of them stand where a session beside them lacks its bar: dates moved.
+    `shifted_dates`: at least half of them stand where a session beside them lacks its bar, or whole months fit another
+    year: dates moved.
     `special_session`: at least half of the delivery's tickers really traded that day, which the calendar does not
     know. `not_a_session`: any other.
     """
@@ -109,7 +112,7 @@ def off_calendar(panel: DeliveryPanel) -> dict[str, Mask]:
     none = np.zeros(len(off), dtype=bool)
     if not off.any():
         return {"shifted_dates": none, "special_session": none, "not_a_session": off}
-    shifted = _shifted(panel, off)
+    shifted = _shifted(panel, off) | moved_by_years(panel, off)
     special = _special(panel, off & ~shifted)
     return {"shifted_dates": shifted, "special_session": special, "not_a_session": off & ~shifted & ~special}
 

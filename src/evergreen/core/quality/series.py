@@ -13,6 +13,7 @@ from evergreen.core.quality.jumps import (
     jumps,
     lost_digit,
     marked,
+    shared_by_many,
     unadjusted_split,
     unexplained_jump,
 )
@@ -22,6 +23,7 @@ SPIKE_GAP = 0.04  # in logs, between the whole range of the spike and the ranges
 SPIKE_DEVIATIONS = 5.0  # usual moves: beyond them a gap out and back does not happen in turmoil either
 WICK = 1.0  # in logs, beyond open, close and the bars around; flash crashes (2015-08-24) went 0.7
 WICK_DEVIATIONS = 15.0  # usual moves, for shares that swing by 7 % and more a day
+WILD_RANGE = 5.0  # usual moves of the close: on quiet days a name in a hundred has such a range
 COARSE = 0.01  # of the price: where a step is greater, prices stand still between steps
 FLAT_BARS = 5  # a week: thin names stand still for some days
 LONG_GAP = 60  # sessions: exchanges keep a symbol free for a quarter before they give it away
@@ -56,12 +58,15 @@ def _departs(tape: Tape, low: Floats, high: Floats, length: int, least: Floats) 
 
 
 def wick(tape: Tape) -> Mask:
-    """A high over 2.7 times, or a low below 1/2.7 of, what open, close and the bars around reached."""
+    """A high over 2.7 times, or a low below 1/2.7 of, what open, close and the bars around reached, on a day when
+    the ranges of other names were as usual: in a flash crash they were not."""
     reach = np.maximum(WICK, WICK_DEVIATIONS * tape.usual_move())
     top, bottom = np.maximum(tape.open, tape.close), np.minimum(tape.open, tape.close)
     above = np.fmax(np.fmax(tape.before(tape.high), tape.after(tape.high)), top)
     below = np.fmin(np.fmin(tape.before(tape.low), tape.after(tape.low)), bottom)
-    return (np.log(tape.high / above) > reach) | (np.log(below / tape.low) > reach)
+    far = (np.log(tape.high / above) > reach) | (np.log(below / tape.low) > reach)
+    wild = np.log(tape.high / tape.low) > WILD_RANGE * tape.usual_move()
+    return far & ~shared_by_many(tape, wild)
 
 
 def stale_bar(tape: Tape) -> Mask:

@@ -41,9 +41,9 @@ def test_jump__that_some_names_share_is_their_own_news() -> None:
 def test_jump__alone_and_unexplained_costs_the_sessions_around_it() -> None:
     bars = fallen(["S03"], 0.5)
     (finding,) = jumps(bars)
-    assert (finding.rule, finding.ticker, finding.days) == ("unexplained_jump", "S03", tuple(DAYS[DAY - 5 : DAY + 6]))
+    assert (finding.rule, finding.ticker, finding.days) == ("unexplained_jump", "S03", tuple(DAYS[DAY - 1 : DAY + 2]))
     accepted, refused = split(bars, [finding])
-    assert len(refused) == 11 and (accepted["ticker"] == "S03").sum() == len(DAYS) - 11
+    assert len(refused) == 3 and (accepted["ticker"] == "S03").sum() == len(DAYS) - 3
 
 
 def test_jump__a_crowd_explains() -> None:

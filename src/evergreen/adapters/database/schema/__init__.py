@@ -5,8 +5,10 @@ from __future__ import annotations
 from evergreen.adapters.database.schema.base import metadata
 from evergreen.adapters.database.schema.data import (
     QUARANTINE_STATES,
+    SETTLEMENTS,
     data_version,
     materialization,
+    owed_bar,
     quarantine,
     session_log,
 )
@@ -30,7 +32,7 @@ from evergreen.adapters.database.schema.serving import (
     rollout,
 )
 
-HEAD = "0010_any_learner"  # the migration this code was written for
+HEAD = "0011_owed"  # the migration this code was written for
 BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "HEAD",
     "QUARANTINE_STATES",
     "REQUEST_STATES",
+    "SETTLEMENTS",
     "data_version",
     "decision",
     "decision_head",
@@ -49,6 +52,7 @@ __all__ = [
     "metadata",
     "model_version",
     "outcome",
+    "owed_bar",
     "prediction",
     "prediction_batch",
     "prediction_head",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text
 
 from evergreen.adapters.database.schema.base import metadata, one_of
 from evergreen.adapters.database.types import CanonicalJson, SessionDate, UtcTime
 
 QUARANTINE_STATES = ("held", "released", "repaired", "restated", "discarded")
+SETTLEMENTS = ("arrived", "refused", "written_off")
 
 data_version = Table(
     "data_version",
@@ -62,4 +63,20 @@ quarantine = Table(
     Column("reason", Text),
     one_of("state", QUARANTINE_STATES),
     Index(None, "state", "ticker"),
+)
+
+owed_bar = Table(
+    "owed_bar",
+    metadata,
+    Column("ticker", Text, primary_key=True),
+    Column("session", SessionDate, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("forecast_missed", Boolean, nullable=False),
+    Column("noticed", Boolean, nullable=False),
+    Column("settlement", Text),
+    Column("settled_at", UtcTime),
+    Column("reason", Text, nullable=False),
+    one_of("settlement", SETTLEMENTS),
+    Index(None, "settlement", "session"),
 )
