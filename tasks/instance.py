@@ -43,13 +43,13 @@ def _recompute(
     at: Workspace, version: str, session: pd.Timestamp, known_at: pd.Timestamp, tickers: list[str]
 ) -> pd.Series:
     """What a version's registered file forecasts from the bars known then, the factors computed in batch."""
-    from evergreen.core.model.booster import predict
+    from evergreen.core.model.protocol import forecast
 
     with reading(at.engine) as conn:
         model = ledger.read_model_version(conn, at.settings.model_name, version)
-    manifest, booster = load_model(at.model_folder(version), on_record(model.sha256, model.files))
+    manifest, model_on_file = load_model(at.model_folder(version), on_record(model.sha256, model.files))
     reach = at.calendar.next(session, -at.features.lookback)
     bars = at.bars.as_of(known_at, tickers, reach, session)
     features = at.features.compute(bars, at.calendar.sessions(reach, session), since=session)
     rows = features.xs(session, level="session")[list(manifest.feature_names)]
-    return pd.Series(predict(booster, rows.to_numpy(np.float32)), index=rows.index)
+    return pd.Series(forecast(model_on_file, rows.to_numpy(np.float32)), index=rows.index)
