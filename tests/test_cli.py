@@ -224,7 +224,7 @@ def test_replay__prints_a_line_for_each_policy_and_where_the_page_is(tmp_path: P
     [
         (("--policy", "boldest", "--from", "2004-06-21"), "boldest"),
         (("--policy", "never", "--from", "2004-06-21", "--break", "gone@2004-06-21"), "cannot be read"),
-        (("--policy", "never", "--from", "2002-06-21"), "labelled sessions leave"),
+        (("--policy", "never", "--from", "2001-06-21"), "labelled sessions leave"),
     ],
 )
 def test_replay__what_cannot_be_walked_is_one_sentence(

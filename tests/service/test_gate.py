@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 
@@ -108,7 +110,10 @@ def test_answers__say_what_a_browser_may_do_with_them(world: World, path: str) -
     if answer.headers["content-type"].startswith("text/html"):
         assert answer.headers["x-frame-options"] == "DENY"
         assert "default-src 'none'" in answer.headers["content-security-policy"]
-        assert not re.search(r"<script|\sstyle=|\son\w+=", answer.text), "nothing that its own policy forbids"
+        assert not re.search(r"<script |\sstyle=|\son\w+=", answer.text), "nothing that its own policy forbids"
+        for script in re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL):
+            digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+            assert f"script-src 'sha256-{digest}'" in answer.headers["content-security-policy"]
 
 
 def test_readyz__tells_nobody_who_serves(world: World) -> None:
