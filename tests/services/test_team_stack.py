@@ -30,13 +30,13 @@ from tests.flows.test_stack import WALK, comparable_account, walk
 from tests.services.servers import Postgresql
 
 ACCOUNT = ("team", "a-word-of-its-own")
-SHORT = WALK | {"clients": 2}
+FROM_2000 = {"tickers": ["AAPL", "IBM", "MSFT", "GOOG"], "history": "2000-03-01"}  # so that a trained model serves
+SHORT = WALK | FROM_2000 | {"clients": 2}
 INTO_THE_BREAK = {
+    **FROM_2000,
     "source": "sample",
-    "tickers": ["AAPL", "IBM", "MSFT", "GOOG"],
     "start": "2008-09-02",
     "end": "2008-11-04",
-    "history": "2000-03-01",
     "clients": 2,
 }
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(1300)]

@@ -100,7 +100,7 @@ class Verdict:
         is_better = "is" if against_walk.p_better < self.spent_alpha else "is not shown to be"
         return (
             f"{none}Over {self._sessions} the challenger {is_better} better than the random walk "
-            f"({self._level(against_walk)}): {_gain(against_walk)}."
+            f"({self._level(against_walk)}): its gain is {self._gain(against_walk)}."
         )
 
     @property
@@ -111,7 +111,10 @@ class Verdict:
     def _measured(self, test: DieboldMariano, champion: DieboldMariano) -> tuple[str, ...]:
         if self.opponent != "champion" or self.margin is None:
             return ()
-        contest = f"Against the champion {_gain(test)}; the champion against the random walk {_gain(champion)}."
+        contest = (
+            f"Its gain over the champion is {self._gain(test)}; the champion's over the random walk is "
+            f"{self._gain(champion)}."
+        )
         claim = "It is better than the champion" if self.better else "It is not claimed to be better than the champion"
         return contest, *self._meaning(self.margin), f"{claim} ({self._level(test)})."
 
@@ -122,18 +125,21 @@ class Verdict:
     def _meaning(self, margin: float) -> tuple[str, ...]:
         if not margin:
             return ()
-        worth = margin if self.statistic is Statistic.ORDER else _rank_ic_worth(margin)
+        if self.statistic is Statistic.ORDER:
+            return (f"The margin tolerates a RankIC {margin:.4f} lower.",)
+        worth = _rank_ic_worth(margin)
         return (f"The margin tolerates {margin:.2%} more loss a session, about what a RankIC of {worth:.3f} is worth.",)
+
+    def _gain(self, test: DieboldMariano) -> str:
+        if self.statistic is Statistic.ORDER:
+            return f"{test.mean:+.4f} of RankIC, with 90 % confidence {test.lower90:+.4f} or more"
+        return f"{test.mean:+.2%} of a session's loss, with 90 % confidence {test.lower90:+.2%} or more"
 
 
 def _share(share: float) -> str:
     if share >= 1:
         return "all"
     return f"at least {share:.0%}" if share > 0 else "nothing for sure"
-
-
-def _gain(test: DieboldMariano) -> str:
-    return f"its gain is {test.mean:+.2%} of a session's loss, with 90 % confidence {test.lower90:+.2%} or more"
 
 
 def _rank_ic_worth(margin: float) -> float:
