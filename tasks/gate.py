@@ -40,8 +40,9 @@ class Judgement:
 @effect
 def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Judgement:
     """Compare a version with the champion on walk-forward sessions neither was trained on; counts the trial."""
-    from evergreen.core.gate.compare import compare, require_audit
+    from evergreen.core.gate.compare import require_audit
     from evergreen.core.policy import GatePolicy
+    from evergreen.core.policy.judging import judge
 
     at = workspace()
     with reading(at.engine) as conn:
@@ -51,16 +52,7 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
     tried = _count_trial(at, request, rollout, version, challenger)
     policy = at.settings.delivery_policy()
     rules = policy.gate or GatePolicy()
-    looked = compare(
-        champion,
-        challenger,
-        tried,
-        rules.alpha,
-        rules.retained,
-        min_sessions=rules.min_sessions,
-        gate_sessions=rules.sessions,
-    )
-    verdict = require_audit(looked, read_manifest(at, version))
+    verdict = require_audit(judge(rules, champion, challenger, tried), read_manifest(at, version))
     _write_down(at, request, version, verdict, now)
     print(f"Version {version} against {rollout.champion}: {verdict.sentence}")
     show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)

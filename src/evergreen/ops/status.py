@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from evergreen.adapters.database import decisions, ledger, owed, reading, requests, rollouts, triggers
 from evergreen.adapters.database.requests import RetrainRequest
-from evergreen.adapters.infra.prefect_api import running_on
+from evergreen.adapters.infra.prefect_api import PrefectApi, running_on
 from evergreen.adapters.infra.processes import Stack
 from evergreen.adapters.infra.running import Running, missing
 from evergreen.errors import BadSetting
@@ -17,7 +17,6 @@ from evergreen.ops.requests import standing
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
-PATIENCE = 3.0  # seconds the Prefect server is waited for: who asks how things stand wants to know now
 TURNS = 5  # decisions shown: what fits beneath the rest on one screen
 
 
@@ -95,9 +94,10 @@ def read_status(settings: Settings) -> Status:
 def read_running(settings: Settings) -> list[Running]:
     """The flow runs under way on the known Prefect server; none where no server is known or answers."""
     try:
-        return running_on(prefect_server(settings), PATIENCE)
+        server = prefect_server(settings)
     except BadSetting:
         return []
+    return running_on(PrefectApi.at(server, hurried=True))
 
 
 def _training(newest: Sequence[RetrainRequest]) -> str | None:

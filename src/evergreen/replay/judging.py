@@ -11,9 +11,17 @@ from evergreen.core.canary import Guardrails
 from evergreen.core.canary.freezing import Frozen, freeze
 from evergreen.core.canary.guardrails import check_outputs
 from evergreen.core.evaluation.losses import relative_difference
-from evergreen.core.gate.compare import compare
 from evergreen.core.gate.verdict import Verdict
-from evergreen.core.policy import Action, CanaryPolicy, DecisionKind, GatePolicy, InstanceDiffers, Judged, Policy
+from evergreen.core.policy import (
+    Action,
+    CanaryPolicy,
+    DecisionKind,
+    GatePolicy,
+    InstanceDiffers,
+    Judged,
+    Policy,
+    judging,
+)
 from evergreen.errors import BadInput
 from evergreen.replay.versions import Version
 
@@ -24,20 +32,8 @@ UNJUDGED = Verdict(
 
 
 def judge(rules: GatePolicy, champion: Version, challenger: Version, session: int, tried: int) -> Verdict:
-    """The gate's verdict as known at a session, on the sessions it looks at of both records."""
-    ours, theirs = record_of(challenger), forecasts_of(champion, session)
-    if theirs is not None:
-        common = np.intersect1d(ours["session"].unique(), theirs["session"].unique())[-rules.sessions :]
-        ours, theirs = (each[each["session"].isin(common)] for each in (ours, theirs))
-    return compare(
-        theirs,
-        ours,
-        tried,
-        rules.alpha,
-        rules.retained,
-        min_sessions=rules.min_sessions,
-        gate_sessions=rules.sessions,
-    )
+    """The gate's verdict as known at a session."""
+    return judging.judge(rules, forecasts_of(champion, session), record_of(challenger), tried)
 
 
 def forecasts_of(champion: Version, session: int) -> pd.DataFrame | None:

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from evergreen.adapters.database import reading
-from evergreen.adapters.infra.prefect_api import running_on
+from evergreen.adapters.infra.prefect_api import PrefectApi, running_on
 from evergreen.adapters.infra.running import missing
 from evergreen.core.canary import LADDER, QualityTest
 from evergreen.errors import EvergreenError
@@ -23,7 +23,6 @@ from evergreen.service.view import Skill, View, gather
 from evergreen.service.watch import Watch
 from evergreen.settings import Settings
 
-PATIENCE = 1.0  # seconds the page waits for the Prefect server to say what runs
 COLUMNS = ("ticker", "last close", "price", "interval", "return", "challenger", "age", "sign right")
 MINOR = ("last close", "challenger", "age")  # what a phone's screen has no room for
 
@@ -63,6 +62,7 @@ class StatusPage:
         self._store = store
         self._keeper = keeper
         self._watch = watch
+        self._prefect = PrefectApi.at(os.environ, hurried=True) if os.environ.get("PREFECT_API_URL") else None
 
     def render(self) -> str:
         """The page as HTML; a database that does not answer is said on it."""
@@ -75,7 +75,8 @@ class StatusPage:
         return self._show(alarms, view)
 
     def _show(self, alarms: Mapping[str, str], view: View | None) -> str:
-        uri, running, challenger = self._settings.mlflow, running_on(os.environ, PATIENCE), bool(_challenger(view))
+        uri, challenger = self._settings.mlflow, bool(_challenger(view))
+        running = running_on(self._prefect) if self._prefect else []
         return _templates.get_template("status.html").render(
             name=self._settings.model_name,
             view=view,
@@ -89,7 +90,7 @@ class StatusPage:
             now=datetime.now(UTC),
             running=running,
             missing=missing(view.clock, _champion(view), running) if view else "",
-            prefect=os.environ.get("PREFECT_API_URL", "").removesuffix("/api"),
+            prefect=self._prefect.url.removesuffix("/api") if self._prefect else None,
             columns=[title for title in COLUMNS if title != "challenger" or challenger],
             minor=MINOR,
             mlflow=uri if uri.startswith("http") else None,

@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select, true, update
 
+from evergreen.adapters.database import chain_heads
 from evergreen.adapters.database.rows import every
 from evergreen.adapters.database.schema import decision, decision_head
 from evergreen.adapters.database.types import utc
 from evergreen.core.bars.session import iso
 from evergreen.core.hash_chain import ChainBreak, Head, Link, breaks, digest
 from evergreen.core.policy.kinds import DecisionKind
-from evergreen.errors import Broken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,15 +83,12 @@ def head(conn: Connection) -> Head:
     Raises:
         Broken: the head is missing.
     """
-    row = conn.execute(select(decision_head.c.seq, decision_head.c.hash)).one_or_none()
-    if row is None:
-        raise Broken("The head of the decision log is missing.", "Restore the database from a backup.")
-    return Head(*row)
+    return chain_heads.head(conn, decision_head, "decision")
 
 
 def among(conn: Connection, known: Collection[str]) -> set[str]:
     """Which of the hashes that were once heads are in the chain: all up to them is as it was, if the chain is whole."""
-    return set(conn.execute(select(decision.c.hash).where(decision.c.hash.in_(known))).scalars())
+    return chain_heads.among(conn, decision, known)
 
 
 def recent(conn: Connection, model: str, limit: int = 20) -> list[RecordedDecision]:

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, func, select, update
 
+from evergreen.adapters.database import chain_heads
 from evergreen.adapters.database.schema import prediction, prediction_batch, prediction_head
 from evergreen.core.hash_chain import ChainBreak, Head, Link, breaks, digest
 from evergreen.errors import Broken
@@ -96,15 +97,12 @@ def head(conn: Connection) -> Head:
     Raises:
         Broken: the head is missing.
     """
-    row = conn.execute(select(prediction_head.c.seq, prediction_head.c.hash)).one_or_none()
-    if row is None:
-        raise Broken("The head of the prediction log is missing.", "Restore the database from a backup.")
-    return Head(*row)
+    return chain_heads.head(conn, prediction_head, "prediction")
 
 
 def among(conn: Connection, known: Collection[str]) -> set[str]:
     """Which of the hashes that were once heads are in the chain."""
-    return set(conn.execute(select(prediction_batch.c.hash).where(prediction_batch.c.hash.in_(known))).scalars())
+    return chain_heads.among(conn, prediction_batch, known)
 
 
 def verify(conn: Connection) -> list[ChainBreak]:

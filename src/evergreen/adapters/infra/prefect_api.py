@@ -20,6 +20,7 @@ BUSY_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds; SQLite gives up on a lock after s
 REFUSALS = (httpx.codes.CONFLICT, httpx.codes.UNPROCESSABLE_ENTITY)  # parameters its schema does not take
 UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
 PATIENCE = 30.0  # seconds for an answer; a busy SQLite server takes some
+HURRIED = 2.0  # seconds, once, where somebody only wants to see how things stand
 
 
 @dataclass(frozen=True)
@@ -43,16 +44,20 @@ class PrefectApi:
     Every method raises Unavailable when the server does not answer, BadSetting when it wants another account.
     """
 
-    def __init__(self, url: str, account: Account | None = None, patience: float = PATIENCE) -> None:
+    def __init__(self, url: str, account: Account | None = None, hurried: bool = False) -> None:
         self.url = url.rstrip("/")
+        self._pauses = () if hurried else BUSY_PAUSES
         self._client = httpx.Client(
-            base_url=self.url, timeout=patience, auth=account or prefect_account(), trust_env=trusts_proxy(url)
+            base_url=self.url,
+            timeout=HURRIED if hurried else PATIENCE,
+            auth=account or prefect_account(),
+            trust_env=trusts_proxy(url),
         )
 
     @classmethod
-    def at(cls, variables: Mapping[str, str], patience: float = PATIENCE) -> PrefectApi:
+    def at(cls, variables: Mapping[str, str], hurried: bool = False) -> PrefectApi:
         """The server that variables of the environment name, with the account they name there."""
-        return cls(variables["PREFECT_API_URL"], prefect_account(variables), patience)
+        return cls(variables["PREFECT_API_URL"], prefect_account(variables), hurried)
 
     def create_work_pool(self, name: str, kind: str = "process", adapt: AdaptTemplate | None = None) -> None:
         """Make a work pool unless it is there; without `adapt` its first worker fills in the job template.
@@ -161,7 +166,7 @@ class PrefectApi:
 
     def _patiently(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
         """Asked again while the server says that it is busy, as it does when its SQLite file is locked."""
-        for pause in BUSY_PAUSES:
+        for pause in self._pauses:
             answer = self._client.request(method, path, json=body)
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 return answer
@@ -169,12 +174,10 @@ class PrefectApi:
         return self._client.request(method, path, json=body)
 
 
-def running_on(variables: Mapping[str, str], patience: float) -> list[Running]:
-    """The flow runs under way on the server that `variables` name; none where none is named or it does not answer."""
-    if not variables.get("PREFECT_API_URL"):
-        return []
+def running_on(api: PrefectApi) -> list[Running]:
+    """The flow runs under way on a server; none where it does not answer or does not let this process in."""
     try:
-        return PrefectApi.at(variables, patience).running()
+        return api.running()
     except (BadSetting, Unavailable):
         return []
 

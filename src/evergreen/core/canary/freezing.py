@@ -14,7 +14,7 @@ from evergreen.core.canary.power import PowerPlan, plan_under
 from evergreen.core.canary.quality import QualityTest
 from evergreen.core.canary.rules import Rules, promote_wealth, rules_from
 from evergreen.core.evaluation.diebold_mariano import dm_test
-from evergreen.core.evaluation.losses import difference
+from evergreen.core.evaluation.losses import Statistic, difference
 from evergreen.core.evaluation.retention import RETAINED, Retention
 from evergreen.core.evaluation.statistic import losses_by_session, suited_statistic
 from evergreen.errors import BadInput
@@ -61,18 +61,13 @@ def freeze(
         BadInput: fewer than 60 common sessions.
     """
     pairs = _pairs(champion, challenger)
-    by_row, statistic = pairs.set_index(["ticker", "session"]), suited_statistic(pairs["session"])
-    ours, theirs, zero = (losses_by_session(statistic, by_row[name], by_row["label"]) for name in _MODELS)
-    r, over_walk = (difference(statistic, before, after) for before, after in ((ours, theirs), (zero, ours)))
+    statistic = suited_statistic(pairs["session"])
+    r, over_walk = _differences(pairs, statistic)
     apart = r[r != 0]
     known = apart if len(apart) >= MIN_HISTORY else over_walk
     margin = Retention(dm_test(over_walk), retained).margin
     usual = rules_from(known, margin, (alpha_promote, alpha_rollback), t_min, t_max)
-    rules = replace(usual, statistic=statistic)
-    if len(apart) >= MIN_HISTORY:
-        record = measure(apart)
-        rules = replace(rules, record=record.mean, record_error=record.error)
-        rules = replace(rules, carried=_carried(apart, rules, carried_to) if carried_to else 1.0)
+    rules = _with_record(replace(usual, statistic=statistic), apart, carried_to)
     limits = OutputLimits(
         residual_sigma=residual_sigma,
         target_low=target[0],
@@ -96,6 +91,22 @@ def _pairs(champion: pd.DataFrame, challenger: pd.DataFrame) -> pd.DataFrame:
             f"Give at least {MIN_HISTORY} out-of-sample sessions.",
         )
     return pairs
+
+
+def _differences(pairs: pd.DataFrame, statistic: Statistic) -> tuple[Floats, Floats]:
+    """By session: the challenger against the champion, and the champion against the random walk."""
+    rows = pairs.set_index(["ticker", "session"])
+    ours, theirs, zero = (losses_by_session(statistic, rows[name], rows["label"]) for name in _MODELS)
+    return difference(statistic, ours, theirs), difference(statistic, zero, ours)
+
+
+def _with_record(rules: Rules, apart: Floats, carried_to: int) -> Rules:
+    """The rules with what the record says of the sessions that tell the two models apart, if they are enough."""
+    if len(apart) < MIN_HISTORY:
+        return rules
+    record = measure(apart)
+    known = replace(rules, record=record.mean, record_error=record.error)
+    return replace(known, carried=_carried(apart, known, carried_to)) if carried_to else known
 
 
 def _carried(r: Floats, rules: Rules, tried: int) -> float:

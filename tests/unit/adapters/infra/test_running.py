@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from evergreen.adapters.infra.prefect_api import running_on
+from evergreen.adapters.infra.prefect_api import PrefectApi, running_on
 from evergreen.adapters.infra.running import Running, missing
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -85,9 +85,8 @@ def test_running_on__gives_flow_task_and_what_the_last_one_took() -> None:
         "/api/task_runs/filter": [[{"name": "ingest_bars-0"}]],
     }
     with prefect(answers) as url:
-        assert running_on({"PREFECT_API_URL": url}, 5.0) == [backfill(200)]
+        assert running_on(PrefectApi(url)) == [backfill(200)]
 
 
 def test_running_on__a_server_that_is_not_there_runs_nothing() -> None:
-    assert running_on({}, 1.0) == []
-    assert running_on({"PREFECT_API_URL": "http://127.0.0.1:9/api"}, 1.0) == []
+    assert running_on(PrefectApi("http://127.0.0.1:9/api", hurried=True)) == []
