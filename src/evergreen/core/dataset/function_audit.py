@@ -26,6 +26,7 @@ Function = Callable[..., Any]
 
 ROUNDING = 1e-6  # share by which sums of the same rows may differ
 AFTER_SPLIT = 1e-3  # a share count enters some factors as log(volume + 1)
+ENDED = "the bars end at"
 HALTED = 3  # every third ticker has no bars in the session, the one before and the one after
 
 
@@ -82,7 +83,8 @@ class FunctionAuditor:
             raise failed[0]
         stops = tuple(iso(sessions[place]) for place in places)
         unanswered = tuple(dict.fromkeys(failure.what for failure in failed))
-        return FunctionAudit(len(whole), tuple(map(str, whole.columns)), stops, tuple(moves.values()), unanswered)
+        measured = tuple(replace(each, reach=self._reach(whole, each, sessions)) for each in moves.values())
+        return FunctionAudit(len(whole), tuple(map(str, whole.columns)), stops, measured, unanswered)
 
     def answer(self, bars: pd.DataFrame, cut: pd.Timestamp | None = None, changed: bool = False) -> pd.DataFrame:
         """The lines for these bars; with a cut, of tables as known then, or with what came later changed."""
@@ -112,8 +114,7 @@ class FunctionAuditor:
 
     def _truncated(self, whole: pd.DataFrame, sessions: pd.DatetimeIndex, place: int) -> Iterator[Move]:
         known = self.answer(self._until(sessions[place]), sessions[place])
-        for move in self._moves(whole, known, sessions, place, "the bars end at", ROUNDING):
-            yield replace(move, reach=self._reach(whole, move, sessions, place))
+        yield from self._moves(whole, known, sessions, place, ENDED, ROUNDING)
         yield from self._early_labels(known, sessions, place)
 
     def _perturbed(self, whole: pd.DataFrame, sessions: pd.DatetimeIndex, place: int) -> Iterator[Move]:
@@ -171,8 +172,10 @@ class FunctionAuditor:
                 self.label, ticker, iso(session), None, float(early.iloc[0]), why, iso(sessions[place]), len(early)
             )
 
-    def _reach(self, whole: pd.DataFrame, move: Move, sessions: pd.DatetimeIndex, place: int) -> int:
-        key = (move.ticker, pd.Timestamp(move.session))
+    def _reach(self, whole: pd.DataFrame, move: Move, sessions: pd.DatetimeIndex) -> int | None:
+        if move.why != ENDED:
+            return None
+        key, place = (move.ticker, pd.Timestamp(move.session)), sessions.get_loc(pd.Timestamp(move.cut))
         final = _at(whole, key, move.column)
         for ahead in REACHES:
             if place + ahead < len(sessions) - 1:

@@ -106,8 +106,8 @@ def _down_and_across(frame: pd.DataFrame, bars: pd.DataFrame, roles: Roles) -> p
         return _keyed(frame, np.repeat("bars", len(frame)), frame.index)
     if not {str(name) for name in frame.columns} <= set(roles.tickers(bars)):
         raise BadInput("the function answers by session with columns that are no tickers.", HINT)
-    long = frame.rename_axis(index="session", columns="ticker").unstack()
-    return pd.DataFrame({"value": long})
+    whose, days = np.repeat(np.asarray(frame.columns), len(frame)), np.tile(np.asarray(frame.index), frame.shape[1])
+    return _keyed(pd.DataFrame({"value": frame.to_numpy().ravel(order="F")}), whose, days)
 
 
 def _keyed(frame: pd.DataFrame, tickers: Any, sessions: Any) -> pd.DataFrame:

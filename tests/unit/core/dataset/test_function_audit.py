@@ -38,14 +38,14 @@ def reports() -> pd.DataFrame:
     return rows.assign(earnings=rng.normal(2, 0.5, len(rows)), known_at=rows["period_end"] + pd.Timedelta(days=40))
 
 
-def asked(function: Function, bars: pd.DataFrame, reports: pd.DataFrame | None = None, **choices) -> FunctionAudit:
+def audited(function: Function, bars: pd.DataFrame, reports: pd.DataFrame | None = None, **choices) -> FunctionAudit:
     tables = {"reports": reports} if reports is not None and "join" in function.__name__ else {}
     return FunctionAuditor(function, bars, ROLES, tables, **choices).audit()
 
 
 @pytest.mark.parametrize("leak", LEAKS)
 def test_audit__catches_public_leaks_and_says_which_line_moved(leak, bars, reports) -> None:
-    verdict = asked(LEAKS[leak], bars, reports)
+    verdict = audited(LEAKS[leak], bars, reports)
     assert not verdict.passed and not verdict.unanswered
     move = verdict.moves[0]
     assert move.before != move.after
@@ -55,21 +55,21 @@ def test_audit__catches_public_leaks_and_says_which_line_moved(leak, bars, repor
 
 @pytest.mark.parametrize("name", HONEST)
 def test_audit__passes_honest_functions(name, bars, reports) -> None:
-    verdict = asked(HONEST[name], bars, reports)
+    verdict = audited(HONEST[name], bars, reports)
     assert verdict.passed and not verdict.unanswered, verdict.sentences
     assert verdict.lines > 1000
     assert verdict.sentences[-1].startswith(f"no look-ahead in {verdict.lines} lines")
 
 
 def test_audit__names_the_column_that_moved_and_not_its_neighbour(bars) -> None:
-    verdict = asked(LEAKS["back-adjusted levels"], bars)
+    verdict = audited(LEAKS["back-adjusted levels"], bars)
     assert {(move.column, move.why) for move in verdict.moves} == {("cheap", "shares are split after")}
-    assert asked(LEAKS["back-adjusted levels"], bars, adjusted=False).passed
+    assert audited(LEAKS["back-adjusted levels"], bars, adjusted=False).passed
 
 
 @pytest.mark.parametrize("ahead", [1, 3, 10])
 def test_audit__says_how_far_a_line_reads(ahead, bars) -> None:
-    verdict = asked(lambda some: _returns(some, ahead), bars)
+    verdict = audited(lambda some: _returns(some, ahead), bars)
     (truncated,) = [move for move in verdict.moves if move.why == "the bars end at"]
     assert truncated.after is None and truncated.reach == ahead
     assert f"reads up to {ahead} sessions ahead" in truncated.sentence
@@ -84,7 +84,7 @@ def test_audit__label_spans_that_reach_into_the_window_are_caught(bars) -> None:
             forecast.iloc[start : start + 2] = slope * x.iloc[start : start + 2]
         return forecast
 
-    assert not asked(unpurged, bars).passed
+    assert not audited(unpurged, bars).passed
 
 
 def _labelled(ahead: int, drop: bool) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -98,8 +98,8 @@ def _labelled(ahead: int, drop: bool) -> Callable[[pd.DataFrame], pd.DataFrame]:
 
 @pytest.mark.parametrize("drop", [False, True])
 def test_audit__a_label_may_read_as_far_as_it_says_and_no_further(drop, bars) -> None:
-    assert asked(_labelled(5, drop), bars, label="label", horizon=5).passed
-    verdict = asked(_labelled(5, drop), bars, label="label", horizon=4)
+    assert audited(_labelled(5, drop), bars, label="label", horizon=5).passed
+    verdict = audited(_labelled(5, drop), bars, label="label", horizon=4)
     assert {move.column for move in verdict.moves} == {"label"}
 
 
@@ -107,7 +107,7 @@ def test_audit__a_label_known_before_its_sessions_have_passed_is_caught(bars) ->
     def early(some: pd.DataFrame) -> pd.DataFrame:
         return _labelled(1, drop=False)(some).fillna({"label": 0.0})
 
-    verdict = asked(early, bars, label="label", horizon=1)
+    verdict = audited(early, bars, label="label", horizon=1)
     assert [move.column for move in verdict.moves] == ["label"] * len(verdict.moves) != []
     assert "the label may read 1 sessions ahead" in verdict.moves[0].sentence
 
@@ -115,7 +115,7 @@ def test_audit__a_label_known_before_its_sessions_have_passed_is_caught(bars) ->
 def test_audit__refuses_what_answers_differently_each_time(bars) -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(FunctionFailed, match="differently each time"):
-        asked(lambda some: momentum(some) + rng.normal(size=len(some)), bars)
+        audited(lambda some: momentum(some) + rng.normal(size=len(some)), bars)
 
 
 def test_audit__says_what_the_function_failed_on(bars) -> None:
@@ -125,7 +125,7 @@ def test_audit__says_what_the_function_failed_on(bars) -> None:
         return momentum(some)
 
     with pytest.raises(FunctionFailed, match=r"fails on .* bars up to .*: ValueError: too short"):
-        asked(needy, bars)
+        audited(needy, bars)
 
 
 def test_audit__questions_without_an_answer_are_named(bars) -> None:
@@ -135,7 +135,7 @@ def test_audit__questions_without_an_answer_are_named(bars) -> None:
             raise ValueError("a hole")
         return wide / wide.shift(3)
 
-    verdict = asked(no_halts, bars)
+    verdict = audited(no_halts, bars)
     assert verdict.passed
     assert verdict.unanswered and all("ValueError: a hole" in each for each in verdict.unanswered)
     assert verdict.sentences[0].startswith("not answered: the function fails on")
@@ -153,9 +153,9 @@ def test_audit__questions_without_an_answer_are_named(bars) -> None:
 )
 def test_audit__what_cannot_be_lined_up_is_refused_in_a_sentence(answer, sentence, bars) -> None:
     with pytest.raises(BadInput, match=sentence):
-        asked(answer, bars)
+        audited(answer, bars)
 
 
 def test_audit__too_few_sessions_are_said(bars) -> None:
     with pytest.raises(BadInput, match="sessions cannot be cut"):
-        asked(momentum, bars[bars["date"] < DAYS[10]])
+        audited(momentum, bars[bars["date"] < DAYS[10]])
