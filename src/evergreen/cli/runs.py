@@ -90,7 +90,7 @@ def deploy(
     pool: Annotated[str, typer.Option(help="process, docker or kubernetes.")] = "process",
 ) -> None:
     """Register every flow on the Prefect server, with its work pool; IMAGE names what containers run."""
-    from evergreen.ops.local_stack import prefect_server
+    from evergreen.ops.known_server import prefect_server
     from evergreen.ops.work_pools import deploy_to, from_environment
     from evergreen.settings import load_settings
 
