@@ -32,7 +32,11 @@ def daily(source: str | None = None, ticker: Tickers = None, as_of: str | None =
 @app.command()
 def backfill(source: str | None = None, ticker: Tickers = None, as_of: str | None = None) -> None:
     """Ask the server to load a source's history and to train a first champion."""
+    from evergreen.ops.first_hour import AFTER_BACKFILL
+
     start("backfill/backfill", {"source": source, "tickers": ticker, "as_of": as_of})
+    for line in AFTER_BACKFILL:
+        print(line)
 
 
 @app.command()
