@@ -175,7 +175,7 @@ class FunctionAuditor:
     def _reach(self, whole: pd.DataFrame, move: Move, sessions: pd.DatetimeIndex) -> int | None:
         if move.why != ENDED:
             return None
-        key, place = (move.ticker, pd.Timestamp(move.session)), sessions.get_loc(pd.Timestamp(move.cut))
+        key, place = (move.ticker, pd.Timestamp(move.session)), int(sessions.searchsorted(pd.Timestamp(move.cut)))
         final = _at(whole, key, move.column)
         for ahead in REACHES:
             if place + ahead < len(sessions) - 1:
