@@ -104,7 +104,7 @@ notebook: $(ready) ## open the notebooks in JupyterLab
 	@$(bin)/jupyter lab --notebook-dir notebooks
 
 POOL ?= process
-extras := --extra yahoo --extra team --extra s3 --extra otel
+extras := --extra yahoo --extra team --extra s3 --extra otel --extra onnx
 
 deploy: $(ready) ## register the flows on the server that PREFECT_API_URL names (POOL=process, docker or kubernetes)
 	@$(bin)/evergreen deploy --pool $(POOL)

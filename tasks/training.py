@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -43,22 +42,11 @@ class TrainingSet:
 def make_training_set(request: RetrainRequest, horizon: int, now: datetime) -> TrainingSet:
     """Join features and labels as they were known at `now`, through Feast, and audit them for look-ahead."""
     from evergreen.adapters.models.training_file import SLAB
-    from evergreen.core.dataset.labels import forward_return
-    from evergreen.core.dataset.look_ahead_audit import audit, stamp
-    from evergreen.core.dataset.panel import training_frame, training_set_sha256
+    from evergreen.core.dataset.panel import training_set_sha256
+    from evergreen.research.training_sets import installation_training_set
 
     at = workspace()
-    as_of = pd.Timestamp(request.as_of)
-    known_at = pd.Timestamp(now)
-    bars = at.bars.as_of(known_at, end=as_of)
-    labels = forward_return(bars, horizon)
-    entities = labels.index.to_frame()
-    entities["event_timestamp"] = at.calendar.closes(pd.DatetimeIndex(entities["session"]))
-    features = at.features.training_frame(entities, known_at)[list(at.features.names)]
-    days = at.calendar.sessions(bars["session"].min(), as_of)
-    compute = partial(at.features.compute, calendar=days)
-    verdict = audit(features, labels, bars, compute, at.features.lookback, horizon)
-    frame = stamp(training_frame(features, labels), verdict)
+    frame = installation_training_set(at, pd.Timestamp(request.as_of), pd.Timestamp(now), horizon)
     path = at.settings.runs / request.id / "training_set.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(path, index=False, row_group_size=SLAB)

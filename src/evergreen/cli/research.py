@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from evergreen.cli.asking import start
+from evergreen.cli.here import load_settings
 from evergreen.cli.output import AsJson, tell
 from evergreen.errors import BadInput
 
@@ -16,11 +18,25 @@ app = typer.Typer()
 
 @app.command()
 def challenge(
-    run_id: Annotated[str, typer.Argument(help="A finished run of the training notebook, by its MLflow id.")],
+    run_id: Annotated[str, typer.Argument(help="A finished run of the training notebook, by its MLflow id.")] = "",
     reason: Annotated[str, typer.Option(help="Why; it goes into the decision log.")] = "a research run",
+    model: Annotated[Path | None, typer.Option(help="In place of a run: an .onnx file trained elsewhere.")] = None,
+    trained_through: Annotated[
+        str, typer.Option(help="Of the file: the last session whose prices it has seen; it is judged on later ones.")
+    ] = "",
+    horizon: Annotated[int, typer.Option(min=1, help="Sessions ahead that it forecasts.")] = 1,
+    tried: Annotated[int, typer.Option(min=1, help="Of the file: models it was chosen from.")] = 1,
 ) -> None:
-    """Put a research run's model before the gate that automatic retrainings pass."""
-    start("retrain/retrain", {"run_id": run_id, "reason": reason})
+    """Put a research run's model, or a model file, before the gate that automatic retrainings pass."""
+    if bool(run_id) == (model is not None):
+        raise BadInput("a challenge is a run or a file.", "Give RUN_ID, or --model FILE.onnx --trained-through DATE.")
+    if model is not None:
+        from evergreen.research.given_models import log_model_file
+        from evergreen.workspace import Workspace
+
+        run_id = log_model_file(Workspace(load_settings()), model, trained_through, horizon, tried)
+        print(f"{model} is run {run_id}")
+    start("retrain/retrain", {"run_id": run_id, "reason": reason, "horizon": horizon})
 
 
 @app.command("audit-model")

@@ -15,6 +15,7 @@ from evergreen.core.dataset.look_ahead_audit import audit, require_passed, stamp
 from evergreen.core.features import LOOKBACK, DeclaredFactor, alpha158
 from evergreen.core.model.training import training_frame
 from evergreen.research.sample import accepted_sample_bars
+from evergreen.workspace import Workspace
 
 REPO = Path(__file__).resolve().parents[3] / "feature_repo"
 
@@ -73,3 +74,36 @@ def training_set_with(
     entities = features.index.to_frame().assign(event_timestamp=closes)
     joined = store.training_frame(entities)[list(store.names)]
     return stamp(training_frame(joined, labels), audit(joined, labels, bars, compute, store.lookback, horizon))
+
+
+def installation_training_set(
+    at: Workspace, as_of: pd.Timestamp, known_at: pd.Timestamp, horizon: int, names: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Features and labels of the installation's bars as known at a moment, through Feast, audited for look-ahead.
+
+    Args:
+        at: the installation.
+        as_of: the last session.
+        known_at: UTC; what came later is left out.
+        horizon: of the labels, in sessions.
+        names: features, in this order; all by default.
+
+    Returns:
+        The shape of `core.training.training_frame`.
+
+    Raises:
+        LooksAhead: a feature holds what was not known at its session.
+    """
+    chosen = list(names or at.features.names)
+    bars = at.bars.as_of(known_at, end=as_of)
+    labels = forward_return(bars, horizon)
+    entities = labels.index.to_frame()
+    entities["event_timestamp"] = at.calendar.closes(pd.DatetimeIndex(entities["session"]))
+    features = at.features.training_frame(entities, known_at)[chosen]
+    days = at.calendar.sessions(bars["session"].min(), as_of)
+
+    def compute(some: pd.DataFrame) -> pd.DataFrame:
+        return at.features.compute(some, calendar=days)[chosen]
+
+    verdict = audit(features, labels, bars, compute, at.features.lookback, horizon)
+    return stamp(training_frame(features, labels), verdict)

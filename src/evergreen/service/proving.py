@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evergreen.core.model.manifest import Manifest
 
 HEAVY = ("pandas", "sklearn", "dask", "matplotlib", "pyarrow")  # optional to the kinds built in, and 1.5 s to import
-SECONDS = 20.0  # a child needs two to import LightGBM and answer; a busy machine ten times that
+SECONDS = 20.0  # a child needs two to import what reads the model, and answer; a busy machine ten times that
 
 
 def prove(version: str, content: bytes, manifest: Manifest) -> None:
@@ -70,10 +70,10 @@ def _refused(version: str, what: str) -> ModelRefused:
 def _answer() -> None:
     """The child: golden rows and the model come in on standard input, forecasts go out."""
     from evergreen.core.model.protocol import forecast
-    from evergreen.core.model.registry import BUILT_IN, read_model
+    from evergreen.core.model.registry import BUILT_IN, READERS, read_model
 
     kind = sys.argv[1]
-    for name in HEAVY if kind in BUILT_IN else ():
+    for name in HEAVY if kind in (*BUILT_IN, *READERS) else ():
         sys.modules[name] = None  # type: ignore[assignment]
     sent = io.BytesIO(sys.stdin.buffer.read())
     golden: NDArray[np.float32] = np.load(sent, allow_pickle=False)

@@ -12,10 +12,10 @@ from typing import Any
 
 from evergreen.adapters.models.folder import ModelFolder
 from evergreen.core.evaluation.evaluate import skill_line
-from evergreen.core.model.registry import learner
+from evergreen.core.model.registry import reader
 
 CARD, PAGE, BILL = "model_card.md", "model_card.html", "sbom.cdx.json"
-PACKAGES = ("lightgbm", "numpy", "pandas", "scipy", "feast", "mlflow", "prefect")
+PACKAGES = ("numpy", "pandas", "scipy", "feast", "mlflow", "prefect")  # whatever fitted it is in the bill of materials
 SHOWN = (
     "rank_ic",
     "rank_icir",
@@ -28,6 +28,13 @@ SHOWN = (
     "top_k_net_return",
     "top_k_drawdown",
     "top_k_turnover",
+    "factor_neutral",
+    "feature_neutral",
+    "era_sharpe",
+    "exposure_market",
+    "exposure_size",
+    "exposure_momentum",
+    "exposure_reversal",
 )
 LIMITS = """
 * For the tickers and the horizon it was trained on, at the close; not for prices within a session.
@@ -87,7 +94,7 @@ def model_card(model: ModelFolder, known: Provenance) -> str:
     manifest, metrics, audit = model.manifest, model.metrics, known.audit or "none on record"
     parts = [
         f"# Model card: version {known.version}",
-        f"A {learner(manifest.kind).title} of the log return over {manifest.horizon} session(s), trained through "
+        f"A {reader(manifest.kind).title} of the log return over {manifest.horizon} session(s), trained through "
         f"{manifest.trained_through}, standing at {manifest.as_of}. Asked for: {known.cause}.",
         "## What it can do",
         f"**{skill_line(metrics['metrics'])}**",

@@ -66,8 +66,8 @@ class Fit:
     tail_residuals: NDArray[np.float64]
 
 
-class Learner(Protocol):
-    """What makes models of one kind. `config` holds its choices beside those of the folds."""
+class Reader(Protocol):
+    """What reads models of one kind back."""
 
     @property
     def name(self) -> str:
@@ -77,17 +77,21 @@ class Learner(Protocol):
     def title(self) -> str:
         """What its models are called in a sentence."""
 
-    def fits(self, panel: Panel, stops: Sequence[int], config: TrainingConfig) -> Iterator[Fit]:
-        """A model of the sessions before each of the increasing numbers `stops`, none of which sees a later session.
-
-        All folds at once, so that what they share is made once.
-        """
-
     def read(self, content: bytes) -> Model:
         """The model that `Model.to_bytes` wrote; the content is already verified.
 
         Raises:
             ModelRefused: it is not one of this kind.
+        """
+
+
+class Learner(Reader, Protocol):
+    """What also makes models of its kind. `config` holds its choices beside those of the folds."""
+
+    def fits(self, panel: Panel, stops: Sequence[int], config: TrainingConfig) -> Iterator[Fit]:
+        """A model of the sessions before each of the increasing numbers `stops`, none of which sees a later session.
+
+        All folds at once, so that what they share is made once.
         """
 
 

@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from evergreen.core.model.protocol import Learner, Model
+from evergreen.core.model.protocol import Learner, Model, Reader
 from evergreen.core.model.verified import read_verified
 from evergreen.errors import ModelRefused, NotFound
 
@@ -22,6 +22,18 @@ BUILT_IN = {
     "blend": f"{HOME}.blend:BlendLearner",
     "random_walk": f"{HOME}.random_walk:RandomWalkLearner",
 }
+READERS = {"onnx": f"{HOME}.onnx_file:OnnxReader"}  # of models that are fitted elsewhere
+
+
+def reader(kind: str) -> Reader:
+    """What reads models of that kind: their learner, or the reader of those that none here fits.
+
+    Raises:
+        NotFound: nothing is registered under it.
+    """
+    if kind in READERS:
+        return cast(Reader, EntryPoint(kind, READERS[kind], GROUP).load()())
+    return learner(kind)
 
 
 def learner(name: str) -> Learner:
@@ -43,8 +55,8 @@ def learner_names() -> list[str]:
 
 
 def read_model(kind: str, content: bytes) -> Model:
-    """A model from content that is already verified, read by its learner."""
-    return learner(kind).read(content)
+    """A model from content that is already verified."""
+    return reader(kind).read(content)
 
 
 def require_described(model: Model, manifest: Manifest, sha256: str) -> None:
