@@ -253,3 +253,14 @@ def one_sentence_of_last_line(completed: subprocess.CompletedProcess[str]) -> st
     """The last line on stderr of a command that failed; the lines before it say what it was doing."""
     assert completed.returncode != 0 and "Traceback" not in completed.stderr
     return completed.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("typed", [(), ("abc", "--model", "mine.onnx")])
+def test_challenge__is_of_a_run_or_of_a_file(tmp_path: Path, typed: tuple[str, ...]) -> None:
+    completed = run("challenge", *typed, cwd=tmp_path)
+    assert "a challenge is a run or a file" in one_sentence(completed) and completed.returncode == 2
+
+
+def test_challenge__a_file_that_is_not_there_is_named_before_anything_is_asked(tmp_path: Path) -> None:
+    completed = run("challenge", "--model", "mine.onnx", "--trained-through", "2016-12-30", cwd=tmp_path)
+    assert "mine.onnx cannot be read" in one_sentence(completed)

@@ -22,6 +22,7 @@ print(verdict.sentence)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # it trains with the defaults
 def test_readme__the_factor_runs_as_pasted_and_gives_what_it_says(tmp_path: Path) -> None:
     section = README.read_text().partition("## Your own factor")[2]
     (pasted,) = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
@@ -33,7 +34,7 @@ def test_readme__the_factor_runs_as_pasted_and_gives_what_it_says(tmp_path: Path
         env=places,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=850,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
