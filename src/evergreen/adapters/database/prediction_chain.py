@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Dialect, func, select, update
 
 from evergreen.adapters.database import chain_heads
 from evergreen.adapters.database.schema import prediction, prediction_batch, prediction_head
@@ -29,6 +29,7 @@ _ENTRY = "INSERT INTO prediction_batch (seq, kind, size, sha256, prev_hash, hash
 _HEAD = "UPDATE prediction_head SET hash = {0}"
 
 Row = Sequence[Any]
+Execute = Callable[..., Any]
 
 
 def chained_time(at: datetime) -> str:
@@ -41,18 +42,28 @@ def content_hash(rows: Sequence[Row]) -> str:
     return hashlib.sha256(orjson.dumps(sorted(rows, key=itemgetter(0)))).hexdigest()
 
 
-def append(conn: Connection, kind: str, size: int, sha256: str) -> int:
+def append(execute: Execute, mark: str, kind: str, size: int, sha256: str) -> int:
     """Add a batch to the chain, in the transaction that writes or deletes its rows; returns its number.
 
-    Appenders queue behind each other until the transaction ends, so the chain cannot fork. Past the expression
-    language, as the rows themselves.
+    Appenders queue behind each other until the transaction ends, so the chain cannot fork.
+
+    Args:
+        execute: a driver's own, or `Connection.exec_driver_sql`: past the expression language, as the rows themselves.
+        mark: the driver's, for a parameter.
+        kind: one of `BATCH_KINDS`.
+        size: how many rows it has.
+        sha256: their `content_hash`.
     """
-    mark = "?" if conn.dialect.name == "sqlite" else "%s"
-    seq, prev_hash = conn.exec_driver_sql(_PLACE).one()
+    seq, prev_hash = execute(_PLACE).fetchone()
     own_hash = digest(seq, {"kind": kind, "size": size, "sha256": sha256}, prev_hash)
-    conn.exec_driver_sql(_ENTRY.format(mark), (seq, kind, size, sha256, prev_hash, own_hash))
-    conn.exec_driver_sql(_HEAD.format(mark), (own_hash,))
+    execute(_ENTRY.format(mark), (seq, kind, size, sha256, prev_hash, own_hash))
+    execute(_HEAD.format(mark), (own_hash,))
     return int(seq)
+
+
+def mark_of(dialect: Dialect) -> str:
+    """How a driver's SQL marks a parameter."""
+    return "?" if dialect.name == "sqlite" else "%s"
 
 
 def let_go(conn: Connection, exported: Mapping[int, Sequence[Row]]) -> int:
@@ -85,7 +96,7 @@ def let_go(conn: Connection, exported: Mapping[int, Sequence[Row]]) -> int:
 def _delete(conn: Connection, numbers: Sequence[int]) -> int:
     conn.execute(update(prediction_head).values(letting_go=1))
     deleted = conn.execute(prediction.delete().where(prediction.c.batch.in_(numbers))).rowcount
-    by = append(conn, "let go", deleted, _numbers_hash(numbers))
+    by = append(conn.exec_driver_sql, mark_of(conn.dialect), "let go", deleted, _numbers_hash(numbers))
     conn.execute(update(prediction_batch).where(prediction_batch.c.seq.in_(numbers)).values(let_go_by=by))
     conn.execute(update(prediction_head).values(letting_go=0))
     return deleted
