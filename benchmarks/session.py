@@ -81,15 +81,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tickers", type=int, default=505)
     parser.add_argument("--years", type=float, nargs="+", default=[1.0, 5.0])
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     by_years = {}
-    for years in asked.years:
+    for years in arguments.years:
         with tempfile.TemporaryDirectory() as folder:
-            by_years[f"{years:g} years"] = walk(Path(folder), asked.tickers, years)
+            by_years[f"{years:g} years"] = walk(Path(folder), arguments.tickers, years)
     steps = pd.DataFrame(by_years)
     own = steps.drop("bare Parquet files").sum()
     print(steps.round(2).to_string())
-    print(f"one session of {asked.tickers} tickers: {', '.join(f'{own[name]:.1f} s with {name}' for name in steps)}")
+    each = ", ".join(f"{own[name]:.1f} s with {name}" for name in steps)
+    print(f"one session of {arguments.tickers} tickers: {each}")
     print(f"the longest history costs {own.iloc[-1] / own.iloc[0]:.2f} times the shortest")
     print(f"{own.iloc[-1] / steps.loc['bare Parquet files'].iloc[-1]:.0f} times bare Parquet files")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DatabaseError
 
 from evergreen.errors import BadSetting, Broken, EvergreenError, Unavailable
 
@@ -52,7 +53,8 @@ def fastest_cursor(conn: Connection) -> Iterator[tuple[Execute, Execute]]:
     try:
         yield cursor.execute, cursor.executemany
     except sqlite3.Error as error:
-        raise _translated_sqlite(error, conn.engine.url.render_as_string(hide_password=True)) or error from None
+        where = conn.engine.url.render_as_string(hide_password=True)
+        raise _translated_sqlite(error, where) or DatabaseError(None, None, error) from None
     finally:
         cursor.close()
 

@@ -116,24 +116,28 @@ def among(conn: Connection, known: Collection[str]) -> set[str]:
     return chain_heads.among(conn, prediction_batch, known)
 
 
-def verify(conn: Connection) -> list[ChainBreak]:
-    """Recompute the whole chain from what is stored; an empty list: nothing was edited, added or removed."""
+def verify(conn: Connection, start: Head | None = None) -> list[ChainBreak]:
+    """Recompute the chain from what is stored; an empty list: nothing was edited, added or removed.
+
+    With `start`, a head that was found whole before, only of the batches after it.
+    """
     end = conn.execute(select(prediction_head.c.seq, prediction_head.c.hash)).one_or_none()
     if end is None:
         return [ChainBreak(0, "the head of the chain is missing")]
-    let_go_in = _let_go(conn)
-    broken = breaks((_link(batch) for batch in _batches(conn)), *end)
-    for batch in _batches(conn):
+    after = start.seq if start else 0
+    let_go_in = _let_go(conn, after)
+    broken = breaks((_link(batch) for batch in _batches(conn, after)), *end, start)
+    for batch in _batches(conn, after):
         if batch.kind == "let go" and let_go_in.pop(batch.seq, "") != batch.sha256:
             broken.append(ChainBreak(batch.seq, "it let go of other batches than its hash says"))
     broken += [ChainBreak(seq, "batches are marked as let go that it did not let go of") for seq in let_go_in]
-    return [*broken, *_content_breaks(conn)]
+    return [*broken, *_content_breaks(conn, after)]
 
 
-def _content_breaks(conn: Connection) -> Iterator[ChainBreak]:
+def _content_breaks(conn: Connection, after: int) -> Iterator[ChainBreak]:
     """Batches whose predictions are not those that were served, and predictions of no batch."""
     checked = 0
-    for batches in _batches(conn).partitions(AT_ONCE):
+    for batches in _batches(conn, after).partitions(AT_ONCE):
         stored = _stored(conn, batches[0].seq, batches[-1].seq)
         for batch in batches:
             size, sha256 = stored.pop(batch.seq, (0, ""))
@@ -143,7 +147,10 @@ def _content_breaks(conn: Connection) -> Iterator[ChainBreak]:
                 yield ChainBreak(batch.seq, f"it has {size} predictions, not {batch.size if here else 0}")
             elif here and sha256 != batch.sha256:
                 yield ChainBreak(batch.seq, "its predictions are not what its hash says")
-    strangers = conn.execute(select(func.count()).select_from(prediction)).scalar_one() - checked
+    all_of_them = select(func.count()).select_from(prediction)
+    strangers = (
+        conn.execute(all_of_them.where(prediction.c.batch > after) if after else all_of_them).scalar_one() - checked
+    )
     if strangers:
         yield ChainBreak(0, f"{strangers} predictions are of no batch")
 
@@ -163,10 +170,10 @@ def chained(row: Row) -> list[Any]:
     return [key, chained_time(at), *rest]
 
 
-def _let_go(conn: Connection) -> dict[int, str]:
-    """By the entry that let go of them, the hash of the batches' numbers."""
+def _let_go(conn: Connection, after: int) -> dict[int, str]:
+    """By the entry after `after` that let go of them, the hash of the batches' numbers."""
     columns = (prediction_batch.c.let_go_by, prediction_batch.c.seq)
-    query = select(*columns).where(prediction_batch.c.let_go_by.is_not(None)).order_by(*columns)
+    query = select(*columns).where(prediction_batch.c.let_go_by > after).order_by(*columns)
     rows = conn.execute(query)
     return {by: _numbers_hash([row.seq for row in members]) for by, members in groupby(rows, attrgetter("let_go_by"))}
 
@@ -175,8 +182,8 @@ def _numbers_hash(numbers: Sequence[int]) -> str:
     return hashlib.sha256(orjson.dumps(numbers)).hexdigest()
 
 
-def _batches(conn: Connection) -> Any:
-    query = select(prediction_batch).order_by(prediction_batch.c.seq)
+def _batches(conn: Connection, after: int) -> Any:
+    query = select(prediction_batch).where(prediction_batch.c.seq > after).order_by(prediction_batch.c.seq)
     return conn.execute(query, execution_options={"yield_per": AT_ONCE})
 
 
