@@ -33,15 +33,15 @@ def test_skill__a_champion_that_keeps_it_is_seldom_reported() -> None:
 
 def test_skill__a_loss_after_years_of_success_is_found_as_soon_as_one_at_once() -> None:
     delays: dict[int, list[int]] = {0: [], 750: []}
-    for good, found in delays.items():
+    for good, seen in delays.items():
         for seed in range(20):
             test = begun(seed)
             walk(test, 3_000 + seed, good, 0.03)
             for session, losses in enumerate(zip(*pair(4_000 + seed, 250, -0.03), strict=True)):
                 if test.update(good + session, *losses):
-                    found.append(session + 1)
+                    seen.append(session + 1)
                     break
-    assert all(len(found) == 20 for found in delays.values())
+    assert all(len(each) == 20 for each in delays.values())
     assert np.median(delays[750]) <= 1.3 * np.median(delays[0])
 
 
