@@ -9,12 +9,14 @@ from enum import Enum
 import numpy as np
 from numpy.typing import ArrayLike
 
+from evergreen.core.causes import TRIGGERS, Cause
 from evergreen.core.drift.psi import Windows
 from evergreen.core.drift.skill import Standing
 
 LATELY = Windows().current  # sessions whose rows say whether the data is at fault: those that a drift check judges
 
 
+<<<<<<< HEAD
 class Cause(Enum):
     """Why things look different."""
 
@@ -28,6 +30,8 @@ class Cause(Enum):
     NONE = "none"
 
 
+=======
+>>>>>>> main
 class Reaction(Enum):
     """What follows."""
 
@@ -130,10 +134,6 @@ RULES: tuple[CauseRule, ...] = (
         "the intervals miss more outcomes than they promise; they widen by themselves, so watch closer",
     ),
 )
-
-
-# What may start a retraining, in the order in which it is asked.
-TRIGGERS = tuple(dict.fromkeys(rule.cause for rule in RULES if rule.reaction is Reaction.RETRAIN))
 
 
 def cause(signs: Signs, triggers: Collection[Cause] = TRIGGERS) -> Diagnosis:
