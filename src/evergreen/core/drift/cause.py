@@ -16,22 +16,6 @@ from evergreen.core.drift.skill import Standing
 LATELY = Windows().current  # sessions whose rows say whether the data is at fault: those that a drift check judges
 
 
-<<<<<<< HEAD
-class Cause(Enum):
-    """Why things look different."""
-
-    VENDOR_FAULT = "vendor_fault"
-    CORPORATE_ACTION = "corporate_action"
-    LOSS_OF_SKILL = "loss_of_skill"
-    COVARIATE_SHIFT = "covariate_shift"
-    LOSS_OF_COVERAGE = "loss_of_coverage"
-    OLD_AGE = "old_age"
-    CALENDAR = "calendar"
-    NONE = "none"
-
-
-=======
->>>>>>> main
 class Reaction(Enum):
     """What follows."""
 
