@@ -9,22 +9,11 @@ from enum import Enum
 import numpy as np
 from numpy.typing import ArrayLike
 
+from evergreen.core.causes import TRIGGERS, Cause
 from evergreen.core.drift.psi import Windows
 from evergreen.core.drift.skill import Standing
 
 LATELY = Windows().current  # sessions whose rows say whether the data is at fault: those that a drift check judges
-
-
-class Cause(Enum):
-    """Why things look different."""
-
-    VENDOR_FAULT = "vendor_fault"
-    CORPORATE_ACTION = "corporate_action"
-    LOSS_OF_SKILL = "loss_of_skill"
-    COVARIATE_SHIFT = "covariate_shift"
-    OLD_AGE = "old_age"
-    CALENDAR = "calendar"
-    NONE = "none"
 
 
 class Reaction(Enum):
@@ -43,7 +32,8 @@ class Signs:
 
     `refused` is the share of delivered rows that validation refused, `missing` the share of expected rows that
     are absent, `unadjusted` names tickers whose price jumped like a split that no factor explains, `aged` says
-    that nothing has been trained for longer than a model is to go without, `due` that a calendar asks for a training.
+    that nothing has been trained for longer than a model is to go without, `due` that a calendar asks for a training,
+    `uncovered` that intervals miss more outcomes than they promise.
     """
 
     drift: bool
@@ -53,6 +43,7 @@ class Signs:
     unadjusted: tuple[str, ...] = ()
     aged: bool = False
     due: bool = False
+    uncovered: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,11 +111,13 @@ RULES: tuple[CauseRule, ...] = (
         lambda signs: signs.drift,
         "the features moved while the champion's skill holds; note it and watch closer",
     ),
+    CauseRule(
+        Cause.LOSS_OF_COVERAGE,
+        Reaction.WATCH,
+        lambda signs: signs.uncovered,
+        "the intervals miss more outcomes than they promise; they widen by themselves, so watch closer",
+    ),
 )
-
-
-# What may start a retraining, in the order in which it is asked.
-TRIGGERS = tuple(dict.fromkeys(rule.cause for rule in RULES if rule.reaction is Reaction.RETRAIN))
 
 
 def cause(signs: Signs, triggers: Collection[Cause] = TRIGGERS) -> Diagnosis:
