@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DBAPIError
 
 from evergreen.errors import BadSetting, Broken, EvergreenError, Unavailable
 
@@ -54,7 +54,8 @@ def fastest_cursor(conn: Connection) -> Iterator[tuple[Execute, Execute]]:
         yield cursor.execute, cursor.executemany
     except sqlite3.Error as error:
         where = conn.engine.url.render_as_string(hide_password=True)
-        raise _translated_sqlite(error, where) or DatabaseError(None, None, error) from None
+        as_sqlalchemy = DBAPIError.instance(None, None, error, sqlite3.Error, dialect=conn.dialect)
+        raise _translated_sqlite(error, where) or as_sqlalchemy from None
     finally:
         cursor.close()
 
