@@ -89,7 +89,7 @@ def main() -> None:
     steps = pd.DataFrame(by_years)
     own = steps.drop("bare Parquet files").sum()
     print(steps.round(2).to_string())
-    each = ", ".join(f"{own[name]:.1f} s with {name}" for name in steps)
+    each = ", ".join(f"{seconds:.1f} s with {name}" for name, seconds in own.items())
     print(f"one session of {arguments.tickers} tickers: {each}")
     print(f"the longest history costs {own.iloc[-1] / own.iloc[0]:.2f} times the shortest")
     print(f"{own.iloc[-1] / steps.loc['bare Parquet files'].iloc[-1]:.0f} times bare Parquet files")

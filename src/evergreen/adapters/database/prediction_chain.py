@@ -126,7 +126,7 @@ def verify(conn: Connection, start: Head | None = None) -> list[ChainBreak]:
         return [ChainBreak(0, "the head of the chain is missing")]
     after = start.seq if start else 0
     let_go_in = _let_go(conn, after)
-    broken = breaks((_link(batch) for batch in _batches(conn, after)), *end, start)
+    broken = breaks((_link(batch) for batch in _batches(conn, after)), end.seq, end.hash, start)
     for batch in _batches(conn, after):
         if batch.kind == "let go" and let_go_in.pop(batch.seq, "") != batch.sha256:
             broken.append(ChainBreak(batch.seq, "it let go of other batches than its hash says"))
