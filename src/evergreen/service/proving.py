@@ -90,6 +90,7 @@ class ModelProcess:
         return child
 
     def _start(self) -> subprocess.Popen[bytes]:
+        self._words.seek(0)
         self._words.truncate(0)
         command = [sys.executable, "-m", "evergreen.service.proving", self._manifest.kind]
         threads = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -98,17 +99,17 @@ class ModelProcess:
 
     def _ask(self, child: subprocess.Popen[bytes], about: str, limit: float, *arrays: Array) -> tuple[Array, Array]:
         """Two arrays for two arrays, within `limit` seconds; a child that gives none is dead afterwards."""
-        timer = threading.Timer(limit, child.kill)
+        overdue = threading.Event()
+        timer = threading.Timer(limit, _end_overdue, (child, overdue))
         timer.start()
         try:
             _send(child.stdin, arrays)
             return _receive(child.stdout)
         except (OSError, EOFError, ValueError):
-            late = not timer.is_alive()
             child.kill()
             child.wait()
             words = f"ended the process that tried it: {self._last_words(child)}"
-            raise self._ended(f"did not answer {about} within {limit:g} s" if late else words) from None
+            raise self._ended(f"did not answer {about} within {limit:g} s" if overdue.is_set() else words) from None
         finally:
             timer.cancel()
 
@@ -132,6 +133,11 @@ class ModelProcess:
             f"Model {self._version} {what}.",
             "Fetch it again from the registry with `evergreen reconcile`, or roll back.",
         )
+
+
+def _end_overdue(child: subprocess.Popen[bytes], overdue: threading.Event) -> None:
+    overdue.set()  # first, so that whoever sees the end knows why
+    child.kill()
 
 
 def prove(version: str, content: bytes, manifest: Manifest) -> ModelProcess:

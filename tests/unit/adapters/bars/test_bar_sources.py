@@ -38,9 +38,10 @@ def test_fetch__includes_both_ends_and_leaves_out_what_is_not_there() -> None:
 
 
 def test_files__that_changed_between_two_sessions_are_read_anew(tmp_path: Path) -> None:
-    bars = SampleSource().fetch(["IBM"], pd.Timestamp("2008-06-30"), pd.Timestamp("2008-07-02"))
+    header, *rows = "session,open,high,low,close,volume,factor", "2008-06-30", "2008-07-01", "2008-07-02"
     for last in (2, 3):
-        bars[:last].to_csv(tmp_path / "IBM.csv", index=False)
+        lines = [header, *(f"{row},10,11,9,10,1000,1" for row in rows[:last])]
+        (tmp_path / "IBM.csv").write_text("\n".join(lines))
         assert len(FilesSource(tmp_path).fetch(["IBM"], START, END)) == last
 
 
