@@ -144,6 +144,7 @@ def candidates(compared: pd.DataFrame) -> Figure:
     axes.errorbar(compared["rank_ic"], places, xerr=ends, fmt="o", color=BLUE, ecolor=QUIET, capsize=3)
     axes.axvline(0.0, color=INK, linewidth=0.8)
     axes.set_yticks(places, list(compared["candidate"]))
+    axes.set_ylim(-0.5, len(compared) - 0.5)
     title(axes, "RankIC out of sample, 90 % intervals: the best of many looks better than it is")
     plain(axes)
     return figure
