@@ -92,14 +92,14 @@ class Version:
         rows, statistic = self.record.set_index(["ticker", "session"]), suited_statistic(self.record["session"])
         sides = (rows["forecast"], 0.0 * rows["label"])
         ours, baseline = (losses_by_session(statistic, each, rows["label"]) for each in sides)
-        return SkillTest(ours.to_numpy(), baseline.to_numpy(), run_length, statistic)
+        return SkillTest(ours.to_numpy(), baseline.to_numpy(), run_length, statistic, self._market.horizon)
 
     def coverage_test(self, level: float, run_length: float) -> CoverageTest | None:
         """The evidence that its intervals hold what they promise, before its first session."""
         if self.record is None:
             return None
         promised = outside_by_session(self.record.rename(columns={"label": "outcome"}))
-        return CoverageTest(promised, level, run_length)
+        return CoverageTest(promised, level, run_length, self._market.horizon)
 
     def forecast(self, session: int) -> Floats:
         """Of every row of a session, log return."""

@@ -205,10 +205,8 @@ class Walk:
         settled = range(challenger.since, session - horizon + 1)
         judged = np.stack([each.judged(frozen.test.rules.statistic, settled) for each in (champion, challenger)])
         known = (champion.losses(settled).n > 0) & np.isfinite(judged[0])
-        days, losses = np.array(settled)[known], judged[:, known]
-        for start in range(0, len(days) - horizon + 1, horizon):
-            block = losses[:, start : start + horizon].mean(axis=1)
-            frozen.test.update(self._iso(int(days[start + horizon - 1])), float(block[0]), float(block[1]))
+        for number, (ours, theirs) in zip(np.array(settled)[known].tolist(), judged[:, known].T, strict=True):
+            frozen.test.update(self._iso(number), float(ours), float(theirs))
         return frozen.test, guardrails(champion, challenger, frozen, session)
 
     def _retrain(self, session: int) -> None:

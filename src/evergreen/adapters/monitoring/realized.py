@@ -30,7 +30,7 @@ def read_skill(engine: Engine, folder: Path, version: str, run_length: float = R
     statistic = suited_statistic(record["session"])
     sides = (rows["forecast"], pd.Series(0.0, index=rows.index))
     ours, baseline = (losses_by_session(statistic, forecast, rows["label"]) for forecast in sides)
-    test = SkillTest(ours.to_numpy(), baseline.to_numpy(), run_length, statistic)
+    test = SkillTest(ours.to_numpy(), baseline.to_numpy(), run_length, statistic, manifest.horizon)
     with reading(engine) as conn:
         served = evidence.session_losses(conn, version, manifest.horizon)
     losses = choose_loss(statistic, served["loss"], served["rank_ic"])
@@ -52,7 +52,7 @@ def read_coverage(
     if manifest.kind == "random_walk":
         return None
     promised = outside_by_session(record.rename(columns={"label": "outcome"}))
-    test = CoverageTest(promised, manifest.interval_level, run_length)
+    test = CoverageTest(promised, manifest.interval_level, run_length, manifest.horizon)
     with reading(engine) as conn:
         pairs = evidence.settled(conn, version, manifest.horizon)
         stood = intervals.standings(conn, model)

@@ -52,8 +52,9 @@ class QualityTest:
         t_min: sessions before a promotion is possible.
         t_max: sessions after which the test ends inconclusive.
 
-    Everything is frozen here; `update` only adds sessions. With a label horizon above one session, give
-    non-overlapping blocks of that many sessions as if each were a session.
+    Everything is frozen here; `update` only adds sessions. With a label horizon of h sessions, bets go to h streams of
+    sessions whose outcomes do not overlap, each decision waits until it has stood for h sessions, and `t_min` and
+    `t_max` count outcomes that do not overlap; those rates are by simulation.
 
     Raises:
         BadInput: a history that is too short, unpaired, negative or not finite; a rule outside its range.
