@@ -48,7 +48,7 @@ check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 	@$(bin)/lint-imports
 	@$(bin)/nbstripout --verify notebooks/*.ipynb
 
-benchmarks := alpha158 autocorrelated canary drift drift_history drift_speed faults gate guardrails intervals market point_in_time_join \
+benchmarks := alpha158 autocorrelated canary drift drift_history drift_speed faults gate intervals market point_in_time_join \
 	prompt replay retrain rollout_changes scale scale_memory service streams validation
 nightly := gate market service
 
