@@ -14,7 +14,7 @@ from evergreen.core.dataset.look_ahead_audit import Audit, verdict_on
 from evergreen.core.dataset.panel import Panel, TrainingSet, labelled_panel, training_frame, training_set_sha256
 from evergreen.core.dataset.splits import Fold, walk_forward
 from evergreen.core.evaluation.evaluate import assess, evaluate
-from evergreen.core.model.config import TrainingConfig
+from evergreen.core.model.config import TrainingConfig, recipe
 from evergreen.core.model.fitting import forecast_sessions
 from evergreen.core.model.input_checks import training_range
 from evergreen.core.model.intervals import Band, panel_scales, track
@@ -106,6 +106,7 @@ class Training:
             audit=None if self.audit is None else self.audit.to_dict(),
             feature_low=self.seen.feature_low,
             feature_high=self.seen.feature_high,
+            recipe=recipe(self.config, self.seen.feature_names),
         )
 
 

@@ -96,14 +96,17 @@ def look(policy: Policy, state: DeliveryState, seen: CanaryLook) -> tuple[Action
 
 def _run_out(canary: CanaryPolicy, state: DeliveryState, seen: CanaryLook, step: Step) -> Step:
     """What becomes of a challenger whose sessions have run out without a verdict."""
-    if seen.guardrails.missing or not state.weight or canary.undecided in ("hold", "carried"):
+    ending = canary.ending(seen.renewed)
+    if seen.guardrails.missing or not state.weight or ending in ("hold", "carried"):
         return step
     short = "Too little evidence within the sessions allowed"
-    if canary.undecided == "promote":
+    if ending == "promote":
         return Step(CHAMPION, EVERYBODY, f"{short}; the policy lets the challenger take over.")
     gain = f"record and canary together let expect {seen.expected_gain:+.2%} of a session's loss of it"
     if seen.highest_e_rollback >= SPEAKS_OF_HARM:
         return Step(DECLINED, 0, f"{short}; E_rollback had reached {seen.highest_e_rollback:.3g}: the champion stays.")
+    if seen.contradicted:
+        return Step(DECLINED, 0, f"{short}, and its sessions contradict what its record promised: the champion stays.")
     if seen.expected_gain > 0:
         return Step(CHAMPION, EVERYBODY, f"{short}, but {gain}, and nothing speaks of harm.")
     return Step(DECLINED, 0, f"{short}; {gain}: the champion stays.")
