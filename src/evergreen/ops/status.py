@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from evergreen.adapters.database import decisions, ledger, owed, reading, requests, rollouts, triggers
+from evergreen.adapters.database import decisions, ledger, owed, reading, requests, rollouts, trials, triggers
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.infra.prefect_api import PrefectApi, running_on
 from evergreen.adapters.infra.processes import Stack
 from evergreen.adapters.infra.running import Running, missing
+from evergreen.core.policy.policy import CanaryPolicy
 from evergreen.errors import BadSetting
 from evergreen.ops.local_stack import prefect_server
 from evergreen.ops.requests import standing
@@ -57,6 +58,7 @@ class Status:
     weight: float = 0.0
     drift: str | None = None
     triggers: str | None = None
+    levels: str | None = None
     decisions: Sequence[Turn] = ()
 
 
@@ -87,6 +89,7 @@ def read_status(settings: Settings) -> Status:
             weight=rollout.weight / 10_000,  # kept in basis points
             drift=_drift(rollout.champion, checks[0]) if checks else None,
             triggers=triggers.summary(triggers.triggers(conn, name), ledger.count_sessions(conn, name)),
+            levels=trials.spent(conn, name, (settings.delivery_policy().canary or CanaryPolicy()).alpha_promote),
             decisions=[Turn(turn.as_of, turn.kind, turn.summary) for turn in decisions.turns(conn, name, TURNS)],
         )
 
@@ -135,6 +138,7 @@ def lines(status: Status) -> Iterator[str]:
     if status.drift:
         yield f"drift      {status.drift}"
     yield f"triggers   {status.triggers}"
+    yield f"levels     {status.levels}"
     for turn in status.decisions:
         yield f"{turn.as_of} {turn.kind:<17} {turn.summary}"
 

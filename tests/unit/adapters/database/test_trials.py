@@ -68,6 +68,15 @@ def test_place__only_what_was_promoted_by_evidence_of_its_own_is_a_discovery(eng
     assert placed(engine, "c", "a").discoveries == 0
 
 
+def test_spent__says_what_a_search_has_used_up_and_what_is_left(engine: Engine) -> None:
+    for number, recipe in enumerate("abc", start=2):
+        tried(engine, "1", str(number), recipe)
+    with reading(engine) as conn:
+        assert trials.spent(conn, "m", 0.05) == (
+            "3 recipes tried, 0 promoted by their evidence; the next one's level is 0.0019 of 0.05"
+        )
+
+
 def test_recipes__nothing_yet_is_none(engine: Engine) -> None:
     with reading(engine) as conn:
         assert trials.recipes(conn, "m") == [] and trials.discovered(conn, "m") == set()
