@@ -143,7 +143,7 @@ def kinds(recipes: Recipes, session: int) -> dict[str, Pair]:
 def new_fates(pair: Pair, session: int) -> dict[str, Fate]:
     """By the policy's rules, for each way to end what is undecided."""
     forecasts = forecasts_of(pair.champion, session)
-    verdict = judging.judge(GatePolicy(), forecasts, record_of(pair.challenger), pair.place)
+    verdict = judging.judge(GatePolicy(), forecasts, record_of(pair.challenger), pair.place, None)
     if not verdict.admitted:
         return dict.fromkeys(ENDINGS, "refused")
     if pair.checked and pair.challenger.difference(session + 1):

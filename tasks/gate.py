@@ -42,6 +42,7 @@ class Judgement:
 def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Judgement:
     """Compare a version with the champion on walk-forward sessions neither was trained on; counts its recipe."""
     from evergreen.core.gate.compare import require_audit
+    from evergreen.core.model.continuity import Continuity
     from evergreen.core.policy import GatePolicy
     from evergreen.core.policy.judging import judge
 
@@ -53,7 +54,9 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
     place = _place(at, request, rollout, version, challenger)
     policy = at.settings.delivery_policy()
     rules = policy.gate or GatePolicy()
-    verdict = require_audit(judge(rules, champion, challenger, place), read_manifest(at, version))
+    manifest = read_manifest(at, version)
+    continuity = Continuity.from_metrics(manifest.metrics)
+    verdict = require_audit(judge(rules, champion, challenger, place, continuity), manifest)
     _write_down(at, request, version, verdict, now)
     print(f"Version {version} against {rollout.champion}: {verdict.sentence}")
     show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)

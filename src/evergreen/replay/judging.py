@@ -32,7 +32,7 @@ UNJUDGED = Verdict(admitted=True, better=False, reasons=(), sessions=0, opponent
 def judge(rules: GatePolicy, champion: Version, challenger: Version, session: int) -> Verdict:
     """The gate's verdict as known at a session. A replay has one recipe, and each training of it renews the last."""
     place = Place(renewal=champion.trained is not None)
-    return judging.judge(rules, forecasts_of(champion, session), record_of(challenger), place)
+    return judging.judge(rules, forecasts_of(champion, session), record_of(challenger), place, challenger.continuity)
 
 
 def forecasts_of(champion: Version, session: int) -> pd.DataFrame | None:

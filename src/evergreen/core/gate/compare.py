@@ -18,10 +18,11 @@ from evergreen.core.evaluation.statistic import losses_by_session, suited_statis
 from evergreen.core.gate.contest import MODELS, Contest, Levels, hold_contest
 from evergreen.core.gate.place import FIRST, Place
 from evergreen.core.gate.verdict import Coverage, RankIC, Verdict
+from evergreen.core.model.continuity import Continuity
 from evergreen.core.model.manifest import Manifest
 from evergreen.errors import BadInput
 
-__all__ = ["DieboldMariano", "Place", "Verdict", "compare", "dm_test", "require_audit"]
+__all__ = ["DieboldMariano", "Place", "Verdict", "compare", "dm_test", "require_audit", "require_continuity"]
 
 RANDOM_WALK = "random walk"
 # A tenth of it would be a discovery (the best monthly models explain half a percent: Gu, Kelly & Xiu, RFS 2020).
@@ -91,8 +92,16 @@ def compare(
 def require_audit(verdict: Verdict, manifest: Manifest) -> Verdict:
     """The verdict, refused if the look-ahead audit of the challenger's training set is missing or not passed."""
     reason = _audit_refusal(manifest)
-    if reason is None:
-        return verdict
+    return verdict if reason is None else _refused(verdict, reason)
+
+
+def require_continuity(verdict: Verdict, continuity: Continuity | None) -> Verdict:
+    """The verdict, refused if the final model does not follow on its record's models; None: it was not measured."""
+    objection = continuity.objection if continuity else ""
+    return _refused(verdict, objection) if objection else verdict
+
+
+def _refused(verdict: Verdict, reason: str) -> Verdict:
     return replace(verdict, admitted=False, better=False, reasons=(reason, *verdict.reasons))
 
 

@@ -5,15 +5,25 @@ from __future__ import annotations
 import pandas as pd
 
 from evergreen.core.canary.freezing import Frozen, freeze
-from evergreen.core.gate.compare import compare
+from evergreen.core.gate.compare import compare, require_continuity
 from evergreen.core.gate.place import Place
 from evergreen.core.gate.verdict import Verdict
+from evergreen.core.model.continuity import Continuity
 from evergreen.core.policy.policy import CanaryPolicy, GatePolicy, Policy
 
 
-def judge(rules: GatePolicy, champion: pd.DataFrame | None, challenger: pd.DataFrame, place: Place) -> Verdict:
-    """What the gate says of a challenger under `rules`; the frames and `place` as of `core.gate.compare.compare`."""
-    return compare(
+def judge(
+    rules: GatePolicy,
+    champion: pd.DataFrame | None,
+    challenger: pd.DataFrame,
+    place: Place,
+    continuity: Continuity | None,
+) -> Verdict:
+    """What the gate says of a challenger under `rules`; the frames and `place` as of `core.gate.compare.compare`.
+
+    `continuity` is its training's; None where it was not measured.
+    """
+    verdict = compare(
         champion,
         challenger,
         place,
@@ -24,6 +34,7 @@ def judge(rules: GatePolicy, champion: pd.DataFrame | None, challenger: pd.DataF
         min_sessions=rules.min_sessions,
         gate_sessions=rules.sessions,
     )
+    return require_continuity(verdict, continuity)
 
 
 def freeze_canary(
