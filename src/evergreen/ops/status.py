@@ -10,7 +10,6 @@ from evergreen.adapters.database import decisions, ledger, owed, reading, reques
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.infra.processes import Stack
 from evergreen.adapters.infra.running import Running, missing
-from evergreen.core.policy.policy import CanaryPolicy
 from evergreen.errors import BadSetting
 from evergreen.ops.known_server import prefect_server
 from evergreen.ops.requests import standing
@@ -88,7 +87,7 @@ def read_status(settings: Settings) -> Status:
             weight=rollout.weight / 10_000,  # kept in basis points
             drift=_drift(rollout.champion, checks[0]) if checks else None,
             triggers=triggers.summary(triggers.triggers(conn, name), ledger.count_sessions(conn, name)),
-            levels=trials.spent(conn, name, (settings.delivery_policy().canary or CanaryPolicy()).alpha_promote),
+            levels=trials.spent(conn, name),
             decisions=[Turn(turn.as_of, turn.kind, turn.summary) for turn in decisions.turns(conn, name, TURNS)],
         )
 

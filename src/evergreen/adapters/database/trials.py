@@ -57,12 +57,12 @@ def discovered(conn: Connection, model: str) -> set[str]:
     return set(conn.execute(query).scalars())
 
 
-def spent(conn: Connection, model: str, alpha: float) -> str:
-    """What a search has used up of `alpha` so far, and what is left for one recipe more."""
+def spent(conn: Connection, model: str) -> str:
+    """What a search has used up of the levels so far, and what is left for one recipe more."""
     known, shown = recipes(conn, model), discovered(conn, model)
-    level = Place(len(known) + 1, len(shown)).level(alpha)
+    left = Place(len(known) + 1, len(shown)).level(1.0)
     tried = f"{len(known)} {'recipe' if len(known) == 1 else 'recipes'} tried, {len(shown)} promoted by their evidence"
-    return f"{tried}; the next one's level is {level:.4f} of {alpha:g}"
+    return f"{tried}; {left:.2%} of the level is left for the next one"
 
 
 def place(conn: Connection, model: str, recipe: str, champions: str) -> Place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri
 
 from evergreen.core.canary.betting import Floats
 from evergreen.core.evaluation.diebold_mariano import dm_test
@@ -55,7 +55,7 @@ def contradicts(scale: float, record: Measured | None, r: Floats) -> bool:
     if record is None or lived is None:
         return False
     apart = (record.mean - lived.mean) / float(np.hypot(record.error, lived.error))
-    return bool(apart > stats.norm.isf(DISBELIEF))
+    return bool(apart > -ndtri(DISBELIEF))
 
 
 def _lived(scale: float, r: Floats) -> Measured | None:
