@@ -156,6 +156,8 @@ def canary_fate(ending: Undecided, verdict: Verdict, pair: Pair, session: int) -
     policy = Policy("new", gate=GatePolicy(), canary=CanaryPolicy(undecided=ending, renewal=ending))
     frozen = freeze_canary(policy, verdict, pair.champion, pair.challenger, session)
     test = walk(frozen.test, pair, session)
+    if test.decision is CanaryVerdict.PROMOTE and test.contradicts_record:
+        return "declined"
     if test.decision is CanaryVerdict.INCONCLUSIVE and ending == "regret":
         speaks_against = test.highest_e_rollback >= SPEAKS_OF_HARM or test.contradicts_record
         return "promoted" if test.expected_gain > 0 and not speaks_against else "declined"

@@ -29,7 +29,7 @@ class Continuity:
     floor: float
 
     @property
-    def metrics(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float | None]:
         """As a training's metrics have it."""
         return {"continuity": self.agreement, "continuity_floor": self.floor}
 

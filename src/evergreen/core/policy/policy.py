@@ -107,7 +107,8 @@ class CanaryPolicy:
         t_min: sessions before a promotion is possible.
         t_max: sessions after which it ends undecided.
         undecided: what then becomes of another recipe than the champion's. `hold`: the champion stays. `carried`: the
-            same, but the evidence for a promotion starts with the record's. `regret`: it takes over if record and
+            same, but the evidence for a promotion starts with the record's; a canary that contradicts its record is
+            declined. `regret`: it takes over if record and
             canary together let expect a gain, nothing ever spoke of harm and the canary does not contradict the record,
             else it is declined. `promote`: it takes over.
         renewal: what then becomes of the champion's recipe, trained again; the same choices.

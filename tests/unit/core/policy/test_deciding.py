@@ -175,6 +175,14 @@ def test_canary__a_renewal_takes_over_by_what_is_to_be_expected_unless_something
     assert after(DEFAULT, state, replace(last, renewed=False))[1] == ["inconclusive"]
 
 
+def test_canary__evidence_from_a_record_that_its_sessions_belie_promotes_nobody() -> None:
+    state, _ = after(DEFAULT, in_canary(), seen(11))
+    believed = seen(30, CanaryVerdict.PROMOTE)
+    assert after(DEFAULT, replace(state, weight=500, stage="canary_5"), believed)[1] == ["promote"]
+    belied = replace(believed, contradicted=True)
+    assert after(DEFAULT, replace(state, weight=500, stage="canary_5"), belied)[1] == ["declined"]
+
+
 def test_guardrails_broken__end_a_canary_and_bring_the_champion_back_within_its_window_only() -> None:
     state, what = after(DEFAULT, in_canary(), GuardrailsBroken(11, "day 11", ("constant output.",)))
     assert what == ["rollback"] and (state.champion, state.challenger) == ("1", None)
