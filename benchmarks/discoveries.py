@@ -70,9 +70,9 @@ def rows(number: int) -> list[dict[str, Any]]:
         for name, for_life, carried in KINDS:
             decided = promoted(searched, for_life, carried)
             false = false_share(searched, decided)
-            found = decided[~searched.worse].mean() if worse < 1 else np.nan
+            good = decided[~searched.worse].mean() if worse < 1 else np.nan
             table.append(
-                {"worse": worse, "rule": name, "false": false.mean(), "some": (false > 0).mean(), "found": found}
+                {"worse": worse, "rule": name, "false": false.mean(), "some": (false > 0).mean(), "good": good}
             )
     return table
 
@@ -94,7 +94,7 @@ def main() -> None:
     print("worse  rule                 false among promotions  lives with a false one  good ones found")
     for row in rows(number):
         print(
-            f"{row['worse']:4.0%}   {row['rule']:<20} {row['false']:>22.1%} {row['some']:>23.1%} {row['found']:>16.0%}"
+            f"{row['worse']:4.0%}   {row['rule']:<20} {row['false']:>22.1%} {row['some']:>23.1%} {row['good']:>16.0%}"
         )
 
 
