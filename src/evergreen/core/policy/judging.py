@@ -51,7 +51,8 @@ def freeze_canary(
     promoted by its evidence at the level that its place leaves.
     """
     rules, gate = policy.canary or CanaryPolicy(), policy.gate or GatePolicy()
-    promote = rules.alpha_promote if verdict.renewed else verdict.place.level(rules.alpha_promote)
+    renewal = verdict.place.renewal  # by whichever rule it was admitted
+    promote = rules.alpha_promote if renewal else verdict.place.level(rules.alpha_promote)
     bounds = (promote, rules.alpha_rollback, rules.t_min, rules.t_max, gate.retained)
-    ending = rules.ending(verdict.renewed)
-    return freeze(champion, challenger, residual_sigma, target, *bounds, ending == "carried", verdict.renewed)
+    carried = rules.ending(renewal) == "carried"
+    return freeze(champion, challenger, residual_sigma, target, *bounds, carried, renewal)
