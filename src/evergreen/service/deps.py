@@ -10,12 +10,12 @@ from fastapi import Depends, Request
 
 from evergreen.core.canary.assignment import arm
 from evergreen.errors import NotFound, Unavailable
+from evergreen.service.answering import Question
 from evergreen.service.door import Door
 from evergreen.service.inputs import require_good_inputs
 from evergreen.service.log import GroupCommit
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
-from evergreen.service.scoring import Question
 from evergreen.service.state import Snapshot
 from evergreen.service.tracing import TracedCommits
 from evergreen.settings import Settings

@@ -15,7 +15,7 @@ def require_good_inputs(snapshot: Snapshot, answering_model: ServedModel, places
         Unavailable: features are older than `max_age` sessions; the next session's mend it.
         BadInput: too many are missing, or lie outside what the model was trained on.
     """
-    inputs, tickers = snapshot.inputs[answering_model.version], snapshot.universe.tickers
+    inputs, tickers = snapshot.tables[answering_model.version].inputs, snapshot.universe.tickers
     for place in places:
         if (age := snapshot.ages[place]) > max_age:
             raise Unavailable(

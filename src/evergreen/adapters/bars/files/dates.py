@@ -43,7 +43,8 @@ def read_days(column: pd.Series) -> Days:
     """
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         local = column.dt.tz_localize(None) if column.dt.tz is not None else column
-        return Days(local.dt.normalize(), local.dt.strftime("%H:%M:%S"))
+        days = local.dt.normalize()
+        return Days(days, _clock_times(local - days))
     text = column.astype(object).where(column.notna(), "").astype(str).str.strip().str.replace(",", " ", regex=False)
     codes, uniques = pd.factorize(text.str.replace(r"\s+", " ", regex=True))
     days, decision = _parsed(pd.Series(uniques, dtype=object).astype(str))
@@ -53,6 +54,13 @@ def read_days(column: pd.Series) -> Days:
         pd.Series(times.to_numpy()[codes], index=column.index),
         decision,
     )
+
+
+def _clock_times(since_midnight: pd.Series) -> pd.Series:
+    """Times as text, NaN where there is none: written once each, for a file has few and writing is slow."""
+    codes, distinct = pd.factorize(since_midnight)
+    texts = (pd.Timestamp(0) + pd.TimedeltaIndex(distinct)).strftime("%H:%M:%S")
+    return pd.Series(np.append(texts.to_numpy(dtype=object), np.nan)[codes], index=since_midnight.index)
 
 
 def _parsed(text: pd.Series) -> tuple[pd.Series, str]:
