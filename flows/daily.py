@@ -14,6 +14,7 @@ from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
 from flows.names import flow_and_session
 from tasks.bars import (
+    arrived_sessions,
     ingest_bars,
     ingest_late_bars,
     keep_ledger,
@@ -60,7 +61,10 @@ def daily(
     source = source or at.settings.market.source
     universe = name_universe(source, tickers)
     take_late_bars(source, universe, clock, now_at(until, at), last=not len(due))
-    walks = {day: process_session(source, universe, day, now_at(day, at), second_source) for day in due}
+    walks = {
+        day: process_session(source, universe, day, now_at(day, at), second_source)
+        for day in arrived_sessions(source, universe, list(due))
+    }
     arrived = [day for day, walk in walks.items() if walk.arrived]
     keep_ledger(source, universe, max([clock, *arrived]), max(clock, until), now_at(until, at))
     if len(due):

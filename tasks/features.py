@@ -40,12 +40,15 @@ def _build(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     at = workspace()
     lookback = at.features.lookback
     reach = at.calendar.next(first, -lookback)
-    bars = at.bars.as_of(start=reach, end=as_of)
+    bars = at.listings.companies(at.bars.as_of(start=reach, end=as_of))
     features = at.features.compute(bars, at.calendar.sessions(reach, as_of), since=first)
     rows = bars.set_index(["ticker", "session"]).loc[features.index]
     days = pd.DatetimeIndex(features.index.get_level_values("session"))
-    closes = pd.Series(at.calendar.closes(days), index=features.index)
-    return at.features.write(features, rows[["close", "factor"]], known_at(bars, lookback).loc[features.index], closes)
+    known = known_at(bars, lookback).loc[features.index]
+    named = at.listings.as_named(features.index)
+    closes = pd.Series(at.calendar.closes(days), index=named)
+    prices = rows[["close", "factor"]].set_axis(named)
+    return at.features.write(features.set_axis(named), prices, known.set_axis(named), closes)
 
 
 def known_at(bars: pd.DataFrame, lookback: int) -> pd.Series:

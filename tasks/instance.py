@@ -49,7 +49,8 @@ def _recompute(
         model = ledger.read_model_version(conn, at.settings.model_name, version)
     manifest, model_on_file = load_model(at.model_folder(version), on_record(model.sha256, model.files))
     reach = at.calendar.next(session, -at.features.lookback)
-    bars = at.bars.as_of(known_at, tickers, reach, session)
+    bars = at.listings.companies(at.bars.as_of(known_at, start=reach, end=session))
     features = at.features.compute(bars, at.calendar.sessions(reach, session), since=session)
-    rows = features.xs(session, level="session")[list(manifest.feature_names)]
+    named = features.set_axis(at.listings.as_named(features.index)).xs(session, level="session")
+    rows = named.loc[named.index.isin(tickers), list(manifest.feature_names)]
     return pd.Series(forecast(model_on_file, rows.to_numpy(np.float32)), index=rows.index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding, split
 from evergreen.core.quality.second_source import disagreements
 from evergreen.core.quality.unknown_names import unknown_tickers
-from evergreen.errors import EvergreenError
+from evergreen.errors import EvergreenError, NoBars
 from evergreen.market_data import quarantine
 from evergreen.market_data.delivery import Delivery, Order
 from evergreen.workspace import Workspace
@@ -28,13 +29,15 @@ BEFORE = pd.Timedelta(
 def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
     """Fetch what is ordered, hold the bad rows in quarantine and keep the rest as known at `now`.
 
-    Killed anywhere and run again at the same `now`, it ends with the same bytes.
+    A history ends with its newest bar, whatever was ordered: the sessions after it have not come yet. Killed anywhere and run again at the same `now`, it ends with the same bytes.
     """
     from evergreen.adapters.gx import validate
 
-    known = at.bars.as_of(start=order.first - BEFORE, end=order.last)
+    order = replace(order, tickers=tuple(at.listings.between(order.tickers, order.first, order.last)))
+    known = at.listings.companies(at.bars.as_of(start=order.first - BEFORE, end=order.last))
     history = known[known["session"] < order.first]
     bars, remarks = _fetch(at, order, known)
+    order = _ending_with(bars, order) if order.history else order
     folder = at.settings.reports / iso(order.last)
     calendar = at.calendar.sessions(order.first, order.last)
     universe = frozenset(order.tickers)
@@ -83,7 +86,32 @@ def _fetch(at: Workspace, order: Order, known: pd.DataFrame) -> tuple[pd.DataFra
     linked = link_factors(origin.fetch(list(order.tickers), since, order.last), known)
     remarks = origin.findings() if isinstance(origin, ReportingSource) else []
     bars = linked[linked["session"] >= order.first].reset_index(drop=True)
+    outside = at.listings.outside(bars)
+    remarks += _unlisted(at, bars[outside])
+    bars = bars[~outside].reset_index(drop=True)
     return bars, [*remarks, *_unknown(at, order, origin, bars)]
+
+
+def _unlisted(at: Workspace, bars: pd.DataFrame) -> list[Finding]:
+    """A finding for each name with bars of sessions on which it was not traded."""
+    remarks = []
+    for name, rows in bars.groupby("ticker", sort=True):
+        first = rows["session"].min()
+        message = f"{name}: {len(rows)} bars left out. {at.listings.absence(str(name), first)}"
+        remarks.append(Finding("not_listed", "warn", str(name), first, "session", float(len(rows)), message))
+    return remarks
+
+
+def _ending_with(bars: pd.DataFrame, order: Order) -> Order:
+    """The order up to its newest bar.
+
+    Raises:
+        NoBars: there is none.
+    """
+    if bars.empty:
+        span = f"{iso(order.first)} to {iso(order.last)}"
+        raise NoBars(f"{order.source} has no bar of {span}.", "Look at its dates and tickers, or name another source.")
+    return replace(order, last=bars["session"].max())
 
 
 def _unknown(at: Workspace, order: Order, origin: BarSource, bars: pd.DataFrame) -> list[Finding]:

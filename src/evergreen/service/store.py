@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from evergreen.adapters.database import intervals, ledger, owed, predictions, reading, rollouts
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.adapters.models.folder import MANIFEST, MODEL, read_manifest
+from evergreen.core.bars.listings import Listings
 from evergreen.core.model.registry import read_model, require_described
 from evergreen.core.model.verified import read_verified
 from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
@@ -35,6 +36,11 @@ class DiskStore:
     def engine(self) -> Engine:
         """The operational database, created if need be."""
         return self._at.engine
+
+    @property
+    def listings(self) -> Listings:
+        """Which names are traded when."""
+        return self._at.listings
 
     def look(self, now: datetime) -> Sighting:
         """Rollout row, last materialization and clock; in replay the clock is the last session processed."""
