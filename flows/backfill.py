@@ -28,9 +28,9 @@ def backfill(
 ) -> str:
     """Load sessions `start` to `as_of`, build their features and, where no model serves yet, ask for one.
 
-    Where the source's bars end earlier, so does what is loaded: forecasts are made as of its newest bar. Returns the data
-    version. Running it again changes nothing that stands, and goes no further than the session processed last: what
-    follows is `daily`'s.
+    Where the source's bars end earlier, so does what is loaded: forecasts are made as of its newest bar. Returns the
+    data version. Running it again changes nothing that stands, and goes no further than the session processed last:
+    what follows is `daily`'s.
 
     Args:
         source: where bars come from, such as `sample` or `files:FOLDER`; by default that of the market setting.

@@ -54,15 +54,16 @@ def _require_history(at: Workspace, request: RetrainRequest, choices: TrainingCh
     needed, least = (_fewest(choices, config, folds) for folds in (min(config.folds, judgeable), 1))
     there = int((at.bars.sessions() <= pd.Timestamp(request.as_of)).sum())
     if there < needed:
-        shorter = "; `evergreen retrain --reason short --folds 1` has enough, for a model that the gate cannot admit yet"
+        shorter = (
+            "; `evergreen retrain --reason short --folds 1` has enough, for a model that the gate cannot admit yet"
+        )
         raise Refused(
-            f"A training needs {needed} sessions, {there} are stored up to {request.as_of}: {needed - there} are missing.",
+            f"A training needs {needed} sessions, {there} are stored up to {request.as_of}: "
+            f"{needed - there} are missing.",
             f"Bring a longer history (`evergreen backfill`){shorter if there >= least else ''}.",
         )
 
 
 def _fewest(choices: TrainingChoices, config: TrainingConfig, folds: int) -> int:
     """Sessions with bars that so many folds need; the last `horizon` have no label yet."""
-    return choices.horizon + fewest_sessions(
-        folds, config.test_size, choices.horizon, config.embargo, config.min_train
-    )
+    return choices.horizon + fewest_sessions(folds, config.test_size, choices.horizon, config.embargo, config.min_train)

@@ -17,8 +17,8 @@ from evergreen.errors import NoBars, Refused
 from evergreen.market_data.delivery import Order
 from evergreen.market_data.ingest import ingest
 from evergreen.ops.status import lines, read_status
-from evergreen.workspace import Workspace
 from evergreen.service.store import DiskStore
+from evergreen.workspace import Workspace
 from tests.conftest import enter
 from tests.service.running import with_service
 

@@ -60,7 +60,9 @@ def test_daily__names_come_and_go_and_a_renamed_company_keeps_its_history(
     at = walk(copied, tmp_path, monkeypatch)
     with reading(at.engine) as conn:
         forecasts = pd.read_sql(text("select session, ticker from forecast"), conn)
-        outcomes = pd.read_sql(text("select session, ticker, value from outcome"), conn).set_index(["session", "ticker"])
+        outcomes = pd.read_sql(text("select session, ticker, value from outcome"), conn).set_index(
+            ["session", "ticker"]
+        )
         assert owed.open_bars(conn) == []
     by_session = forecasts.groupby("session")["ticker"].agg(lambda names: sorted(set(names)))
     assert by_session[iso(DAYS[0])] == ["AAPL", "GOOG", "IBM", "MSFT"]

@@ -29,7 +29,8 @@ BEFORE = pd.Timedelta(
 def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
     """Fetch what is ordered, hold the bad rows in quarantine and keep the rest as known at `now`.
 
-    A history ends with its newest bar, whatever was ordered: the sessions after it have not come yet. Killed anywhere and run again at the same `now`, it ends with the same bytes.
+    A history ends with its newest bar, whatever was ordered: the sessions after it have not come yet. Killed anywhere
+    and run again at the same `now`, it ends with the same bytes.
     """
     from evergreen.adapters.gx import validate
 

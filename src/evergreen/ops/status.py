@@ -43,8 +43,8 @@ class Turn:
 
 @dataclass(frozen=True)
 class Status:
-    """How everything stands, None where there is nothing yet; `behind` is how many sessions the exchange has closed since
-    `session`, `owed` says which bars have not arrived, `weight` is the challenger's share of clients."""
+    """How everything stands, None where there is nothing yet; `behind` is how many sessions the exchange has closed
+    since `session`, `owed` says which bars have not arrived, `weight` is the challenger's share of clients."""
 
     home: str
     market: str

@@ -84,7 +84,9 @@ class Service:
         rollout = snapshot.lineup.rollout
         assigned = arm(rollout.salt, client, rollout.weight)
         answering = snapshot.answering_model(assigned)
-        refusals = {ticker: why for ticker in tickers if (why := self._refusal(snapshot, answering, ticker)) is not None}
+        refusals = {
+            ticker: why for ticker in tickers if (why := self._refusal(snapshot, answering, ticker)) is not None
+        }
         rows = tuple(snapshot.places[ticker] for ticker in tickers if ticker not in refusals)
         if not rows:
             return [], refusals

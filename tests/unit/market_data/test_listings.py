@@ -37,7 +37,9 @@ def loaded(folder: Path) -> Workspace:
     at = at_home(folder, f"ticker,from,to\n{GONE},,{iso(LAST)}\n{LATE},{iso(FIRST)},\n{STAYS},,\n")
     order = Order(f"files:{folder / 'vendor'}", (GONE, LATE, STAYS), DAYS[0], DAYS[60], history=True)
     delivery = ingest(at, order, XNYS.close(DAYS[60]).to_pydatetime())
-    left_out = {finding["ticker"]: finding["message"] for finding in delivery.findings if finding["rule"] == "not_listed"}
+    left_out = {
+        finding["ticker"]: finding["message"] for finding in delivery.findings if finding["rule"] == "not_listed"
+    }
     assert left_out == {
         GONE: f"{GONE}: 20 bars left out. {GONE} was delisted after {iso(LAST)}.",
         LATE: f"{LATE}: 50 bars left out. {LATE} is listed from {iso(FIRST)} on.",

@@ -23,7 +23,7 @@ def read_listings(file: Path) -> Listings:
     except (OSError, ValueError) as error:
         raise BadSetting(f"{file} cannot be read: {error}.", "Mend the setting `listings`.") from None
     if "ticker" not in table or (strange := set(table) - set(COLUMNS)):
-        wrong = f"has a column {min(strange)!r}" if "ticker" in table else "has no column 'ticker'"
+        wrong = f"has a column {min(map(str, strange))!r}" if "ticker" in table else "has no column 'ticker'"
         raise BadSetting(f"{file} {wrong}.", f"Its columns are {', '.join(COLUMNS)}.")
     rows = table.reindex(columns=list(COLUMNS), fill_value="").itertuples(index=False, name=None)
     return Listings([Listing(ticker, _day(file, first), _day(file, last), new) for ticker, first, last, new in rows])

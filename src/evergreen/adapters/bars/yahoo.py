@@ -89,6 +89,17 @@ class YahooSource:
             raise Unavailable(f"Yahoo did not give bars of {ticker}: {reason}.", "Try again later.") from None
 
 
+def open_yahoo(symbols: str, calendar: str) -> YahooSource:
+    """The source `yahoo:AAPL,MSFT`.
+
+    Raises:
+        BadSetting: no symbol.
+    """
+    if not symbols:
+        raise BadSetting("there is no source 'yahoo' without symbols.", "Write yahoo:AAPL,MSFT.")
+    return YahooSource(symbols.split(","), calendar)
+
+
 def _bars(ticker: str, history: pd.DataFrame) -> pd.DataFrame:
     if history.empty:
         return empty_bars()

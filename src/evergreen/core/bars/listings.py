@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -93,7 +94,7 @@ class Listings:
             names[(tickers == self._company[entry.ticker]) & (sessions <= entry.last)] = entry.ticker
         return names
 
-    def as_named(self, keys: pd.MultiIndex) -> pd.MultiIndex:
+    def as_named(self, keys: pd.Index[Any]) -> pd.MultiIndex:
         """(company, session) as (what it was called then, session)."""
         frame = keys.to_frame(index=False)
         names = self.names_then(frame["ticker"], frame["session"])
@@ -109,7 +110,9 @@ class Listings:
 
     def _require_sound(self, entry: Listing) -> None:
         if entry.first is not None and entry.last is not None and entry.first > entry.last:
-            raise BadSetting(f"{entry.ticker} is listed from {iso(entry.first)} to {iso(entry.last)}.", "Mend the dates.")
+            raise BadSetting(
+                f"{entry.ticker} is listed from {iso(entry.first)} to {iso(entry.last)}.", "Mend the dates."
+            )
         if entry.renamed_to and (entry.last is None or entry.renamed_to not in self._by_ticker):
             hint = "Give its last session under the old name, and the new name a line of its own."
             raise BadSetting(f"{entry.ticker} is renamed to {entry.renamed_to}, but when is not known.", hint)

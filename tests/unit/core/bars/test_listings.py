@@ -61,7 +61,9 @@ def test_companies__one_history_through_a_renaming_and_back_to_the_names_of_the_
 
 
 def test_companies__through_two_renamings() -> None:
-    chain = Listings([Listing("A", None, DAY("2010-01-04"), "B"), Listing("B", None, DAY("2015-01-05"), "C"), Listing("C")])
+    chain = Listings(
+        [Listing("A", None, DAY("2010-01-04"), "B"), Listing("B", None, DAY("2015-01-05"), "C"), Listing("C")]
+    )
     sessions = pd.Series(pd.DatetimeIndex(["2010-01-04", "2010-01-05", "2015-01-05", "2015-01-06"]))
     assert chain.names_then(pd.Series(["C"] * 4), sessions).tolist() == ["A", "B", "B", "C"]
 
