@@ -130,5 +130,6 @@ def require_accepted(delivery: Delivery) -> None:
         DeliveryBlocked: with the first reason and the place of the report.
     """
     if delivery.blocked:
-        reason = delivery.findings[0]["message"]
+        blocking = [finding for finding in delivery.findings if finding["severity"] == "block"]
+        reason = (blocking or list(delivery.findings))[0]["message"]
         raise DeliveryBlocked(f"The delivery of {delivery.last} was refused: {reason}", f"See {delivery.page}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from evergreen.adapters.bars import BarSource, ReportingSource
@@ -73,6 +74,6 @@ def _ordered(bars: pd.DataFrame) -> pd.DataFrame:
     return bars.sort_values(KEYS, ignore_index=True)
 
 
-def _require(holds: bool, otherwise: str) -> None:
+def _require(holds: bool | np.bool_, otherwise: str) -> None:
     if not holds:
         raise AssertionError(f"This source cannot be relied on: {otherwise}.")

@@ -19,6 +19,7 @@ from evergreen.core.quality.unknown_names import unknown_tickers
 from evergreen.errors import EvergreenError, NoBars
 from evergreen.market_data import quarantine
 from evergreen.market_data.delivery import Delivery, Order
+from evergreen.market_data.exchange_fit import wrong_exchange
 from evergreen.workspace import Workspace
 
 BEFORE = pd.Timedelta(
@@ -45,12 +46,14 @@ def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
     report = validate(
         bars, calendar, folder, as_of=order.last, history=history, universe=universe, clean_page=order.history
     )
+    remarks = [*remarks, *(wrong_exchange(bars, at.calendar) if order.history else [])]
     findings = [*report.findings, *remarks, *_ask_second_source(at, order, bars, history)]
     accepted, refused = split(bars, findings)
-    cases = () if report.blocked else quarantine.hold(at, refused, findings, known, order.source, order.last, now)
+    blocked = report.blocked or any(remark.severity == "block" for remark in remarks)
+    cases = () if blocked else quarantine.hold(at, refused, findings, known, order.source, order.last, now)
     appended = at.bars.append(accepted, pd.Timestamp(now), order.source, assumed=order.history)
     quarantine.revalidate(at, accepted, now)
-    return _delivery(order, bars, appended, len(refused), report.blocked, findings, report.page, cases)
+    return _delivery(order, bars, appended, len(refused), blocked, findings, report.page, cases)
 
 
 def record_snapshot(at: Workspace, as_of: str, source: str, refused: int, report: dict[str, Any], now: datetime) -> str:

@@ -61,7 +61,7 @@ def read_days(column: pd.Series) -> Days:
 def _plain_iso(column: pd.Series) -> pd.Series | None:
     """The days of a column that has YYYY-MM-DD throughout, as most files have; None for another."""
     texts = column.to_numpy()
-    if not all(type(text) is str and len(text) == _ISO_LENGTH for text in texts):
+    if not all(type(text) is str and len(text) == _ISO_LENGTH and text[4] == text[7] == "-" for text in texts):
         return None
     try:
         return pd.Series(texts.astype("datetime64[D]").astype("datetime64[us]"), index=column.index)
