@@ -233,3 +233,23 @@ def test_replay__what_cannot_be_walked_is_one_sentence(
     bars = "simulated:tickers=2,seed=7,years=4.6"
     completed = run("replay", bars, *arguments, "--to", "2004-07-02", "--out", "out", cwd=tmp_path)
     assert sentence in one_sentence(completed)
+
+
+def test_init__writes_the_market_found_in_the_files_once(tmp_path: Path, bars: pd.DataFrame) -> None:
+    (tmp_path / "bars").mkdir()
+    bars.to_csv(tmp_path / "bars" / "AAPL.csv", index=False)
+    completed = run("init", "bars", "--calendar", "XNYS", "--yes", cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    assert "2 of 1 ticker, 2008-06-30 to 2008-07-01" in completed.stdout and "`evergreen backfill`" in completed.stdout
+    assert 'source = "files:bars"' in (tmp_path / "evergreen.toml").read_text()
+    assert "--force" in one_sentence_of_last_line(run("init", "bars", "--calendar", "XNYS", "--yes", cwd=tmp_path))
+
+
+def test_init__without_a_folder_or_a_person_to_ask_says_what_to_type(tmp_path: Path) -> None:
+    assert "evergreen init FOLDER" in one_sentence(run("init", cwd=tmp_path))
+
+
+def one_sentence_of_last_line(completed: subprocess.CompletedProcess[str]) -> str:
+    """The last line on stderr of a command that failed; the lines before it say what it was doing."""
+    assert completed.returncode != 0 and "Traceback" not in completed.stderr
+    return completed.stderr.strip().splitlines()[-1]

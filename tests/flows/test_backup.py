@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import decisions, ledger, reading, rollouts
-from evergreen.audit.explain import reproduce
 from evergreen.audit.history import give_account
+from evergreen.audit.reproduce import reproduce
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.session import iso
 from evergreen.errors import BadSetting, Broken, Conflict, NotFound

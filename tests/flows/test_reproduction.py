@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from evergreen.adapters.database import archive, predictions, reading, writing
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.audit.explain import explain, reproduce
+from evergreen.audit.explain import explain
+from evergreen.audit.reproduce import reproduce
 from evergreen.core.features import factor
 from evergreen.errors import NotFound
 from evergreen.service.metrics import Metrics
@@ -67,7 +68,7 @@ def test_explain__names_model_data_run_and_decisions(copied: Workspace) -> None:
             text("select data_version from model_version where version = :v"), {"v": prediction.version}
         )
         assert str(trained_on.scalar()) in explained["trained"]
-    assert {"answer", "features", "model", "run", "gate"} <= set(explained)
+    assert {"answer", "features", "model", "run", "commit", "gate"} <= set(explained)
 
 
 def test_reproduce__a_number_that_the_database_let_go_of_comes_from_its_file(copied: Workspace) -> None:

@@ -13,7 +13,8 @@ import pytest
 from evergreen.adapters.infra.accounts import OWN, account_of, make_account, mlflow_account, prefect_account
 from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.processes import Stack, wait_until_ready
-from evergreen.ops.local_stack import WORK_POOL, Ports, commands, environment, links, prefect_server
+from evergreen.ops.known_server import prefect_server
+from evergreen.ops.local_stack import WORK_POOL, Ports, commands, environment, links
 from evergreen.settings import Settings
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("guarded")]

@@ -19,7 +19,7 @@ from evergreen.adapters.database import decisions, ledger, reading, requests
 from evergreen.adapters.infra.accounts import MLFLOW_PASSWORD, MLFLOW_USER, PREFECT
 from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.processes import Stack
-from evergreen.audit.explain import reproduce
+from evergreen.audit.reproduce import reproduce
 from evergreen.core.bars.calendar import Calendar
 from evergreen.errors import BadSetting, Conflict
 from evergreen.ops.backup import back_up, restore

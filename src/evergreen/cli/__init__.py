@@ -13,6 +13,7 @@ from evergreen.cli import (
     canary,
     comparing,
     data,
+    init,
     keys,
     logs,
     quarantine,
@@ -27,6 +28,7 @@ from evergreen.errors import EvergreenError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for topic in (
+    init.app,
     stack.app,
     logs.app,
     data.app,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evergreen.settings import load_settings
+from evergreen.cli.here import load_settings
 
 if TYPE_CHECKING:
     from evergreen.adapters.infra.prefect_api import PrefectApi
@@ -21,6 +21,6 @@ def start(deployment: str, parameters: dict[str, Any]) -> None:
 def server() -> PrefectApi:
     """The API of the Prefect server this process is pointed at."""
     from evergreen.adapters.infra.prefect_api import PrefectApi
-    from evergreen.ops.local_stack import prefect_server
+    from evergreen.ops.known_server import prefect_server
 
     return PrefectApi.at(prefect_server(load_settings()))

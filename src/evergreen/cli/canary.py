@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from evergreen.cli.asking import start
+from evergreen.cli.here import load_settings
 from evergreen.cli.output import AsJson, tell
-from evergreen.settings import load_settings
 
 app = typer.Typer(help="The running canary.", no_args_is_help=True)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evergreen.cli.here import load_settings
 from evergreen.cli.output import AsJson, tell
-from evergreen.settings import load_settings
 
 if TYPE_CHECKING:
     from evergreen.adapters.database.owed import OwedBar

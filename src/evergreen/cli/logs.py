@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from evergreen.settings import load_settings
+from evergreen.cli.here import load_settings
 
 app = typer.Typer()
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evergreen.cli.here import load_settings
 from evergreen.cli.output import AsJson, tell
-from evergreen.settings import load_settings
 
 if TYPE_CHECKING:
     import pandas as pd

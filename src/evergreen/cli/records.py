@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from evergreen.cli.here import load_settings
 from evergreen.cli.output import AsJson, tell
-from evergreen.settings import load_settings
 
 app = typer.Typer()
 Exported = Annotated[
@@ -52,7 +52,7 @@ def explain(prediction_id: str, exported: Exported = None, as_json: AsJson = Fal
 @app.command()
 def reproduce(prediction_id: str, exported: Exported = None) -> None:
     """Compute a served number again from versioned data. Exit 0 equal to the bit, 1 says what differs."""
-    from evergreen.audit.explain import reproduce as recompute
+    from evergreen.audit.reproduce import reproduce as recompute
     from evergreen.workspace import Workspace
 
     compared = recompute(Workspace(load_settings()), prediction_id, exported)

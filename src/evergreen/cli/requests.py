@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from evergreen.cli.here import load_settings
 from evergreen.cli.output import AsJson, tell
-from evergreen.settings import load_settings
 
 app = typer.Typer(help="Retrain requests.", no_args_is_help=True)
 

@@ -32,7 +32,11 @@ def daily(source: str | None = None, ticker: Tickers = None, as_of: str | None =
 @app.command()
 def backfill(source: str | None = None, ticker: Tickers = None, as_of: str | None = None) -> None:
     """Ask the server to load a source's history and to train a first champion."""
+    from evergreen.ops.first_hour import AFTER_BACKFILL
+
     start("backfill/backfill", {"source": source, "tickers": ticker, "as_of": as_of})
+    for line in AFTER_BACKFILL:
+        print(line)
 
 
 @app.command()
@@ -90,7 +94,7 @@ def deploy(
     pool: Annotated[str, typer.Option(help="process, docker or kubernetes.")] = "process",
 ) -> None:
     """Register every flow on the Prefect server, with its work pool; IMAGE names what containers run."""
-    from evergreen.ops.local_stack import prefect_server
+    from evergreen.ops.known_server import prefect_server
     from evergreen.ops.work_pools import deploy_to, from_environment
     from evergreen.settings import load_settings
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from evergreen.cli.here import load_settings
 from evergreen.cli.output import AsJson, tell
-from evergreen.settings import load_settings
 
 app = typer.Typer()
 
@@ -45,17 +45,19 @@ def up(
     service_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 8780,
 ) -> None:
     """Start the stack and leave it running: Prefect server, worker, MLflow, service."""
-    from evergreen.ops import local_stack
+    from evergreen.ops import first_hour, local_stack
     from evergreen.workspace import require_writable
 
     settings = load_settings()
     require_writable(settings.home)
+    print(first_hour.UP)
     variables = local_stack.start(settings, local_stack.Ports(prefect_port, mlflow_port, service_port), print)
     for name, link in local_stack.links(settings, variables).items():
         print(f"{name:<8} opens in a browser at {link}")
     for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
         if name in variables:
             print(f"export {name}={variables[name]}")
+    print(first_hour.AFTER_UP)
 
 
 @app.command()

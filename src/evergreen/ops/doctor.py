@@ -118,7 +118,8 @@ def _messages(settings: Settings) -> str:
 
 
 def _prefect(settings: Settings) -> str:
-    from evergreen.ops.local_stack import WORK_POOL, prefect_server
+    from evergreen.ops.known_server import prefect_server
+    from evergreen.ops.local_stack import WORK_POOL
 
     server = prefect_server(settings)
     api, account = server["PREFECT_API_URL"], prefect_account(os.environ | server)

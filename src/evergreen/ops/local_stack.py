@@ -19,7 +19,7 @@ from evergreen.adapters.infra.extras import require_installed
 from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.processes import LOOPBACK, Command, Member, Stack, choose_port, wait_until_ready
 from evergreen.adapters.infra.urls import with_driver
-from evergreen.errors import BadSetting, Unavailable
+from evergreen.errors import Unavailable
 from evergreen.ops.schedules import in_market
 from evergreen.settings import MarketSettings, Settings
 from evergreen.workspace import REPOSITORY
@@ -116,24 +116,6 @@ def commands(settings: Settings, ports: Ports) -> list[tuple[Command, str]]:
 
 
 WORKER = Command("worker", ("-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process"))
-
-
-def prefect_server(settings: Settings) -> dict[str, str]:
-    """The Prefect server this process is pointed at, as variables: PREFECT_API_URL's, else the running stack's own.
-
-    The account kept in the home goes to the stack's own server only.
-
-    Raises:
-        BadSetting: neither; an ephemeral server would never evaluate a trigger.
-    """
-    named = os.environ.get("PREFECT_API_URL", "").rstrip("/")
-    running = [f"{member.url}/api" for member in Stack(settings.home).alive() if member.name == "prefect"]
-    for url in running:
-        if named in ("", url):
-            return {"PREFECT_API_URL": url} | account_of(settings.home)
-    if named:
-        return {"PREFECT_API_URL": named}
-    raise BadSetting("No Prefect server is known.", "Type `evergreen up`, or set PREFECT_API_URL to your server's.")
 
 
 def links(settings: Settings, variables: Mapping[str, str]) -> dict[str, str]:

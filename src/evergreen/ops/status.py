@@ -10,11 +10,10 @@ import pandas as pd
 
 from evergreen.adapters.database import decisions, ledger, owed, reading, requests, rollouts, triggers
 from evergreen.adapters.database.requests import RetrainRequest
-from evergreen.adapters.infra.prefect_api import PrefectApi, running_on
 from evergreen.adapters.infra.processes import Stack
 from evergreen.adapters.infra.running import Running, missing
 from evergreen.errors import BadSetting
-from evergreen.ops.local_stack import prefect_server
+from evergreen.ops.known_server import prefect_server
 from evergreen.ops.requests import standing
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
@@ -102,6 +101,8 @@ def read_running(settings: Settings) -> list[Running]:
         server = prefect_server(settings)
     except BadSetting:
         return []
+    from evergreen.adapters.infra.prefect_api import PrefectApi, running_on  # with httpx: only where a server is known
+
     return running_on(PrefectApi.at(server, hurried=True))
 
 

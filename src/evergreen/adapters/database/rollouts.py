@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, select, update
 
@@ -14,9 +14,11 @@ from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.rows import insert_one, values
 from evergreen.adapters.database.schema import rollout
 from evergreen.adapters.database.types import utc
-from evergreen.core.canary import CanaryRecord
 from evergreen.core.canary.stages import EVERYBODY, SHADOW, STEADY
 from evergreen.errors import BadInput, NotFound, RolloutConflict
+
+if TYPE_CHECKING:
+    from evergreen.core.canary import CanaryRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +122,13 @@ def _lost(conn: Connection, late: Rollout, expected: int) -> RolloutConflict:
 def _from_row(row: Mapping[Any, Any]) -> Rollout:
     fields: dict[str, Any] = dict(row)
     stored = fields.pop("evidence")
-    return Rollout(**fields, evidence=None if stored is None else CanaryRecord.from_json(stored))
+    return Rollout(**fields, evidence=None if stored is None else _evidence(stored))
+
+
+def _evidence(stored: Mapping[str, Any]) -> CanaryRecord:
+    from evergreen.core.canary import CanaryRecord  # with scipy, which takes a second: only where a canary runs or ran
+
+    return CanaryRecord.from_json(stored)
 
 
 def _to_row(row: Rollout) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from evergreen.adapters.database import requests, rollouts
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.schema import decision
-from evergreen.core.drift import TRIGGERS
+from evergreen.core.causes import TRIGGERS
 from evergreen.core.policy.kinds import DecisionKind
 
 CAUSES = frozenset(cause.value for cause in TRIGGERS)  # of requests that a finding or the calendar started

@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 from filelock import FileLock, Timeout
 
@@ -192,6 +191,8 @@ def wait_until_ready(member: Member, health: str, timeout: float = 120.0) -> Non
     Raises:
         Unavailable: the process died or stayed silent, with the place of its log.
     """
+    import httpx  # not for who only reads what was started
+
     for _ in _ticks(timeout, 0.2):
         if not member.alive:
             break

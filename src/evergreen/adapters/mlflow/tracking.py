@@ -15,7 +15,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from evergreen.adapters.infra.urls import without_password
 from evergreen.adapters.mlflow.client import answering, connect, experiment_id
 from evergreen.adapters.mlflow.runs import HASH_TAG, aside, facts, fetch, hashes, log_run, matches, tracking_at
-from evergreen.adapters.models.folder import METRICS, VERIFIED, read_model_folder, write_model_folder
+from evergreen.adapters.models.folder import METRICS, VERIFIED, read_model_folder, write_model_folder, write_run
 from evergreen.core.model.training import TrainingConfig, train_random_walk
 from evergreen.errors import BadInput, Broken, NotFound, Refused
 
@@ -235,7 +235,13 @@ class Tracking:
                     f"the files of run {run_id} in MLflow are not those on record.",
                     "Serve another version and look at who changed them.",
                 )
+            write_run(partial, run_id, self._commit(run_id))
         return target
+
+    def _commit(self, run_id: str) -> str:
+        """The commit that a run was told it stands at; empty where it was told none."""
+        with answering(self.uri):
+            return str(self._client.get_run(run_id).data.tags.get("commit", ""))
 
     def _number(self, name: str, run_id: str) -> str:
         """MLflow's own number of a run's version: it counts from anew when its database is lost, runs do not."""

@@ -10,12 +10,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from evergreen.core.model.manifest import Manifest
 from evergreen.errors import Broken, ModelRefused
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from evergreen.core.model.protocol import Model
     from evergreen.core.model.training import Training
 
@@ -129,6 +129,8 @@ def read_oos(folder: Path, sha256: str | None = None) -> pd.DataFrame:
         ModelRefused: the file is another.
         Broken: the file is missing or unreadable.
     """
+    import pandas as pd
+
     try:
         content = (folder / OOS).read_bytes()
         _require_hash(folder / OOS, content, sha256)
@@ -145,14 +147,20 @@ def _require_hash(file: Path, content: bytes, sha256: str | None) -> None:
         )
 
 
-def write_run(folder: Path, run_id: str) -> None:
-    """Note in the folder which MLflow run holds it, and the files' hashes then."""
-    (folder / RUN).write_text(json.dumps({"run_id": run_id, "sha256s": sha256s(folder)}))
+def write_run(folder: Path, run_id: str, commit: str = "") -> None:
+    """Note in the folder which MLflow run holds it, the files' hashes then, and the code's commit if it is known."""
+    (folder / RUN).write_text(json.dumps({"run_id": run_id, "sha256s": sha256s(folder), "commit": commit}))
 
 
 def read_run_id(folder: Path) -> str:
     """The MLflow run that the training notebook logged the folder as."""
     return str(json.loads((folder / RUN).read_text())["run_id"])
+
+
+def read_commit(folder: Path) -> str:
+    """The commit whose code trained the model, as its MLflow run told when it was fetched; empty if none is noted."""
+    note = folder / RUN
+    return str(json.loads(note.read_text()).get("commit", "")) if note.is_file() else ""
 
 
 def sha256s(folder: Path) -> dict[str, str]:

@@ -1,29 +1,7 @@
 """The canary: is the challenger good enough to keep? Looked at every session, stopped any time."""
 
-from evergreen.core.canary.betting import robust_scale
-from evergreen.core.canary.power import Power, PowerPlan, plan_power
-from evergreen.core.canary.quality import QualityTest, SessionEvidence
-from evergreen.core.canary.record import CanaryRecord, RollbackWindow, TrafficLimits
-from evergreen.core.canary.rules import CanaryVerdict, Rules, first_decisions
-from evergreen.core.canary.stages import LADDER, Guardrails, Ladder, Stage, Step, next_stage
+import lazy_loader
 
-__all__ = [
-    "LADDER",
-    "CanaryRecord",
-    "CanaryVerdict",
-    "Guardrails",
-    "Ladder",
-    "Power",
-    "PowerPlan",
-    "QualityTest",
-    "RollbackWindow",
-    "Rules",
-    "SessionEvidence",
-    "Stage",
-    "Step",
-    "TrafficLimits",
-    "first_decisions",
-    "next_stage",
-    "plan_power",
-    "robust_scale",
-]
+# What the package gives stands in `__init__.pyi` and is imported when it is asked for: who reads the name of a stage
+# or of a kind of decision, as `evergreen status` does, need not wait two seconds for scipy.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

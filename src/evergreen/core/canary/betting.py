@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy  # whose modules come when they are first touched
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
 
 from evergreen.core.evaluation.diebold_mariano import scale
 from evergreen.core.evaluation.losses import relative_difference
@@ -76,7 +76,7 @@ def wealth(x: ArrayLike) -> Floats:
     A prefix of `x` gives the same prefix of E, bit for bit.
     """
     log_growth = np.log1p(np.asarray(x, float)[..., None] * BETS)
-    log_wealth: Any = logsumexp(np.cumsum(log_growth, axis=-2), axis=-1)
+    log_wealth: Any = scipy.special.logsumexp(np.cumsum(log_growth, axis=-2), axis=-1)
     return np.asarray(np.exp(log_wealth - np.log(BETS.size)))
 
 

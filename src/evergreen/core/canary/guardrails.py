@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+import scipy  # whose modules come when they are first touched: scipy.stats takes a second
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaln, gammaln
-from scipy.stats import beta
 
 from evergreen.errors import BadInput
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GUARDRAIL_TRIP = 100.0  # one false trip in a hundred canaries, looked at any time (Ville)
 TOLERATED_EXCESS = 0.25  # a quarter more failures than the champion's is not yet harm worth a rollback
@@ -58,7 +60,7 @@ def _period_ln_e(period: EventCounts, tolerated: float) -> float:
         )
     raised = share * (1 + tolerated)
     th = raised / (1 - share + raised)
-    mixture = betaln(1 + k, 1 + n - k) + beta.logsf(th, 1 + k, 1 + n - k) - np.log1p(-th)
+    mixture = scipy.special.betaln(1 + k, 1 + n - k) + scipy.stats.beta.logsf(th, 1 + k, 1 + n - k) - np.log1p(-th)
     return float(mixture - k * np.log(th) - (n - k) * np.log1p(-th))
 
 
@@ -108,6 +110,7 @@ def router_ln_e(clients: Mapping[str, int], weights: Mapping[str, float]) -> flo
     share = np.array(list(weights.values())) / sum(weights.values())
     counts = np.array([clients.get(arm, 0) for arm in weights])
     prior = CONCENTRATION * share
+    gammaln = scipy.special.gammaln
     evidence = gammaln(CONCENTRATION) - gammaln(CONCENTRATION + counts.sum())
     evidence += (gammaln(prior + counts) - gammaln(prior) - counts * np.log(share)).sum()
     return float(evidence)
@@ -213,6 +216,8 @@ def _disagreeing(champion: NDArray[np.float64], challenger: NDArray[np.float64],
     floor = limits.rank_correlation
     if floor is None or challenger.size < ENOUGH_OUTPUTS or 0 in (np.ptp(champion), np.ptp(challenger)):
         return ""
+    import pandas as pd  # not for who only reads the limits
+
     correlation = float(pd.Series(champion).corr(pd.Series(challenger), method="spearman"))
     if correlation < floor:
         return f"Rank correlation with the champion is {correlation:.2f}, below any gate session's."

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evergreen.core.canary.betting import Floats, history_difference
-from evergreen.core.canary.rules import CanaryVerdict, Rules, first_decisions, rules_from
+from evergreen.core.canary.rules import Rules, first_decisions, rules_from
+from evergreen.core.canary.verdict import CanaryVerdict
 from evergreen.core.evaluation.losses import Statistic
 
 # Harm from less than a canary can see to a loss twice as large, or to an order that is lost and half turned round.

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 
 from evergreen.core.canary.belief import Measured, expected_gain
 from evergreen.core.canary.betting import WORST, history_difference
-from evergreen.core.canary.rules import CanaryVerdict, Looks, Rules, look, rules_from
+from evergreen.core.canary.rules import Looks, Rules, look, rules_from
 from evergreen.core.canary.session_key import Session, session_key
+from evergreen.core.canary.verdict import CanaryVerdict
 from evergreen.core.evaluation.losses import Statistic, difference
 from evergreen.errors import BadInput, Broken
 

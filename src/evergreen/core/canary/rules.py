@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,20 +15,12 @@ from evergreen.core.canary.betting import (
     shown_autocorrelation,
     wealth,
 )
+from evergreen.core.canary.verdict import CanaryVerdict
 from evergreen.core.evaluation.losses import Statistic
 from evergreen.errors import BadInput
 
 MAX_DEFAULT_MARGIN = 0.10  # a tenth more loss a session is harm on any market
 WILD = 3.0  # scales, six standard deviations: a session that someone must explain first
-
-
-class CanaryVerdict(Enum):
-    """What a canary says after a session. All but `CONTINUE` are final."""
-
-    CONTINUE = "continue"
-    PROMOTE = "promote"
-    ROLLBACK = "rollback"
-    INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from evergreen.core.canary.rules import CanaryVerdict
+from evergreen.core.canary.verdict import CanaryVerdict
 from evergreen.errors import BadInput
 
 EVERYBODY = 10_000  # basis points of clients

@@ -1,7 +1,8 @@
 """Drift: is the market different enough to retrain? Calibrated on the model's own history first."""
 
+from evergreen.core.causes import TRIGGERS, Cause
 from evergreen.core.drift.calibration import Calibration, TooLittleHistory, calibrate
-from evergreen.core.drift.cause import LATELY, RULES, TRIGGERS, Cause, Diagnosis, Reaction, Signs, cause, missing_share
+from evergreen.core.drift.cause import LATELY, RULES, Diagnosis, Reaction, Signs, cause, missing_share
 from evergreen.core.drift.check import COOLDOWN, LEVEL, DriftCheck, DriftVerdict, Outcome, check, verdict
 from evergreen.core.drift.counts import Counts, join, session_counts
 from evergreen.core.drift.grid import Grid, make_grid

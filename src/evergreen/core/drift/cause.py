@@ -9,22 +9,11 @@ from enum import Enum
 import numpy as np
 from numpy.typing import ArrayLike
 
+from evergreen.core.causes import TRIGGERS, Cause
 from evergreen.core.drift.psi import Windows
 from evergreen.core.drift.skill import Standing
 
 LATELY = Windows().current  # sessions whose rows say whether the data is at fault: those that a drift check judges
-
-
-class Cause(Enum):
-    """Why things look different."""
-
-    VENDOR_FAULT = "vendor_fault"
-    CORPORATE_ACTION = "corporate_action"
-    LOSS_OF_SKILL = "loss_of_skill"
-    COVARIATE_SHIFT = "covariate_shift"
-    OLD_AGE = "old_age"
-    CALENDAR = "calendar"
-    NONE = "none"
 
 
 class Reaction(Enum):
@@ -121,10 +110,6 @@ RULES: tuple[CauseRule, ...] = (
         "the features moved while the champion's skill holds; note it and watch closer",
     ),
 )
-
-
-# What may start a retraining, in the order in which it is asked.
-TRIGGERS = tuple(dict.fromkeys(rule.cause for rule in RULES if rule.reaction is Reaction.RETRAIN))
 
 
 def cause(signs: Signs, triggers: Collection[Cause] = TRIGGERS) -> Diagnosis:

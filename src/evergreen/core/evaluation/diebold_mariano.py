@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # whose modules come when they are first touched: scipy.stats takes a second
 from numpy.typing import ArrayLike
-from scipy import fft, stats
 
 from evergreen.core.evaluation.robust import MAD_TO_SIGMA
 from evergreen.errors import BadInput
@@ -32,7 +32,7 @@ class DieboldMariano:
 
     def interval(self, level: float = 0.90) -> tuple[float, float]:
         """Two-sided confidence interval of the mean."""
-        half = self.standard_error * float(stats.t.ppf(0.5 + level / 2, self.dof))
+        half = self.standard_error * float(scipy.stats.t.ppf(0.5 + level / 2, self.dof))
         return self.mean - half, self.mean + half
 
 
@@ -54,7 +54,9 @@ def dm_test(r: ArrayLike) -> DieboldMariano:
         raise BadInput("the test needs at least two finite values, one per session.", "Look for gaps in the losses.")
     T = len(values)
     B = max(1, math.floor(0.4 * T ** (2 / 3)))
-    cosines = fft.dct(values - values.mean(), type=2)[1 : B + 1] / 2  # sum_t r_t cos(...): scipy's DCT-II is twice it
+    cosines = (
+        scipy.fft.dct(values - values.mean(), type=2)[1 : B + 1] / 2
+    )  # sum_t r_t cos(...): scipy's DCT-II is twice it
     standard_error = math.sqrt(float(np.mean(2.0 / T * cosines**2)) / T)
     return _inference(T, float(values.mean()), standard_error, B)
 
@@ -67,15 +69,15 @@ def scale(r: ArrayLike) -> float:
 
 def _inference(sessions: int, mean: float, standard_error: float, dof: int) -> DieboldMariano:
     statistic = mean / standard_error if standard_error > 0 else math.copysign(math.inf, mean) if mean else 0.0
-    half = standard_error * float(stats.t.ppf(0.90, dof))
+    half = standard_error * float(scipy.stats.t.ppf(0.90, dof))
     return DieboldMariano(
         sessions=sessions,
         mean=mean,
         standard_error=standard_error,
         dof=dof,
         statistic=statistic,
-        p_better=float(stats.t.sf(statistic, dof)),
-        p_worse=float(stats.t.cdf(statistic, dof)),
+        p_better=float(scipy.stats.t.sf(statistic, dof)),
+        p_worse=float(scipy.stats.t.cdf(statistic, dof)),
         lower90=mean - half,
         upper90=mean + half,
     )

@@ -6,13 +6,15 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evergreen.core.model.intervals import Band
 from evergreen.errors import Broken
+
+if TYPE_CHECKING:
+    from evergreen.core.model.intervals import Band
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Manifest:
     @property
     def band(self) -> Band:
         """What intervals reach over until outcomes have moved them."""
+        from evergreen.core.model.intervals import Band  # with pandas: who only reads what a model is need not wait
+
         return Band(self.interval_low, self.interval_high)
 
     def golden_matrix(self) -> NDArray[np.float32]:

@@ -24,63 +24,8 @@ The first champion of all is the random walk (a version of its own): `Judged.fir
 Every action that has a kind is written down as a decision, in the live flows together with what it changes.
 """
 
-from importlib.resources import files
+import lazy_loader
 
-from evergreen.core.policy.deciding import decide
-from evergreen.core.policy.delivering import in_window
-from evergreen.core.policy.evidence import (
-    CanaryLook,
-    Evidence,
-    GuardrailsBroken,
-    InstanceDiffers,
-    Judged,
-    PlaceFreed,
-    SessionWatch,
-    WatchFinding,
-)
-from evergreen.core.policy.kinds import (
-    HAD_ITS_TURN,
-    LEFT_THE_QUEUE,
-    MAKES_CHAMPION,
-    RESETS_DRIFT,
-    DecisionKind,
-)
-from evergreen.core.policy.parsing import choose, parse_policies
-from evergreen.core.policy.policy import CanaryPolicy, GatePolicy, Policy, TriggerPolicy
-from evergreen.core.policy.state import Action, DeliveryState, Retraining, Waiting, after_training, apply
-from evergreen.core.policy.watching import diagnose, is_look
-
-SHIPPED = files(__name__) / "policies.toml"  # the text is read by whoever needs it
-
-__all__ = [
-    "HAD_ITS_TURN",
-    "LEFT_THE_QUEUE",
-    "MAKES_CHAMPION",
-    "RESETS_DRIFT",
-    "SHIPPED",
-    "Action",
-    "CanaryLook",
-    "CanaryPolicy",
-    "DecisionKind",
-    "DeliveryState",
-    "Evidence",
-    "GatePolicy",
-    "GuardrailsBroken",
-    "InstanceDiffers",
-    "Judged",
-    "PlaceFreed",
-    "Policy",
-    "Retraining",
-    "SessionWatch",
-    "TriggerPolicy",
-    "Waiting",
-    "WatchFinding",
-    "after_training",
-    "apply",
-    "choose",
-    "decide",
-    "diagnose",
-    "in_window",
-    "is_look",
-    "parse_policies",
-]
+# What the package gives stands in `__init__.pyi` and is imported when it is asked for: who reads the name of a stage
+# or of a kind of decision, as `evergreen status` does, need not wait two seconds for scipy.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

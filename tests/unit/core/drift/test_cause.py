@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from evergreen.core.drift import Cause, Reaction, Signs, cause
+from evergreen.core.drift import RULES, TRIGGERS, Cause, Reaction, Signs, cause
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,7 @@ def test_cause__never_retrains_on_broken_data() -> None:
     for drift, skill in itertools.product((True, False), ("lost", "unproven", "held")):
         for broken in (Signs(drift, skill, refused=0.02), Signs(drift, skill, unadjusted=("IBM",))):  # type: ignore[arg-type]
             assert cause(broken).reaction is not Reaction.RETRAIN
+
+
+def test_triggers__are_the_causes_whose_rules_ask_for_a_retraining_in_their_order() -> None:
+    assert tuple(dict.fromkeys(rule.cause for rule in RULES if rule.reaction is Reaction.RETRAIN)) == TRIGGERS

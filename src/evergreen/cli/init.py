@@ -1,0 +1,49 @@
+"""The first step: a settings file written from a person's own bars."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+SETTINGS = Path("evergreen.toml")
+
+
+@app.command()
+def init(
+    folder: Annotated[Path | None, typer.Argument(help="CSV or Parquet files of bars; asked for if absent.")] = None,
+    calendar: Annotated[str, typer.Option(help="The exchange; by default the one whose sessions the dates are.")] = "",
+    currency: Annotated[str, typer.Option(help="Of the prices; by default the exchange's.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing, take what is found.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write evergreen.toml anew if there is one.")] = False,
+) -> None:
+    """Look into your files of bars, say what is there and what is missing, and write evergreen.toml for them."""
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from evergreen.market_data.found_market import read_market
+    from evergreen.ops.first_hour import lines, write_settings
+
+    asks, now = not yes and sys.stdin.isatty(), datetime.now(UTC)
+    place = folder or _ask_folder(asks)
+    print(f"reading {place} and holding its dates against the exchanges ...", file=sys.stderr)
+    market = read_market(place, calendar, now)
+    market = replace(market, currency=currency or market.currency)
+    for line in lines(market, now):
+        print(line)
+    if asks and not calendar and not typer.confirm(f"Is {market.calendar} in {market.currency} right?", default=True):
+        print("type it again with --calendar and --currency; nothing was written")
+        raise typer.Exit(1)
+    write_settings(market, SETTINGS, force)
+    print(f"written    {SETTINGS}")
+
+
+def _ask_folder(asks: bool) -> Path:
+    from evergreen.errors import BadInput
+
+    if not asks:
+        raise BadInput("no folder was named.", "Type `evergreen init FOLDER`.")
+    return Path(typer.prompt("Which folder holds your bars"))

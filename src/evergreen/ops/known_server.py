@@ -1,0 +1,28 @@
+"""Which Prefect server this process is pointed at."""
+
+from __future__ import annotations
+
+import os
+
+from evergreen.adapters.infra.accounts import account_of
+from evergreen.adapters.infra.processes import Stack
+from evergreen.errors import BadSetting
+from evergreen.settings import Settings
+
+
+def prefect_server(settings: Settings) -> dict[str, str]:
+    """The Prefect server this process is pointed at, as variables: PREFECT_API_URL's, else the running stack's own.
+
+    The account kept in the home goes to the stack's own server only.
+
+    Raises:
+        BadSetting: neither; an ephemeral server would never evaluate a trigger.
+    """
+    named = os.environ.get("PREFECT_API_URL", "").rstrip("/")
+    running = [f"{member.url}/api" for member in Stack(settings.home).alive() if member.name == "prefect"]
+    for url in running:
+        if named in ("", url):
+            return {"PREFECT_API_URL": url} | account_of(settings.home)
+    if named:
+        return {"PREFECT_API_URL": named}
+    raise BadSetting("No Prefect server is known.", "Type `evergreen up`, or set PREFECT_API_URL to your server's.")
