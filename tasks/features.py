@@ -8,7 +8,7 @@ import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, writing
 from evergreen.core.bars.session import iso
-from evergreen.workspace import workspace
+from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 
 
@@ -74,6 +74,21 @@ def materialize_features(as_of: pd.Timestamp, now: datetime) -> int:
             )
             ledger.record_materialization(conn, materialization)
     return mark.moved
+
+
+@effect
+def compute_session(tickers: list[str], session: pd.Timestamp) -> pd.DataFrame:
+    """The features of the tickers at a session behind the newest, from its bars as known now, float32."""
+    features = features_at(workspace(), session)
+    return features[features.index.isin(tickers)]
+
+
+def features_at(at: Workspace, session: pd.Timestamp, known_at: pd.Timestamp | None = None) -> pd.DataFrame:
+    """The features of one session computed in batch from the bars known at `known_at` (by default now), by ticker."""
+    reach = at.calendar.next(session, -at.features.lookback)
+    bars = at.listings.companies(at.bars.as_of(known_at, start=reach, end=session))
+    features = at.features.compute(bars, at.calendar.sessions(reach, session), since=session)
+    return features.set_axis(at.listings.as_named(features.index)).xs(session, level="session")
 
 
 @effect

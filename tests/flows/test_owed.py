@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evergreen.adapters.database import ledger, reading
+from evergreen.adapters.database import ledger, owed, reading
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.session import iso
 from evergreen.core.market import simulate
+from evergreen.errors import DeliveryBlocked
 from evergreen.workspace import Workspace
 from tests.conftest import enter
 
@@ -117,3 +118,33 @@ def test_score_universe__a_forecast_is_missed_once_the_next_session_has_closed(v
     close = CALENDAR.close(DAYS[1]).to_pydatetime()
     assert not score_universe.fn(pd.DataFrame(), DAYS[0], close)
     assert score_universe.fn(pd.DataFrame(), DAYS[0], close - timedelta(seconds=1))
+
+
+def test_refused_delivery__is_owed_and_walked_once_it_is_right(vendor: Vendor) -> None:
+    from evergreen.workspace import workspace
+    from flows.daily import daily
+
+    wrong = BARS["session"] == DAYS[LOADED]
+    vendor.has(through(LOADED).assign(factor=1.0, close=BARS["close"].mask(wrong, BARS["high"] * 2)))
+    with pytest.raises(DeliveryBlocked):
+        daily(as_of=iso(DAYS[LOADED]))
+    with reading(workspace().engine) as conn:
+        assert [bar.key for bar in owed.open_bars(conn)] == [(name, iso(DAYS[LOADED])) for name in NAMES]
+    vendor.has(through(LOADED))
+    assert daily(as_of=iso(DAYS[LOADED])) == [iso(DAYS[LOADED])]
+    with reading(workspace().engine) as conn:
+        assert owed.open_bars(conn) == []
+
+
+def test_hole__a_session_that_comes_after_its_follower_is_profiled_for_the_drift_checks(vendor: Vendor) -> None:
+    from evergreen.adapters import monitoring
+    from evergreen.workspace import workspace
+    from flows.daily import daily
+
+    vendor.has(through(LOADED + 1).drop(BARS.index[BARS["session"] == DAYS[LOADED]]))
+    daily(as_of=iso(DAYS[LOADED + 1]))
+    profile = monitoring.profile_path(workspace().settings.profiles, DAYS[LOADED])
+    assert not profile.exists()
+    vendor.has(through(LOADED + 1))
+    daily(as_of=iso(DAYS[LOADED + 1]))
+    assert profile.exists()
