@@ -148,3 +148,21 @@ def test_hole__a_session_that_comes_after_its_follower_is_profiled_for_the_drift
     vendor.has(through(LOADED + 1))
     daily(as_of=iso(DAYS[LOADED + 1]))
     assert profile.exists()
+
+
+def test_notice__is_sent_once_bars_are_owed_for_some_sessions_and_not_again(
+    vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tasks.bars
+    from flows.daily import daily
+
+    notices: list[str] = []
+    monkeypatch.setattr(tasks.bars, "notify", lambda subject, body: notices.append(body) or True)
+    monkeypatch.setenv("EVERGREEN_MARKET_NOTICE_AFTER", "2")
+    daily(as_of=iso(DAYS[LOADED]))
+    assert notices == []
+    daily(as_of=iso(DAYS[LOADED + 1]))
+    (sentence,) = notices
+    assert f"3 bars of {iso(DAYS[LOADED])} owed" in sentence
+    daily(as_of=iso(DAYS[LOADED + 1]))
+    assert len(notices) == 1

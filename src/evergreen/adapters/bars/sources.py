@@ -178,7 +178,14 @@ def _drift(text: str) -> Drift:
 def _folder(folder: Path) -> FolderBars:
     if not bar_files(folder):
         raise NoBars(f"{folder} holds no bars.", "Put CSV or Parquet files there, or name another folder.")
-    return read_files(files_in(folder))
+    stats = [(str(file), file.stat()) for file in files_in(folder)]
+    return _read_once(tuple((file, stat.st_mtime_ns, stat.st_size) for file, stat in stats))
+
+
+@lru_cache(maxsize=1)
+def _read_once(state: tuple[tuple[str, int, int], ...]) -> FolderBars:
+    """The files in this state (name, time of change, size): a run asks for the same folder several times."""
+    return read_files([file for file, _, _ in state])
 
 
 @lru_cache(maxsize=1)
