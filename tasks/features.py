@@ -88,7 +88,8 @@ def features_at(at: Workspace, session: pd.Timestamp, known_at: pd.Timestamp | N
     reach = at.calendar.next(session, -at.features.lookback)
     bars = at.listings.companies(at.bars.as_of(known_at, start=reach, end=session))
     features = at.features.compute(bars, at.calendar.sessions(reach, session), since=session)
-    return features.set_axis(at.listings.as_named(features.index)).xs(session, level="session")
+    named = features.set_axis(at.listings.as_named(features.index))
+    return pd.DataFrame(named.xs(session, level="session"))
 
 
 @effect
