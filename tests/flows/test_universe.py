@@ -13,6 +13,7 @@ from evergreen.adapters.bars import SampleSource
 from evergreen.adapters.database import owed, reading
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.session import iso
+from evergreen.service.store import DiskStore
 from evergreen.workspace import Workspace, open_workspace, workspace
 from tests.flows.conftest import TICKERS, WALKED
 
@@ -71,5 +72,7 @@ def test_daily__names_come_and_go_and_a_renamed_company_keeps_its_history(
     sample = SampleSource().fetch(["AAPL"], DAYS[0], DAYS[1])
     before, after = sample["close"] * sample["factor"]
     assert outcomes.loc[(iso(DAYS[0]), "AAPL"), "value"] == pytest.approx(np.log(after / before), abs=1e-9)
+    served = DiskStore(at.settings).universe()
+    assert served.tickers == ("AAPX", "IBM", "MSFT", "NEWCO") and set(served.dates) == {iso(DAYS[2])}
     online = at.features.read_online(["AAPX", "NEWCO"])
     assert online.features.loc["AAPX"].notna().all() and online.features.loc["NEWCO"].isna().any()

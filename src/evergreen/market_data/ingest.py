@@ -39,7 +39,7 @@ def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
     known = at.listings.companies(at.bars.as_of(start=order.first - BEFORE, end=order.last))
     history = known[known["session"] < order.first]
     bars, remarks = _fetch(at, order, known)
-    order = _ending_with(bars, order) if order.history else order
+    order = _ending_with(at, bars, order) if order.history else order
     folder = at.settings.reports / iso(order.last)
     calendar = at.calendar.sessions(order.first, order.last)
     universe = frozenset(order.tickers)
@@ -106,8 +106,8 @@ def _unlisted(at: Workspace, bars: pd.DataFrame) -> list[Finding]:
     return remarks
 
 
-def _ending_with(bars: pd.DataFrame, order: Order) -> Order:
-    """The order up to its newest bar.
+def _ending_with(at: Workspace, bars: pd.DataFrame, order: Order) -> Order:
+    """The order up to its newest bar, or to the session before where that is on none.
 
     Raises:
         NoBars: there is none.
@@ -115,7 +115,7 @@ def _ending_with(bars: pd.DataFrame, order: Order) -> Order:
     if bars.empty:
         span = f"{iso(order.first)} to {iso(order.last)}"
         raise NoBars(f"{order.source} has no bar of {span}.", "Look at its dates and tickers, or name another source.")
-    return replace(order, last=bars["session"].max())
+    return replace(order, last=at.calendar.next(bars["session"].max() + pd.Timedelta(days=1), -1))
 
 
 def _unknown(at: Workspace, order: Order, origin: BarSource, bars: pd.DataFrame) -> list[Finding]:

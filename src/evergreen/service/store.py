@@ -76,7 +76,7 @@ class DiskStore:
         return rehearse(ServedModel(version, model, manifest))
 
     def universe(self) -> Universe:
-        """All tickers of the online store.
+        """All tickers of the online store that are traded in its newest session.
 
         Raises:
             NotFound: nothing is materialized.
@@ -88,7 +88,9 @@ class DiskStore:
             raise Unavailable(f"The online features cannot be read: {error}.", "It is tried again.") from None
         with reading(self.engine) as conn:
             standing = intervals.read(conn, self._settings.model_name)
-        return make_universe(online.features, online.close, online.as_of, standing)
+        newest = online.as_of.max()
+        traded = [ticker for ticker in online.features.index if not self.listings.absence(ticker, newest)]
+        return make_universe(online.features.loc[traded], online.close, online.as_of, standing)
 
     def age(self, earlier: pd.Timestamp, later: pd.Timestamp) -> int:
         """Sessions from `earlier` to `later`, never negative."""

@@ -37,3 +37,14 @@ def test_ingest__says_of_files_what_validate_says_and_keeps_the_rest(home: Works
     assert rules == {finding.rule for finding in inspection.findings} | {"unknown_ticker"}
     assert rules == {"unreadable", "not_bars", "number_form", "undated_rows", "unknown_ticker"}
     assert (delivery.added, delivery.refused) == (4 * len(DAYS), 0)
+
+
+def test_ingest__a_history_that_ends_on_no_session_stands_at_the_one_before(home: Workspace, tmp_path: Path) -> None:
+    friday = pd.Timestamp("2008-02-29")
+    ended = BARS[BARS["session"] <= friday]
+    saturday = ended[ended["session"] == friday].assign(session=friday + pd.Timedelta(days=1))
+    (tmp_path / "bars").mkdir()
+    pd.concat([ended, saturday]).to_parquet(tmp_path / "bars" / "bars.parquet")
+    tickers = tuple(sorted(BARS["ticker"].unique()))
+    delivery = ingest(home, Order(f"files:{tmp_path / 'bars'}", tickers, DAYS[0], DAYS[-1], history=True), NOW)
+    assert delivery.last == "2008-02-29" and delivery.refused == 5 and home.bars.last_session() == friday
