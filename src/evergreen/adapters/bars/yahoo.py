@@ -114,8 +114,8 @@ class YahooSource:
 def _odd(ticker: str, history: pd.DataFrame, session: pd.Timestamp) -> Finding:
     paid, before = float(history.loc[session, "dividends"]), float(history["close"].shift().loc[session])
     message = (
-        f"{ticker} {iso(session)}: a dividend of {paid:g} is {paid / before:.2%} of the price before, as the price and the "
-        "ticker's other dividends do not say: left out of the factor"
+        f"{ticker} {iso(session)}: a dividend of {paid:g} is {paid / before:.2%} of the price before; the price, or the "
+        "ticker's other dividends, say otherwise: left out of the factor"
     )
     return Finding("odd_dividend", "warn", ticker, session, "factor", paid, message)
 
