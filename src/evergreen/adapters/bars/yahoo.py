@@ -112,10 +112,10 @@ class YahooSource:
 
 
 def _odd(ticker: str, history: pd.DataFrame, session: pd.Timestamp) -> Finding:
-    paid, before = float(history.loc[session, "dividends"]), float(history["close"].shift().loc[session])
+    paid, before = (float(values[session]) for values in (history["dividends"], history["close"].shift()))
     message = (
-        f"{ticker} {iso(session)}: a dividend of {paid:g} is {paid / before:.2%} of the price before; the price, or the "
-        "ticker's other dividends, say otherwise: left out of the factor"
+        f"{ticker} {iso(session)}: a dividend of {paid:g} is {paid / before:.2%} of the price before; price or "
+        "other dividends say otherwise: left out of the factor"
     )
     return Finding("odd_dividend", "warn", ticker, session, "factor", paid, message)
 
