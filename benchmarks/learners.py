@@ -1,9 +1,11 @@
 """Every learner walked forward over the same windows, side by side, and each paired with today's LightGBM.
 
     python benchmarks/learners.py [--bars FILE.parquet --end 2016-12-30 --folds 5 --test-size 126] [--horizon 1]
+        [--learner "ridge 1" --learner blend]
 
-Without --bars, the packaged sample's four stocks. Sessions after --end are not read. RankIC, its ICIR and its t by the
-cosine variance; seconds of all fits and forecasts, and the largest resident size, each in a process of its own.
+Without --learner, those of TRIED, each a learner and its ridge_penalty. Without --bars, the packaged sample's four
+stocks. Sessions after --end are not read. RankIC, its ICIR and its t by the cosine variance; seconds of all fits and
+forecasts, and the largest resident size, each in a process of its own.
 """
 
 from __future__ import annotations
@@ -92,12 +94,13 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=8)
     parser.add_argument("--test-size", type=int, default=63)
     parser.add_argument("--horizon", type=int, default=1)
+    parser.add_argument("--learner", action="append", help="the first is what the others are paired with")
     parser.add_argument("--only", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:
         return walk(options)
     today = None
-    for label in TRIED:
+    for label in options.learner or TRIED:
         figures, values = measured(label)
         today = values if today is None else today
         test = dm_test(values)

@@ -18,7 +18,7 @@ from tasks.decorators import effect
 from tasks.signs import read_watch
 
 if TYPE_CHECKING:
-    from evergreen.core.drift import Counts, DriftCheck, SkillTest, TooLittleHistory
+    from evergreen.core.drift import Counts, CoverageTest, DriftCheck, SkillTest, TooLittleHistory
     from evergreen.core.policy import DeliveryState, WatchFinding
 
 LEADING = 12  # features shown
@@ -83,14 +83,17 @@ def is_checked(at: Workspace, state: DeliveryState, session: pd.Timestamp) -> bo
 
 def find_drift(at: Workspace, state: DeliveryState, session: pd.Timestamp, delivery: Delivery) -> DriftFinding:
     """Judge features and realized skill of the champion, and what caused what was found; the check goes on record."""
-    from evergreen.adapters.monitoring.realized import read_skill
+    from evergreen.adapters.monitoring.realized import read_coverage, read_skill
     from evergreen.core.policy import diagnose
 
     policy = at.settings.delivery_policy()
     look = look_at_features(at, state.champion, session, policy.trigger.level)
     folder = at.model_folder(state.champion)
-    skill = read_skill(at.engine, folder, state.champion, policy.trigger.skill_evidence)
-    watch = read_watch(at, delivery, look.check, look.counts, skill.standing if skill else "unproven")
+    run_length = policy.trigger.run_length
+    skill = read_skill(at.engine, folder, state.champion, run_length)
+    coverage = read_coverage(at.engine, folder, at.settings.model_name, state.champion, run_length)
+    realized = skill.standing if skill else "unproven", bool(coverage and coverage.lost)
+    watch = read_watch(at, delivery, look.check, look.counts, *realized)
     finding = diagnose(policy, state, watch)
     _record(at, state.champion, finding, look.judged)
     return DriftFinding(
@@ -100,7 +103,7 @@ def find_drift(at: Workspace, state: DeliveryState, session: pd.Timestamp, deliv
         sentence=finding.sentence,
         cause=finding.cause.value,
         reaction=finding.reaction.value,
-        evidence=_evidence(look, skill) | {"refused": watch.refused, "missing": watch.missing},
+        evidence=_evidence(look, skill, coverage) | {"refused": watch.refused, "missing": watch.missing},
         leading=_leading(look),
     )
 
@@ -117,15 +120,17 @@ def look_at_features(at: Workspace, version: str, session: pd.Timestamp, level: 
     return FeatureLook(check(calibrated.calibration, counts, session, level), counts)
 
 
-def _evidence(look: FeatureLook, skill: SkillTest | None) -> dict[str, Any]:
+def _evidence(look: FeatureLook, skill: SkillTest | None, coverage: CoverageTest | None) -> dict[str, Any]:
     evidence: dict[str, Any] = {"skill": skill.standing if skill else "unproven"}
     if skill:
         evidence |= {
-            "skill_e_value": skill.e_value,
-            "skill_limit": skill.threshold,
+            "skill_evidence": skill.evidence,
+            "run_length": skill.run_length,
             "skill_mean": skill.mean_skill,
             "skill_record": skill.record,
         }
+    if coverage:
+        evidence |= {"coverage_evidence": coverage.evidence, "promised_outside": coverage.promised}
     return evidence | (look.judged.to_dict() if look.judged else {})
 
 

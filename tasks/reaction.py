@@ -135,13 +135,13 @@ def _show(finding: DriftFinding, why: str) -> None:
 
 
 def _skill_line(finding: DriftFinding) -> str:
-    if "skill_e_value" not in finding.evidence:
+    if "skill_evidence" not in finding.evidence:
         return ""
     skill = finding.evidence
     return (
         f"Realized skill: {skill['skill']}. Mean r against the random walk {skill['skill_mean']:+.4f}, promised at "
-        f"least {skill['skill_record']:+.4f}; evidence of a loss {skill['skill_e_value']:.2f}, "
-        f"{skill['skill_limit']:g} is needed."
+        f"least {skill['skill_record']:+.4f}; evidence of a loss {skill['skill_evidence']:.1f}, of missed "
+        f"intervals {skill['coverage_evidence']:.1f}; {skill['run_length']:g} is needed."
     )
 
 

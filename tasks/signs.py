@@ -21,6 +21,7 @@ def read_watch(
     check: DriftCheck | TooLittleHistory | None,
     counts: Counts | None,
     skill: Standing,
+    uncovered: bool,
 ) -> SessionWatch:
     """All that is asked of the session of a delivery; shares of rows are of the last 20 sessions up to it."""
     from evergreen.core.drift import LATELY, missing_share
@@ -37,6 +38,7 @@ def read_watch(
         as_of=delivery.last,
         check=check,
         skill=skill,
+        uncovered=uncovered,
         refused=sum(report["refused"] for report in reports) / rows if rows else 0.0,
         missing=missing_share(counts.values[:, 0, :].sum(axis=1)) if counts is not None else 0.0,
         unadjusted=tuple(sorted({ticker for report in reports for ticker in report.get("unadjusted", ())})),

@@ -95,6 +95,11 @@ def test_up__port_in_use_leaves_nothing_running(tmp_path: Path) -> None:
     assert not (tmp_path / ".evergreen" / "stack.json").exists()
 
 
+def test_demo__a_look_at_none_says_how_to_make_one(tmp_path: Path) -> None:
+    assert "evergreen demo" in one_sentence(run("demo", "--look", cwd=tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_demo__home_that_is_a_file_says_so(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     assert "cannot be made" in one_sentence(run("demo", "--home", "taken", cwd=tmp_path))

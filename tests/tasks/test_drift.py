@@ -34,7 +34,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     )
     with writing(world.engine) as conn:
         ledger.record_session(conn, closed)
-    rows.assign(forecast=0.1 * label, label=label).to_parquet(world.settings.models / "1" / "oos.parquet")
+    record = rows.assign(forecast=0.1 * label, label=label, lower=-0.033, upper=0.033)
+    record.to_parquet(world.settings.models / "1" / "oos.parquet")
     return world
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from evergreen.cli.asking import start
+from evergreen.cli.output import AsJson, tell
+from evergreen.errors import BadInput
 
 app = typer.Typer()
 
@@ -18,3 +21,30 @@ def challenge(
 ) -> None:
     """Put a research run's model before the gate that automatic retrainings pass."""
     start("retrain/retrain", {"run_id": run_id, "reason": reason})
+
+
+@app.command("audit-model")
+def audit_model(
+    function: Annotated[str, typer.Argument(help="MODULE:FUNCTION, called with the bars as the file has them.")],
+    bars: Annotated[str, typer.Option(help="CSV or Parquet, a row for each ticker and session.")],
+    table: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=FILE, another table for the argument NAME, with a column known_at; may be repeated."),
+    ] = None,
+    label: Annotated[str, typer.Option(help="The column of the output that may read ahead.")] = "",
+    horizon: Annotated[int, typer.Option(min=1, help="Sessions that the label may read ahead.")] = 1,
+    raw: Annotated[bool, typer.Option("--raw", help="Prices are as traded: no split rescales them.")] = False,
+    cuts: Annotated[int, typer.Option(min=1, help="Sessions at which the bars are cut.")] = 6,
+    seed: Annotated[int, typer.Option(help="Of what is changed, and where it is cut.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Does a feature or forecast function look ahead? Exit 0 no, 1 some line moved, 2 it cannot be asked."""
+    from evergreen.research.function_audit import auditor, load_function
+
+    odd = [pair for pair in table or [] if "=" not in pair]
+    if odd:
+        raise BadInput(f"--table {odd[0]} is not NAME=FILE.", "NAME is the argument that takes the table.")
+    tables = dict(pair.split("=", 1) for pair in table or [])
+    verdict = auditor(load_function(function), bars, tables, label, horizon, not raw, seed).audit(cuts)
+    tell(verdict.sentences, asdict(verdict) | {"passed": verdict.passed}, as_json)
+    raise typer.Exit(0 if verdict.passed else 1)

@@ -19,6 +19,9 @@ app = typer.Typer()
 def demo(
     home: Annotated[Path, typer.Option(help="Where the demo keeps everything.")] = Path(".evergreen/demo"),
     fresh: Annotated[bool, typer.Option(help="Forget an earlier demo first.")] = False,
+    look: Annotated[
+        bool, typer.Option("--look", help="Walk nothing: bring the pages of what it made back up, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Walk real prices through the break of 2008, on a stack of its own, in a few minutes."""
     import shutil
@@ -27,10 +30,13 @@ def demo(
     from rich.console import Console
 
     from evergreen.adapters.infra.processes import Stack
-    from evergreen.ops.demo import DemoWalk, run_demo
+    from evergreen.ops.demo import DemoWalk, run_demo, show_pages
     from evergreen.workspace import require_writable
 
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    if look:
+        show_pages(home.resolve(), print)
+        return
     require_writable(home)
     if fresh:
         Stack(home).stop()

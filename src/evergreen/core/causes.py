@@ -12,6 +12,7 @@ class Cause(Enum):
     CORPORATE_ACTION = "corporate_action"
     LOSS_OF_SKILL = "loss_of_skill"
     COVARIATE_SHIFT = "covariate_shift"
+    LOSS_OF_COVERAGE = "loss_of_coverage"
     OLD_AGE = "old_age"
     CALENDAR = "calendar"
     NONE = "none"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from evergreen.adapters.database import decisions, ledger, reading
 from evergreen.adapters.database.triggers import EVERYTHING
 from evergreen.adapters.infra.prefect_api import FlowRun, PrefectApi
-from evergreen.adapters.infra.processes import Stack
+from evergreen.adapters.infra.processes import LOOPBACK, Stack
 from evergreen.audit.history import give_account
 from evergreen.core.bars.session import iso
-from evergreen.errors import EvergreenError, Unavailable
+from evergreen.core.policy.plain_words import in_plain_words
+from evergreen.errors import EvergreenError, NotFound, Unavailable
 from evergreen.ops import local_stack
 from evergreen.ops.demo_report import tell
 from evergreen.ops.local_stack import Ports
@@ -57,8 +59,7 @@ def run_demo(home: Path, account: Path, walk: DemoWalk, console: Console) -> dic
     Raises:
         EvergreenError: the walk failed, with the place of its log.
     """
-    settings = Settings(home=home, clock="replay", refresh_seconds=0.05)
-    stack = Stack(home)
+    settings, stack = demo_settings(home), Stack(home)
     if stopped := stack.stop():
         console.print(f"stopped what an earlier demo left running: {', '.join(stopped)}")
     try:
@@ -70,6 +71,33 @@ def run_demo(home: Path, account: Path, walk: DemoWalk, console: Console) -> dic
     account.write_text(json.dumps(report, indent=2, default=str))
     tell(report, account, home, console)
     return report
+
+
+def demo_settings(home: Path) -> Settings:
+    """The settings of a demo's stack: its clock stands at the session walked last."""
+    return Settings(home=home, clock="replay", refresh_seconds=0.05)
+
+
+def show_pages(home: Path, say: Callable[[str], None]) -> None:
+    """Bring the status page and MLflow of a demo back up until Ctrl-C or a SIGTERM; nothing is walked any further.
+
+    Raises:
+        NotFound: there is no demo.
+        Conflict: its stack runs, or is being started.
+    """
+    settings = demo_settings(home)
+    if not (home / "evergreen.db").exists():
+        raise NotFound(f"{home} holds no demo.", "Type `evergreen demo`; it takes a few minutes.")
+    variables = local_stack.start_pages(settings, Ports(0, 0, 0), say)
+    say(f"status page opens in a browser at http://{LOOPBACK}:{variables['EVERGREEN_SERVICE_PORT']}")
+    say(f"mlflow opens in a browser at {local_stack.links(settings, variables)['mlflow']}")
+    say("Ctrl-C stops them")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        return
+    finally:
+        Stack(home).stop()
 
 
 def _walk(api: PrefectApi, at: Workspace, walk: DemoWalk, console: Console) -> None:
@@ -115,7 +143,8 @@ def _show_new(at: Workspace, seen: int, progress: Progress) -> int:
     with reading(at.engine) as conn:
         turns = list(reversed(decisions.turns(conn, at.settings.model_name, EVERYTHING)))
     for decision in turns[seen:]:
-        progress.console.print(f"[dim]{decision.as_of}[/] [bold]{decision.kind:<12}[/] {decision.summary}")
+        progress.console.print(f"[bold]{decision.as_of} {in_plain_words(decision.kind)}[/]")
+        progress.console.print(f"[dim]           {decision.kind}: {decision.summary}[/]")
     return len(turns)
 
 

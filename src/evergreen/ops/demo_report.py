@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,29 @@ def tell(given: dict[str, Any], written: Path, home: Path, console: Console) -> 
     lines.add_column()
     for name, text in _lines(given):
         lines.add_row(name, text)
+    for sentence in in_plain_words(given):
+        console.print(sentence)
     console.print(lines)
     console.print(f"The account as data: {written}. Logs, notebooks, models and databases: {home}.")
+    console.print(f"Look at it: `evergreen demo --look --home {home}` brings its status page and MLflow back up.")
+
+
+def in_plain_words(given: dict[str, Any]) -> Iterator[str]:
+    """What the walk came to, for a person without statistics."""
+    walked, serving = given["sessions"], given["champion"]
+    yield (
+        f"For {walked['count']} trading days it watched the market, took in {given['bars']} days of prices, set "
+        f"{given['refused']} aside as wrong, and answered {given['predictions']} questions about tomorrow's prices."
+    )
+    yield (
+        f"The market looked different from what the model knew {_times(len(given['drift_events']))}; models trained "
+        f"without anybody's help: {len(given['retrains'])}. Version {serving['version']} answers everybody now; "
+        "a newer one does so only once it is shown to do no harm."
+    )
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _lines(given: dict[str, Any]) -> list[tuple[str, str]]:

@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -25,6 +26,12 @@ from evergreen.settings import MarketSettings, Settings
 from evergreen.workspace import REPOSITORY
 
 WORK_POOL = "evergreen"
+ROLES = {  # what each part is for, as a person meets it
+    "prefect": "runs the flows by clock and by event, and shows them",
+    "mlflow": "keeps every training and every model",
+    "service": "answers clients with forecasts; its first page is the status page",
+    "worker": "does the work of the flows",
+}
 
 
 @dataclass(frozen=True)
@@ -142,10 +149,35 @@ def start(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict[
         return _start(settings, ports, say)
 
 
+def start_pages(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict[str, str]:
+    """Bring MLflow and the service up, and nothing that would change what they show; returns their environment.
+
+    Raises:
+        Conflict: the stack runs, or another process is starting it.
+    """
+    stack = Stack(settings.home)
+    with stack.only_starter(), _all_or_none(stack):
+        chosen = ports.chosen()
+        variables = environment(settings, chosen)
+        pages = [each for each in commands(settings, chosen) if each[0].name != "prefect"]
+        for member, health in [(stack.start(command, variables), health) for command, health in pages]:
+            _await(member, health, say)
+    return variables
+
+
+@contextmanager
+def _all_or_none(stack: Stack) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        stack.stop()
+        raise
+
+
 def _start(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict[str, str]:
     stack, chosen = Stack(settings.home), ports.chosen()
     variables = environment(settings, chosen)
-    try:
+    with _all_or_none(stack):
         started = [(stack.start(command, variables), health) for command, health in commands(settings, chosen)]
         prefect, *others = started
         _await(*prefect, say)
@@ -153,15 +185,17 @@ def _start(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict
         stack.start(WORKER, variables)
         for member, health in others:
             _await(member, health, say)
-    except BaseException:
-        stack.stop()
-        raise
+        say(_introduced(WORKER.name, ""))
     return variables
 
 
 def _await(member: Member, health: str, say: Callable[[str], None]) -> None:
     wait_until_ready(member, health)
-    say(f"{member.name:<8} {member.url}")
+    say(_introduced(member.name, member.url))
+
+
+def _introduced(name: str, url: str) -> str:
+    return f"{name:<8} {url:<22} {ROLES[name]}"
 
 
 def _prepare(settings: Settings, variables: dict[str, str]) -> None:

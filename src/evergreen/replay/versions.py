@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.core.canary.instance import difference_from
-from evergreen.core.drift import SkillTest, TooLittleHistory
+from evergreen.core.drift import CoverageTest, SkillTest, TooLittleHistory, outside_by_session
 from evergreen.core.evaluation.losses import Statistic
 from evergreen.core.evaluation.metrics import ic, rank_ic, session_losses
-from evergreen.core.evaluation.statistic import choose_loss
-from evergreen.core.model.intervals import track
+from evergreen.core.evaluation.statistic import choose_loss, losses_by_session, suited_statistic
+from evergreen.core.model.intervals import Band
 from evergreen.errors import BadInput
 from evergreen.replay.breaks import LEAKED, SERVING
 from evergreen.replay.losses import SessionLosses, squared, with_random_walk
@@ -45,6 +45,8 @@ class Version:
         self._models, self._market, self._fault = models, models.market, fault
         self._forecasts: dict[int, Floats] = {}
         self._scores: dict[int, pd.DataFrame] = {}
+        self._bands: list[Band] = []  # that stood at each session since the first, and at those to come
+        self._inside: list[float] = []
 
     @property
     def fault(self) -> str:
@@ -83,13 +85,21 @@ class Version:
         monitor = self._models.monitor(self.trained.session) if self.trained else None
         return None if isinstance(monitor, TooLittleHistory) else monitor
 
-    def skill_test(self, threshold: float) -> SkillTest | None:
+    def skill_test(self, run_length: float) -> SkillTest | None:
         """The evidence that it still does what its record promised, before its first session."""
         if self.record is None:
             return None
-        rows = self.record.set_index(["ticker", "session"])
-        ours, baseline = (session_losses(each, rows["label"]) for each in (rows["forecast"], 0.0 * rows["label"]))
-        return SkillTest(ours.to_numpy(), baseline.to_numpy(), threshold)
+        rows, statistic = self.record.set_index(["ticker", "session"]), suited_statistic(self.record["session"])
+        sides = (rows["forecast"], 0.0 * rows["label"])
+        ours, baseline = (losses_by_session(statistic, each, rows["label"]) for each in sides)
+        return SkillTest(ours.to_numpy(), baseline.to_numpy(), run_length, statistic)
+
+    def coverage_test(self, level: float, run_length: float) -> CoverageTest | None:
+        """The evidence that its intervals hold what they promise, before its first session."""
+        if self.record is None:
+            return None
+        promised = outside_by_session(self.record.rename(columns={"label": "outcome"}))
+        return CoverageTest(promised, level, run_length)
 
     def forecast(self, session: int) -> Floats:
         """Of every row of a session, log return."""
@@ -139,7 +149,7 @@ class Version:
     def judged(self, statistic: Statistic, sessions: range) -> Floats:
         """What it loses in these sessions by a statistic."""
         losses = self.losses(sessions).loss
-        if statistic is Statistic.SQUARED_ERROR:
+        if statistic is Statistic.SQUARED_ERROR or not len(sessions):
             return losses
         return choose_loss(statistic, losses, self.scores(sessions)["rank_ic"])
 
@@ -192,16 +202,17 @@ class Version:
         """
         if self.trained is None or not len(sessions):
             return pd.Series(np.nan, index=list(sessions), dtype=float)
-        lived = range(self.since, sessions.stop)
-        scores = [self._residuals(session) for session in lived]
-        recorded = "record" in self.__dict__
-        first = self._models.record(self.trained.session).band if recorded else self._models.first_band(self.trained)
-        bands = track(scores, first, level, self._market.horizon)
-        shares = [
-            float(np.mean((each >= band.low) & (each <= band.high))) if len(each) else np.nan
-            for each, band in zip(scores, bands[:-1], strict=True)
-        ]
-        return pd.Series(shares, index=list(lived), dtype=float).loc[sessions.start : sessions.stop - 1]
+        if not self._bands:
+            recorded = "record" in self.__dict__
+            own = self._models.record(self.trained.session).band if recorded else self._models.first_band(self.trained)
+            self._bands = [own] * self._market.horizon
+        for session in range(self.since + len(self._inside), sessions.stop):
+            scores, band = self._residuals(session), self._bands[len(self._inside)]
+            self._bands.append(self._bands[-1].moved(scores, band, level))
+            within = (scores >= band.low) & (scores <= band.high)
+            self._inside.append(float(np.mean(within)) if len(scores) else np.nan)
+        shares = self._inside[sessions.start - self.since : sessions.stop - self.since]
+        return pd.Series(shares, index=list(sessions), dtype=float)
 
     def _residuals(self, session: int) -> Floats:
         """Outcome less forecast over the scale, of the tickers with an outcome."""

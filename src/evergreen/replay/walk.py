@@ -10,7 +10,8 @@ import numpy as np
 from evergreen.core.bars.session import iso
 from evergreen.core.canary import Guardrails, QualityTest
 from evergreen.core.canary.freezing import Frozen
-from evergreen.core.drift import Cause, DriftCheck, SkillTest, Standing, TooLittleHistory, check
+from evergreen.core.drift import Cause, CoverageTest, DriftCheck, SkillTest, Standing, TooLittleHistory, check
+from evergreen.core.evaluation.statistic import choose_loss
 from evergreen.core.policy import (
     Action,
     CanaryLook,
@@ -86,6 +87,7 @@ class Walk:
     _tried: dict[str, int] = field(default_factory=dict)
     _frozen: dict[str, Frozen] = field(default_factory=dict)
     _skill: dict[str, SkillTest | None] = field(default_factory=dict)
+    _coverage: dict[str, CoverageTest | None] = field(default_factory=dict)
     _settled: dict[str, int] = field(default_factory=dict)  # the first session that a skill test has not seen
 
     def run(self, progress: Progress = lambda walked, of: None) -> Walk:
@@ -154,6 +156,7 @@ class Walk:
             as_of=self._iso(session),
             check=self._check(champion, session) if drift else None,  # nothing would follow, and it costs seconds
             skill=self._standing(champion, session) if drift or skill else "unproven",
+            uncovered=self._is_uncovered(champion, session) if drift or skill else False,
             refused=refused_share(self.models.market, session),
             missing=missing_share(self.models.market, session),
         )
@@ -168,17 +171,32 @@ class Walk:
 
     def _standing(self, champion: Version, session: int) -> Standing:
         if champion.name not in self._skill:
-            self._skill[champion.name] = champion.skill_test(self.policy.trigger.skill_evidence)
+            self._skill[champion.name] = champion.skill_test(self.policy.trigger.run_length)
         test = self._skill[champion.name]
         if test is None:
             return "unproven"
         until = session - self.models.market.horizon + 1
         settled = range(self._settled.get(champion.name, champion.since), until)
         self._settled[champion.name] = max(settled.start, until)
-        for number, n, loss, loss_random_walk in zip(settled, *champion.losses(settled), strict=True):
+        losses = champion.losses(settled)
+        baselines = choose_loss(test.statistic, losses.loss_random_walk, np.zeros(len(settled)))
+        sides = zip(settled, losses.n, champion.judged(test.statistic, settled), baselines, strict=True)
+        for number, n, loss, of_baseline in sides:
             if n > 0:
-                test.update(self._iso(number), float(loss), float(loss_random_walk))
+                test.update(self._iso(number), float(loss), float(of_baseline))
         return test.standing
+
+    def _is_uncovered(self, champion: Version, session: int) -> bool:
+        level = self.models.fits.config.interval
+        if champion.name not in self._coverage:
+            self._coverage[champion.name] = champion.coverage_test(level, self.policy.trigger.run_length)
+        test = self._coverage[champion.name]
+        if test is None:
+            return False
+        settled = range(champion.since, session - self.models.market.horizon + 1)
+        for number, share in champion.covered(settled, level).dropna().items():
+            test.update(self._iso(int(str(number))), 1.0 - float(share))
+        return test.lost
 
     def _look(self, session: int) -> tuple[QualityTest, Guardrails]:
         """The canary's test with every session settled by now, and its guardrails."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from evergreen.adapters.database.rows import upsert
 from evergreen.adapters.database.schema import forecast, interval
@@ -23,8 +23,16 @@ def read(conn: Connection, model: str, until: Session | None = None) -> Standing
     if until is not None:
         query = query.where(interval.c.session <= iso(until))
     row = conn.execute(query.order_by(interval.c.session.desc()).limit(1)).mappings().first()
-    if row is None:
-        return None
+    return None if row is None else _standing(row)
+
+
+def standings(conn: Connection, model: str) -> dict[str, Standing]:
+    """What stood at every session on record, by its date."""
+    rows = conn.execute(select(interval).where(interval.c.model == model)).mappings()
+    return {str(row["session"]): _standing(row) for row in rows}
+
+
+def _standing(row: RowMapping) -> Standing:
     bands = {version: Band(low, high) for version, (low, high) in row["bands"].items()}
     return Standing(row["session"], row["scales"], bands)
 

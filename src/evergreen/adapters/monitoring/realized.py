@@ -4,34 +4,62 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
-from evergreen.adapters.database import evidence, reading
+from evergreen.adapters.database import evidence, intervals, reading
 from evergreen.adapters.models.folder import read_manifest, read_oos
-from evergreen.core.drift import Realized, SkillTest, realized
-from evergreen.core.drift.skill import SKILL_TRIP
-from evergreen.core.evaluation.metrics import session_losses
+from evergreen.core.bars.session import iso
+from evergreen.core.drift import RUN_LENGTH, CoverageTest, Realized, SkillTest, outside_by_session, realized
+from evergreen.core.evaluation.statistic import choose_loss, losses_by_session, suited_statistic
+from evergreen.core.model.intervals import Band, Standing
 from evergreen.core.model.manifest import Manifest
 
 
-def read_skill(engine: Engine, folder: Path, version: str, threshold: float = SKILL_TRIP) -> SkillTest | None:
+def read_skill(engine: Engine, folder: Path, version: str, run_length: float = RUN_LENGTH) -> SkillTest | None:
     """The evidence that a version still does what its record promised, over every settled session it served.
 
-    None for the random walk, which is its own baseline. `folder` is the version's local copy; skill counts as lost at
-    E >= `threshold`.
+    Losses are of the statistic that suits the breadth of its record, as at the gate. None for the random walk, which is
+    its own baseline. `folder` is the version's local copy; `run_length` as of `SkillTest`.
     """
     manifest, record = _read(folder)
     if manifest.kind == "random_walk":
         return None
     rows = record.set_index(["ticker", "session"])
-    zero = pd.Series(0.0, index=rows.index)
-    ours, baseline = (session_losses(forecast, rows["label"]) for forecast in (rows["forecast"], zero))
-    test = SkillTest(ours.to_numpy(), baseline.to_numpy(), threshold)
+    statistic = suited_statistic(record["session"])
+    sides = (rows["forecast"], pd.Series(0.0, index=rows.index))
+    ours, baseline = (losses_by_session(statistic, forecast, rows["label"]) for forecast in sides)
+    test = SkillTest(ours.to_numpy(), baseline.to_numpy(), run_length, statistic)
     with reading(engine) as conn:
         served = evidence.session_losses(conn, version, manifest.horizon)
-    for day in served.itertuples():
-        test.update(str(day.session)[:10], float(day.loss), float(day.baseline_loss))  # type: ignore[arg-type]
+    losses = choose_loss(statistic, served["loss"], served["rank_ic"])
+    baselines = choose_loss(statistic, served["baseline_loss"], np.zeros(len(served)))
+    for session, loss, of_baseline in zip(served["session"].map(iso), losses, baselines, strict=True):
+        test.update(session, float(loss), float(of_baseline))
+    return test
+
+
+def read_coverage(
+    engine: Engine, folder: Path, model: str, version: str, run_length: float = RUN_LENGTH
+) -> CoverageTest | None:
+    """The evidence that a version's intervals hold what they promise, over every settled session it forecast.
+
+    Looked at are all tickers it forecast, asked for or not. None for the random walk, which has no record; `model` is
+    the name it is registered under, the rest as of `read_skill`.
+    """
+    manifest, record = _read(folder)
+    if manifest.kind == "random_walk":
+        return None
+    promised = outside_by_session(record.rename(columns={"label": "outcome"}))
+    test = CoverageTest(promised, manifest.interval_level, run_length)
+    with reading(engine) as conn:
+        pairs = evidence.settled(conn, version, manifest.horizon)
+        stood = intervals.standings(conn, model)
+    for session, rows in pairs.groupby(pairs["session"].map(iso)):
+        if standing := stood.get(str(session)):
+            outside = outside_by_session(_with_interval(rows, standing, version, manifest.band))
+            test.update(str(session), float(outside.iloc[0]))
     return test
 
 
@@ -42,6 +70,11 @@ def read_realized(engine: Engine, folder: Path, version: str) -> Realized | None
         settled = evidence.settled(conn, version, manifest.horizon)
         answered = evidence.answered_intervals(conn, version, manifest.horizon)
     return realized(settled, record, answered) if len(settled) else None
+
+
+def _with_interval(rows: pd.DataFrame, stood: Standing, version: str, otherwise: Band) -> pd.DataFrame:
+    low, high = stood.reach(list(rows["ticker"]), version, otherwise)
+    return rows.assign(lower=rows["forecast"] + low, upper=rows["forecast"] + high)
 
 
 def _read(folder: Path) -> tuple[Manifest, pd.DataFrame]:

@@ -20,7 +20,7 @@ import scipy  # whose modules come when they are first touched
 from numpy.typing import ArrayLike, NDArray
 
 from evergreen.core.evaluation.diebold_mariano import scale
-from evergreen.core.evaluation.losses import relative_difference
+from evergreen.core.evaluation.losses import Statistic, difference
 from evergreen.errors import BadInput
 
 # Shares of the wealth that are staked at once: even the greatest cannot lose it all, and their mean follows the best.
@@ -34,7 +34,9 @@ MAX_AUTOCORRELATION = 0.9  # beyond it what a session adds would be scaled up mo
 Floats = NDArray[np.float64]
 
 
-def history_difference(champion_history: ArrayLike, challenger_history: ArrayLike) -> Floats:
+def history_difference(
+    champion_history: ArrayLike, challenger_history: ArrayLike, statistic: Statistic = Statistic.SQUARED_ERROR
+) -> Floats:
     """r of two loss histories over the same out-of-sample sessions, checked: the ground a canary stands on.
 
     Raises:
@@ -58,7 +60,7 @@ def history_difference(champion_history: ArrayLike, challenger_history: ArrayLik
                 f"{name} loss {losses[bad[0]]} at place {bad[0]} of the history is no loss.",
                 "Leave out sessions whose outcome is unknown.",
             )
-    return relative_difference(champion, challenger)
+    return difference(statistic, champion, challenger)
 
 
 def robust_scale(r: ArrayLike) -> float:

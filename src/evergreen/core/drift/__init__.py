@@ -5,6 +5,8 @@ from evergreen.core.drift.calibration import Calibration, TooLittleHistory, cali
 from evergreen.core.drift.cause import LATELY, RULES, Diagnosis, Reaction, Signs, cause, missing_share
 from evergreen.core.drift.check import COOLDOWN, LEVEL, DriftCheck, DriftVerdict, Outcome, check, verdict
 from evergreen.core.drift.counts import Counts, join, session_counts
+from evergreen.core.drift.coverage import CoverageTest, outside_by_session
+from evergreen.core.drift.detector import RUN_LENGTH, Detector, first_alarms
 from evergreen.core.drift.grid import Grid, make_grid
 from evergreen.core.drift.psi import Windows, psi, shares
 from evergreen.core.drift.realized import Realized, realized
@@ -16,10 +18,13 @@ __all__ = [
     "LATELY",
     "LEVEL",
     "RULES",
+    "RUN_LENGTH",
     "TRIGGERS",
     "Calibration",
     "Cause",
     "Counts",
+    "CoverageTest",
+    "Detector",
     "Diagnosis",
     "DriftCheck",
     "DriftVerdict",
@@ -38,11 +43,13 @@ __all__ = [
     "calibrate",
     "cause",
     "check",
+    "first_alarms",
     "hold_back",
     "join",
     "make_grid",
     "missing_share",
     "next_generation",
+    "outside_by_session",
     "psi",
     "realized",
     "session_counts",

@@ -32,7 +32,8 @@ class Signs:
 
     `refused` is the share of delivered rows that validation refused, `missing` the share of expected rows that
     are absent, `unadjusted` names tickers whose price jumped like a split that no factor explains, `aged` says
-    that nothing has been trained for longer than a model is to go without, `due` that a calendar asks for a training.
+    that nothing has been trained for longer than a model is to go without, `due` that a calendar asks for a training,
+    `uncovered` that intervals miss more outcomes than they promise.
     """
 
     drift: bool
@@ -42,6 +43,7 @@ class Signs:
     unadjusted: tuple[str, ...] = ()
     aged: bool = False
     due: bool = False
+    uncovered: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,12 @@ RULES: tuple[CauseRule, ...] = (
         Reaction.WATCH,
         lambda signs: signs.drift,
         "the features moved while the champion's skill holds; note it and watch closer",
+    ),
+    CauseRule(
+        Cause.LOSS_OF_COVERAGE,
+        Reaction.WATCH,
+        lambda signs: signs.uncovered,
+        "the intervals miss more outcomes than they promise; they widen by themselves, so watch closer",
     ),
 )
 

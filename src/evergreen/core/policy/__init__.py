@@ -16,7 +16,7 @@ is needed here: `session` is a number, later sessions have larger ones, and diff
                                               # a session, then PlaceFreed
 
 `verdict` comes from `core.gate.compare` under `policy.gate`, `check` from `core.drift.check` at `policy.trigger.level`,
-`skill` from a `core.drift.SkillTest` tripping at `policy.trigger.skill_evidence`; a canary's test is
+`skill` from a `core.drift.SkillTest` of run length `policy.trigger.run_length`; a canary's test is
 `core.canary.QualityTest` with the alphas and sessions of `policy.canary`, fixed when it begins, its plan
 `core.canary.plan_power` of the same histories. A policy without a gate needs a verdict all the same, for the record.
 The first champion of all is the random walk (a version of its own): `Judged.first` says that it still serves.

@@ -25,6 +25,7 @@ class SessionWatch:
         as_of: its date.
         check: of the features; None for a version without a calibration, whose features are not monitored.
         skill: how the champion's skill stands; `unproven` for the random walk.
+        uncovered: whether its intervals lately missed more than they promise.
         refused: share of delivered rows that validation refused over the last 20 sessions, 0 to 1.
         missing: share of usual rows that were absent over them, 0 to 1.
         unadjusted: tickers whose price jumped like a split that no factor explains.
@@ -34,6 +35,7 @@ class SessionWatch:
     as_of: str
     check: DriftCheck | TooLittleHistory | None = None
     skill: Standing = "unproven"
+    uncovered: bool = False
     refused: float = 0.0
     missing: float = 0.0
     unadjusted: tuple[str, ...] = ()

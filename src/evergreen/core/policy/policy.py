@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from evergreen.core.canary import LADDER, Ladder
 from evergreen.core.drift import COOLDOWN, LEVEL, TRIGGERS, Cause, Limits
-from evergreen.core.drift.skill import SKILL_TRIP
+from evergreen.core.drift.detector import RUN_LENGTH
 from evergreen.core.evaluation.retention import RETAINED
 from evergreen.errors import BadSetting
 
@@ -28,7 +28,7 @@ class TriggerPolicy:
         every: sessions between two trainings by the calendar; with cause `calendar` only.
         looks: when drift, skill and age are looked at: on the last session of each week, or on every one.
         level: of the drift check, at each look; 0.02 at a weekly look is one false finding a year.
-        skill_evidence: E at which the champion's skill counts as lost.
+        run_length: mean sessions between two false reports that skill is lost, and between two of coverage.
         retrain_after: sessions without any training after which one is started though nothing was found.
         settling: sessions after a training or a rollback in which drift is not found: both windows of a check must
             lie behind it.
@@ -40,7 +40,7 @@ class TriggerPolicy:
     every: int = 0
     looks: Looks = "weekly"
     level: float = LEVEL
-    skill_evidence: float = SKILL_TRIP
+    run_length: float = RUN_LENGTH
     retrain_after: int = 250
     settling: int = COOLDOWN
     cooldown: int = Limits.cooldown
@@ -56,7 +56,7 @@ class TriggerPolicy:
                 "Give `every` with the cause `calendar`, and only with it.",
             )
         _require("trigger", looks=self.looks in get_args(Looks), level=0 < self.level < 1)
-        _require("trigger", skill_evidence=self.skill_evidence > 1, retrain_after=self.retrain_after >= 1)
+        _require("trigger", run_length=self.run_length > 1, retrain_after=self.retrain_after >= 1)
         _require("trigger", settling=self.settling >= 0, cooldown=self.cooldown >= 0, every=self.every >= 0)
         _require("trigger", most_a_month=self.most_a_month >= 1)
 

@@ -21,6 +21,7 @@ def diagnose(policy: Policy, state: DeliveryState, watch: SessionWatch) -> Watch
     signs = Signs(
         drift=outcome == "drift",
         skill=watch.skill,
+        uncovered=watch.uncovered,
         refused=watch.refused,
         missing=watch.missing,
         unadjusted=watch.unadjusted,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from evergreen.core.drift import SkillTest
+from evergreen.core.evaluation.losses import Statistic
 from evergreen.errors import BadInput
 
 
@@ -27,7 +28,21 @@ def walk(test: SkillTest, seed: int, sessions: int, edge: float) -> int | None:
 
 def test_skill__a_champion_that_keeps_it_is_seldom_reported() -> None:
     lost = [walk(begun(seed), 1_000 + seed, 250, 0.03) is not None for seed in range(40)]
-    assert np.mean(lost) <= 0.02 + 3 * (0.02 * 0.98 / 40) ** 0.5
+    assert np.mean(lost) <= 0.25 + 3 * (0.25 * 0.75 / 40) ** 0.5  # 250 of 1,000 sessions
+
+
+def test_skill__a_loss_after_years_of_success_is_found_as_soon_as_one_at_once() -> None:
+    delays: dict[int, list[int]] = {0: [], 750: []}
+    for good, seen in delays.items():
+        for seed in range(20):
+            test = begun(seed)
+            walk(test, 3_000 + seed, good, 0.03)
+            for session, losses in enumerate(zip(*pair(4_000 + seed, 250, -0.03), strict=True)):
+                if test.update(good + session, *losses):
+                    seen.append(session + 1)
+                    break
+    assert all(len(each) == 20 for each in delays.values())
+    assert np.median(delays[750]) <= 1.3 * np.median(delays[0])
 
 
 def test_skill__an_autocorrelated_skill_is_not_taken_for_a_loss() -> None:
@@ -41,7 +56,7 @@ def test_skill__an_autocorrelated_skill_is_not_taken_for_a_loss() -> None:
         test = SkillTest(champion[:250], baseline[:250])
         assert test.autocorrelation > 0.2
         lost += any(test.update(day, champion[day], baseline[day]) for day in range(250, 500))
-    assert lost / 60 <= 0.02 + 3 * (0.02 * 0.98 / 60) ** 0.5
+    assert lost / 60 <= 0.25 + 3 * (0.25 * 0.75 / 60) ** 0.5
 
 
 def test_skill__a_champion_that_falls_behind_its_baseline_is_found() -> None:
@@ -60,12 +75,23 @@ def test_skill__evidence_equals_the_formula() -> None:
     test = begun()
     walk(test, 3, 20, 0.0)
     looks = test.path
-    for name, record in (("e_baseline", 0.0), ("e_record", test.record)):
-        x = [np.clip((look.skill - record) / test.scale, -1, 1) for look in looks]
+    for name, record in (("against_baseline", 0.0), ("against_record", test.record)):
         assert test.autocorrelation == 0
-        expected = np.mean([np.prod([1 - lam / 10 * value for value in x]) for lam in range(1, 10)])
-        assert getattr(looks[-1], name) == pytest.approx(expected)
-    assert test.e_value == pytest.approx((looks[-1].e_baseline + looks[-1].e_record) / 2)
+        evidence = np.zeros(9)
+        for look in looks:
+            x = np.clip((look.skill - record) / test.scale, -1, 1)
+            evidence = (1 + evidence) * (1 - np.arange(1, 10) / 10 * x)
+        assert getattr(looks[-1], name) == pytest.approx(evidence.mean())
+    assert test.evidence == pytest.approx((looks[-1].against_baseline + looks[-1].against_record) / 2)
+
+
+def test_skill__by_order_is_the_rank_ic() -> None:
+    rng = np.random.default_rng(5)
+    ours, walk_of_zero = 1.0 - rng.normal(0.02, 0.1, 250), np.ones(250)
+    test = SkillTest(ours, walk_of_zero, statistic=Statistic.ORDER)
+    test.update("2008-01-02", 0.93, 1.0)
+    assert test.path[0].skill == pytest.approx(0.07)
+    assert test.record < 0.02
 
 
 def test_skill__stands_as_lost_held_or_unproven() -> None:
@@ -104,4 +130,4 @@ def test_skill__random_walk_as_champion_is_never_lost_against_itself() -> None:
     assert walk(test, 2, 0, 0.0) is None
     for session, loss in enumerate(baseline):
         assert not test.update(session, loss, loss)
-    assert test.e_value == pytest.approx(1)
+    assert test.evidence == pytest.approx(250)  # every session is a beginning whose stake stayed what it was

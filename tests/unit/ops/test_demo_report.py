@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from evergreen.ops.demo_report import in_plain_words, tell
+
+ACCOUNT: dict[str, Any] = {
+    "sessions": {"count": 110, "first": "2008-09-02", "last": "2009-02-06"},
+    "bars": 7869,
+    "refused": 1,
+    "drift_events": [{"as_of": "2008-10-31", "summary": "Drift over two windows in a row (family p 0.005)."}],
+    "retrains": [{"as_of": "2008-10-31", "cause": "covariate_shift", "verdict": "", "state": "done"}] * 2,
+    "gate": [],
+    "canary": [],
+    "champion": {"version": "2", "kind": "lightgbm", "trained_as_of": "2008-08-29"},
+    "predictions": 8800,
+    "skill": [],
+}
+
+
+def test_plain_words__tell_the_account_without_statistics() -> None:
+    told_lines = " ".join(in_plain_words(ACCOUNT))
+    assert "110 trading days" in told_lines and "once" in told_lines and "Version 2 answers everybody" in told_lines
+    assert "drift" not in told_lines and " p " not in told_lines
+
+
+def test_tell__plain_words_come_first_and_how_to_look_last(tmp_path: Path) -> None:
+    console = Console(file=StringIO(), width=200)
+    tell(ACCOUNT, tmp_path / "demo.json", tmp_path, console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert printed.index("110 trading days") < printed.index("family p 0.005") < printed.index("demo --look")
