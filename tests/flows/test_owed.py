@@ -12,7 +12,7 @@ from evergreen.adapters.database import ledger, owed, reading
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.session import iso
 from evergreen.core.market import simulate
-from evergreen.errors import DeliveryBlocked
+from evergreen.errors import UnreadableFile
 from evergreen.workspace import Workspace
 from tests.conftest import enter
 
@@ -120,13 +120,12 @@ def test_score_universe__a_forecast_is_missed_once_the_next_session_has_closed(v
     assert score_universe.fn(pd.DataFrame(), DAYS[0], close - timedelta(seconds=1))
 
 
-def test_refused_delivery__is_owed_and_walked_once_it_is_right(vendor: Vendor) -> None:
+def test_delivery__that_cannot_be_read_is_owed_and_walked_once_it_is_right(vendor: Vendor) -> None:
     from evergreen.workspace import workspace
     from flows.daily import daily
 
-    wrong = BARS["session"] == DAYS[LOADED]
-    vendor.has(through(LOADED).assign(factor=1.0, close=BARS["close"].mask(wrong, BARS["high"] * 2)))
-    with pytest.raises(DeliveryBlocked):
+    (vendor.folder / "bars.parquet").write_text("<html>busy</html>")
+    with pytest.raises(UnreadableFile):
         daily(as_of=iso(DAYS[LOADED]))
     with reading(workspace().engine) as conn:
         assert [bar.key for bar in owed.open_bars(conn)] == [(name, iso(DAYS[LOADED])) for name in NAMES]
@@ -145,8 +144,8 @@ def test_hole__a_session_that_comes_after_its_follower_is_profiled_for_the_drift
     daily(as_of=iso(DAYS[LOADED + 1]))
     profile = monitoring.profile_path(workspace().settings.profiles, DAYS[LOADED])
     assert not profile.exists()
-    vendor.has(through(LOADED + 1))
-    daily(as_of=iso(DAYS[LOADED + 1]))
+    vendor.has(through(LOADED + 2))
+    daily(as_of=iso(DAYS[LOADED + 2]))
     assert profile.exists()
 
 

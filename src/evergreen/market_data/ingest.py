@@ -91,9 +91,9 @@ def _fetch(at: Workspace, order: Order, known: pd.DataFrame) -> tuple[pd.DataFra
     remarks = origin.findings() if isinstance(origin, ReportingSource) else []
     bars = linked[linked["session"] >= order.first].reset_index(drop=True)
     outside = at.listings.outside(bars)
-    remarks += _unlisted(at, bars[outside])
+    unlisted = _unlisted(at, bars[outside])
     bars = bars[~outside].reset_index(drop=True)
-    return bars, [*remarks, *_unknown(at, order, origin, bars)]
+    return bars, [*remarks, *unlisted, *_unknown(at, order, origin, bars)]
 
 
 def _unlisted(at: Workspace, bars: pd.DataFrame) -> list[Finding]:

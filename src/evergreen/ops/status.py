@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-
-import pandas as pd
+from datetime import UTC, date, datetime
 
 from evergreen.adapters.database import decisions, ledger, owed, reading, requests, rollouts, triggers
 from evergreen.adapters.database.requests import RetrainRequest
@@ -18,6 +16,7 @@ from evergreen.ops.requests import standing
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
+WEEKEND = 4  # days, with a holiday: counting sessions takes seconds to import, and says nothing new within them
 TURNS = 5  # decisions shown: what fits beneath the rest on one screen
 
 
@@ -107,9 +106,14 @@ def read_running(settings: Settings) -> list[Running]:
 
 
 def _behind(at: Workspace, session: str | None) -> int:
-    if session is None or at.settings.clock == "replay":
+    """How many sessions the exchange has closed since `session`; what a weekend explains is not looked into."""
+    now = datetime.now(UTC)
+    recent = session is not None and (now.date() - date.fromisoformat(session)).days <= WEEKEND
+    if session is None or recent or at.settings.clock == "replay":
         return 0
-    return at.calendar.between(pd.Timestamp(session), at.calendar.last_before(datetime.now(UTC)))
+    import pandas as pd
+
+    return at.calendar.between(pd.Timestamp(session), at.calendar.last_before(now))
 
 
 def _training(newest: Sequence[RetrainRequest]) -> str | None:

@@ -40,7 +40,7 @@ class RemoteFiles(LoadedSource):
 
     def findings(self) -> list[Finding]:
         """What is to be said of the files."""
-        return self._read.findings
+        return list(self._read.findings)
 
 
 class SessionFiles:

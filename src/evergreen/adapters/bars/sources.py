@@ -100,7 +100,7 @@ class FilesSource(LoadedSource):
 
     def findings(self) -> list[Finding]:
         """What is to be said of the files: what was decided about them, left out of them or not read at all."""
-        return self._folder.findings
+        return list(self._folder.findings)
 
 
 class SimulatedSource(LoadedSource):
