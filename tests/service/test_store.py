@@ -109,7 +109,7 @@ def test_model__a_manifest_altered_alone_is_refused(world: World, changes: dict[
 
 def test_model__reversed_names_are_refused_without_a_recorded_hash(world: World) -> None:
     change_manifest(world, **ALTERED["names reversed"])
-    with pytest.raises(ModelRefused, match="not the 5 of its model in their order"):
+    with pytest.raises(ModelRefused, match="not the 5 it reads in their order"):
         world.store.model("1")
 
 

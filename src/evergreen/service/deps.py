@@ -11,12 +11,12 @@ from fastapi import Depends, Request
 from evergreen.core.bars.listings import Listings
 from evergreen.core.canary.assignment import arm
 from evergreen.errors import EvergreenError, NotFound, Unavailable
+from evergreen.service.answering import Question
 from evergreen.service.door import Door
 from evergreen.service.inputs import bad_input
 from evergreen.service.log import GroupCommit
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
-from evergreen.service.scoring import Question
 from evergreen.service.state import ServedModel, Snapshot
 from evergreen.service.tracing import TracedCommits
 from evergreen.settings import Settings

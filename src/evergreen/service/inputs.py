@@ -12,7 +12,7 @@ def bad_input(snapshot: Snapshot, answering_model: ServedModel, place: int, max_
     Features older than `max_age` sessions are `Unavailable`: the next session's mend it. Too many missing ones, or ones
     outside what the model was trained on, are `BadInput`.
     """
-    inputs, ticker = snapshot.inputs[answering_model.version], snapshot.universe.tickers[place]
+    inputs, ticker = snapshot.tables[answering_model.version].inputs, snapshot.universe.tickers[place]
     if (age := snapshot.ages[place]) > max_age:
         return Unavailable(
             f"The features of {ticker!r} are {age} sessions old, {max_age} are allowed.",

@@ -10,15 +10,14 @@ import pandas as pd
 from sqlalchemy import Connection, Engine
 
 from evergreen.adapters.database import intervals, ledger, owed, predictions, reading, rollouts
-from evergreen.adapters.database.predictions import Prediction
+from evergreen.adapters.database.predictions import ChainedRow
 from evergreen.adapters.models.folder import MANIFEST, MODEL, read_manifest
 from evergreen.core.bars.listings import Listings
-from evergreen.core.model.registry import read_model, require_described
 from evergreen.core.model.verified import read_verified
 from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.proving import prove
 from evergreen.service.refresh import Sighting
-from evergreen.service.state import ServedModel, Universe, make_universe, rehearse
+from evergreen.service.state import ServedModel, Universe, make_universe
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
@@ -57,7 +56,7 @@ class DiskStore:
     def model(self, version: str) -> ServedModel:
         """The local copy of a version, verified against its record, having repeated its golden forecasts.
 
-        It is parsed here only after a process of its own has done so and answered.
+        It is parsed in a process of its own, never in this one.
 
         Raises:
             ModelRefused: a file is missing, altered or does not belong to its record.
@@ -70,10 +69,9 @@ class DiskStore:
             content = read_verified(folder / MODEL, record.sha256)
         except (OSError, UnicodeDecodeError, Broken, NotFound) as error:
             raise _refused(version, str(error)) from None
-        prove(version, content, manifest)
-        model = read_model(manifest.kind, content)
-        require_described(model, manifest, record.sha256)
-        return rehearse(ServedModel(version, model, manifest))
+        if manifest.model_sha256 != record.sha256:
+            raise _refused(version, "its manifest describes another model")
+        return ServedModel(version, prove(version, content, manifest), manifest)
 
     def universe(self) -> Universe:
         """All tickers of the online store that are traded in its newest session.
@@ -96,9 +94,9 @@ class DiskStore:
         """Sessions from `earlier` to `later`, never negative."""
         return max(self._at.calendar.between(earlier, later), 0)
 
-    def write(self, rows: Sequence[Prediction]) -> None:
+    def write(self, rows: Sequence[ChainedRow]) -> None:
         """Put predictions on record, durably and all at once."""
-        predictions.insert_many(self.engine, rows)
+        predictions.insert_rows(self.engine, rows)
 
     def close(self) -> None:
         """Close what was opened."""

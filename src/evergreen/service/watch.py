@@ -70,6 +70,8 @@ class Watch:
             return Guardrails(broken=self._after_promotion(row, snapshot))
         verdict = self._traffic.judge(row)
         challenger = snapshot.lineup.challenger
+        if snapshot.lineup.failure and snapshot.lineup.rollout.challenger == row.challenger:
+            return Guardrails((snapshot.lineup.failure, *verdict.broken), verdict.missing)
         if challenger is None or challenger.version != row.challenger:
             return Guardrails(verdict.broken, (*verdict.missing, f"Version {row.challenger} is not loaded."))
         if row.evidence.limits is None:
@@ -94,7 +96,7 @@ class Watch:
         """Hard limits on the outputs for the whole universe, once for each set of features."""
         mark = (id(snapshot.universe), judged.version)
         if self._checked != mark:
-            usual, judged_outputs = (model.forecast(snapshot.rows_for(model)) for model in (beside, judged))
+            usual, judged_outputs = (snapshot.tables[model.version].values for model in (beside, judged))
             self._outputs = tuple(check_outputs(usual, judged_outputs, limits))
             self._checked = mark
         return self._outputs

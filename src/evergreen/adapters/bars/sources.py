@@ -178,14 +178,22 @@ def _drift(text: str) -> Drift:
 def _folder(folder: Path) -> FolderBars:
     if not bar_files(folder):
         raise NoBars(f"{folder} holds no bars.", "Put CSV or Parquet files there, or name another folder.")
-    stats = [(str(file), file.stat()) for file in files_in(folder)]
-    return _read_once(tuple((file, stat.st_mtime_ns, stat.st_size) for file, stat in stats))
+    return _read_once(tuple((file, *_state(file)) for file in files_in(folder)))
 
 
 @lru_cache(maxsize=1)
-def _read_once(state: tuple[tuple[str, int, int], ...]) -> FolderBars:
-    """The files in this state (name, time of change, size): a run asks for the same folder several times."""
-    return read_files([file for file, _, _ in state])
+def _read_once(files: tuple[tuple[Path, int, int], ...]) -> FolderBars:
+    """The bars of files in that state: a process that walks several sessions reads them once."""
+    return read_files([file for file, *_ in files])
+
+
+def _state(file: Path) -> tuple[int, int]:
+    """When a file was written, in nanoseconds, and its bytes; zeros where it cannot be looked at."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Text, case, cast, func, select
 
 from evergreen.adapters.database import prediction_chain
-from evergreen.adapters.database.prediction_chain import CHAINED, CONVERTED, chained_time
+from evergreen.adapters.database.faults import fastest_cursor
+from evergreen.adapters.database.prediction_chain import CHAINED, CONVERTED, chained_time, mark_of
 from evergreen.adapters.database.rows import every, first
 from evergreen.adapters.database.schema import prediction
 from evergreen.adapters.database.types import utc
@@ -25,7 +26,7 @@ class Prediction:
     """One served forecast: `price` with its interval, the return behind it, and what both models said.
 
     `forecast` and the raw outputs are log returns; `challenger_raw` is None when it gave no finite number.
-    `latency_us`: microseconds the client's arm took to score the batch this was asked in, None when it failed.
+    `latency_us`: microseconds from the arrival of its request until it was handed to the log.
     """
 
     id: str
@@ -49,30 +50,53 @@ class Prediction:
     latency_us: int | None = None
 
 
+ChainedRow = tuple[Any, ...]  # the columns `CHAINED`, as they are hashed
+
 _COLUMNS = (*CHAINED, "batch")
 _INSERT = {  # past the expression language, which takes four times as long
     mark: f"INSERT INTO prediction ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"
     for mark in ("?", "%s")
 }
+_ZONE = {"?": "", "%s": "+00:00"}  # of a time as `chained_time` gives it
 _as_it_is = attrgetter(*(name for name in CHAINED if name not in CONVERTED))
 _RECORD = tuple(prediction.c[item.name] for item in fields(Prediction))
 
 
-def insert_many(engine: Engine, rows: Sequence[Prediction]) -> None:
-    """Write predictions in one transaction, durable on return: all of them or none. They are one batch of the chain.
+@dataclass(frozen=True, slots=True)
+class RowForm:
+    """A prediction as the chain has it, but for its id, its time, its client and how long it took."""
+
+    after_time: tuple[Any, ...]
+    after_client: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, item: Prediction) -> RowForm:
+        """All of `item` but these four."""
+        row, client = _row(item), CHAINED.index("client")
+        return cls(row[2:client], row[client + 1 : -1])
+
+    def filled(self, key: str, at: str, client: str, latency_us: int) -> ChainedRow:
+        """The row of one answer; `at` as `chained_time` gives it."""
+        return (key, at, *self.after_time, client, *self.after_client, latency_us)
+
+
+def insert_many(engine: Engine, items: Sequence[Prediction]) -> None:
+    """Write predictions in one transaction, as `insert_rows`."""
+    insert_rows(engine, [_row(item) for item in items])
+
+
+def insert_rows(engine: Engine, rows: Sequence[ChainedRow]) -> None:
+    """Write rows in one transaction, durable on return: all of them or none. They are one batch of the chain.
 
     Without any, it returns once something could be written.
     """
     if not rows:
         with engine.begin():
             return
-    mark, zone = ("?", "") if engine.dialect.name == "sqlite" else ("%s", "+00:00")
-    served = [_row(item) for item in rows]
-    sha256 = prediction_chain.content_hash(served)
-    with engine.begin() as conn:
-        batch = prediction_chain.append(conn, "served", len(rows), sha256)
-        stored = [(key, at + zone, *rest, batch) for key, at, *rest in served]
-        conn.exec_driver_sql(_INSERT[mark], stored)
+    sha256, mark = prediction_chain.content_hash(rows), mark_of(engine.dialect)
+    with engine.begin() as conn, fastest_cursor(conn) as (execute, execute_many):
+        batch = prediction_chain.append(execute, mark, "served", len(rows), sha256)
+        execute_many(_INSERT[mark], [(key, at + _ZONE[mark], *rest, batch) for key, at, *rest in rows])
 
 
 def find(conn: Connection, prediction_id: str) -> Prediction:
@@ -163,7 +187,7 @@ def by_arm(conn: Connection, since: datetime) -> dict[tuple[str, str], int]:
     return {(arm, version): number for arm, version, number in conn.execute(query)}
 
 
-def _row(item: Prediction) -> tuple[Any, ...]:
+def _row(item: Prediction) -> ChainedRow:
     raw = item.challenger_raw
     silent = raw is None or not isfinite(raw)
     return (item.id, chained_time(utc(item.at)), iso(item.as_of), None if silent else raw, *_as_it_is(item))

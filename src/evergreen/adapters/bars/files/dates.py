@@ -44,7 +44,8 @@ def read_days(column: pd.Series) -> Days:
     """
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         local = column.dt.tz_localize(None) if column.dt.tz is not None else column
-        return Days(local.dt.normalize(), local.dt.strftime("%H:%M:%S"))
+        days = local.dt.normalize()
+        return Days(days, _clock_times(local - days))
     if (plain := _plain_iso(column)) is not None:
         return Days(plain, pd.Series("", index=column.index))
     text = column.astype(object).where(column.notna(), "").astype(str).str.strip().str.replace(",", " ", regex=False)
@@ -67,6 +68,13 @@ def _plain_iso(column: pd.Series) -> pd.Series | None:
         return pd.Series(texts.astype("datetime64[D]").astype("datetime64[us]"), index=column.index)
     except ValueError:
         return None
+
+
+def _clock_times(since_midnight: pd.Series) -> pd.Series:
+    """Times as text, NaN where there is none: written once each, for a file has few and writing is slow."""
+    codes, distinct = pd.factorize(since_midnight)
+    texts = (pd.Timestamp(0) + pd.TimedeltaIndex(distinct)).strftime("%H:%M:%S")
+    return pd.Series(np.append(texts.to_numpy(dtype=object), np.nan)[codes], index=since_midnight.index)
 
 
 def _parsed(text: pd.Series) -> tuple[pd.Series, str]:
