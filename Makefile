@@ -49,7 +49,7 @@ check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 	@$(bin)/nbstripout --verify notebooks/*.ipynb
 
 benchmarks := alpha158 autocorrelated canary drift drift_history drift_speed faults gate guardrails intervals market point_in_time_join \
-	prompt replay retrain rollout_changes scale scale_memory service streams validation
+	prompt replay retrain rollout_changes scale scale_memory service session streams validation
 nightly := gate market service
 
 bench-nightly: $(ready) ## the benchmarks that take minutes, kept with date and commit in .evergreen/benchmarks

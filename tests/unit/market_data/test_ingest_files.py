@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 from evergreen.market_data.delivery import Order
-from evergreen.market_data.ingest import ingest
+from evergreen.market_data.ingest import ingest, record_snapshot
 from evergreen.market_data.validate_files import inspect_paths
 from evergreen.workspace import Workspace
+from tests.conftest import enter
 
 XNYS = Calendar("XNYS")
 DAYS = XNYS.sessions(pd.Timestamp("2008-01-02"), pd.Timestamp("2008-03-31"))
@@ -48,3 +50,15 @@ def test_ingest__a_history_that_ends_on_no_session_stands_at_the_one_before(home
     tickers = tuple(sorted(BARS["ticker"].unique()))
     delivery = ingest(home, Order(f"files:{tmp_path / 'bars'}", tickers, DAYS[0], DAYS[-1], history=True), NOW)
     assert delivery.last == "2008-02-29" and delivery.refused == 5 and home.bars.last_session() == friday
+
+
+def test_ingest__into_a_home_whose_name_has_letters_outside_ascii(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at, folder = enter(tmp_path / "Zuhause äö ☃", monkeypatch), tmp_path / "Börse"
+    folder.mkdir()
+    BARS.to_parquet(folder / "Kurse ü.parquet")
+    order = Order(f"files:{folder}", tuple(sorted(BARS["ticker"].unique())), DAYS[0], DAYS[-1], history=True)
+    assert ingest(at, order, NOW).added == len(BARS)
+    version = record_snapshot(at, "2008-03-31", order.source, 0, {}, NOW)
+    assert list(at.snapshots.checkout(version, tmp_path / "out ü").rglob("*.parquet"))
