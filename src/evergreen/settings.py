@@ -61,13 +61,13 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    home: Path = Path(".evergreen")
-    model_name: str = "evergreen"
+    home: Path = Path(".evergreen")  # where everything is kept
+    model_name: str = "evergreen"  # under which models are registered and decisions are kept
     market: MarketSettings = MarketSettings()
     clock: Literal["live", "replay"] = "live"  # replay: now is the last session processed
-    database_url: str = ""
-    mlflow_uri: str = ""
-    dvc_remote: str = ""
+    database_url: str = ""  # rollout, decisions, predictions: SQLite or PostgreSQL; empty: SQLite in the home
+    mlflow_uri: str = ""  # tracking and registry; empty: SQLite in the home
+    dvc_remote: str = ""  # where data versions are pushed; empty: a folder in the home
     feature_registry: str = ""  # PostgreSQL that Feast keeps its definitions in
     online_store: str = ""  # PostgreSQL or Redis that Feast serves features from
     prefect_database: str = ""  # PostgreSQL behind the Prefect server that `evergreen up` starts
