@@ -30,6 +30,7 @@ class MarketSettings(BaseModel):
     calendar: str = "XNYS"  # as exchange_calendars names the exchange
     source: str = "sample"  # where bars come from when a flow names no source
     tickers: tuple[str, ...] = ()  # the names wanted of that source; empty: all it has
+    listings: str = ""  # a CSV that says when names are traded: ticker, from, to, renamed_to
     currency: str = "USD"  # of the prices
     delivery_delay: int = 30  # minutes after the close until a session's bars are final
     notice_after: int = 2  # sessions a bar may be owed before a notice: a vendor is an evening late now and then
