@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from evergreen.adapters.database import decisions, ledger, owed, reading, requests, rollouts, triggers
 from evergreen.adapters.database.requests import RetrainRequest
@@ -16,6 +16,7 @@ from evergreen.ops.requests import standing
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
+WEEKEND = 4  # days, with a holiday: counting sessions takes seconds to import, and says nothing new within them
 TURNS = 5  # decisions shown: what fits beneath the rest on one screen
 
 
@@ -40,13 +41,14 @@ class Turn:
 
 @dataclass(frozen=True)
 class Status:
-    """How everything stands, None where there is nothing yet; `owed` says which bars have not arrived, `weight` is the
-    challenger's share of clients."""
+    """How everything stands, None where there is nothing yet; `behind` is how many sessions the exchange has closed
+    since `session`, `owed` says which bars have not arrived, `weight` is the challenger's share of clients."""
 
     home: str
     market: str
     processes: Sequence[Process]
     session: str | None
+    behind: int = 0
     training: str | None = None
     running: Sequence[Running] = ()
     owed: str = ""
@@ -67,16 +69,18 @@ def read_status(settings: Settings) -> Status:
     running = read_running(settings)
     with reading(at.engine) as conn:
         rollout, session = rollouts.read(conn, name), ledger.clock(conn, name)
+        behind = _behind(at, session)
         awaited = owed.summary(owed.open_bars(conn))
         training = _training(requests.recent(conn, name, limit=1))
         if rollout is None:
-            return Status(home, market, processes, session, training, running, awaited)
+            return Status(home, market, processes, session, behind, training, running, awaited)
         checks = ledger.drift_checks(conn, name, rollout.champion, limit=1)
         return Status(
             home=home,
             market=market,
             processes=processes,
             session=session,
+            behind=behind,
             training=training,
             running=running,
             owed=awaited,
@@ -101,6 +105,17 @@ def read_running(settings: Settings) -> list[Running]:
     return running_on(PrefectApi.at(server, hurried=True))
 
 
+def _behind(at: Workspace, session: str | None) -> int:
+    """How many sessions the exchange has closed since `session`; what a weekend explains is not looked into."""
+    now = datetime.now(UTC)
+    recent = session is not None and (now.date() - date.fromisoformat(session)).days <= WEEKEND
+    if session is None or recent or at.settings.clock == "replay":
+        return 0
+    import pandas as pd
+
+    return at.calendar.between(pd.Timestamp(session), at.calendar.last_before(now))
+
+
 def _training(newest: Sequence[RetrainRequest]) -> str | None:
     """How the last request stands while it is open, or where it failed; None where there is nothing to say."""
     if not newest or newest[0].state == "done":
@@ -122,7 +137,8 @@ def lines(status: Status) -> Iterator[str]:
         yield f"running    {each.line(datetime.now(UTC))}"
     if status.session is not None:
         yield f"market     {status.market}"
-        yield f"data       through session {status.session}"
+        behind = f", {status.behind} sessions behind the exchange" if status.behind > 1 else ""
+        yield f"data       through session {status.session}{behind}"
     if status.owed:
         yield f"owed       {status.owed}"
     if advice := missing(status.session, status.champion, status.running, status.training or ""):

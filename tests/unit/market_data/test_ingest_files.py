@@ -41,6 +41,17 @@ def test_ingest__says_of_files_what_validate_says_and_keeps_the_rest(home: Works
     assert (delivery.added, delivery.refused) == (4 * len(DAYS), 0)
 
 
+def test_ingest__a_history_that_ends_on_no_session_stands_at_the_one_before(home: Workspace, tmp_path: Path) -> None:
+    friday = pd.Timestamp("2008-02-29")
+    ended = BARS[BARS["session"] <= friday]
+    saturday = ended[ended["session"] == friday].assign(session=friday + pd.Timedelta(days=1))
+    (tmp_path / "bars").mkdir()
+    pd.concat([ended, saturday]).to_parquet(tmp_path / "bars" / "bars.parquet")
+    tickers = tuple(sorted(BARS["ticker"].unique()))
+    delivery = ingest(home, Order(f"files:{tmp_path / 'bars'}", tickers, DAYS[0], DAYS[-1], history=True), NOW)
+    assert delivery.last == "2008-02-29" and delivery.refused == 5 and home.bars.last_session() == friday
+
+
 def test_ingest__into_a_home_whose_name_has_letters_outside_ascii(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
