@@ -13,6 +13,7 @@ from evergreen.core.bars.session import iso
 from evergreen.core.canary.instance import difference_from
 from evergreen.core.policy import InstanceDiffers
 from evergreen.workspace import Workspace
+from tasks.features import features_at
 
 
 def find_mismatch(at: Workspace, rollout: Rollout, as_of: pd.Timestamp) -> InstanceDiffers | None:
@@ -54,8 +55,6 @@ def _recompute(
     with reading(at.engine) as conn:
         model = ledger.read_model_version(conn, at.settings.model_name, version)
     manifest, model_on_file = load_model(at.model_folder(version), on_record(model.sha256, model.files))
-    reach = at.calendar.next(session, -at.features.lookback)
-    bars = at.bars.as_of(known_at, tickers, reach, session)
-    features = at.features.compute(bars, at.calendar.sessions(reach, session), since=session)
-    rows = features.xs(session, level="session")[list(manifest.feature_names)]
+    features = features_at(at, session, known_at)
+    rows = features.loc[features.index.isin(tickers), list(manifest.feature_names)]
     return pd.Series(forecast(model_on_file, rows.to_numpy(np.float32)), index=rows.index)
