@@ -15,9 +15,9 @@ from sqlalchemy import text
 
 from benchmarks.served import build
 from evergreen.adapters.database import reading
+from evergreen.service.answering import Answerer, Question
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
-from evergreen.service.scoring import BatchScorer, Question
 from evergreen.service.store import DiskStore
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
@@ -62,9 +62,7 @@ def _answered(settings: Settings) -> str:
     keeper = Keeper(store, metrics)
     keeper.look(datetime.now(UTC))
     assert keeper.snapshot is not None, keeper.alarms
-    scorer = BatchScorer(store.write, metrics, 3)
-    scorer.settle([Question(keeper.snapshot, "somebody", "champion", (0,))])
-    scorer.close()
+    Answerer(store.write, metrics, 3).settle([Question(keeper.snapshot, "somebody", "champion", (0,))])
     with reading(Workspace(settings).engine) as conn:
         return str(conn.execute(text("select id from prediction")).scalar())
 

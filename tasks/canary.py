@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.database import decisions, evidence, predictions, reading, rollouts
-from evergreen.adapters.database.canary_traffic import CanaryTraffic
 from evergreen.adapters.database.delivery_state import NOW, read_state
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.bars.session import iso
@@ -149,10 +148,6 @@ def check_guardrails(at: Workspace, rollout: Rollout) -> Guardrails:
     with reading(at.engine) as conn:
         silent = predictions.silent(conn, rollout.challenger)
         usual, tried = (evidence.forecasts(conn, version) for version in (rollout.champion, rollout.challenger))
-        traffic = CanaryTraffic()
-        traffic.read(conn, rollout)
-    if (answers := traffic.judge(rollout)) != Guardrails():
-        return answers
     if silent:
         return Guardrails(broken=(f"{silent} requests got no finite output from version {rollout.challenger}.",))
     both = usual.merge(tried, on=["session", "ticker"], suffixes=("_champion", "_challenger"))

@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from prefect.server.api.server import create_app
+from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.server.database.dependencies import MODELS_DEPENDENCIES
+from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -23,12 +29,37 @@ POLICY = (
 )
 
 
+class TurnTakingSqlite(AioSqliteConfiguration):
+    """Prefect's database on SQLite, whose transactions wait for their turn to write before they read.
+
+    Prefect begins most of them deferred. One that has read, and then writes after another one wrote, is refused at once
+    with "database is locked", however long the timeout: what it read is stale. One that waits first meets only the
+    timeout, which is a minute.
+    """
+
+    @asynccontextmanager
+    async def begin_transaction(
+        self, session: AsyncSession, with_for_update: bool = False
+    ) -> AsyncIterator[AsyncSessionTransaction]:
+        """As Prefect's, always with the lock that `with_for_update` takes."""
+        async with super().begin_transaction(session, with_for_update=True) as transaction:
+            yield transaction
+
+
+def take_turns() -> None:
+    """Have this process' Prefect use `TurnTakingSqlite`, where its database is SQLite."""
+    url = PREFECT_API_DATABASE_CONNECTION_URL.value()
+    if url and url.startswith("sqlite"):
+        MODELS_DEPENDENCIES["database_config"] = TurnTakingSqlite(connection_url=url)
+
+
 def guarded() -> ASGIApp:
     """The whole server, behind a look at the name it was called by; `/let-in#user:password` leads to its pages.
 
     What follows the # stays in the browser: it is in no request and no log. The look stands around the application and
     not in it: Prefect's automations call the application inside this process, by a name of their own.
     """
+    take_turns()
     app = create_app(final=True)
     app.router.routes.insert(0, Route("/let-in", let_in))  # before Prefect's pages, which take every path
     return TrustedHostMiddleware(app, allowed_hosts=NAMES)

@@ -8,7 +8,7 @@ from datetime import datetime
 from evergreen.adapters.database import ledger, reading, rollouts, writing
 from evergreen.adapters.database.ledger import ModelVersion
 from evergreen.adapters.models.folder import load_model, on_record, sha256s
-from evergreen.audit.heads import faults, heads, keep_head, kept_heads
+from evergreen.audit.heads import checked_this_week, faults, heads, keep_head, kept_heads
 from evergreen.errors import EvergreenError, Unavailable
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import show, table
@@ -60,12 +60,15 @@ def _complete(at: Workspace, registered: ModelVersion) -> None:
 def verify_logs(now: datetime) -> list[str]:
     """Recompute the chains of decisions and predictions, and hold them against heads kept before; names each break.
 
+    The first time in a week they are recomputed whole, and afterwards from the head kept last: otherwise each session
+    would cost more than the one before. `evergreen audit` recomputes all of them always.
+
     Where there is none, the heads are kept where a person can find them again: in files of the home, in MLflow as
     tags of the experiment, and in the UI. Who rewrites the database must find them all.
     """
     at = workspace()
     known = kept_heads(at.settings.home)
-    breaks = faults(at.engine, known)
+    breaks = faults(at.engine, known, checked_this_week(at.settings.home, now))
     if not breaks:
         _keep_heads(at, now)
     return breaks

@@ -50,9 +50,9 @@ def make_training_set(request: RetrainRequest, horizon: int, now: datetime) -> T
     at = workspace()
     as_of = pd.Timestamp(request.as_of)
     known_at = pd.Timestamp(now)
-    bars = at.bars.as_of(known_at, end=as_of)
+    bars = at.listings.companies(at.bars.as_of(known_at, end=as_of))
     labels = forward_return(bars, horizon)
-    entities = labels.index.to_frame()
+    entities = at.listings.as_named(labels.index).to_frame().set_axis(labels.index)
     entities["event_timestamp"] = at.calendar.closes(pd.DatetimeIndex(entities["session"]))
     features = at.features.training_frame(entities, known_at)[list(at.features.names)]
     days = at.calendar.sessions(bars["session"].min(), as_of)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,13 +68,14 @@ def test_model__bits_flipped_before_it_was_registered_either_answer_the_same_or_
             refused += 1
             continue
         golden = served.manifest.golden_matrix()
-        np.testing.assert_array_equal(served.forecast(golden), served.manifest.golden_outputs)
+        session = np.zeros(len(golden), dtype=np.intp)
+        np.testing.assert_array_equal(served.process.forecast(golden, session), served.manifest.golden_outputs)
     assert 0 < refused <= 12
 
 
 def test_model__that_does_not_answer_in_time_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = ready_world(tmp_path)
-    proving._answers.cache_clear()
+    proving._proved.cache_clear()
     monkeypatch.setattr(proving, "SECONDS", 0.01)
     with pytest.raises(ModelRefused, match=r"within 0\.01 s"):
         world.store.model("2")
@@ -92,9 +94,38 @@ def test_champion__in_service_stays_when_its_successor_kills_the_child(tmp_path:
     assert model == "1" and "Model 2" in alarm
 
 
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+def test_model__whose_process_dies_or_hangs_between_two_sessions_forecasts_from_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: signal.Signals
+) -> None:
+    world = ready_world(tmp_path)
+    monkeypatch.setattr(proving, "FORECAST_SECONDS", 1.0)
+    keeper = Keeper(world.store, Metrics())
+    keeper.look(NOW)
+    assert keeper.snapshot is not None and keeper.snapshot.lineup.challenger is not None
+    before = keeper.snapshot
+    child = keeper.snapshot.lineup.challenger.process._child
+    assert child is not None
+    child.send_signal(fault)
+    world.materialize()
+    keeper.look(NOW)
+    assert keeper.snapshot is not before and not keeper.alarms
+    np.testing.assert_array_equal(keeper.snapshot.tables["2"].values, before.tables["2"].values)
+
+
+def test_model__that_nobody_asks_leaves_no_process_behind(tmp_path: Path) -> None:
+    process = ready_world(tmp_path).store.model("1").process
+    child = process._child
+    assert child is not None and child.stdin is not None
+    child.stdin.close()  # as when the service is gone
+    assert child.wait(timeout=30) == 0
+    process._child = None
+    proving._proved.cache_clear()
+
+
 def test_model__once_proved_is_not_proved_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = ready_world(tmp_path)
     keeper = Keeper(world.store, Metrics())
     keeper.look(NOW)
-    monkeypatch.setattr(proving.subprocess, "run", None)
+    monkeypatch.setattr(proving.subprocess, "Popen", None)
     assert world.store.model("1").version == "1" and world.store.model("2").version == "2"

@@ -13,9 +13,9 @@ from evergreen.audit.explain import explain
 from evergreen.audit.reproduce import reproduce
 from evergreen.core.features import factor
 from evergreen.errors import NotFound
+from evergreen.service.answering import Answerer, Question
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
-from evergreen.service.scoring import BatchScorer, Question
 from evergreen.service.store import DiskStore
 from evergreen.workspace import Workspace
 
@@ -28,9 +28,7 @@ def served(at: Workspace) -> Prediction:
     keeper = Keeper(store, metrics)
     keeper.look(datetime.now(UTC))
     assert keeper.snapshot is not None, keeper.alarms
-    scorer = BatchScorer(store.write, metrics, 3)
-    scorer.settle([Question(keeper.snapshot, "somebody", "champion", (0,))])
-    scorer.close()
+    Answerer(store.write, metrics, 3).settle([Question(keeper.snapshot, "somebody", "champion", (0,))])
     with reading(at.engine) as conn:
         return predictions.find(conn, str(conn.execute(text("select id from prediction")).scalar()))
 

@@ -26,7 +26,7 @@ def exported(world: World) -> tuple[set[str], set[str]]:
 
     async def act(client: Client) -> str:
         await ask(client)
-        client.app.state.service.metrics.challenger_failures.labels("slow").inc()
+        client.app.state.service.metrics.challenger_failures.labels("absent").inc()
         client.app.state.service.metrics.refresh_failures.labels("features").inc()
         return (await client.get("/metrics")).text
 

@@ -6,12 +6,11 @@ from dataclasses import replace
 import pandas as pd
 
 from evergreen.core.bars.calendar import Calendar
+from evergreen.service.answering import Answerer, Question
 from evergreen.service.expiry import expiry
-from evergreen.service.lane import Lane
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
 from evergreen.service.schemas import PredictionAnswer
-from evergreen.service.scoring import BatchScorer, Question
 from tests.service.world import NOW, World, manifest_of, train
 
 LIMIT = 375
@@ -35,9 +34,8 @@ def test_answer__of_a_model_past_its_expiry_says_so(world: World) -> None:
     keeper.look(NOW)
     assert keeper.snapshot is not None
     for days, expired in ((0, True), (100_000, False)):
-        scorer = BatchScorer(world.store.write, Metrics(), 3, Lane(), expiry(days, world.store.age))
-        (answers,) = scorer.settle([Question(keeper.snapshot, "c", "champion", (0,))])
+        answerer = Answerer(world.store.write, Metrics(), 3, expiry(days, world.store.age))
+        (answers,) = answerer.settle([Question(keeper.snapshot, "c", "champion", (0,))])
         assert isinstance(answers, list)
         answer = PredictionAnswer.model_validate(json.loads(answers[0]))
         assert answer.expired is expired
-        scorer.close()

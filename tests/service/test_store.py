@@ -109,7 +109,7 @@ def test_model__a_manifest_altered_alone_is_refused(world: World, changes: dict[
 
 def test_model__reversed_names_are_refused_without_a_recorded_hash(world: World) -> None:
     change_manifest(world, **ALTERED["names reversed"])
-    with pytest.raises(ModelRefused, match="not the 5 of its model in their order"):
+    with pytest.raises(ModelRefused, match="not the 5 it reads in their order"):
         world.store.model("1")
 
 
@@ -146,3 +146,10 @@ def test_clock__in_replay_is_the_last_processed_session(world: World) -> None:
     with world.engine.begin() as conn:
         assert ledger.clock(conn, "evergreen") == "2008-09-12"
     assert world.store.look(NOW).clock == SESSION
+
+
+def test_home__whose_name_has_letters_outside_ascii_serves(tmp_path: Path) -> None:
+    world = ready_world(tmp_path / "Zuhause \u00e4\u00f6 \u2603")
+    keeper = Keeper(world.store, Metrics())
+    keeper.look(NOW)
+    assert keeper.snapshot is not None and not keeper.alarms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ class Log:
 
     name: str
     records: str
-    verify: Callable[[Connection], list[ChainBreak]]
+    verify: Callable[[Connection, Head | None], list[ChainBreak]]
     head: Callable[[Connection], Head]
     among: Callable[[Connection, Collection[str]], set[str]]
 
@@ -32,12 +32,12 @@ LOGS = (DECISIONS, PREDICTIONS)
 
 
 def keep_head(home: Path, log: Log, head: Head, now: datetime) -> bool:
-    """Add a head to the home's file of that log, unless its last line is that head; whether it was added.
+    """Add a head to the home's file of that log, unless its last line is that head, of this week; whether it was added.
 
     A line is for a head: its time, number and hash.
     """
-    heads = _hashes(_file(home, log))
-    if heads and heads[-1] == head.hash:
+    last = _lines(_file(home, log))[-1:]
+    if last and last[0][2] == head.hash and _week(last[0][0]) == _week(utc_text(utc(now))):
         return False
     with _file(home, log).open("a") as file:
         file.write(f"{utc_text(utc(now))} {head.seq} {head.hash}\n")
@@ -49,25 +49,51 @@ def kept_heads(home: Path) -> list[str]:
     return [head for log in LOGS for head in _hashes(_file(home, log))]
 
 
+def checked_this_week(home: Path, now: datetime) -> dict[Log, Head]:
+    """By log, the head that was kept last, if in the ISO week of `now`: what is before it was found whole then.
+
+    A log without one is due to be recomputed whole.
+    """
+    newest = {log: _lines(_file(home, log))[-1:] for log in LOGS}
+    return {
+        log: Head(int(line[0][1]), line[0][2])
+        for log, line in newest.items()
+        if line and _week(line[0][0]) == _week(utc_text(utc(now)))
+    }
+
+
+def _week(moment: str) -> tuple[int, int]:
+    """Year and week of a moment, as ISO 8601 counts them."""
+    return datetime.fromisoformat(moment).isocalendar()[:2]
+
+
 def _file(home: Path, log: Log) -> Path:
     return home / f"{log.name}_heads.txt"
 
 
 def _hashes(file: Path) -> list[str]:
-    return [line.split()[-1] for line in file.read_text().splitlines() if line.strip()] if file.exists() else []
+    return [line[-1] for line in _lines(file)]
 
 
-def faults(engine: Engine, known: Iterable[str] = ()) -> list[str]:
+def _lines(file: Path) -> list[list[str]]:
+    """Time, number and hash of each head in a file."""
+    return [line.split() for line in file.read_text().splitlines() if line.strip()] if file.exists() else []
+
+
+def faults(engine: Engine, known: Iterable[str] = (), starts: Mapping[Log, Head] | None = None) -> list[str]:
     """What is wrong with the logs, in sentences, once their chains are recomputed and known heads looked for.
 
     Args:
         engine: of the database.
         known: hashes that were heads once, from wherever they were kept.
+        starts: by log, a known head after which it is recomputed; without one it is recomputed whole.
     """
-    sought = set(known) - {GENESIS}
+    sought, starts = set(known) - {GENESIS}, starts or {}
     with reading(engine) as conn:
         broken = [
-            f"The {log.name} log is broken at {fault.seq}: {fault.what}." for log in LOGS for fault in log.verify(conn)
+            f"The {log.name} log is broken at {fault.seq}: {fault.what}."
+            for log in LOGS
+            for fault in log.verify(conn, starts.get(log))
         ]
         missing = sought.difference(*(log.among(conn, sought) for log in LOGS))
     return broken + [

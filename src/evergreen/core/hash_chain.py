@@ -59,16 +59,17 @@ def digest(seq: int, body: Mapping[str, Any], prev_hash: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def breaks(links: Iterable[Link], head_seq: int, head_hash: str) -> list[ChainBreak]:
-    """Recompute a whole chain in order of `seq`; an empty list means that it holds.
+def breaks(links: Iterable[Link], head_seq: int, head_hash: str, start: Head | None = None) -> list[ChainBreak]:
+    """Recompute a chain in order of `seq`; an empty list means that it holds.
 
     Args:
-        links: every record on file, by rising `seq`.
+        links: every record on file, by rising `seq`; with `start` those after it.
         head_seq: number of the last record ever appended, kept apart from the records: a cut-off tail shows.
         head_hash: hash of that record; GENESIS when there was none.
+        start: a head that was found whole before.
     """
     broken: list[ChainBreak] = []
-    expected, previous = 1, GENESIS
+    expected, previous = (start.seq + 1, start.hash) if start else (1, GENESIS)
     for link in links:
         broken += _breaks_at(link, expected, previous)
         expected, previous = link.seq + 1, link.hash

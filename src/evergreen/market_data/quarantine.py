@@ -132,20 +132,35 @@ def revalidate(at: Workspace, accepted: pd.DataFrame, now: datetime) -> list[Cas
     A case is settled when bars that passed stand in the store for all its sessions, or when the findings that
     opened it come up again among the bars known then, and no longer among those known now. A finding that one
     ticker alone cannot bring up again (a day on which the whole vendor failed, a second source) waits for a person.
-    Oldest first, so that a bar let in counts for those after it.
+    Oldest first, so that a bar let in counts for those after it. A case is looked at only where a bar near its own
+    came: so a session costs the same however many cases are open.
     """
     with reading(at.engine) as conn:
         cases = quarantine.unsettled(conn, list(accepted["ticker"].unique()))
-    settled = []
+    settled, came = [], _sessions_by_ticker(accepted)
     for case in cases:
+        if not _is_near(case, came[case.ticker]):
+            continue
         bars = outstanding(at, case)
         if bars.empty:
             settled.append(_close(at, case, "restated", "A later delivery brought bars that passed.", bars, now))
         elif _has_moved(at, case, bars) and judge(at, case, bars, case.opened_at) and not judge(at, case, bars):
             why = "The bars around it were restated; among them it passes."
             at.bars.append(bars, pd.Timestamp(now), case.source)
+            came[case.ticker] = came[case.ticker].union(pd.DatetimeIndex(bars["session"]))
             settled.append(_close(at, case, "restated", why, bars, now))
     return settled
+
+
+def _sessions_by_ticker(bars: pd.DataFrame) -> dict[str, pd.DatetimeIndex]:
+    return {str(ticker): pd.DatetimeIndex(days) for ticker, days in bars.groupby("ticker")["session"]}
+
+
+def _is_near(case: Case, came: pd.DatetimeIndex) -> bool:
+    """Whether bars of the sessions `came` can settle a case: among those it was, or would now be, judged by."""
+    first, last = pd.Timestamp(case.first_session) - AROUND, pd.Timestamp(case.last_session) + AROUND
+    opened = pd.Timestamp(case.opened_at).tz_localize(None)  # later sessions are left aside, as they were then
+    return bool(((came >= first) & (came <= min(last, max(opened, pd.Timestamp(case.last_session))))).any())
 
 
 def judge(at: Workspace, case: Case, bars: pd.DataFrame, known_at: datetime | None = None) -> list[Finding]:

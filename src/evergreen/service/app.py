@@ -17,6 +17,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 
 from evergreen import __version__
 from evergreen.errors import BadSetting, PortInUse
+from evergreen.service.answering import Answerer
 from evergreen.service.connections import BoundedProtocol, make_room
 from evergreen.service.deps import Service
 from evergreen.service.door import Door, Rate
@@ -32,7 +33,6 @@ from evergreen.service.pages import StatusPage
 from evergreen.service.problems import add_problem_handlers
 from evergreen.service.refresh import Keeper
 from evergreen.service.routes import router
-from evergreen.service.scoring import BatchScorer
 from evergreen.service.store import DiskStore
 from evergreen.service.tracing import Tracing
 from evergreen.service.watch import WATCH_SECONDS, Watch, keep_watch
@@ -57,20 +57,18 @@ def create_app(
     metrics, store = Metrics(), store or DiskStore(settings)
     keeper = Keeper(store, metrics, once_serving)
     expires = expiry(settings.model_expiry, store.age)
-    scorer = BatchScorer(store.write, metrics, settings.max_feature_age, expires=expires)
+    answerer = Answerer(store.write, metrics, settings.max_feature_age, expires=expires)
     metrics.snapshot_age.set_function(keeper.unconfirmed_seconds)
     watch = Watch(settings, store)
     page = KeptPage(StatusPage(settings, store, keeper, watch).render)
     door = Door(Keys(settings.keys) if settings.service_auth else None, Rate(settings.requests_per_second))
     tracing = Tracing(settings.trace_collector) if settings.trace_collector else None
-    commits = tracing.commits(scorer.settle) if tracing else GroupCommit(scorer.settle)
-    service = Service(settings, keeper, commits, metrics, page.html, door)
-    return _assembled(service, _life(service, watch, page, scorer, store, tracing), tracing)
+    commits = tracing.commits(answerer.settle) if tracing else GroupCommit(answerer.settle)
+    service = Service(settings, keeper, commits, metrics, page.html, door, store.listings)
+    return _assembled(service, _life(service, watch, page, store, tracing), tracing)
 
 
-def _life(
-    service: Service, watch: Watch, page: KeptPage, scorer: BatchScorer, store: DiskStore, tracing: Tracing | None
-) -> Life:
+def _life(service: Service, watch: Watch, page: KeptPage, store: DiskStore, tracing: Tracing | None) -> Life:
     """What begins with the application and ends with it, in order.
 
     The first look comes before the first request: a worker that takes a dead one's place answers, or is not there.
@@ -87,7 +85,7 @@ def _life(
         stop.set()
         await asyncio.gather(looking, watching)
         await service.commits.close()
-        for each in (service.keeper, page, scorer):
+        for each in (service.keeper, page):
             each.close()
         store.close()
         if tracing:

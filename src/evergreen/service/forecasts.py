@@ -33,33 +33,25 @@ class TickerForecast:
 
 def todays_forecasts(snapshot: Snapshot, hits: Hits) -> list[TickerForecast]:
     """The forecasts that `snapshot` answers with, highest return first."""
-    champion = snapshot.lineup.champion
-    values = champion.forecast(snapshot.champion_rows).tolist()
-    others = _challenger(snapshot)
-    below, above = (side.tolist() for side in snapshot.reaches[champion.version])
+    lineup = snapshot.lineup
+    champion = snapshot.tables[lineup.champion.version]
+    challenger = snapshot.tables[lineup.challenger.version].values if lineup.challenger is not None else None
     rows = []
     for place, ticker in enumerate(snapshot.universe.tickers):
-        close, value = float(snapshot.universe.last_close[place]), values[place]
+        close, value = float(snapshot.universe.last_close[place]), float(champion.values[place])
         right, settled = hits.get(ticker, (0, 0))
         rows.append(
             TickerForecast(
                 ticker=ticker,
                 last_close=close,
                 price=close * math.exp(value),
-                lower=close * math.exp(value + below[place]),
-                upper=close * math.exp(value + above[place]),
+                lower=close * math.exp(value + champion.below[place]),
+                upper=close * math.exp(value + champion.above[place]),
                 forecast=value,
-                challenger=others[place],
+                challenger=None if challenger is None else float(challenger[place]),
                 age=snapshot.ages[place],
                 hit_rate=right / settled if settled else None,
                 settled=settled,
             )
         )
     return sorted(rows, key=lambda row: -row.forecast)
-
-
-def _challenger(snapshot: Snapshot) -> list[float] | list[None]:
-    challenger, rows = snapshot.lineup.challenger, snapshot.challenger_rows
-    if challenger is None or rows is None:
-        return [None] * len(snapshot.universe.tickers)
-    return [float(value) for value in challenger.forecast(rows)]

@@ -21,7 +21,7 @@ class Metrics:
         )
         self.challenger_failures = Counter(
             "evergreen_challenger_failures",
-            "Rows the challenger did not score: raised, slow, busy, not_finite, absent.",
+            "Answers for which the challenger had no forecast: not_finite, absent.",
             ["cause"],
             registry=self.registry,
         )

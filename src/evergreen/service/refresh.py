@@ -17,7 +17,7 @@ import pandas as pd
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.service.attempts import Attempts
 from evergreen.service.metrics import Metrics
-from evergreen.service.state import Lineup, ServedModel, Snapshot, Universe, compose
+from evergreen.service.state import Lineup, ServedModel, Snapshot, Tables, Universe, compose
 
 log = logging.getLogger("evergreen.service")
 
@@ -80,6 +80,7 @@ class Keeper:
         self._universe: tuple[datetime, Universe] | None = None
         self._composed: tuple[int, int] | None = None
         self._models: dict[str, ServedModel] = {}
+        self._tables = Tables()
         self._confirmed = float("-inf")
 
     @property
@@ -184,7 +185,7 @@ class Keeper:
     def _compose(self, lineup: Lineup, universe: Universe, clock: pd.Timestamp, now: datetime) -> Snapshot | None:
         parts = (id(lineup), id(universe))
         ages = self._ages(universe, clock)
-        return self._attempts.run("snapshot", parts, lambda: compose(lineup, universe, clock, ages, now))
+        return self._attempts.run("snapshot", parts, lambda: compose(lineup, universe, clock, ages, now, self._tables))
 
     def _ages(self, universe: Universe, clock: pd.Timestamp) -> tuple[int, ...]:
         known = {session: self._store.age(session, clock) for session in set(universe.sessions)}

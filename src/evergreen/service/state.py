@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,40 +18,54 @@ from evergreen.core.features.row_hashes import row_hashes
 from evergreen.core.model.input_checks import Inputs, examine
 from evergreen.core.model.intervals import Standing
 from evergreen.core.model.manifest import Manifest
-from evergreen.core.model.protocol import Model, forecast
 from evergreen.errors import ModelRefused, NotFound
+from evergreen.service.proving import ModelProcess
+
+log = logging.getLogger("evergreen.service")
 
 Matrix = NDArray[np.float32]
 Forecasts = NDArray[np.float64]
-Reach = tuple[Forecasts, Forecasts]
 
 
 @dataclass(frozen=True, eq=False)
 class ServedModel:
-    """A verified model with the manifest it was registered with."""
+    """A verified model, at work in a process of its own, with the manifest it was registered with."""
 
     version: str
-    model: Model
+    process: ModelProcess
     manifest: Manifest
 
-    def forecast(self, rows: Matrix) -> Forecasts:
-        """Log return over the manifest's horizon for each row as `prepare` gave it."""
-        return self.model.predict(rows)
+    def forecast(self, universe: Universe) -> Forecasts:
+        """Log return over the manifest's horizon for every ticker, tried twice.
 
-    def prepare(self, rows: Matrix, sessions: Sequence[pd.Timestamp]) -> Matrix:
-        """What `forecast` reads, of all tickers' features in the manifest's order and the sessions they stand at."""
-        codes, _ = pd.factorize(pd.DatetimeIndex(list(sessions)))
-        return np.ascontiguousarray(self.model.prepare(rows, codes))
+        Raises:
+            ModelRefused: it needs features that are not served.
+            NoForecasts: it died, hung or contradicted itself both times.
+        """
+        rows, (session, _) = self._rows(universe), pd.factorize(pd.DatetimeIndex(universe.sessions))
+        try:
+            return self.process.forecast(rows, session)
+        except ModelRefused:  # a machine short of memory ends a process too
+            log.warning("model %s is asked for its forecasts again", self.version)
+        try:
+            return self.process.forecast(rows, session)
+        except ModelRefused as failure:
+            raise NoForecasts(failure.what, failure.hint) from None
 
-    def reach(self, universe: Universe) -> Reach:
-        """How far the interval of each ticker's forecast reaches to both sides, log return."""
-        manifest = self.manifest
+    def table(self, universe: Universe) -> ForecastTable:
+        """What this model says of every ticker.
+
+        Raises:
+            ModelRefused: as `forecast`.
+        """
+        manifest, rows = self.manifest, self._rows(universe)
         standing = universe.standing or Standing(manifest.as_of, manifest.scales, {})
-        return standing.reach(universe.tickers, self.version, manifest.band)
+        below, above = standing.reach(universe.tickers, self.version, manifest.band)
+        inputs = examine(rows, manifest.feature_low, manifest.feature_high)
+        return ForecastTable(self.forecast(universe), below, above, inputs)
 
-    def examine(self, rows: Matrix) -> Inputs:
-        """How much of each row this model misses or never met."""
-        return examine(rows, self.manifest.feature_low, self.manifest.feature_high)
+    def _rows(self, universe: Universe) -> Matrix:
+        return np.ascontiguousarray(universe.features[:, self.columns(universe.names)])
 
     def columns(self, names: Sequence[str]) -> list[int]:
         """Where this model's features stand among `names`.
@@ -69,8 +84,27 @@ class ServedModel:
 
 
 @dataclass(frozen=True, eq=False)
+class ForecastTable:
+    """What one model says of every ticker of a universe, in its order.
+
+    `values` are log returns, not finite where it has none; `below` and `above` how far the interval reaches to both
+    sides, log return; `inputs` how much of each ticker's features is missing or beyond its training.
+    """
+
+    values: Forecasts
+    below: Forecasts
+    above: Forecasts
+    inputs: Inputs
+
+
+class NoForecasts(ModelRefused):
+    """A model that repeated its golden forecasts gave none of a universe."""
+
+
+@dataclass(frozen=True, eq=False)
 class Lineup:
-    """Who serves: a rollout row with its models. `refusal` says why a loaded challenger does not score.
+    """Who serves: a rollout row with its models. `refusal` says why a loaded challenger does not answer, `failure`
+    that it was asked for its forecasts and gave none.
 
     `previous` is the champion before a fresh promotion, kept warm so that it can come back at once.
     """
@@ -79,6 +113,7 @@ class Lineup:
     champion: ServedModel
     challenger: ServedModel | None = None
     refusal: str = ""
+    failure: str = ""
     previous: ServedModel | None = None
 
     @property
@@ -110,25 +145,22 @@ class Universe:
 class Snapshot:
     """All that one answer depends on. Replaced whole, never changed.
 
-    `reaches` are the ends of the intervals around each ticker's forecast, by version, and `inputs` how much of each
-    ticker's features that version misses or never met; `clock` is the last closed
-    session and `ages` the sessions between each ticker's features and it.
+    `tables` are the forecasts of every ticker by version, made when features or models changed; `clock` is the last
+    closed session and `ages` the sessions between each ticker's features and it.
     """
 
     lineup: Lineup
     universe: Universe
     places: Mapping[str, int]
-    champion_rows: Matrix
-    challenger_rows: Matrix | None
-    reaches: Mapping[str, Reach]
-    inputs: Mapping[str, Inputs]
+    tables: Mapping[str, ForecastTable]
     clock: pd.Timestamp
     ages: tuple[int, ...]
     built_at: datetime
 
-    def rows_for(self, model: ServedModel) -> Matrix:
-        """Every ticker's row as `model` reads it."""
-        return _rows_for(model, self.universe)
+    def model(self, version: str) -> ServedModel:
+        """The champion or the challenger, by its version."""
+        challenger = self.lineup.challenger
+        return challenger if challenger is not None and challenger.version == version else self.lineup.champion
 
     def answering_model(self, arm: Arm) -> ServedModel:
         """The model that answers an arm's clients."""
@@ -167,65 +199,69 @@ def make_universe(
     )
 
 
-def compose(lineup: Lineup, universe: Universe, clock: pd.Timestamp, ages: tuple[int, ...], now: datetime) -> Snapshot:
-    """Bring models and features together; the champion answers every ticker once before it may serve.
+class Tables:
+    """Forecast tables of the newest universe by version: each is made once."""
+
+    def __init__(self) -> None:
+        self._universe: Universe | None = None
+        self._made: dict[str, ForecastTable] = {}
+
+    def of(self, model: ServedModel, universe: Universe) -> ForecastTable:
+        """The model's table for `universe`.
+
+        Raises:
+            ModelRefused: it has none.
+        """
+        if universe is not self._universe:
+            self._universe, self._made = universe, {}
+        if model.version not in self._made:
+            self._made[model.version] = model.table(universe)
+        return self._made[model.version]
+
+
+def compose(
+    lineup: Lineup, universe: Universe, clock: pd.Timestamp, ages: tuple[int, ...], now: datetime, tables: Tables
+) -> Snapshot:
+    """Bring models and features together: every model forecasts every ticker before a client asks.
 
     Raises:
-        ModelRefused: the champion does not fit the features, or forecasts a non-finite return on them.
+        ModelRefused: the champion does not fit the features, has no forecasts of them, or one that is not finite.
         NotFound: no ticker has usable features.
     """
     if not universe.tickers:
         raise NotFound("The online store holds no usable features.", "Run `evergreen daily`.")
-    rows = _rows_for(lineup.champion, universe)
-    if not np.isfinite(lineup.champion.forecast(rows)).all():
+    champion = tables.of(lineup.champion, universe)
+    if not np.isfinite(champion.values).all():
         raise ModelRefused(
             f"Model {lineup.champion.version} forecasts a non-finite return on the newest features.",
             "Roll back with `evergreen canary rollback`.",
         )
-    fitted, challenger_rows = _fit_challenger(lineup, universe)
-    scoring = [model for model in (fitted.champion, fitted.challenger) if model is not None]
+    lineup = _fitted(lineup, universe, tables)
+    answering = [model for model in (lineup.champion, lineup.challenger, lineup.previous) if model is not None]
     return Snapshot(
-        lineup=fitted,
+        lineup=lineup,
         universe=universe,
         places=MappingProxyType({ticker: place for place, ticker in enumerate(universe.tickers)}),
-        champion_rows=rows,
-        challenger_rows=challenger_rows,
-        reaches={model.version: model.reach(universe) for model in scoring},
-        inputs={model.version: model.examine(_features_for(model, universe)) for model in scoring},
+        tables={model.version: tables.of(model, universe) for model in answering},
         clock=clock,
         ages=ages,
         built_at=now,
     )
 
 
-def _fit_challenger(lineup: Lineup, universe: Universe) -> tuple[Lineup, Matrix | None]:
-    if lineup.challenger is None:
-        return lineup, None
-    try:
-        return lineup, _rows_for(lineup.challenger, universe)
-    except ModelRefused as refusal:
-        return replace(lineup, challenger=None, refusal=str(refusal)), None
-
-
-def rehearse(model: ServedModel) -> ServedModel:
-    """Let the model answer the golden rows of its manifest.
-
-    Raises:
-        ModelRefused: there are none, or an output differs in a single bit from the one recorded at training.
-    """
-    golden = model.manifest.golden_matrix()
-    recorded = np.asarray(model.manifest.golden_outputs, dtype=np.float64)
-    if not len(golden) or not np.array_equal(forecast(model.model, golden), recorded):
-        raise ModelRefused(
-            f"Model {model.version} does not repeat the golden forecasts recorded with it.",
-            "Fetch it again from the registry with `evergreen reconcile`, or roll back.",
-        )
-    return model
-
-
-def _features_for(model: ServedModel, universe: Universe) -> Matrix:
-    return np.ascontiguousarray(universe.features[:, model.columns(universe.names)])
-
-
-def _rows_for(model: ServedModel, universe: Universe) -> Matrix:
-    return model.prepare(_features_for(model, universe), universe.sessions)
+def _fitted(lineup: Lineup, universe: Universe, tables: Tables) -> Lineup:
+    """The lineup without those beside the champion that have no forecasts of these features."""
+    if lineup.challenger is not None:
+        try:
+            tables.of(lineup.challenger, universe)
+        except NoForecasts as failure:
+            lineup = replace(lineup, challenger=None, refusal=str(failure), failure=failure.what)
+        except ModelRefused as refusal:
+            lineup = replace(lineup, challenger=None, refusal=str(refusal))
+    if lineup.previous is not None:
+        try:
+            tables.of(lineup.previous, universe)
+        except ModelRefused as refusal:
+            log.warning("the champion before cannot be compared with: %s", refusal)
+            lineup = replace(lineup, previous=None)
+    return lineup

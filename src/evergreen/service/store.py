@@ -10,14 +10,14 @@ import pandas as pd
 from sqlalchemy import Connection, Engine
 
 from evergreen.adapters.database import intervals, ledger, owed, predictions, reading, rollouts
-from evergreen.adapters.database.predictions import Prediction
+from evergreen.adapters.database.predictions import ChainedRow
 from evergreen.adapters.models.folder import MANIFEST, MODEL, read_manifest
-from evergreen.core.model.registry import read_model, require_described
+from evergreen.core.bars.listings import Listings
 from evergreen.core.model.verified import read_verified
 from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.proving import prove
 from evergreen.service.refresh import Sighting
-from evergreen.service.state import ServedModel, Universe, make_universe, rehearse
+from evergreen.service.state import ServedModel, Universe, make_universe
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
@@ -36,6 +36,11 @@ class DiskStore:
         """The operational database, created if need be."""
         return self._at.engine
 
+    @property
+    def listings(self) -> Listings:
+        """Which names are traded when."""
+        return self._at.listings
+
     def look(self, now: datetime) -> Sighting:
         """Rollout row, last materialization and clock; in replay the clock is the last session processed."""
         name = self._settings.model_name
@@ -51,7 +56,7 @@ class DiskStore:
     def model(self, version: str) -> ServedModel:
         """The local copy of a version, verified against its record, having repeated its golden forecasts.
 
-        It is parsed here only after a process of its own has done so and answered.
+        It is parsed in a process of its own, never in this one.
 
         Raises:
             ModelRefused: a file is missing, altered or does not belong to its record.
@@ -64,13 +69,12 @@ class DiskStore:
             content = read_verified(folder / MODEL, record.sha256)
         except (OSError, UnicodeDecodeError, Broken, NotFound) as error:
             raise _refused(version, str(error)) from None
-        prove(version, content, manifest)
-        model = read_model(manifest.kind, content)
-        require_described(model, manifest, record.sha256)
-        return rehearse(ServedModel(version, model, manifest))
+        if manifest.model_sha256 != record.sha256:
+            raise _refused(version, "its manifest describes another model")
+        return ServedModel(version, prove(version, content, manifest), manifest)
 
     def universe(self) -> Universe:
-        """All tickers of the online store.
+        """All tickers of the online store that are traded in its newest session.
 
         Raises:
             NotFound: nothing is materialized.
@@ -82,15 +86,17 @@ class DiskStore:
             raise Unavailable(f"The online features cannot be read: {error}.", "It is tried again.") from None
         with reading(self.engine) as conn:
             standing = intervals.read(conn, self._settings.model_name)
-        return make_universe(online.features, online.close, online.as_of, standing)
+        newest = online.as_of.max()
+        traded = [ticker for ticker in online.features.index if not self.listings.absence(ticker, newest)]
+        return make_universe(online.features.loc[traded], online.close, online.as_of, standing)
 
     def age(self, earlier: pd.Timestamp, later: pd.Timestamp) -> int:
         """Sessions from `earlier` to `later`, never negative."""
         return max(self._at.calendar.between(earlier, later), 0)
 
-    def write(self, rows: Sequence[Prediction]) -> None:
+    def write(self, rows: Sequence[ChainedRow]) -> None:
         """Put predictions on record, durably and all at once."""
-        predictions.insert_many(self.engine, rows)
+        predictions.insert_rows(self.engine, rows)
 
     def close(self) -> None:
         """Close what was opened."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from evergreen import __version__
 from evergreen.adapters.infra.extras import require_installed
 from evergreen.errors import EvergreenError
+from evergreen.service.answering import Question
 from evergreen.service.log import GroupCommit
-from evergreen.service.scoring import Question
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -141,6 +141,16 @@ def test_revalidate__a_bad_restatement_waits_while_the_stored_bar_stands(market:
     assert [case.bars for case in market.cases()] == [len(quarantine.outstanding(market.at, market.cases()[0]))]
 
 
+def test_revalidate__a_later_session_costs_the_same_however_many_cases_are_open(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.spoil(START, "high", 0.01)
+    market.deliver(START, START)
+    monkeypatch.setattr(quarantine, "outstanding", None)  # reads the case and the bars beside it
+    market.deliver(START + 1, START + 1)
+    assert len(market.cases()) == 1
+
+
 def split(market: Market) -> None:
     """Four new shares for an old one at `START`, which the factor does not tell."""
     late = (market.bars["ticker"] == "S0") & (market.bars["session"] >= DAYS[START])

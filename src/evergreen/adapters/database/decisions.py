@@ -64,17 +64,18 @@ def append(conn: Connection, new: Decision) -> int:
     return seq
 
 
-def verify(conn: Connection) -> list[ChainBreak]:
-    """Recompute the whole chain from what is stored; an empty list: nothing was edited or removed."""
+def verify(conn: Connection, start: Head | None = None) -> list[ChainBreak]:
+    """Recompute the chain from what is stored, whole or after `start`; an empty list: nothing was edited or removed."""
+    after = true() if start is None else decision.c.seq > start.seq
     query = (
         select(decision, decision_head.c.seq.label("head_seq"), decision_head.c.hash.label("head_hash"))
-        .select_from(decision_head.outerjoin(decision, true()))
+        .select_from(decision_head.outerjoin(decision, after))
         .order_by(decision.c.seq)
     )
     rows = conn.execute(query).mappings().all()
     if not rows:
         return [ChainBreak(0, "the head of the chain is missing")]
-    return breaks(_links(rows), rows[0]["head_seq"], rows[0]["head_hash"])
+    return breaks(_links(rows), rows[0]["head_seq"], rows[0]["head_hash"], start)
 
 
 def head(conn: Connection) -> Head:

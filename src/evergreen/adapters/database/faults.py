@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
 
 from evergreen.errors import BadSetting, Broken, EvergreenError, Unavailable
+
+Execute = Callable[..., Any]
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
@@ -31,6 +37,27 @@ def translate_errors(engine: Engine) -> None:
     @event.listens_for(engine, "handle_error")
     def translate(context: ExceptionContext) -> BaseException | None:
         return _translated(context, engine.url.render_as_string(hide_password=True))
+
+
+@contextmanager
+def fastest_cursor(conn: Connection) -> Iterator[tuple[Execute, Execute]]:
+    """How to execute one statement, and one for many rows, in the transaction of `conn` with the least work.
+
+    On SQLite by the driver's own cursor: a commit of eight predictions takes two thirds of the processor time. Its
+    errors are told as all others.
+    """
+    if conn.dialect.name != "sqlite":
+        yield conn.exec_driver_sql, conn.exec_driver_sql
+        return
+    cursor = conn.connection.cursor()
+    try:
+        yield cursor.execute, cursor.executemany
+    except sqlite3.Error as error:
+        where = conn.engine.url.render_as_string(hide_password=True)
+        as_sqlalchemy = DBAPIError.instance(None, None, error, sqlite3.Error, dialect=conn.dialect)
+        raise _translated_sqlite(error, where) or as_sqlalchemy from None
+    finally:
+        cursor.close()
 
 
 def _translated(context: ExceptionContext, where: str) -> BaseException | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Dialect, func, select, update
 
 from evergreen.adapters.database import chain_heads
 from evergreen.adapters.database.schema import prediction, prediction_batch, prediction_head
@@ -29,6 +29,7 @@ _ENTRY = "INSERT INTO prediction_batch (seq, kind, size, sha256, prev_hash, hash
 _HEAD = "UPDATE prediction_head SET hash = {0}"
 
 Row = Sequence[Any]
+Execute = Callable[..., Any]
 
 
 def chained_time(at: datetime) -> str:
@@ -41,18 +42,28 @@ def content_hash(rows: Sequence[Row]) -> str:
     return hashlib.sha256(orjson.dumps(sorted(rows, key=itemgetter(0)))).hexdigest()
 
 
-def append(conn: Connection, kind: str, size: int, sha256: str) -> int:
+def append(execute: Execute, mark: str, kind: str, size: int, sha256: str) -> int:
     """Add a batch to the chain, in the transaction that writes or deletes its rows; returns its number.
 
-    Appenders queue behind each other until the transaction ends, so the chain cannot fork. Past the expression
-    language, as the rows themselves.
+    Appenders queue behind each other until the transaction ends, so the chain cannot fork.
+
+    Args:
+        execute: a driver's own, or `Connection.exec_driver_sql`: past the expression language, as the rows themselves.
+        mark: the driver's, for a parameter.
+        kind: one of `BATCH_KINDS`.
+        size: how many rows it has.
+        sha256: their `content_hash`.
     """
-    mark = "?" if conn.dialect.name == "sqlite" else "%s"
-    seq, prev_hash = conn.exec_driver_sql(_PLACE).one()
+    seq, prev_hash = execute(_PLACE).fetchone()
     own_hash = digest(seq, {"kind": kind, "size": size, "sha256": sha256}, prev_hash)
-    conn.exec_driver_sql(_ENTRY.format(mark), (seq, kind, size, sha256, prev_hash, own_hash))
-    conn.exec_driver_sql(_HEAD.format(mark), (own_hash,))
+    execute(_ENTRY.format(mark), (seq, kind, size, sha256, prev_hash, own_hash))
+    execute(_HEAD.format(mark), (own_hash,))
     return int(seq)
+
+
+def mark_of(dialect: Dialect) -> str:
+    """How a driver's SQL marks a parameter."""
+    return "?" if dialect.name == "sqlite" else "%s"
 
 
 def let_go(conn: Connection, exported: Mapping[int, Sequence[Row]]) -> int:
@@ -85,7 +96,7 @@ def let_go(conn: Connection, exported: Mapping[int, Sequence[Row]]) -> int:
 def _delete(conn: Connection, numbers: Sequence[int]) -> int:
     conn.execute(update(prediction_head).values(letting_go=1))
     deleted = conn.execute(prediction.delete().where(prediction.c.batch.in_(numbers))).rowcount
-    by = append(conn, "let go", deleted, _numbers_hash(numbers))
+    by = append(conn.exec_driver_sql, mark_of(conn.dialect), "let go", deleted, _numbers_hash(numbers))
     conn.execute(update(prediction_batch).where(prediction_batch.c.seq.in_(numbers)).values(let_go_by=by))
     conn.execute(update(prediction_head).values(letting_go=0))
     return deleted
@@ -105,24 +116,28 @@ def among(conn: Connection, known: Collection[str]) -> set[str]:
     return chain_heads.among(conn, prediction_batch, known)
 
 
-def verify(conn: Connection) -> list[ChainBreak]:
-    """Recompute the whole chain from what is stored; an empty list: nothing was edited, added or removed."""
+def verify(conn: Connection, start: Head | None = None) -> list[ChainBreak]:
+    """Recompute the chain from what is stored; an empty list: nothing was edited, added or removed.
+
+    With `start`, a head that was found whole before, only of the batches after it.
+    """
     end = conn.execute(select(prediction_head.c.seq, prediction_head.c.hash)).one_or_none()
     if end is None:
         return [ChainBreak(0, "the head of the chain is missing")]
-    let_go_in = _let_go(conn)
-    broken = breaks((_link(batch) for batch in _batches(conn)), *end)
-    for batch in _batches(conn):
+    after = start.seq if start else 0
+    let_go_in = _let_go(conn, after)
+    broken = breaks((_link(batch) for batch in _batches(conn, after)), end.seq, end.hash, start)
+    for batch in _batches(conn, after):
         if batch.kind == "let go" and let_go_in.pop(batch.seq, "") != batch.sha256:
             broken.append(ChainBreak(batch.seq, "it let go of other batches than its hash says"))
     broken += [ChainBreak(seq, "batches are marked as let go that it did not let go of") for seq in let_go_in]
-    return [*broken, *_content_breaks(conn)]
+    return [*broken, *_content_breaks(conn, after)]
 
 
-def _content_breaks(conn: Connection) -> Iterator[ChainBreak]:
+def _content_breaks(conn: Connection, after: int) -> Iterator[ChainBreak]:
     """Batches whose predictions are not those that were served, and predictions of no batch."""
     checked = 0
-    for batches in _batches(conn).partitions(AT_ONCE):
+    for batches in _batches(conn, after).partitions(AT_ONCE):
         stored = _stored(conn, batches[0].seq, batches[-1].seq)
         for batch in batches:
             size, sha256 = stored.pop(batch.seq, (0, ""))
@@ -132,7 +147,10 @@ def _content_breaks(conn: Connection) -> Iterator[ChainBreak]:
                 yield ChainBreak(batch.seq, f"it has {size} predictions, not {batch.size if here else 0}")
             elif here and sha256 != batch.sha256:
                 yield ChainBreak(batch.seq, "its predictions are not what its hash says")
-    strangers = conn.execute(select(func.count()).select_from(prediction)).scalar_one() - checked
+    all_of_them = select(func.count()).select_from(prediction)
+    strangers = (
+        conn.execute(all_of_them.where(prediction.c.batch > after) if after else all_of_them).scalar_one() - checked
+    )
     if strangers:
         yield ChainBreak(0, f"{strangers} predictions are of no batch")
 
@@ -152,10 +170,10 @@ def chained(row: Row) -> list[Any]:
     return [key, chained_time(at), *rest]
 
 
-def _let_go(conn: Connection) -> dict[int, str]:
-    """By the entry that let go of them, the hash of the batches' numbers."""
+def _let_go(conn: Connection, after: int) -> dict[int, str]:
+    """By the entry after `after` that let go of them, the hash of the batches' numbers."""
     columns = (prediction_batch.c.let_go_by, prediction_batch.c.seq)
-    query = select(*columns).where(prediction_batch.c.let_go_by.is_not(None)).order_by(*columns)
+    query = select(*columns).where(prediction_batch.c.let_go_by > after).order_by(*columns)
     rows = conn.execute(query)
     return {by: _numbers_hash([row.seq for row in members]) for by, members in groupby(rows, attrgetter("let_go_by"))}
 
@@ -164,8 +182,8 @@ def _numbers_hash(numbers: Sequence[int]) -> str:
     return hashlib.sha256(orjson.dumps(numbers)).hexdigest()
 
 
-def _batches(conn: Connection) -> Any:
-    query = select(prediction_batch).order_by(prediction_batch.c.seq)
+def _batches(conn: Connection, after: int) -> Any:
+    query = select(prediction_batch).where(prediction_batch.c.seq > after).order_by(prediction_batch.c.seq)
     return conn.execute(query, execution_options={"yield_per": AT_ONCE})
 
 

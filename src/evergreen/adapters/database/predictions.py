@@ -9,10 +9,11 @@ from math import isfinite
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Text, case, cast, func, select
+from sqlalchemy import Connection, Engine, func, select, union
 
 from evergreen.adapters.database import prediction_chain
-from evergreen.adapters.database.prediction_chain import CHAINED, CONVERTED, chained_time
+from evergreen.adapters.database.faults import fastest_cursor
+from evergreen.adapters.database.prediction_chain import CHAINED, CONVERTED, chained_time, mark_of
 from evergreen.adapters.database.rows import every, first
 from evergreen.adapters.database.schema import prediction
 from evergreen.adapters.database.types import utc
@@ -25,7 +26,7 @@ class Prediction:
     """One served forecast: `price` with its interval, the return behind it, and what both models said.
 
     `forecast` and the raw outputs are log returns; `challenger_raw` is None when it gave no finite number.
-    `latency_us`: microseconds the client's arm took to score the batch this was asked in, None when it failed.
+    `latency_us`: microseconds from the arrival of its request until it was handed to the log.
     """
 
     id: str
@@ -49,30 +50,53 @@ class Prediction:
     latency_us: int | None = None
 
 
+ChainedRow = tuple[Any, ...]  # the columns `CHAINED`, as they are hashed
+
 _COLUMNS = (*CHAINED, "batch")
 _INSERT = {  # past the expression language, which takes four times as long
     mark: f"INSERT INTO prediction ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"
     for mark in ("?", "%s")
 }
+_ZONE = {"?": "", "%s": "+00:00"}  # of a time as `chained_time` gives it
 _as_it_is = attrgetter(*(name for name in CHAINED if name not in CONVERTED))
 _RECORD = tuple(prediction.c[item.name] for item in fields(Prediction))
 
 
-def insert_many(engine: Engine, rows: Sequence[Prediction]) -> None:
-    """Write predictions in one transaction, durable on return: all of them or none. They are one batch of the chain.
+@dataclass(frozen=True, slots=True)
+class RowForm:
+    """A prediction as the chain has it, but for its id, its time, its client and how long it took."""
+
+    after_time: tuple[Any, ...]
+    after_client: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, item: Prediction) -> RowForm:
+        """All of `item` but these four."""
+        row, client = _row(item), CHAINED.index("client")
+        return cls(row[2:client], row[client + 1 : -1])
+
+    def filled(self, key: str, at: str, client: str, latency_us: int) -> ChainedRow:
+        """The row of one answer; `at` as `chained_time` gives it."""
+        return (key, at, *self.after_time, client, *self.after_client, latency_us)
+
+
+def insert_many(engine: Engine, items: Sequence[Prediction]) -> None:
+    """Write predictions in one transaction, as `insert_rows`."""
+    insert_rows(engine, [_row(item) for item in items])
+
+
+def insert_rows(engine: Engine, rows: Sequence[ChainedRow]) -> None:
+    """Write rows in one transaction, durable on return: all of them or none. They are one batch of the chain.
 
     Without any, it returns once something could be written.
     """
     if not rows:
         with engine.begin():
             return
-    mark, zone = ("?", "") if engine.dialect.name == "sqlite" else ("%s", "+00:00")
-    served = [_row(item) for item in rows]
-    sha256 = prediction_chain.content_hash(served)
-    with engine.begin() as conn:
-        batch = prediction_chain.append(conn, "served", len(rows), sha256)
-        stored = [(key, at + zone, *rest, batch) for key, at, *rest in served]
-        conn.exec_driver_sql(_INSERT[mark], stored)
+    sha256, mark = prediction_chain.content_hash(rows), mark_of(engine.dialect)
+    with engine.begin() as conn, fastest_cursor(conn) as (execute, execute_many):
+        batch = prediction_chain.append(execute, mark, "served", len(rows), sha256)
+        execute_many(_INSERT[mark], [(key, at + _ZONE[mark], *rest, batch) for key, at, *rest in rows])
 
 
 def find(conn: Connection, prediction_id: str) -> Prediction:
@@ -125,32 +149,23 @@ def silent(conn: Connection, challenger: str) -> int:
     return conn.execute(query).scalar_one()
 
 
-def usual_slowness(conn: Connection, version: str, last: int = 10_000) -> int | None:
-    """99th percentile of the microseconds a version took over its last answers; None with fewer than 100."""
-    timed = (prediction.c.version == version) & (prediction.c.arm == "champion") & prediction.c.latency_us.is_not(None)
-    query = select(prediction.c.latency_us).where(timed).order_by(prediction.c.id.desc()).limit(last)
-    took = sorted(conn.execute(query).scalars())
-    return int(took[int(0.99 * len(took))]) if len(took) >= 100 else None
+def raw_answers(conn: Connection, version: str, session: Session) -> list[tuple[str, str, float | None]]:
+    """What a version said of a session to clients' requests: (ticker, feature hash, log return), each once.
 
-
-def guarded(
-    conn: Connection, challenger: str, since: datetime, slow_us: int
-) -> list[tuple[str, str, int, datetime, bool]]:
-    """Requests scored by both arms since a moment: (client, arm, rollout version, at, whether it is an event).
-
-    One row per client, arm, rollout version, and by whether it is an event: the first of its kind in each
-    hour. An event is an arm that gave no finite number, or took longer than `slow_us`.
+    Both arms score every request, so that it counts where it answered and where it was scored beside; None where it
+    gave no finite number.
     """
-    failed = (prediction.c.arm == "challenger") & prediction.c.challenger_raw.is_(None)
-    event = case((failed | (prediction.c.latency_us > slow_us), 1), else_=0)
-    hour = func.substr(cast(prediction.c.at, Text), 1, 13)
-    keys = (prediction.c.client, prediction.c.arm, prediction.c.rollout_version)
-    query = (
-        select(*keys, func.min(prediction.c.at), event)
-        .where(prediction.c.at >= since, prediction.c.challenger_version == challenger)
-        .group_by(*keys, hour, event)
+    sides = (
+        (prediction.c.champion_version, prediction.c.champion_raw),
+        (prediction.c.challenger_version, prediction.c.challenger_raw),
     )
-    return [(client, arm, version, at, bool(bad)) for client, arm, version, at, bad in conn.execute(query)]
+    parts = [
+        select(prediction.c.ticker, prediction.c.feature_hash, raw).where(
+            prediction.c.as_of == iso(session), scored == version
+        )
+        for scored, raw in sides
+    ]
+    return [(ticker, feature_hash, raw) for ticker, feature_hash, raw in conn.execute(union(*parts))]
 
 
 def by_arm(conn: Connection, since: datetime) -> dict[tuple[str, str], int]:
@@ -163,7 +178,7 @@ def by_arm(conn: Connection, since: datetime) -> dict[tuple[str, str], int]:
     return {(arm, version): number for arm, version, number in conn.execute(query)}
 
 
-def _row(item: Prediction) -> tuple[Any, ...]:
+def _row(item: Prediction) -> ChainedRow:
     raw = item.challenger_raw
     silent = raw is None or not isfinite(raw)
     return (item.id, chained_time(utc(item.at)), iso(item.as_of), None if silent else raw, *_as_it_is(item))

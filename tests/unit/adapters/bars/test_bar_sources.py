@@ -37,6 +37,14 @@ def test_fetch__includes_both_ends_and_leaves_out_what_is_not_there() -> None:
     assert SampleSource().fetch([], START, END).empty
 
 
+def test_files__that_changed_between_two_sessions_are_read_anew(tmp_path: Path) -> None:
+    header, *rows = "session,open,high,low,close,volume,factor", "2008-06-30", "2008-07-01", "2008-07-02"
+    for last in (2, 3):
+        lines = [header, *(f"{row},10,11,9,10,1000,1" for row in rows[:last])]
+        (tmp_path / "IBM.csv").write_text("\n".join(lines))
+        assert len(FilesSource(tmp_path).fetch(["IBM"], START, END)) == last
+
+
 def test_files__one_a_ticker_or_one_long_file_give_the_same_bars(tmp_path: Path) -> None:
     bars = SampleSource().fetch(["IBM", "MSFT"], pd.Timestamp("2008-06-02"), pd.Timestamp("2008-06-30"))
     (tmp_path / "each").mkdir()
@@ -81,3 +89,13 @@ def test_open_source__reads_the_options_of_a_simulated_market() -> None:
 def test_open_source__refuses_what_it_does_not_know(spec: str) -> None:
     with pytest.raises(BadSetting, match="source"):
         open_source(spec)
+
+
+def test_files__are_read_again_once_they_have_changed_and_what_is_fetched_is_ones_own(tmp_path: Path) -> None:
+    bars = SampleSource().fetch(["IBM", "MSFT"], pd.Timestamp("2008-06-02"), pd.Timestamp("2008-06-30"))
+    bars[bars["ticker"] == "IBM"].to_parquet(tmp_path / "bars.parquet")
+    first = open_source(f"files:{tmp_path}").fetch(["IBM"], START, END)
+    first["close"] = 0.0
+    assert (open_source(f"files:{tmp_path}").fetch(["IBM"], START, END)["close"] > 0).all()
+    bars.to_parquet(tmp_path / "bars.parquet")
+    assert open_source(f"files:{tmp_path}").tickers() == ["IBM", "MSFT"]

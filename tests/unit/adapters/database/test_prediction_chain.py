@@ -22,7 +22,16 @@ from evergreen.adapters.database import (
 from evergreen.adapters.database.prediction_chain import CHAINED
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.adapters.database.schema import prediction
-from evergreen.audit.heads import LOGS, PREDICTIONS, heads, keep_head, kept_heads, require_whole
+from evergreen.audit.heads import (
+    LOGS,
+    PREDICTIONS,
+    checked_this_week,
+    faults,
+    heads,
+    keep_head,
+    kept_heads,
+    require_whole,
+)
 from evergreen.core.hash_chain import GENESIS
 from evergreen.errors import Broken
 
@@ -141,6 +150,28 @@ def test_require_whole__a_head_kept_before_tells_of_a_log_cut_wiped_or_rewritten
     require_whole(logged)
     with pytest.raises(Broken, match=f"Neither log has a record with the hash {known.hash}"):
         require_whole(logged, kept_heads(tmp_path))
+
+
+@pytest.mark.parametrize(("batch", "seen"), [(2, False), (4, True)])
+def test_faults__within_a_week_are_looked_for_after_the_head_kept_last(
+    logged: Engine, tmp_path: Path, now: datetime, batch: int, seen: bool
+) -> None:
+    keep_head(tmp_path, PREDICTIONS, heads(logged)[PREDICTIONS], now)
+    predictions.insert_many(logged, [served(4, 0)])
+    starts = checked_this_week(tmp_path, now + timedelta(hours=1))
+    assert set(starts) == {PREDICTIONS} and faults(logged, kept_heads(tmp_path), starts) == []
+    without_guard(logged, [f"UPDATE prediction SET price = 1 WHERE batch = {batch}"])
+    assert bool(faults(logged, kept_heads(tmp_path), starts)) is seen
+    next_week = checked_this_week(tmp_path, now + timedelta(days=7))
+    assert next_week == {} and faults(logged, kept_heads(tmp_path), next_week), "once a week, and by audit, all is"
+
+
+def test_faults__a_log_cut_before_the_head_kept_last_shows_at_once(
+    logged: Engine, tmp_path: Path, now: datetime
+) -> None:
+    keep_head(tmp_path, PREDICTIONS, heads(logged)[PREDICTIONS], now)
+    without_guard(logged, CUT)
+    assert faults(logged, (), checked_this_week(tmp_path, now))
 
 
 def test_let_go__of_what_was_exported_is_chained_and_the_rest_still_holds(logged: Engine, tmp_path: Path) -> None:
