@@ -128,6 +128,6 @@ def _freeze(at: Workspace, rollout: Rollout, version: str, policy: Policy, verdi
     assert champion is not None
     manifest, usual = read_manifest(at, version), read_manifest(at, rollout.champion)
     target = manifest.target_low, manifest.target_high
-    frozen = freeze_canary(policy, verdict, champion, challenger, usual.residual_sigma, target)
+    frozen = freeze_canary(policy, verdict, champion, challenger, usual.residual_sigma, target, manifest.horizon)
     ladder = (policy.canary or CanaryPolicy()).ladder
     return CanaryRecord(limits=frozen.limits, power=frozen.plan, ladder=ladder).with_test(frozen.test)

@@ -64,7 +64,7 @@ def freeze_canary(policy: Policy, verdict: Verdict, champion: Version, challenge
     if forecasts is None or challenger.trained is None:
         raise BadInput("a canary takes two trained versions.", "The first model replaces the random walk at once.")
     record, target = record_of(challenger), challenger.trained.target
-    return judging.freeze_canary(policy, verdict, forecasts, record, champion.residual_sigma, target)
+    return judging.freeze_canary(policy, verdict, forecasts, record, champion.residual_sigma, target, champion.horizon)
 
 
 def guardrails(champion: Version, challenger: Version, frozen: Frozen, session: int) -> Guardrails:

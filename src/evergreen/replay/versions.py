@@ -59,6 +59,11 @@ class Version:
         """How many sessions its market has."""
         return len(self._market.sessions)
 
+    @property
+    def horizon(self) -> int:
+        """Sessions until an outcome of its market is known."""
+        return self._market.horizon
+
     @cached_property
     def record(self) -> pd.DataFrame | None:
         """Its walk-forward record; None of the random walk. That of a leak knows some of each outcome."""

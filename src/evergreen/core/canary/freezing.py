@@ -40,6 +40,7 @@ def freeze(
     retained: float = RETAINED,
     carried: bool = False,
     renewed: bool = False,
+    horizon: int = 1,
 ) -> Frozen:
     """Fix a canary.
 
@@ -56,6 +57,7 @@ def freeze(
         retained: share of the champion's shown advantage that must be kept.
         carried: the evidence of the record for a promotion is carried into the canary.
         renewed: the challenger is the champion's recipe, trained again.
+        horizon: sessions until an outcome is known; `t_min` and `t_max` count outcomes that do not overlap.
 
     Raises:
         BadInput: fewer than 60 common sessions.
@@ -66,7 +68,7 @@ def freeze(
     apart = r[r != 0]
     known = apart if len(apart) >= MIN_HISTORY else over_walk
     margin = Retention(dm_test(over_walk), retained).margin
-    usual = rules_from(known, margin, (alpha_promote, alpha_rollback), t_min, t_max)
+    usual = rules_from(known, margin, (alpha_promote, alpha_rollback), t_min, t_max, horizon)
     rules = _with_record(replace(usual, statistic=statistic, renewed=renewed), apart, carried)
     limits = OutputLimits(
         residual_sigma=residual_sigma,

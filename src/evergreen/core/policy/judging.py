@@ -44,8 +44,9 @@ def freeze_canary(
     challenger: pd.DataFrame,
     residual_sigma: float,
     target: tuple[float, float],
+    horizon: int,
 ) -> Frozen:
-    """What the canary of a judged challenger is decided by; frames, sigma and target as of `core.canary.freeze`.
+    """What the canary of a judged challenger is decided by; frames and numbers as of `core.canary.freeze`.
 
     A renewal claims nothing over the life of its name: its canary has the whole level each time. Another recipe is
     promoted by its evidence at the level that its place leaves.
@@ -55,4 +56,4 @@ def freeze_canary(
     promote = rules.alpha_promote if renewal else verdict.place.level(rules.alpha_promote)
     bounds = (promote, rules.alpha_rollback, rules.t_min, rules.t_max, gate.retained)
     carried = rules.ending(renewal) == "carried"
-    return freeze(champion, challenger, residual_sigma, target, *bounds, carried, renewal)
+    return freeze(champion, challenger, residual_sigma, target, *bounds, carried, renewal, horizon)
