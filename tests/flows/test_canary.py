@@ -49,7 +49,7 @@ def _in_shadow_at(copied: Workspace, day: pd.Timestamp) -> str:
             at=NOW, model=MODEL, kind="promote", as_of=request.as_of, subject=CHAMPION, summary="for the test"
         )
         rollouts.change(copied.engine, rollout, promotion, champion=CHAMPION)
-    admitted = Verdict(admitted=True, better=False, reasons=(), sessions=120, tried=1, spent_alpha=0.03)
+    admitted = Verdict(admitted=True, better=False, reasons=(), sessions=120)
     deliver(request, Judgement(CHALLENGER, CHAMPION, admitted, CanaryRecord(limits=LIMITS).with_test(_test())), NOW)
     return CHAMPION
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from evergreen.adapters.database import decisions, ledger, owed, reading, requests, rollouts, triggers
+from evergreen.adapters.database import decisions, ledger, owed, reading, requests, rollouts, trials, triggers
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.infra.processes import Stack
 from evergreen.adapters.infra.running import Running, missing
@@ -58,6 +58,7 @@ class Status:
     weight: float = 0.0
     drift: str | None = None
     triggers: str | None = None
+    levels: str | None = None
     decisions: Sequence[Turn] = ()
 
 
@@ -90,6 +91,7 @@ def read_status(settings: Settings) -> Status:
             weight=rollout.weight / 10_000,  # kept in basis points
             drift=_drift(rollout.champion, checks[0]) if checks else None,
             triggers=triggers.summary(triggers.triggers(conn, name), ledger.count_sessions(conn, name)),
+            levels=trials.spent(conn, name),
             decisions=[Turn(turn.as_of, turn.kind, turn.summary) for turn in decisions.turns(conn, name, TURNS)],
         )
 
@@ -152,6 +154,7 @@ def lines(status: Status) -> Iterator[str]:
     if status.drift:
         yield f"drift      {status.drift}"
     yield f"triggers   {status.triggers}"
+    yield f"levels     {status.levels}"
     for turn in status.decisions:
         yield f"{turn.as_of} {turn.kind:<17} {turn.summary}"
 

@@ -14,6 +14,7 @@ from evergreen.core.drift import CoverageTest, SkillTest, TooLittleHistory, outs
 from evergreen.core.evaluation.losses import Statistic
 from evergreen.core.evaluation.metrics import ic, rank_ic, session_losses
 from evergreen.core.evaluation.statistic import choose_loss, losses_by_session, suited_statistic
+from evergreen.core.model.continuity import Continuity
 from evergreen.core.model.intervals import Band
 from evergreen.errors import BadInput
 from evergreen.replay.breaks import LEAKED, SERVING
@@ -67,6 +68,11 @@ class Version:
         if self._fault and self._fault.kind == "leak":
             return record.assign(forecast=record["forecast"] + LEAKED * record["label"])
         return record
+
+    @property
+    def continuity(self) -> Continuity | None:
+        """Whether it follows on the models of its record; None of the random walk."""
+        return self._models.record(self.trained.session).continuity if self.trained else None
 
     @property
     def residual_sigma(self) -> float:

@@ -84,7 +84,6 @@ class Walk:
     versions: dict[str, Version] = field(default_factory=dict)
     decisions: list[Decided] = field(default_factory=list)
     served: list[Served] = field(default_factory=list)
-    _tried: dict[str, int] = field(default_factory=dict)
     _frozen: dict[str, Frozen] = field(default_factory=dict)
     _skill: dict[str, SkillTest | None] = field(default_factory=dict)
     _coverage: dict[str, CoverageTest | None] = field(default_factory=dict)
@@ -219,15 +218,14 @@ class Walk:
         self.versions[name] = version
         self.state = after_training(self.state, session, name)
         champion = self.versions[self.state.champion]
-        tried = self._tried[champion.name] = self._tried.get(champion.name, 0) + 1
         first = champion.name == RANDOM_WALK
         verdict = UNJUDGED
         if self.policy.gate or session < self.first:
             rules = self.policy.gate or GatePolicy()
-            verdict = judge(rules, champion, version, session, tried)
+            verdict = judge(rules, champion, version, session)
         frozen = None
         if verdict.admitted and not first and self.policy.canary:
-            frozen = self._frozen[name] = freeze_canary(self.policy, champion, version, session, tried)
+            frozen = self._frozen[name] = freeze_canary(self.policy, verdict, champion, version, session)
         judged = Judged(
             session=session,
             as_of=self._iso(session),

@@ -33,6 +33,7 @@ class Rules:
         carried: evidence for a promotion that the record brings along; 1 is none.
         record: mean of r over the record's sessions that tell the two models apart, None where they are too few.
         record_error: its standard error.
+        renewed: the challenger is the champion's recipe, trained again.
 
     Raises:
         BadInput: a value outside its range.
@@ -49,6 +50,7 @@ class Rules:
     carried: float = 1.0
     record: float | None = None
     record_error: float = 0.0
+    renewed: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "statistic", Statistic(self.statistic))  # as text where it was stored
