@@ -1,6 +1,6 @@
 # Every target sets itself up: a machine needs Python 3.11 or 3.12, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test faults test-services test-pages test-security check bench bench-nightly rehearse compare audit secrets \
+.PHONY: help demo up down test faults test-services test-examples test-pages test-security check bench bench-nightly rehearse compare audit secrets \
 	check-deploy image retrain promote rollback docs site notebook deploy lock clean
 
 # What one process of a stack compiles, the next need not compile again.
@@ -37,6 +37,15 @@ faults: $(ready) ## kill it at each step, for some minutes
 
 test-services: $(ready) ## the loop against real PostgreSQL and Redis servers (Debian: postgresql, redis-server)
 	@$(bin)/python -m pytest -m services -rs
+
+examples := airflow luigi kubeflow
+
+test-examples: $(ready) ## Airflow, Luigi, Kubeflow Pipelines and a workflow, each run against a stack on this machine
+	@for name in $(examples); do \
+		[ -e .evergreen/examples/$$name/bin/python ] || $(bin)/uv venv --quiet --seed --python $(bin)/python .evergreen/examples/$$name; \
+		$(bin)/uv pip install --quiet --python .evergreen/examples/$$name -r examples/$$name/requirements.txt || exit 1; \
+	done
+	@$(bin)/python -m pytest -rs tests/examples
 
 axe := .evergreen/node/node_modules/axe-core/axe.min.js
 

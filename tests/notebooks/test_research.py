@@ -25,6 +25,12 @@ SMALL = {
     "compare": TWO | {"as_of": "2002-06-28", "folds": 2, "test_size": 40, "min_train": 200, "rounds": 10},
     "drift_history": TWO | {"trained_through": "2002-06-28", "as_of": "2002-12-31"},
     "canary": {"sessions": 20},
+    "sweep": TWO
+    | {
+        "as_of": "2002-06-28",
+        "candidates": [{"learner": "ridge"}, {"learner": "ridge", "ridge_penalty": 1.0}],
+        "choices": {"folds": 2, "test_size": 40, "min_train": 200},
+    },
     "policies": TWO | {"start": "2004-06-01", "end": "2004-07-16", "policies": ["never", "calendar:20"]},
 }
 SAYS = {
@@ -32,9 +38,10 @@ SAYS = {
     "compare": ["dmitted", "champion", "rank_ic"],
     "drift_history": ["looks found drift", "culprit"],
     "canary": ["sessions:", "To see a loss"],
+    "sweep": ["ridge ridge_penalty=1.0", "evergreen challenge ", "the best of 2"],
     "policies": ["The highest RankIC was served by", "calendar:20", "retrain_requested"],
 }
-PICTURES = {"explore": 2, "compare": 2, "drift_history": 2, "canary": 1, "policies": 4}
+PICTURES = {"explore": 2, "compare": 2, "drift_history": 2, "canary": 1, "sweep": 1, "policies": 4}
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from evergreen.core.evaluation.evaluate import skill_line
 from evergreen.core.model.registry import learner
 
 CARD, PAGE, BILL = "model_card.md", "model_card.html", "sbom.cdx.json"
-PACKAGES = ("lightgbm", "numpy", "pandas", "scipy", "feast", "mlflow", "prefect")
+PACKAGES = ("numpy", "pandas", "scipy", "feast", "mlflow", "prefect")  # whatever fitted it is in the bill of materials
 SHOWN = (
     "rank_ic",
     "rank_icir",
@@ -28,6 +28,13 @@ SHOWN = (
     "top_k_net_return",
     "top_k_drawdown",
     "top_k_turnover",
+    "factor_neutral",
+    "feature_neutral",
+    "era_sharpe",
+    "exposure_market",
+    "exposure_size",
+    "exposure_momentum",
+    "exposure_reversal",
 )
 LIMITS = """
 * For the tickers and the horizon it was trained on, at the close; not for prices within a session.

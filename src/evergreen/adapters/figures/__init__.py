@@ -6,6 +6,7 @@ from evergreen.adapters.figures.decisions import canary_evidence, drift_scores, 
 from evergreen.adapters.figures.market import prices, volatilities
 from evergreen.adapters.figures.style import save
 from evergreen.adapters.figures.training import (
+    candidates,
     earned,
     forecast_scatter,
     importances,
@@ -15,6 +16,7 @@ from evergreen.adapters.figures.training import (
 
 __all__ = [
     "canary_evidence",
+    "candidates",
     "drift_scores",
     "drift_shapes",
     "duel",

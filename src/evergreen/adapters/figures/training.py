@@ -130,3 +130,21 @@ def _capital(axes: Axes, traded: Backtest) -> None:
     axes.legend(frameon=False, fontsize=9)
     title(axes, f"Capital of {traded.k} long against {traded.k} short, traded a session late")
     dates(axes)
+
+
+def candidates(compared: pd.DataFrame) -> Figure:
+    """RankIC of each candidate of a search with its 90 % interval, the best on top.
+
+    Args:
+        compared: candidate, rank_ic, rank_ic_lower90, rank_ic_upper90; best first.
+    """
+    figure = Figure(figsize=(10, 1.2 + 0.34 * len(compared)), layout="constrained")
+    axes, places = figure.subplots(), np.arange(len(compared))[::-1]
+    ends = [compared["rank_ic"] - compared["rank_ic_lower90"], compared["rank_ic_upper90"] - compared["rank_ic"]]
+    axes.errorbar(compared["rank_ic"], places, xerr=ends, fmt="o", color=BLUE, ecolor=QUIET, capsize=3)
+    axes.axvline(0.0, color=INK, linewidth=0.8)
+    axes.set_yticks(places, list(compared["candidate"]))
+    axes.set_ylim(-0.5, len(compared) - 0.5)
+    title(axes, "RankIC out of sample, 90 % intervals: the best of many looks better than it is")
+    plain(axes)
+    return figure
