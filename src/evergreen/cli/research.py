@@ -18,9 +18,10 @@ app = typer.Typer()
 def challenge(
     run_id: Annotated[str, typer.Argument(help="A finished run of the training notebook, by its MLflow id.")],
     reason: Annotated[str, typer.Option(help="Why; it goes into the decision log.")] = "a research run",
+    horizon: Annotated[int, typer.Option(min=1, help="Sessions ahead that it forecasts.")] = 1,
 ) -> None:
     """Put a research run's model before the gate that automatic retrainings pass."""
-    start("retrain/retrain", {"run_id": run_id, "reason": reason})
+    start("retrain/retrain", {"run_id": run_id, "reason": reason, "horizon": horizon})
 
 
 @app.command("audit-model")
