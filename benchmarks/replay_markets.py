@@ -52,9 +52,9 @@ KNOWN = {
     "decay": ComparedMarket("from 2005 on the edge halves each year", f"{SIMULATED},drift=decay@2005-01-03@1"),
     "flip": ComparedMarket("the edge turns its sign once, on 2006-06-01", f"{SIMULATED},drift=sign@2006-06-01@1"),
     "broken": ComparedMarket(
-        "the first challenger from 2005-01-03 on is served shuffled features",
+        "the first challenger from 2005-09-01 on is served shuffled features",  # a model serves by then
         SIMULATED,
-        broken=("shuffled@2005-01-03",),
+        broken=("shuffled@2005-09-01",),
     ),
     "sample": ComparedMarket("four stocks, real prices", "sample", ("2004-06-01", "2013-02-28"), tickers=SAMPLE),
 }

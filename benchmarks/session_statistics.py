@@ -23,7 +23,7 @@ from evergreen.core.evaluation.losses import Statistic, difference
 from evergreen.core.model.breadth import suited
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.model.fitting import forecast_sessions
-from evergreen.core.model.training import folds_of
+from evergreen.core.model.walk_forward_record import folds_of
 from evergreen.replay.bars import read_bars
 from evergreen.replay.fits import Fits
 from evergreen.replay.market import Market, build_market

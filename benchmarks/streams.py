@@ -25,6 +25,7 @@ from evergreen.core.drift import RUN_LENGTH, SkillTest, first_alarms
 Floats = NDArray[np.float64]
 HISTORY, SESSIONS, WATCHED, WITHIN = 250, 60, 4_000, 120
 SPREAD = 0.05
+FIVE, HARM = 5, 0.02
 OLD_TRIP = 50.0  # E at which skill counted as lost before
 RARE = 0.05  # share of sessions in which a rare win or loss comes
 
@@ -155,8 +156,41 @@ def _reports(r: Floats) -> tuple[int, int]:
     return len(test.sessions) if test.lost else 0, int(over[0]) + 1 if len(over) else 0
 
 
+def horizons(pairs: int, seed: int) -> pd.DataFrame:
+    """Outcomes over five sessions: means of blocks of five, as before, beside streams that do not overlap."""
+    rows = {}
+    for memory in (0.0, 0.9):
+        r = _over_five(np.random.default_rng([seed, 5]), (pairs, HISTORY + SESSIONS * FIVE), memory)
+        blocks = r[:, HISTORY:].reshape(pairs, SESSIONS, FIVE).mean(axis=2)
+        for name, during, horizon in (("blocks", blocks, 1), ("streams", r[:, HISTORY:], FIVE)):
+            rows[f"{name}, disagreement AR({memory:g})"] = _fates(r[:, :HISTORY], during, horizon)
+    return pd.DataFrame(rows).T
+
+
+def _over_five(rng: np.random.Generator, shape: tuple[int, int], memory: float) -> Floats:
+    """A disagreement of two models times overlapping returns of five sessions."""
+    shocks = rng.standard_t(4, (shape[0], shape[1] + FIVE))
+    outcome = sum(shocks[:, day : day + shape[1]] for day in range(FIVE)) / np.sqrt(2 * FIVE)
+    return np.asarray(SPREAD * _autoregression(rng, shape, memory) * outcome)
+
+
+def _fates(history: Floats, during: Floats, horizon: int) -> dict[str, object]:
+    pairs, decided = len(history), []
+    for before, now in zip(history, during, strict=True):
+        rules = rules_from(before, None, (0.05, 0.10), 8, SESSIONS, horizon)
+        decided.append([first_decisions((now - by)[None], rules) for by in (0.0, rules.margin, HARM)])
+    verdicts = np.array([[each[0][0] for each in row] for row in decided])
+    back, sessions = verdicts == CanaryVerdict.ROLLBACK.value, np.array([row[2][1][0] for row in decided])
+    return {
+        "equal rolled back": share(int(back[:, 0].sum()), pairs),
+        "worse by the margin promoted": share(int((verdicts[:, 1] == CanaryVerdict.PROMOTE.value).sum()), pairs),
+        "harm rolled back": share(int(back[:, 2].sum()), pairs),
+        "median sessions": float(np.median(sessions[back[:, 2]])) * (FIVE if horizon == 1 else 1),
+    }
+
+
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=1_500)
     parser.add_argument("--seed", type=int, default=7)
@@ -165,6 +199,8 @@ def main() -> None:
     print(errors(given.pairs, given.seed).to_string())
     print(f"\nskill that is lost, {given.pairs // 5} champions")
     print(delays(given.pairs // 5, given.seed).to_string())
+    print(f"\noutcomes over {FIVE} sessions, {given.pairs // 3} pairs; harm is {HARM} of r a session")
+    print(horizons(given.pairs // 3, given.seed).to_string())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from evergreen.adapters.database.requests import BOOTSTRAP
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
 from flows.names import flow_and_session
-from tasks.bars import ingest_bars, name_universe, require_accepted, snapshot_bars
+from tasks.bars import ingest_bars, name_universe, reached, require_accepted, snapshot_bars
 from tasks.features import build_features, materialize_features
 from tasks.requests import request_retrain
 from tasks.rollout import read_rollout
@@ -28,8 +28,9 @@ def backfill(
 ) -> str:
     """Load sessions `start` to `as_of`, build their features and, where no model serves yet, ask for one.
 
-    Returns the data version. Running it again changes nothing that stands, and goes no further than the session
-    processed last: what follows is `daily`'s.
+    Where the source's bars end earlier, so does what is loaded: forecasts are made as of its newest bar. Returns the
+    data version. Running it again changes nothing that stands, and goes no further than the session processed last:
+    what follows is `daily`'s.
 
     Args:
         source: where bars come from, such as `sample` or `files:FOLDER`; by default that of the market setting.
@@ -47,6 +48,8 @@ def backfill(
     delivery = ingest_bars(source, universe, pd.Timestamp(start), until, now, history=True, second_source=second_source)
     require_accepted(delivery)
     data_version = snapshot_bars(delivery, now)
+    if clock is None:
+        until = reached(delivery, until)
     build_features(pd.Timestamp(start), until)
     materialize_features(until, now)
     if clock is None:

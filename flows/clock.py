@@ -21,14 +21,19 @@ def resolve_session(as_of: Session | None, at: Workspace) -> pd.Timestamp:
     if as_of:
         return pd.Timestamp(as_of)
     if at.settings.clock == "replay":
-        return _walked()
+        return last_walked()
     return at.calendar.last_before(pd.Timestamp(datetime.now(UTC)))
 
 
-def _walked() -> pd.Timestamp:
+def last_walked() -> pd.Timestamp:
+    """The session processed last: as far as the data reach.
+
+    Raises:
+        NotFound: none has been.
+    """
     session = last_closed_session()
     if session is None:
-        raise NotFound("The replay has not begun.", "Name a session.")
+        raise NotFound("No session has been processed yet.", "Run the backfill first, or name a session.")
     return pd.Timestamp(session)
 
 

@@ -14,6 +14,7 @@ from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
 from flows.names import flow_and_session
 from tasks.bars import (
+    arrived_sessions,
     ingest_bars,
     ingest_late_bars,
     keep_ledger,
@@ -23,7 +24,7 @@ from tasks.bars import (
     snapshot_bars,
 )
 from tasks.drift import check_drift
-from tasks.features import materialize_features, read_served, update_features
+from tasks.features import compute_session, materialize_features, read_served, update_features
 from tasks.forecasts import score_universe
 from tasks.outcomes import settle_outcomes
 from tasks.profiles import profile_session
@@ -60,9 +61,13 @@ def daily(
     source = source or at.settings.market.source
     universe = name_universe(source, tickers)
     take_late_bars(source, universe, clock, now_at(until, at), last=not len(due))
-    walks = {day: process_session(source, universe, day, now_at(day, at), second_source) for day in due}
-    arrived = [day for day, walk in walks.items() if walk.arrived]
-    keep_ledger(source, universe, max([clock, *arrived]), max(clock, until), now_at(until, at))
+    arrived: list[pd.Timestamp] = []
+    try:
+        for day in arrived_sessions(source, universe, list(due)):
+            if process_session(source, universe, day, now_at(day, at), second_source).arrived:
+                arrived.append(day)
+    finally:  # what a refused delivery lacks is owed as well
+        keep_ledger(source, universe, max([clock, *arrived]), max(clock, until), now_at(until, at))
     if len(due):
         mend_remote()
     if breaks := verify_logs(now_at(until, at)):
@@ -80,6 +85,8 @@ def take_late_bars(source: str, tickers: list[str], clock: pd.Timestamp, now: da
     versions = [snapshot_bars(delivery, now) for delivery in late]
     for delivery, version in zip(late, versions, strict=True):
         if not is_closed(delivery.last):
+            session = pd.Timestamp(delivery.last)
+            profile_session(compute_session(tickers, session), session, version)  # for the drift checks that follow
             close_session(delivery, version, None, now, missed=True)
     if late and last:
         update_features(clock)

@@ -14,7 +14,7 @@ from evergreen.core.model.choices import TrainingChoices
 from evergreen.core.model.registry import learner as registered
 from evergreen.errors import AlreadyClaimed
 from evergreen.workspace import workspace
-from flows.clock import now_at, resolve_session
+from flows.clock import last_walked, now_at
 from flows.names import flow_and_request
 from tasks.calibration import calibrate_drift
 from tasks.gate import judge_challenger
@@ -92,7 +92,7 @@ def _train_and_judge(request: RetrainRequest, choices: TrainingChoices, now: dat
 def _request_by_hand(reason: str, run_id: str | None, choices: TrainingChoices) -> str:
     at = workspace()
     registered(choices.learner)
-    as_of = resolve_session(None, at)
+    as_of = last_walked()
     now = now_at(as_of, at)
     cause, why = f"by hand: {reason}{choices.phrase}", f"A challenger is wanted: {reason}{choices.phrase}."
     evidence: dict[str, Any] = {"reason": reason, "training": choices.as_dict()}

@@ -66,11 +66,14 @@ def keep_ledger(
 
 @effect
 def name_universe(source: str, tickers: list[str] | None) -> list[str]:
-    """The tickers a run is about: those named, else those the market wants of this source, else all it has."""
+    """The tickers a run is about: those named, else those the market wants or lists of this source, else all it has."""
     from evergreen.adapters.bars import open_source
 
     at = workspace()
-    return tickers or list(at.settings.market.tickers_of(source)) or open_source(source, at.calendar.exchange).tickers()
+    if named := tickers or list(at.settings.market.tickers_of(source)):
+        return named
+    listed = at.listings.tickers if source == at.settings.market.source else []
+    return listed or open_source(source, at.calendar.exchange).tickers()
 
 
 @effect
@@ -97,6 +100,29 @@ def mend_remote() -> str:
     return mended.sentence
 
 
+def reached(delivery: Delivery, until: pd.Timestamp) -> pd.Timestamp:
+    """The session of the newest bar of a history ordered to `until`; says so where it ends earlier."""
+    newest = pd.Timestamp(delivery.last)
+    if behind := workspace().calendar.between(newest, until):
+        print(
+            f"The newest bar of {delivery.source} is of {delivery.last}, {behind} sessions before {iso(until)}: "
+            "forecasts stand at that session, and answers say `stale`."
+        )
+    return newest
+
+
+@effect
+def arrived_sessions(source: str, tickers: list[str], due: list[pd.Timestamp]) -> list[pd.Timestamp]:
+    """Those of the sessions `due` of which `source` has a bar by now: asked for at once where there are several."""
+    from evergreen.adapters.bars import open_source
+
+    if len(due) < 2:
+        return due
+    bars = open_source(source, workspace().calendar.exchange).fetch(tickers, due[0], due[-1])
+    there = set(bars["session"])
+    return [session for session in due if session in there]
+
+
 def require_accepted(delivery: Delivery) -> None:
     """Stop a flow at a delivery that was refused as a whole.
 
@@ -104,5 +130,6 @@ def require_accepted(delivery: Delivery) -> None:
         DeliveryBlocked: with the first reason and the place of the report.
     """
     if delivery.blocked:
-        reason = delivery.findings[0]["message"]
+        blocking = [finding for finding in delivery.findings if finding["severity"] == "block"]
+        reason = (blocking or list(delivery.findings))[0]["message"]
         raise DeliveryBlocked(f"The delivery of {delivery.last} was refused: {reason}", f"See {delivery.page}.")

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from evergreen.adapters.database import decisions, evidence, predictions, reading, rollouts
-from evergreen.adapters.database.canary_traffic import CanaryTraffic
 from evergreen.adapters.database.delivery_state import NOW, read_state
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.bars.session import iso
@@ -73,8 +72,14 @@ def _stop(
 
 def weigh(at: Workspace, rollout: Rollout) -> QualityTest:
     """The canary's test with every session settled by now."""
+    from evergreen.core.canary import QualityTest
+    from evergreen.core.canary.rules import over_horizon
+
     assert rollout.evidence is not None
     test = rollout.evidence.quality_test()
+    horizon = read_manifest(at, rollout.champion).horizon
+    if test.rules.horizon != horizon:  # begun by an Evergreen that weighed blocks: weighed anew, session by session
+        test = QualityTest.under(over_horizon(test.rules, horizon))
     for session, champion_loss, challenger_loss in _settled_losses(at, rollout, test.rules.statistic):
         test.update(session, champion_loss, challenger_loss)
     return test
@@ -126,17 +131,14 @@ def _case(rollout: Rollout, look: CanaryLook, action: Action) -> dict[str, Any]:
 
 
 def _settled_losses(at: Workspace, rollout: Rollout, statistic: Statistic) -> list[tuple[str, float, float]]:
-    """Losses by session; over a longer horizon by non-overlapping blocks, named by their last session."""
+    """Losses of champion and challenger by session."""
     horizon = read_manifest(at, rollout.champion).horizon
     with reading(at.engine) as conn:
         paired = evidence.paired_losses(conn, rollout.champion, str(rollout.challenger), horizon, statistic=statistic)
-    losses = paired[np.isfinite(paired["champion"])].reset_index(drop=True)
-    block = losses.index // horizon
-    whole = losses[block < len(losses) // horizon]
-    means = whole.groupby(block).agg({"session": "last", "champion": "mean", "challenger": "mean"})
+    losses = paired.loc[np.isfinite(paired["champion"]), ["session", "champion", "challenger"]]
     return [
         (iso(session), float(champion), float(challenger))
-        for session, champion, challenger in means.itertuples(index=False, name=None)
+        for session, champion, challenger in losses.itertuples(index=False, name=None)
     ]
 
 
@@ -146,10 +148,6 @@ def check_guardrails(at: Workspace, rollout: Rollout) -> Guardrails:
     with reading(at.engine) as conn:
         silent = predictions.silent(conn, rollout.challenger)
         usual, tried = (evidence.forecasts(conn, version) for version in (rollout.champion, rollout.challenger))
-        traffic = CanaryTraffic()
-        traffic.read(conn, rollout)
-    if (answers := traffic.judge(rollout)) != Guardrails():
-        return answers
     if silent:
         return Guardrails(broken=(f"{silent} requests got no finite output from version {rollout.challenger}.",))
     both = usual.merge(tried, on=["session", "ticker"], suffixes=("_champion", "_challenger"))

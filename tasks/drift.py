@@ -90,7 +90,7 @@ def find_drift(at: Workspace, state: DeliveryState, session: pd.Timestamp, deliv
     look = look_at_features(at, state.champion, session, policy.trigger.level)
     folder = at.model_folder(state.champion)
     run_length = policy.trigger.run_length
-    skill = read_skill(at.engine, folder, state.champion, run_length)
+    skill = read_skill(at.engine, folder, at.settings.model_name, state.champion, run_length)
     coverage = read_coverage(at.engine, folder, at.settings.model_name, state.champion, run_length)
     realized = skill.standing if skill else "unproven", bool(coverage and coverage.lost)
     watch = read_watch(at, delivery, look.check, look.counts, *realized)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, writing
 from evergreen.core.bars.session import iso
-from evergreen.workspace import workspace
+from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 
 
@@ -40,12 +40,15 @@ def _build(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     at = workspace()
     lookback = at.features.lookback
     reach = at.calendar.next(first, -lookback)
-    bars = at.bars.as_of(start=reach, end=as_of)
+    bars = at.listings.companies(at.bars.as_of(start=reach, end=as_of))
     features = at.features.compute(bars, at.calendar.sessions(reach, as_of), since=first)
     rows = bars.set_index(["ticker", "session"]).loc[features.index]
     days = pd.DatetimeIndex(features.index.get_level_values("session"))
-    closes = pd.Series(at.calendar.closes(days), index=features.index)
-    return at.features.write(features, rows[["close", "factor"]], known_at(bars, lookback).loc[features.index], closes)
+    known = known_at(bars, lookback).loc[features.index]
+    named = at.listings.as_named(features.index)
+    closes = pd.Series(at.calendar.closes(days), index=named)
+    prices = rows[["close", "factor"]].set_axis(named)
+    return at.features.write(features.set_axis(named), prices, known.set_axis(named), closes)
 
 
 def known_at(bars: pd.DataFrame, lookback: int) -> pd.Series:
@@ -71,6 +74,22 @@ def materialize_features(as_of: pd.Timestamp, now: datetime) -> int:
             )
             ledger.record_materialization(conn, materialization)
     return mark.moved
+
+
+@effect
+def compute_session(tickers: list[str], session: pd.Timestamp) -> pd.DataFrame:
+    """The features of the tickers at a session behind the newest, from its bars as known now, float32."""
+    features = features_at(workspace(), session)
+    return features[features.index.isin(tickers)]
+
+
+def features_at(at: Workspace, session: pd.Timestamp, known_at: pd.Timestamp | None = None) -> pd.DataFrame:
+    """The features of one session computed in batch from the bars known at `known_at` (by default now), by ticker."""
+    reach = at.calendar.next(session, -at.features.lookback)
+    bars = at.listings.companies(at.bars.as_of(known_at, start=reach, end=session))
+    features = at.features.compute(bars, at.calendar.sessions(reach, session), since=session)
+    named = features.set_axis(at.listings.as_named(features.index))
+    return pd.DataFrame(named.xs(session, level="session"))
 
 
 @effect

@@ -19,8 +19,9 @@ from tasks.models import read_manifest, read_record
 
 if TYPE_CHECKING:
     from evergreen.core.canary import CanaryRecord
+    from evergreen.core.gate.place import Place
     from evergreen.core.gate.verdict import Verdict
-    from evergreen.core.policy import CanaryPolicy
+    from evergreen.core.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class Judgement:
 
 @effect
 def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Judgement:
-    """Compare a version with the champion on walk-forward sessions neither was trained on; counts the trial."""
+    """Compare a version with the champion on walk-forward sessions neither was trained on; counts its recipe."""
     from evergreen.core.gate.compare import require_audit
+    from evergreen.core.model.continuity import Continuity
     from evergreen.core.policy import GatePolicy
     from evergreen.core.policy.judging import judge
 
@@ -49,15 +51,17 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
         rollout = rollouts.current(conn, at.settings.model_name)
     challenger = read_record(at, version)
     champion = champion_record(at, rollout.champion)
-    tried = _count_trial(at, request, rollout, version, challenger)
+    place = _place(at, request, rollout, version, challenger)
     policy = at.settings.delivery_policy()
     rules = policy.gate or GatePolicy()
-    verdict = require_audit(judge(rules, champion, challenger, tried), read_manifest(at, version))
+    manifest = read_manifest(at, version)
+    continuity = Continuity.from_metrics(manifest.metrics)
+    verdict = require_audit(judge(rules, champion, challenger, place, continuity), manifest)
     _write_down(at, request, version, verdict, now)
     print(f"Version {version} against {rollout.champion}: {verdict.sentence}")
     show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)
-    tries = policy.canary if champion is not None and (verdict.admitted or policy.gate is None) else None
-    record = _freeze(at, rollout, version, tries, rules.retained, tried) if tries else None
+    tries = policy.canary is not None and champion is not None and (verdict.admitted or policy.gate is None)
+    record = _freeze(at, rollout, version, policy, verdict) if tries else None
     return Judgement(version, rollout.champion, verdict, record, first=champion is None)
 
 
@@ -74,25 +78,29 @@ def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
     return record.drop_duplicates(["ticker", "session"], keep="first", ignore_index=True)
 
 
-def _count_trial(at: Workspace, request: RetrainRequest, rollout: Rollout, version: str, record: pd.DataFrame) -> int:
-    """Count the challenger, and each configuration that it was chosen from; returns how many were tried so far."""
-    others = round(read_manifest(at, version).metrics.get("configurations") or 1) - 1
+def _place(at: Workspace, request: RetrainRequest, rollout: Rollout, version: str, record: pd.DataFrame) -> Place:
+    """Note the trial, and one for each configuration that it was chosen from; returns the place of its recipe.
+
+    A version from before recipes were kept is one of its own.
+    """
+    manifest, serving = read_manifest(at, version), read_manifest(at, rollout.champion)
+    others = round(manifest.metrics.get("configurations") or 1) - 1
     names = [*(f"{version}, configuration {number}" for number in range(1, others + 1)), version]
+    recipe = manifest.recipe or version
     with writing(at.engine) as conn:
-        counted = [
+        for name in names:
             trials.record(
                 conn,
                 model=rollout.model,
                 champion=rollout.champion,
                 challenger=name,
+                recipe=recipe if name == version else name,
                 window_start=record["session"].min(),
                 window_end=record["session"].max(),
                 as_of=request.as_of,
                 request_id=request.id,
             )
-            for name in names
-        ]
-    return counted[-1]
+        return trials.place(conn, rollout.model, recipe, serving.recipe)
 
 
 def _write_down(at: Workspace, request: RetrainRequest, version: str, verdict: Verdict, now: datetime) -> None:
@@ -110,18 +118,16 @@ def _write_down(at: Workspace, request: RetrainRequest, version: str, verdict: V
             decisions.append(conn, decision)
 
 
-def _freeze(
-    at: Workspace, rollout: Rollout, version: str, rules: CanaryPolicy, retained: float, tried: int
-) -> CanaryRecord:
+def _freeze(at: Workspace, rollout: Rollout, version: str, policy: Policy, verdict: Verdict) -> CanaryRecord:
     """The canary's test and its limits on outputs, fixed on sessions both models forecast out of sample."""
     from evergreen.core.canary import CanaryRecord
-    from evergreen.core.canary.freezing import freeze
+    from evergreen.core.policy import CanaryPolicy
+    from evergreen.core.policy.judging import freeze_canary
 
     champion, challenger = champion_record(at, rollout.champion), read_record(at, version)
     assert champion is not None
     manifest, usual = read_manifest(at, version), read_manifest(at, rollout.champion)
     target = manifest.target_low, manifest.target_high
-    bounds = (rules.alpha_promote, rules.alpha_rollback, rules.t_min, rules.t_max)
-    carried_to = tried if rules.undecided == "carried" else 0
-    frozen = freeze(champion, challenger, usual.residual_sigma, target, *bounds, retained, carried_to)
-    return CanaryRecord(limits=frozen.limits, power=frozen.plan, ladder=rules.ladder).with_test(frozen.test)
+    frozen = freeze_canary(policy, verdict, champion, challenger, usual.residual_sigma, target, manifest.horizon)
+    ladder = (policy.canary or CanaryPolicy()).ladder
+    return CanaryRecord(limits=frozen.limits, power=frozen.plan, ladder=ladder).with_test(frozen.test)

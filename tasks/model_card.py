@@ -56,7 +56,7 @@ def _why(request: RetrainRequest, judgement: Judgement) -> str:
 def _data(version: ledger.DataVersion) -> dict[str, Any]:
     return {
         "from": version.source,
-        "sessions": f"{version.first_session} to {version.last_session}",
+        "sessions added": f"{version.first_session} to {version.last_session}" if version.first_session else "none",
         "rows added": version.rows_added,
         "rows refused by validation": version.rows_refused,
         "restated": version.restated,

@@ -27,8 +27,10 @@ def settle_outcomes(as_of: pd.Timestamp, data_version: str, now: datetime) -> in
         return 0
     recent = at.calendar.next(min(first_change(as_of), as_of), -2 * manifest.horizon)
     reach = min(recent, at.calendar.next(as_of, -2 * manifest.horizon - SCALE_SESSIONS))
-    labels = forward_return(at.bars.as_of(start=reach, end=as_of), manifest.horizon)
+    bars = at.listings.companies(at.bars.as_of(start=reach, end=as_of))
+    labels = forward_return(bars, manifest.horizon)
     settled = labels[labels.index.get_level_values("session") >= recent].dropna().rename("value").reset_index()
+    settled["ticker"] = at.listings.names_then(settled["ticker"], settled["session"])  # as it was forecast
     settled = settled.assign(horizon=manifest.horizon, known_at=now, data_version=data_version)
     with writing(at.engine) as conn:
         evidence.record_outcomes(conn, settled)

@@ -9,6 +9,7 @@ import pandas as pd
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.dataset.splits import fewest_sessions
 from evergreen.core.model.choices import TrainingChoices
+from evergreen.core.model.config import TrainingConfig
 from evergreen.core.policy import GatePolicy
 from evergreen.errors import Refused
 from evergreen.workspace import Workspace, workspace
@@ -49,13 +50,20 @@ def _require_disk(at: Workspace) -> None:
 def _require_history(at: Workspace, request: RetrainRequest, choices: TrainingChoices) -> None:
     config = choices.config()
     judged = workspace().settings.delivery_policy().gate or GatePolicy()
-    folds = min(config.folds, -(-judged.min_sessions // config.test_size))  # with fewer the gate cannot judge it
-    needed = choices.horizon + fewest_sessions(
-        folds, config.test_size, choices.horizon, config.embargo, config.min_train
-    )
+    judgeable = -(-judged.min_sessions // config.test_size)  # with fewer folds the gate cannot judge it
+    needed, least = (_fewest(choices, config, folds) for folds in (min(config.folds, judgeable), 1))
     there = int((at.bars.sessions() <= pd.Timestamp(request.as_of)).sum())
     if there < needed:
-        raise Refused(
-            f"A training needs {needed} sessions, {there} are stored up to {request.as_of}.",
-            "Bring a longer history: `evergreen backfill`.",
+        shorter = (
+            "; `evergreen retrain --reason short --folds 1` has enough, for a model that the gate cannot admit yet"
         )
+        raise Refused(
+            f"A training needs {needed} sessions, {there} are stored up to {request.as_of}: "
+            f"{needed - there} are missing.",
+            f"Bring a longer history (`evergreen backfill`){shorter if there >= least else ''}.",
+        )
+
+
+def _fewest(choices: TrainingChoices, config: TrainingConfig, folds: int) -> int:
+    """Sessions with bars that so many folds need; the last `horizon` have no label yet."""
+    return choices.horizon + fewest_sessions(folds, config.test_size, choices.horizon, config.embargo, config.min_train)

@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from evergreen.adapters.database import decisions, reading, rollouts, writing
-from evergreen.adapters.database.canary_traffic import traffic_limits
 from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.delivery_state import NOW, frozen_record, queued, read_state
 from evergreen.adapters.database.requests import RetrainRequest
@@ -120,7 +119,7 @@ def carry_out(at: Workspace, rollout: Rollout, action: Action, record: CanaryRec
     """
     if action.kind is None:
         return rollout
-    changes, judged_by = _what_changes(at, rollout, action, record, now)
+    changes, judged_by = _what_changes(rollout, action, record)
     decision = _decision(rollout, action, now, judged_by)
     if changes:
         return rollouts.change(at.engine, rollout, decision, **changes)
@@ -130,13 +129,13 @@ def carry_out(at: Workspace, rollout: Rollout, action: Action, record: CanaryRec
 
 
 def _what_changes(
-    at: Workspace, rollout: Rollout, action: Action, record: CanaryRecord | None, now: datetime
+    rollout: Rollout, action: Action, record: CanaryRecord | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What an action changes of the rollout, and the evidence that its decision keeps."""
     if action.kind in LOGGED_ALONE:
         return {}, _logged(action, rollout, record)
     if action.kind is DecisionKind.CANARY_START:
-        return _begun(at, rollout, action, record or CanaryRecord(), now)
+        return _begun(rollout, action, record or CanaryRecord())
     if action.kind is DecisionKind.CANARY and record:
         return _moved(rollout, action, record)
     ends_canary = action.kind in ENDS_A_CANARY and rollout.challenger == action.version
@@ -151,13 +150,9 @@ def _logged(action: Action, rollout: Rollout, record: CanaryRecord | None) -> di
     return frozen if action.kind is DecisionKind.CANARY_REFUSED else {}
 
 
-def _begun(
-    at: Workspace, rollout: Rollout, action: Action, record: CanaryRecord, now: datetime
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _begun(rollout: Rollout, action: Action, record: CanaryRecord) -> tuple[dict[str, Any], dict[str, Any]]:
     """A version goes into shadow beside the champion; all it will be judged by is frozen here."""
-    with reading(at.engine) as conn:
-        traffic = traffic_limits(conn, rollout, now)
-    begun = replace(record, started=action.as_of, looked=action.as_of, traffic=traffic)
+    begun = replace(record, started=action.as_of, looked=action.as_of)
     changes = {
         "challenger": action.version,
         "stage": action.stage,
@@ -170,14 +165,13 @@ def _begun(
 
 
 def _moved(rollout: Rollout, action: Action, record: CanaryRecord) -> tuple[dict[str, Any], dict[str, Any]]:
-    seen = record.with_step(rollout.version + 1, action.weight) if action.moved else record
     changes = {
         "stage": action.stage,
         "weight": action.weight,
         "stage_session": action.as_of if action.moved else rollout.stage_session,
-        "evidence": seen,
+        "evidence": record,
     }
-    return changes, seen.to_json() | {"stage": action.stage, "moved": action.moved}
+    return changes, record.to_json() | {"stage": action.stage, "moved": action.moved}
 
 
 def _window(rollout: Rollout, action: Action) -> CanaryRecord | None:

@@ -145,7 +145,9 @@ def register_challenger(request: RetrainRequest, training_set: TrainingSet, run_
     if problem := mismatch_reason(
         model.oos, pd.read_parquet(training_set.path, columns=["ticker", "session", "label"])
     ):
-        raise Refused(f"Run {run_id} cannot challenge: {problem}.", "Train it on this installation's bars.")
+        raise Refused(
+            f"Run {run_id} cannot challenge: {problem}.", "Train it on this installation's bars, and say its --horizon."
+        )
     return keep_version(request, run_id, folder, now)
 
 

@@ -30,6 +30,7 @@ class MarketSettings(BaseModel):
     calendar: str = "XNYS"  # as exchange_calendars names the exchange
     source: str = "sample"  # where bars come from when a flow names no source
     tickers: tuple[str, ...] = ()  # the names wanted of that source; empty: all it has
+    listings: str = ""  # a CSV that says when names are traded: ticker, from, to, renamed_to
     currency: str = "USD"  # of the prices
     delivery_delay: int = 30  # minutes after the close until a session's bars are final
     notice_after: int = 2  # sessions a bar may be owed before a notice: a vendor is an evening late now and then
@@ -60,13 +61,13 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    home: Path = Path(".evergreen")
-    model_name: str = "evergreen"
+    home: Path = Path(".evergreen")  # where everything is kept
+    model_name: str = "evergreen"  # under which models are registered and decisions are kept
     market: MarketSettings = MarketSettings()
     clock: Literal["live", "replay"] = "live"  # replay: now is the last session processed
-    database_url: str = ""
-    mlflow_uri: str = ""
-    dvc_remote: str = ""
+    database_url: str = ""  # rollout, decisions, predictions: SQLite or PostgreSQL; empty: SQLite in the home
+    mlflow_uri: str = ""  # tracking and registry; empty: SQLite in the home
+    dvc_remote: str = ""  # where data versions are pushed; empty: a folder in the home
     feature_registry: str = ""  # PostgreSQL that Feast keeps its definitions in
     online_store: str = ""  # PostgreSQL or Redis that Feast serves features from
     prefect_database: str = ""  # PostgreSQL behind the Prefect server that `evergreen up` starts

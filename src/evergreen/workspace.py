@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from evergreen.adapters.feast import Features
     from evergreen.adapters.mlflow.tracking import Tracking
     from evergreen.core.bars.calendar import Calendar
+    from evergreen.core.bars.listings import Listings
     from evergreen.core.features import Alpha
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -41,6 +42,15 @@ class Workspace:
     def calendar(self) -> Calendar:
         """The sessions of the exchange."""
         return calendar_of(self.settings.market)
+
+    @cached_property
+    def listings(self) -> Listings:
+        """Which names are traded when; without a file all of them always."""
+        from evergreen.adapters.bars.listings_file import read_listings
+        from evergreen.core.bars.listings import Listings
+
+        file = self.settings.market.listings
+        return read_listings(Path(file)) if file else Listings()
 
     @cached_property
     def bars(self) -> BarStore:

@@ -11,12 +11,14 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
-from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts, writing
+from evergreen.adapters.database import decisions, evidence, ledger, predictions, reading, requests, rollouts, writing
+from evergreen.adapters.database.predictions import Prediction
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.session import iso
 from evergreen.core.canary import LADDER, CanaryRecord, QualityTest
 from evergreen.core.canary.guardrails import OutputLimits
 from evergreen.core.gate.verdict import Verdict
+from evergreen.service.answering import new_ids
 from evergreen.workspace import Workspace, open_workspace, workspace
 from tests.flows.conftest import TICKERS
 
@@ -49,7 +51,7 @@ def _in_shadow_at(copied: Workspace, day: pd.Timestamp) -> str:
             at=NOW, model=MODEL, kind="promote", as_of=request.as_of, subject=CHAMPION, summary="for the test"
         )
         rollouts.change(copied.engine, rollout, promotion, champion=CHAMPION)
-    admitted = Verdict(admitted=True, better=False, reasons=(), sessions=120, tried=1, spent_alpha=0.03)
+    admitted = Verdict(admitted=True, better=False, reasons=(), sessions=120)
     deliver(request, Judgement(CHALLENGER, CHAMPION, admitted, CanaryRecord(limits=LIMITS).with_test(_test())), NOW)
     return CHAMPION
 
@@ -175,3 +177,40 @@ def test_canary__an_arm_that_serves_another_number_than_its_model_stops_the_cana
         rollout, last = rollouts.current(conn, MODEL), decisions.recent(conn, MODEL, 1)[0]
     assert (rollout.champion, rollout.challenger, rollout.stage) == (sound, None, "steady")
     assert (last.kind, last.subject) == ("mismatch", CHALLENGER)
+
+
+def test_canary__an_answer_that_is_not_what_was_on_record_stops_the_canary(copied: Workspace) -> None:
+    from flows.clock import now_at
+    from flows.daily import process_session
+    from tasks.canary import look_at_canary
+
+    day = Calendar("XNYS").next(pd.Timestamp("2008-07-07"))
+    _in_shadow_at(copied, pd.Timestamp("2008-07-07"))
+    process_session("sample", TICKERS, day, now_at(day, copied))
+    _answer(copied, day)
+    assert "clean session" in look_at_canary(day, NOW, dry_run=True)
+    _answer(copied, day, times=-1.0)
+    look_at_canary(day, NOW)
+    with reading(copied.engine) as conn:
+        last = decisions.recent(conn, MODEL, 1)[0]
+    assert (last.kind, last.subject) == ("mismatch", CHALLENGER)
+    assert "told otherwise" in last.summary
+
+
+def _answer(at: Workspace, day: pd.Timestamp, times: float = 1.0) -> None:
+    """One client asks for every ticker; the challenger's number is so many times what its model says."""
+    with reading(at.engine) as conn:
+        version = rollouts.current(conn, MODEL).champion
+        champion, challenger = (evidence.forecasts(conn, each, day) for each in (version, CHALLENGER))
+    both = champion.merge(challenger, on=["ticker", "feature_hash"], suffixes=("", "_challenger"))
+    assert len(both) == len(TICKERS)
+    rows = [
+        Prediction(
+            id=new_ids(1)[0], at=NOW, client="anna", ticker=row.ticker, as_of=iso(day), arm="champion", version=version,
+            price=1.0, lower=1.0, upper=1.0, last_close=1.0, forecast=row.value, feature_hash=row.feature_hash,
+            champion_version=version, champion_raw=row.value, challenger_version=CHALLENGER,
+            challenger_raw=times * row.value_challenger, rollout_version=1,
+        )
+        for row in both.itertuples()
+    ]  # fmt: skip
+    predictions.insert_many(at.engine, rows)

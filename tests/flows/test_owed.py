@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evergreen.adapters.database import ledger, reading
+from evergreen.adapters.database import ledger, owed, reading
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.session import iso
 from evergreen.core.market import simulate
+from evergreen.errors import UnreadableFile
 from evergreen.workspace import Workspace
 from tests.conftest import enter
 
@@ -117,3 +118,50 @@ def test_score_universe__a_forecast_is_missed_once_the_next_session_has_closed(v
     close = CALENDAR.close(DAYS[1]).to_pydatetime()
     assert not score_universe.fn(pd.DataFrame(), DAYS[0], close)
     assert score_universe.fn(pd.DataFrame(), DAYS[0], close - timedelta(seconds=1))
+
+
+def test_delivery__that_cannot_be_read_is_owed_and_walked_once_it_is_right(vendor: Vendor) -> None:
+    from evergreen.workspace import workspace
+    from flows.daily import daily
+
+    (vendor.folder / "bars.parquet").write_text("<html>busy</html>")
+    with pytest.raises(UnreadableFile):
+        daily(as_of=iso(DAYS[LOADED]))
+    with reading(workspace().engine) as conn:
+        assert [bar.key for bar in owed.open_bars(conn)] == [(name, iso(DAYS[LOADED])) for name in NAMES]
+    vendor.has(through(LOADED))
+    assert daily(as_of=iso(DAYS[LOADED])) == [iso(DAYS[LOADED])]
+    with reading(workspace().engine) as conn:
+        assert owed.open_bars(conn) == []
+
+
+def test_hole__a_session_that_comes_after_its_follower_is_profiled_for_the_drift_checks(vendor: Vendor) -> None:
+    from evergreen.adapters import monitoring
+    from evergreen.workspace import workspace
+    from flows.daily import daily
+
+    vendor.has(through(LOADED + 1).drop(BARS.index[BARS["session"] == DAYS[LOADED]]))
+    daily(as_of=iso(DAYS[LOADED + 1]))
+    profile = monitoring.profile_path(workspace().settings.profiles, DAYS[LOADED])
+    assert not profile.exists()
+    vendor.has(through(LOADED + 2))
+    daily(as_of=iso(DAYS[LOADED + 2]))
+    assert profile.exists()
+
+
+def test_notice__is_sent_once_bars_are_owed_for_some_sessions_and_not_again(
+    vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tasks.bars
+    from flows.daily import daily
+
+    notices: list[str] = []
+    monkeypatch.setattr(tasks.bars, "notify", lambda subject, body: notices.append(body) or True)
+    monkeypatch.setenv("EVERGREEN_MARKET_NOTICE_AFTER", "2")
+    daily(as_of=iso(DAYS[LOADED]))
+    assert notices == []
+    daily(as_of=iso(DAYS[LOADED + 1]))
+    (sentence,) = notices
+    assert f"3 bars of {iso(DAYS[LOADED])} owed" in sentence
+    daily(as_of=iso(DAYS[LOADED + 1]))
+    assert len(notices) == 1

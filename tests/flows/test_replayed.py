@@ -161,7 +161,7 @@ def _numbers(row: RecordedDecision) -> dict[str, Any]:
     """Those of a decision's stored evidence that a replay keeps too."""
     if row.kind == DecisionKind.GATE:
         test = row.evidence["test"]
-        return {name: row.evidence[name] for name in ("margin", "tried", "sessions")} | {
+        return {name: row.evidence[name] for name in ("margin", "sessions")} | {
             "mean_r": test["mean"],
             "lower90": test["lower90"],
         }

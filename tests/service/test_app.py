@@ -9,11 +9,13 @@ import httpx
 import pandas as pd
 import pytest
 
-from evergreen.adapters.database import predictions, reading
+from evergreen.adapters.database import owed, predictions, reading, writing
+from evergreen.adapters.database.owed import OwedBar
 from evergreen.core.canary.assignment import arm
 from evergreen.errors import Unavailable
+from evergreen.settings import MarketSettings
 from tests.service.running import Client, ask, running, until, with_service
-from tests.service.world import SESSION, TICKERS, World, ready_world
+from tests.service.world import NOW, SESSION, TICKERS, World, ready_world
 
 TRACE = re.compile(r"Traceback|File \"|\.py\b")
 
@@ -273,3 +275,37 @@ def test_readyz__tells_of_a_database_held_by_another_writer_without_any_traffic(
         await until(client, "/readyz", lambda answer: answer.status_code == 200)
 
     with_service(world, act)
+
+
+def test_post__names_without_an_answer_say_why_and_the_others_are_answered(tmp_path: Path) -> None:
+    listings = tmp_path / "listings.csv"
+    listings.write_text("ticker,from,to,renamed_to\nAPTV,2017-12-05,,\nIBM,,2008-09-11,IBMX\nIBMX,2008-09-12,,\n")
+    world = ready_world(tmp_path / "home", market=MarketSettings(listings=str(listings)))
+    body = {"tickers": ["MSFT", "APTV", "IBM", "ZZZ"]}
+    answer = with_service(world, lambda client: client.post("/v1/predictions", json=body))
+    assert answer.status_code == 200 and [each["ticker"] for each in answer.json()["predictions"]] == ["MSFT"]
+    assert {each["ticker"]: each["error"] for each in answer.json()["unanswered"]} == {
+        "APTV": "APTV is listed from 2017-12-05 on.",
+        "IBM": "IBM was renamed to IBMX after 2008-09-11.",
+        "ZZZ": "No features are served for 'ZZZ'.",
+    }
+    alone = with_service(world, lambda client: ask(client, ticker="IBM"))
+    assert alone.status_code == 404 and "renamed to IBMX" in alone.json()["error"]
+
+
+def test_post__of_names_that_all_lack_an_answer_still_says_why(world: World) -> None:
+    answer = with_service(world, lambda client: client.post("/v1/predictions", json={"tickers": ["ZZZ"]}))
+    assert answer.status_code == 200 and answer.json()["predictions"] == []
+    assert [each["ticker"] for each in answer.json()["unanswered"]] == ["ZZZ"]
+
+
+def test_metrics__and_the_page_count_what_is_owed(world: World) -> None:
+    with writing(world.engine) as conn:
+        owed.keep(conn, [OwedBar(ticker="IBM", session="2008-09-12", source="files:x", since=NOW)])
+
+    async def act(client: Client) -> tuple[str, str]:
+        await until(client, "/metrics", lambda answer: "evergreen_owed_bars 1.0" in answer.text)
+        return (await client.get("/metrics")).text, (await client.get("/")).text
+
+    metrics, page = with_service(world, act)
+    assert "evergreen_owed_bars 1.0" in metrics and "1 bar of 2008-09-12 owed: IBM" in page

@@ -12,9 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
+import pandas as pd
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from evergreen.adapters import monitoring
+from evergreen.adapters.documents.model_card import to_page
+from evergreen.workspace import REPOSITORY
 from tests.service.running import listening
 from tests.service.story import tell
 from tests.service.world import TICKERS, World
@@ -22,6 +27,9 @@ from tests.service.world import TICKERS, World
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 WIDEST = "Math.max(...[...document.querySelectorAll('body *')].map(e => e.getBoundingClientRect().right))"
+
+AXE = REPOSITORY / ".evergreen" / "node" / "node_modules" / "axe-core" / "axe.min.js"
+SCHEMES = ("light", "dark")
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
@@ -54,6 +62,13 @@ class Browser:
     def value(self, expression: str) -> Any:
         """What an expression is worth in the page."""
         return self.do("Runtime.evaluate", expression=expression, returnByValue=True)["result"]["value"]
+
+    def violations(self, scheme: str) -> list[str]:
+        """What axe-core finds against the page in a colour scheme: rule, and the first place it names."""
+        self.do("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.do("Runtime.evaluate", expression=AXE.read_text())
+        run = self.do("Runtime.evaluate", expression="axe.run()", awaitPromise=True, returnByValue=True)
+        return [f"{each['id']}: {each['nodes'][0]['html']}" for each in run["result"]["value"]["violations"]]
 
     @property
     def requested(self) -> list[str]:
@@ -108,3 +123,61 @@ def test_page__on_a_phone_needs_no_sideways_scrolling_and_nothing_from_elsewhere
         if path == "/":
             assert browser.value(WIDEST) <= PHONE["width"]
         assert browser.requested and all(url.startswith((base, "data:")) for url in browser.requested)
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="no axe-core here: `make test-pages` brings it")
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_page__axe_finds_no_violation(world: World, browser: Browser, path: str, scheme: str) -> None:
+    tell(world)
+    with listening(world) as base:
+        httpx.get(f"{base}/v1/predictions/{TICKERS[0]}", headers={"X-Client-Id": "somebody"})
+        browser.open(base + path)
+        assert browser.violations(scheme) == []
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="no axe-core here: `make test-pages` brings it")
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_model_card__axe_finds_no_violation(browser: Browser, tmp_path: Path, scheme: str) -> None:
+    card = "# Model card\n\nWhat it is.\n\n## Data\n\n| fact | value |\n| --- | --- |\n| seed | `7` |\n"
+    (tmp_path / "card.html").write_text(to_page(card))
+    browser.open(f"file://{tmp_path / 'card.html'}")
+    assert browser.violations(scheme) == []
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="no axe-core here: `make test-pages` brings it")
+def test_axe__finds_a_picture_without_words(browser: Browser, tmp_path: Path) -> None:
+    page = '<!doctype html><html lang="en"><title>A page</title><main><h1>A page</h1><img src="x.png"></main></html>'
+    (tmp_path / "page.html").write_text(page)
+    browser.open(f"file://{tmp_path / 'page.html'}")
+    assert [each.partition(":")[0] for each in browser.violations("light")] == ["image-alt"]
+
+
+@pytest.fixture
+def profile_page(tmp_path: Path) -> Path:
+    """The page of three features that did not move."""
+    frame = pd.DataFrame({name: np.arange(40.0) * turn for name, turn in (("KMID", 1), ("ROC5", -1), ("MA5", 3))})
+    frame.index = pd.MultiIndex.from_product([[f"T{number}" for number in range(40)], [pd.Timestamp("2008-06-30")]])
+    frame.index.names = ["ticker", "session"]
+    described = monitoring.profile(frame, pd.Timestamp("2008-06-30"))
+    return monitoring.report(described, described, tmp_path / "profile.html")
+
+
+def test_profile_page__is_searched_by_formula_and_sorted_by_a_head(browser: Browser, profile_page: Path) -> None:
+    browser.open(f"file://{profile_page}")
+    shown = (
+        "[...document.querySelectorAll('tbody tr:not([hidden]) th')].map(each => each.firstChild.textContent).join()"
+    )
+    assert set(browser.value(shown).split(",")) == {"KMID", "ROC5", "MA5"}
+    browser.do("Runtime.evaluate", expression="document.querySelectorAll('thead button')[2].click()")
+    assert browser.value(shown) == "MA5,KMID,ROC5"  # by the current mean, the largest first
+    typing = "const box = document.getElementById('search'); box.value = 'open'; box.dispatchEvent(new Event('input'))"
+    browser.do("Runtime.evaluate", expression=typing)
+    assert browser.value(shown) == "KMID"  # (close - open) / open
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="no axe-core here: `make test-pages` brings it")
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_profile_page__axe_finds_no_violation(browser: Browser, profile_page: Path, scheme: str) -> None:
+    browser.open(f"file://{profile_page}")
+    assert browser.violations(scheme) == []

@@ -45,16 +45,18 @@ def test_refuse__answers_only_from_good_inputs(tmp_path: Path, ticker: str, stat
     assert answered == status and (status == 200 or ticker in str(answer["error"]))
 
 
-def test_refuse__one_bad_ticker_refuses_the_request_and_logs_nothing(tmp_path: Path) -> None:
+def test_refuse__among_many_the_bad_ticker_alone_has_no_answer_and_no_record(tmp_path: Path) -> None:
     world = odd_world(tmp_path, bad_inputs="refuse")
 
     def many(client: Client) -> object:
         return client.post("/v1/predictions", json={"tickers": ["AAPL", "IBM"]})
 
     answer = with_service(world, many)  # type: ignore[arg-type]
-    assert answer.status_code == 422 and "40% of the features of 'IBM' are missing" in answer.json()["error"]
+    assert answer.status_code == 200 and [each["ticker"] for each in answer.json()["predictions"]] == ["AAPL"]
+    (unanswered,) = answer.json()["unanswered"]
+    assert unanswered["ticker"] == "IBM" and "40% of the features of 'IBM' are missing" in unanswered["error"]
     with world.engine.connect() as conn:
-        assert conn.exec_driver_sql("SELECT count(*) FROM prediction").scalar() == 0
+        assert conn.exec_driver_sql("SELECT ticker FROM prediction").scalars().all() == ["AAPL"]
 
 
 @pytest.mark.parametrize(("policy", "status"), [("tell", 200), ("refuse", 503)])

@@ -146,3 +146,10 @@ def test_clock__in_replay_is_the_last_processed_session(world: World) -> None:
     with world.engine.begin() as conn:
         assert ledger.clock(conn, "evergreen") == "2008-09-12"
     assert world.store.look(NOW).clock == SESSION
+
+
+def test_home__whose_name_has_letters_outside_ascii_serves(tmp_path: Path) -> None:
+    world = ready_world(tmp_path / "Zuhause \u00e4\u00f6 \u2603")
+    keeper = Keeper(world.store, Metrics())
+    keeper.look(NOW)
+    assert keeper.snapshot is not None and not keeper.alarms

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from evergreen.adapters.database import decisions, predictions, reading
+from evergreen.adapters.database import predictions
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.core.canary import CanaryRecord, RollbackWindow, TrafficLimits
+from evergreen.core.canary import CanaryRecord, RollbackWindow
 from evergreen.core.canary.assignment import arm
 from evergreen.core.canary.guardrails import OutputLimits
 from evergreen.service import proving
@@ -26,8 +26,7 @@ SANE = OutputLimits(residual_sigma=1.0, target_low=-1.0, target_high=1.0)
 def guarded_world(home: Path, limits: OutputLimits = SANE, **changes: Any) -> World:
     """A canary at half of the clients, watched since NOW."""
     world = ready_world(home, **changes)
-    traffic = TrafficLimits(slow_us=10_000, started_at=NOW, steps=((1, 5_000),))
-    world.change_rollout(evidence=CanaryRecord(limits=limits, traffic=traffic))
+    world.change_rollout(evidence=CanaryRecord(limits=limits))
     return world
 
 
@@ -65,29 +64,14 @@ def test_watch__a_sane_canary_goes_on(tmp_path: Path) -> None:
     assert world.rollout().challenger == "2"
 
 
-def test_watch__slow_answers_on_the_canary_alone_end_it_with_a_decision(tmp_path: Path) -> None:
+@pytest.mark.parametrize("flip", [False, True])
+def test_watch__nothing_that_clients_send_ends_a_canary_or_blinds_it(tmp_path: Path, flip: bool) -> None:
+    """Bulk accounts whose answers take long, and a crowd of names that all fall to one arm."""
     world = guarded_world(tmp_path)
-    log_requests(world, broken={"challenger"})
-    _, summary = looked(world)
-    row = world.rollout()
-    assert summary and (row.champion, row.challenger, row.weight) == ("1", None, 0)
-    with reading(world.engine) as conn:
-        last = decisions.recent(conn, "evergreen", 1)[0]
-        assert decisions.verify(conn) == []
-    assert last.kind == "rollback" and "Failed or slow" in last.summary
-
-
-def test_watch__slow_answers_on_both_arms_are_nobodys_fault(tmp_path: Path) -> None:
-    world = guarded_world(tmp_path)
-    log_requests(world, broken={"challenger", "champion"})
-    assert looked(world)[1] is None
-
-
-def test_watch__a_split_that_is_not_what_it_says_stops_the_judging(tmp_path: Path) -> None:
-    world = guarded_world(tmp_path)
-    log_requests(world, broken={"challenger"}, flip=True)
+    log_requests(world, broken={"challenger"}, flip=flip)
     watch, summary = looked(world)
-    assert summary is None and "split" in watch.verdict.missing[0]
+    assert summary is None and not watch.verdict.broken and not watch.verdict.missing
+    assert world.rollout().challenger == "2"
 
 
 def test_watch__outputs_out_of_range_end_it_at_the_first_look(tmp_path: Path) -> None:
@@ -103,9 +87,7 @@ def test_watch__a_challenger_that_hangs_on_the_newest_features_is_ended_before_a
     keeper, watch = Keeper(world.store, Metrics()), Watch(world.settings, world.store)
     keeper.look(NOW)
     monkeypatch.setattr(proving, "FORECAST_SECONDS", 0.0)
-    traffic = TrafficLimits(slow_us=10_000, started_at=NOW, steps=((1, 5_000),))
-    evidence = CanaryRecord(limits=SANE, traffic=traffic)
-    world.change_rollout(challenger="2", stage="canary_50", weight=5_000, evidence=evidence)
+    world.change_rollout(challenger="2", stage="canary_50", weight=5_000, evidence=CanaryRecord(limits=SANE))
     keeper.look(NOW)
     assert keeper.snapshot is not None and keeper.snapshot.lineup.challenger is None
     assert "did not answer" in keeper.alarms["challenger"]

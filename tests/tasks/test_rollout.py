@@ -54,7 +54,7 @@ def arrive(world: World, version: str, day: int = 0, record: CanaryRecord | None
     """The gate has admitted a version against the champion of this moment; what became of it."""
     with writing(world.engine) as conn:
         request, _ = requests.request(conn, MODEL, "test", f"data of {version}", WALK[day], {}, NOW)
-    admitted = Verdict(admitted=True, better=False, reasons=(), sessions=120, tried=1, spent_alpha=0.03)
+    admitted = Verdict(admitted=True, better=False, reasons=(), sessions=120)
     return deliver.fn(request, Judgement(version, world.rollout().champion, admitted, record or frozen()), NOW)
 
 

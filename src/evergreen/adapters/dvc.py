@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
@@ -190,19 +189,28 @@ class Snapshots:
         config = root / ".dvc" / "config"
         if not config.exists():
             Repo.init(str(root), no_scm=True, force=True).close()
-        if f"url = {self.remote}\n" not in config.read_text():
-            with Repo(str(root)) as fresh, fresh.config.edit() as settings:
-                self._configure(settings, root, cache)
+        if f"url = {self.remote}\n" not in config.read_text(encoding="utf-8"):
+            self._configure(config, root, cache)
             (root / ".dvcignore").write_text("/versions\n/.checkout-*\n")
         with Repo(str(root)) as repo:
             yield repo
 
-    def _configure(self, settings: Any, root: Path, cache: Path | None) -> None:
-        site = str(root / ".dvc" / "site")
-        settings["core"].update(remote=REMOTE, analytics=False, check_update=False, site_cache_dir=site)
-        settings["remote"].setdefault(REMOTE, {}).update(url=self.remote, verify=True)
+    def _configure(self, config: Path, root: Path, cache: Path | None) -> None:
+        """Our settings among those that stand; in UTF-8, which DVC reads and, when it writes itself, does not write."""
+        from configobj import ConfigObj  # type: ignore[import-untyped]  # what DVC itself reads its settings with
+
+        settings, remote = ConfigObj(str(config), encoding="utf-8"), f'remote "{REMOTE}"'
+        core = {
+            "remote": REMOTE,
+            "analytics": "false",
+            "check_update": "false",
+            "site_cache_dir": str(root / ".dvc/site"),
+        }
+        settings.setdefault("core", {}).update(core)
+        settings.setdefault(remote, {}).update({"url": self.remote, "verify": "true"})
         if cache is not None:
-            settings["cache"]["dir"] = str(cache)
+            settings.setdefault("cache", {})["dir"] = str(cache)
+        settings.write()
 
 
 def tree_digest(folder: Path) -> str:

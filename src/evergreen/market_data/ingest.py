@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +16,10 @@ from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding, split
 from evergreen.core.quality.second_source import disagreements
 from evergreen.core.quality.unknown_names import unknown_tickers
-from evergreen.errors import EvergreenError
+from evergreen.errors import EvergreenError, NoBars
 from evergreen.market_data import quarantine
 from evergreen.market_data.delivery import Delivery, Order
+from evergreen.market_data.exchange_fit import wrong_exchange
 from evergreen.workspace import Workspace
 
 BEFORE = pd.Timedelta(
@@ -28,25 +30,30 @@ BEFORE = pd.Timedelta(
 def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
     """Fetch what is ordered, hold the bad rows in quarantine and keep the rest as known at `now`.
 
-    Killed anywhere and run again at the same `now`, it ends with the same bytes.
+    A history ends with its newest bar, whatever was ordered: the sessions after it have not come yet. Killed anywhere
+    and run again at the same `now`, it ends with the same bytes.
     """
     from evergreen.adapters.gx import validate
 
-    known = at.bars.as_of(start=order.first - BEFORE, end=order.last)
+    order = replace(order, tickers=tuple(at.listings.between(order.tickers, order.first, order.last)))
+    known = at.listings.companies(at.bars.as_of(start=order.first - BEFORE, end=order.last))
     history = known[known["session"] < order.first]
     bars, remarks = _fetch(at, order, known)
+    order = _ending_with(at, bars, order) if order.history else order
     folder = at.settings.reports / iso(order.last)
     calendar = at.calendar.sessions(order.first, order.last)
     universe = frozenset(order.tickers)
     report = validate(
         bars, calendar, folder, as_of=order.last, history=history, universe=universe, clean_page=order.history
     )
+    remarks = [*remarks, *(wrong_exchange(bars, at.calendar) if order.history else [])]
     findings = [*report.findings, *remarks, *_ask_second_source(at, order, bars, history)]
     accepted, refused = split(bars, findings)
-    cases = () if report.blocked else quarantine.hold(at, refused, findings, known, order.source, order.last, now)
+    blocked = report.blocked or any(remark.severity == "block" for remark in remarks)
+    cases = () if blocked else quarantine.hold(at, refused, findings, known, order.source, order.last, now)
     appended = at.bars.append(accepted, pd.Timestamp(now), order.source, assumed=order.history)
     quarantine.revalidate(at, accepted, now)
-    return _delivery(order, bars, appended, len(refused), report.blocked, findings, report.page, cases)
+    return _delivery(order, bars, appended, len(refused), blocked, findings, report.page, cases)
 
 
 def record_snapshot(at: Workspace, as_of: str, source: str, refused: int, report: dict[str, Any], now: datetime) -> str:
@@ -83,7 +90,32 @@ def _fetch(at: Workspace, order: Order, known: pd.DataFrame) -> tuple[pd.DataFra
     linked = link_factors(origin.fetch(list(order.tickers), since, order.last), known)
     remarks = origin.findings() if isinstance(origin, ReportingSource) else []
     bars = linked[linked["session"] >= order.first].reset_index(drop=True)
-    return bars, [*remarks, *_unknown(at, order, origin, bars)]
+    outside = at.listings.outside(bars)
+    unlisted = _unlisted(at, bars[outside])
+    bars = bars[~outside].reset_index(drop=True)
+    return bars, [*remarks, *unlisted, *_unknown(at, order, origin, bars)]
+
+
+def _unlisted(at: Workspace, bars: pd.DataFrame) -> list[Finding]:
+    """A finding for each name with bars of sessions on which it was not traded."""
+    remarks = []
+    for name, rows in bars.groupby("ticker", sort=True):
+        first = rows["session"].min()
+        message = f"{name}: {len(rows)} bars left out. {at.listings.absence(str(name), first)}"
+        remarks.append(Finding("not_listed", "warn", str(name), first, "session", float(len(rows)), message))
+    return remarks
+
+
+def _ending_with(at: Workspace, bars: pd.DataFrame, order: Order) -> Order:
+    """The order up to its newest bar, or to the session before where that is on none.
+
+    Raises:
+        NoBars: there is none.
+    """
+    if bars.empty:
+        span = f"{iso(order.first)} to {iso(order.last)}"
+        raise NoBars(f"{order.source} has no bar of {span}.", "Look at its dates and tickers, or name another source.")
+    return replace(order, last=at.calendar.next(bars["session"].max() + pd.Timedelta(days=1), -1))
 
 
 def _unknown(at: Workspace, order: Order, origin: BarSource, bars: pd.DataFrame) -> list[Finding]:

@@ -21,6 +21,7 @@ from evergreen.market_data.delivery import Order
 from evergreen.workspace import Workspace
 
 WINDOW = 20  # sessions, a month: a ticker silent for longer is taken for gone, and no further bars of it are due
+OUTAGE = 63  # sessions, a quarter: a source silent for longer has ended, and its further sessions are not entered
 STAYS_OUT = ("held", "discarded")  # quarantine cases whose bars are not waited for
 
 Keys = pd.MultiIndex  # (ticker, session)
@@ -29,21 +30,29 @@ Keys = pd.MultiIndex  # (ticker, session)
 def missing_bars(at: Workspace, tickers: Sequence[str], clock: pd.Timestamp, until: pd.Timestamp) -> Keys:
     """The (ticker, session) that lack a bar, of the last sessions up to `clock` and of those to `until`.
 
-    Due is a ticker that had a bar in the 20 sessions before the session or, after `clock` (the session processed
-    last), before that: a name that is new is not late, and one that has gone is not waited for. What is in quarantine
-    or was written off is not missing.
+    Due is a ticker that had a bar in the 20 sessions before the session or, in the 63 after `clock` (the session
+    processed last), before that: a name that is new is not late, and one that has gone, or a source that has ended, is
+    not waited for. What is in quarantine or was written off is not missing.
     """
+    until = min(until, at.calendar.next(clock, OUTAGE))
     reach = at.calendar.next(clock, -2 * WINDOW)
     days = at.calendar.sessions(reach, until)
     bars = at.bars.as_of(tickers=list(tickers), start=reach, end=until)
     there = bars.assign(there=True).pivot(index="session", columns="ticker", values="there")
     there = there.reindex(days).notna()
+    listed = ~at.listings.outside(_cells(there)).reshape(there.shape)
     walked = days <= clock
     lately = there.astype(int).rolling(WINDOW, min_periods=1).sum().shift(fill_value=0) > 0
     lately.loc[~walked] = there[walked].iloc[-WINDOW:].any().to_numpy()
-    row, column = np.nonzero((lately & ~there).to_numpy()[WINDOW:])
+    row, column = np.nonzero((lately & ~there).to_numpy()[WINDOW:] & listed[WINDOW:])
     keys = Keys.from_arrays([there.columns[column], days[WINDOW:][row]], names=["ticker", "session"])
     return keys[~keys.isin(_not_awaited(at, tickers, days))]
+
+
+def _cells(there: pd.DataFrame) -> pd.DataFrame:
+    """The ticker and session of each cell, row by row."""
+    tickers, sessions = np.meshgrid(there.columns, there.index)
+    return pd.DataFrame({"ticker": tickers.ravel(), "session": sessions.ravel()})
 
 
 def late_orders(at: Workspace, source: str, tickers: Sequence[str], clock: pd.Timestamp) -> list[Order]:

@@ -13,6 +13,7 @@ from evergreen.adapters.bars.files import bar_files, files_in, read_files
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.quality import Finding, check
 from evergreen.errors import NoBars, UnreadableFile
+from evergreen.market_data.exchange_fit import wrong_exchange
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def inspect_paths(paths: Sequence[Path], calendar: Calendar, now: datetime) -> I
 
 def inspect_bars(bars: pd.DataFrame, calendar: Calendar, now: datetime) -> list[Finding]:
     """The findings in one delivery, held against the sessions the exchange has closed by `now`."""
-    return check(bars, calendar.closed(bars["session"].min(), now))
+    return wrong_exchange(bars, calendar) + check(bars, calendar.closed(bars["session"].min(), now))
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:

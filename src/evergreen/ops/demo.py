@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,10 @@ from evergreen.adapters.infra.processes import LOOPBACK, Stack
 from evergreen.audit.history import give_account
 from evergreen.core.bars.session import iso
 from evergreen.core.policy.plain_words import in_plain_words
-from evergreen.errors import EvergreenError, NotFound, Unavailable
+from evergreen.errors import EvergreenError, NotFound
 from evergreen.ops import local_stack
 from evergreen.ops.demo_report import tell
+from evergreen.ops.flow_runs import follow
 from evergreen.ops.local_stack import Ports
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
@@ -107,25 +107,11 @@ def _walk(api: PrefectApi, at: Workspace, walk: DemoWalk, console: Console) -> N
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("loading the history", total=len(due))
         seen = 0
-        for _ in _follow(api, started):
+        for _ in follow(api, started, pause=0.5):
             seen = _show_new(at, seen, progress)
             clock = _walked(at)
             progress.update(bar, completed=len(due[due <= clock]) if clock else 0, description=_where(at, clock))
     _require_completed(api.read(started.id))
-
-
-def _follow(api: PrefectApi, run: FlowRun, pause: float = 0.5, patience: float = 180.0) -> Iterator[FlowRun]:
-    """The run as it comes along, until it has ended; a server that is busy is asked again for a while."""
-    heard = time.monotonic()
-    while not run.finished:
-        time.sleep(pause)
-        try:
-            run = api.read(run.id)
-            heard = time.monotonic()
-        except Unavailable:
-            if time.monotonic() - heard > patience:
-                raise
-        yield run
 
 
 def _walked(at: Workspace) -> pd.Timestamp | None:

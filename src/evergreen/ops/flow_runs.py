@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from evergreen.adapters.infra.prefect_api import FlowRun, PrefectApi
-from evergreen.errors import BadInput
+from evergreen.errors import BadInput, Unavailable
 
 PAUSE = 2.0  # seconds between two questions; a flow run takes six to start
+PATIENCE = 180.0  # seconds of silence: a server on SQLite answers nothing for a while when it is busy
 OUTCOMES = {"COMPLETED": 0, "FAILED": 1, "CRASHED": 1, "CANCELLED": 3}  # exit codes; 2 is the caller's own mistake
 
 
@@ -53,12 +54,29 @@ def wait_for(api: PrefectApi, run: FlowRun, tell: Callable[[FlowRun], None]) -> 
     """The run once it has ended; `tell` hears of each state it goes through.
 
     Raises:
-        Unavailable: the server does not answer.
+        Unavailable: the server has not answered for minutes.
     """
     tell(run)
-    while not run.finished:
-        time.sleep(PAUSE)
-        before, run = run, api.read(run.id)
-        if run.state != before.state:
-            tell(run)
+    for state in follow(api, run, PAUSE):
+        if state.state != run.state:
+            tell(state)
+        run = state
     return run
+
+
+def follow(api: PrefectApi, run: FlowRun, pause: float, patience: float = PATIENCE) -> Iterator[FlowRun]:
+    """The run as it comes along, until it has ended; a server that is busy is asked again for a while.
+
+    Raises:
+        Unavailable: it has not answered for `patience` seconds.
+    """
+    heard = time.monotonic()
+    while not run.finished:
+        time.sleep(pause)
+        try:
+            run = api.read(run.id)
+            heard = time.monotonic()
+        except Unavailable:
+            if time.monotonic() - heard > patience:
+                raise
+        yield run

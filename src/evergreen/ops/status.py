@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
-from evergreen.adapters.database import decisions, ledger, owed, reading, requests, rollouts, triggers
+from evergreen.adapters.database import decisions, ledger, owed, reading, requests, rollouts, trials, triggers
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.infra.processes import Stack
 from evergreen.adapters.infra.running import Running, missing
@@ -16,6 +16,7 @@ from evergreen.ops.requests import standing
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
+WEEKEND = 4  # days, with a holiday: counting sessions takes seconds to import, and says nothing new within them
 TURNS = 5  # decisions shown: what fits beneath the rest on one screen
 
 
@@ -40,13 +41,14 @@ class Turn:
 
 @dataclass(frozen=True)
 class Status:
-    """How everything stands, None where there is nothing yet; `owed` says which bars have not arrived, `weight` is the
-    challenger's share of clients."""
+    """How everything stands, None where there is nothing yet; `behind` is how many sessions the exchange has closed
+    since `session`, `owed` says which bars have not arrived, `weight` is the challenger's share of clients."""
 
     home: str
     market: str
     processes: Sequence[Process]
     session: str | None
+    behind: int = 0
     training: str | None = None
     running: Sequence[Running] = ()
     owed: str = ""
@@ -56,6 +58,7 @@ class Status:
     weight: float = 0.0
     drift: str | None = None
     triggers: str | None = None
+    levels: str | None = None
     decisions: Sequence[Turn] = ()
 
 
@@ -67,16 +70,18 @@ def read_status(settings: Settings) -> Status:
     running = read_running(settings)
     with reading(at.engine) as conn:
         rollout, session = rollouts.read(conn, name), ledger.clock(conn, name)
+        behind = _behind(at, session)
         awaited = owed.summary(owed.open_bars(conn))
         training = _training(requests.recent(conn, name, limit=1))
         if rollout is None:
-            return Status(home, market, processes, session, training, running, awaited)
+            return Status(home, market, processes, session, behind, training, running, awaited)
         checks = ledger.drift_checks(conn, name, rollout.champion, limit=1)
         return Status(
             home=home,
             market=market,
             processes=processes,
             session=session,
+            behind=behind,
             training=training,
             running=running,
             owed=awaited,
@@ -86,6 +91,7 @@ def read_status(settings: Settings) -> Status:
             weight=rollout.weight / 10_000,  # kept in basis points
             drift=_drift(rollout.champion, checks[0]) if checks else None,
             triggers=triggers.summary(triggers.triggers(conn, name), ledger.count_sessions(conn, name)),
+            levels=trials.spent(conn, name),
             decisions=[Turn(turn.as_of, turn.kind, turn.summary) for turn in decisions.turns(conn, name, TURNS)],
         )
 
@@ -99,6 +105,17 @@ def read_running(settings: Settings) -> list[Running]:
     from evergreen.adapters.infra.prefect_api import PrefectApi, running_on  # with httpx: only where a server is known
 
     return running_on(PrefectApi.at(server, hurried=True))
+
+
+def _behind(at: Workspace, session: str | None) -> int:
+    """How many sessions the exchange has closed since `session`; what a weekend explains is not looked into."""
+    now = datetime.now(UTC)
+    recent = session is not None and (now.date() - date.fromisoformat(session)).days <= WEEKEND
+    if session is None or recent or at.settings.clock == "replay":
+        return 0
+    import pandas as pd
+
+    return at.calendar.between(pd.Timestamp(session), at.calendar.last_before(now))
 
 
 def _training(newest: Sequence[RetrainRequest]) -> str | None:
@@ -122,7 +139,8 @@ def lines(status: Status) -> Iterator[str]:
         yield f"running    {each.line(datetime.now(UTC))}"
     if status.session is not None:
         yield f"market     {status.market}"
-        yield f"data       through session {status.session}"
+        behind = f", {status.behind} sessions behind the exchange" if status.behind > 1 else ""
+        yield f"data       through session {status.session}{behind}"
     if status.owed:
         yield f"owed       {status.owed}"
     if advice := missing(status.session, status.champion, status.running, status.training or ""):
@@ -136,6 +154,7 @@ def lines(status: Status) -> Iterator[str]:
     if status.drift:
         yield f"drift      {status.drift}"
     yield f"triggers   {status.triggers}"
+    yield f"levels     {status.levels}"
     for turn in status.decisions:
         yield f"{turn.as_of} {turn.kind:<17} {turn.summary}"
 

@@ -16,6 +16,7 @@ Matrix = NDArray[np.float32]
 Fault = Callable[[Matrix, Matrix, np.random.Generator], Matrix]
 
 SCALE = 10.0  # of features that are served in the wrong unit
+LATE_SHARE, MISSING_SHARE = 0.1, 0.2  # of the tickers, of the features
 LEAKED = 0.05  # of the label in a leaking record: explains a tenth, half of what the gate calls too good to be true
 VENDOR_SHARE, VENDOR_SESSIONS = 0.3, 20  # of the tickers that vanish, and for how long: the window of the signs
 SPREAD = 2.0  # times the usual moves: as of 2007 to 2008
@@ -52,6 +53,19 @@ def _scaled(served: Matrix, before: Matrix, rng: np.random.Generator) -> Matrix:
     return np.asarray(served * np.float32(SCALE))
 
 
+def _tripled(served: Matrix, before: Matrix, rng: np.random.Generator) -> Matrix:
+    return np.asarray(served * np.float32(3.0))
+
+
+def _partly_late(served: Matrix, before: Matrix, rng: np.random.Generator) -> Matrix:
+    late = rng.permutation(len(served)) < max(1, round(LATE_SHARE * len(served)))
+    return np.where(late[:, None], before, served)
+
+
+def _missing(served: Matrix, before: Matrix, rng: np.random.Generator) -> Matrix:
+    return np.where(rng.random(served.shape[1]) < MISSING_SHARE, np.float32(np.nan), served)
+
+
 # What the challenger is served in place of a session's features, given those of the session before.
 SERVING: dict[str, Fault] = {
     "shuffled": _shuffled,
@@ -61,6 +75,9 @@ SERVING: dict[str, Fault] = {
     "late": _late,
     "zeroed": _zeroed,
     "scaled": _scaled,
+    "tripled": _tripled,
+    "partly_late": _partly_late,
+    "missing": _missing,
     "leak": _shuffled,
 }
 LABELS = ("sign_flip",)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,10 +14,9 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from evergreen.core.model.booster import LightGBM, from_text
 from evergreen.core.model.config import TrainingConfig
-from evergreen.core.model.fitting import Fit, fit_before
-from evergreen.core.model.lightgbm_datasets import Datasets, datasets
+from evergreen.core.model.protocol import Fit, FitsAtWill, Learner
+from evergreen.core.model.registry import learner
 from evergreen.replay.market import Market
 
 FORMAT = 1  # of a kept fit; a change of what training does must raise it
@@ -46,8 +46,8 @@ class Fits:
         if not path.exists():
             with FileLock(path.with_suffix(".lock")):
                 if not path.exists():
-                    _write(path, fit_before(self.market.panel, stop, self.config, self._sets))
-        return _read(path)
+                    _write(path, self._fitter(stop))
+        return self._read(path)
 
     def has(self, stop: int) -> bool:
         """Whether it is made already."""
@@ -59,9 +59,22 @@ class Fits:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
     @cached_property
-    def _sets(self) -> Datasets:
-        sessions = len(self.market.panel.sessions)
-        return datasets(self.market.panel, [self.config.min_train, sessions], self.config)
+    def _learner(self) -> Learner:
+        return learner(self.config.learner)
+
+    @cached_property
+    def _fitter(self) -> Callable[[int], Fit]:
+        panel, config, made_by = self.market.panel, self.config, self._learner
+        if isinstance(made_by, FitsAtWill):
+            return made_by.fitter(panel, config)
+        return lambda stop: next(iter(made_by.fits(panel, [stop], config)))
+
+    def _read(self, path: Path) -> Fit:
+        os.utime(path)
+        with np.load(path, allow_pickle=False) as stored:
+            rounds, tail_start = stored["numbers"].tolist()
+            model = self._learner.read(stored["text"].tobytes())
+            return Fit(model, rounds, tail_start, stored["residuals"])
 
     def prune(self) -> int:
         """Remove the fits that were used longest ago, beyond `most_bytes`; how many."""
@@ -83,10 +96,3 @@ def _write(path: Path, fit: Fit) -> None:
     aside = path.with_suffix(f".{os.getpid()}.part")
     aside.write_bytes(buffer.getvalue())
     aside.replace(path)
-
-
-def _read(path: Path) -> Fit:
-    os.utime(path)
-    with np.load(path, allow_pickle=False) as stored:
-        rounds, tail_start = stored["numbers"].tolist()
-        return Fit(LightGBM(from_text(stored["text"].tobytes().decode())), rounds, tail_start, stored["residuals"])

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from evergreen.core.canary import Guardrails
-from evergreen.core.canary.freezing import Frozen, freeze
+from evergreen.core.canary.freezing import Frozen
 from evergreen.core.canary.guardrails import check_outputs
 from evergreen.core.evaluation.losses import relative_difference
+from evergreen.core.gate.place import Place
 from evergreen.core.gate.verdict import Verdict
 from evergreen.core.policy import (
     Action,
-    CanaryPolicy,
     DecisionKind,
     GatePolicy,
     InstanceDiffers,
@@ -26,14 +26,13 @@ from evergreen.errors import BadInput
 from evergreen.replay.versions import Version
 
 # Without a gate nothing rests on a verdict: the folds that it would take are nine tenths of a training.
-UNJUDGED = Verdict(
-    admitted=True, better=False, reasons=(), sessions=0, tried=1, spent_alpha=0.0, opponent="nobody: there is no gate"
-)
+UNJUDGED = Verdict(admitted=True, better=False, reasons=(), sessions=0, opponent="nobody: there is no gate")
 
 
-def judge(rules: GatePolicy, champion: Version, challenger: Version, session: int, tried: int) -> Verdict:
-    """The gate's verdict as known at a session."""
-    return judging.judge(rules, forecasts_of(champion, session), record_of(challenger), tried)
+def judge(rules: GatePolicy, champion: Version, challenger: Version, session: int) -> Verdict:
+    """The gate's verdict as known at a session. A replay has one recipe, and each training of it renews the last."""
+    place = Place(renewal=champion.trained is not None)
+    return judging.judge(rules, forecasts_of(champion, session), record_of(challenger), place, challenger.continuity)
 
 
 def forecasts_of(champion: Version, session: int) -> pd.DataFrame | None:
@@ -55,8 +54,8 @@ def record_of(version: Version) -> pd.DataFrame:
     return version.record
 
 
-def freeze_canary(policy: Policy, champion: Version, challenger: Version, session: int, tried: int) -> Frozen:
-    """What a canary is judged by that begins at a session, of the challenger tried as the k-th.
+def freeze_canary(policy: Policy, verdict: Verdict, champion: Version, challenger: Version, session: int) -> Frozen:
+    """What the canary of a judged challenger is decided by that begins at a session.
 
     Raises:
         BadInput: one of the two is the random walk.
@@ -64,11 +63,8 @@ def freeze_canary(policy: Policy, champion: Version, challenger: Version, sessio
     forecasts = forecasts_of(champion, session)
     if forecasts is None or challenger.trained is None:
         raise BadInput("a canary takes two trained versions.", "The first model replaces the random walk at once.")
-    rules, gate = policy.canary or CanaryPolicy(), policy.gate or GatePolicy()
-    bounds = (rules.alpha_promote, rules.alpha_rollback, rules.t_min, rules.t_max, gate.retained)
-    carried_to = tried if rules.undecided == "carried" else 0
     record, target = record_of(challenger), challenger.trained.target
-    return freeze(forecasts, record, champion.residual_sigma, target, *bounds, carried_to)
+    return judging.freeze_canary(policy, verdict, forecasts, record, champion.residual_sigma, target, champion.horizon)
 
 
 def guardrails(champion: Version, challenger: Version, frozen: Frozen, session: int) -> Guardrails:

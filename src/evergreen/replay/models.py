@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from evergreen.core.drift import Calibration, Counts, TooLittleHistory, calibrate, join, make_grid, session_counts
 from evergreen.core.features import FEATURE_NAMES, LOOKBACK
-from evergreen.core.model.fitting import Fit
+from evergreen.core.model.continuity import Continuity
 from evergreen.core.model.intervals import Band
-from evergreen.core.model.training import folds_of, forecast_folds, out_of_sample
+from evergreen.core.model.protocol import Fit, forecast
+from evergreen.core.model.walk_forward_record import continuity_of, folds_of, forecast_folds, out_of_sample
 from evergreen.replay.fits import Fits
 from evergreen.replay.losses import Losses, SessionLosses
 from evergreen.replay.market import Market
@@ -44,11 +45,13 @@ class Record:
         oos: its walk-forward record, as `core.model.training.Training.oos`; tickers by place.
         band: of its first interval.
         residual_sigma: standard deviation of the record's errors.
+        continuity: whether the model follows on those of its record; None with too few folds.
     """
 
     oos: pd.DataFrame
     band: Band
     residual_sigma: float
+    continuity: Continuity | None
 
 
 class Models:
@@ -89,9 +92,11 @@ class Models:
         config, panel = self.fits.config, self.market.until(self.market.known(session))
         folds = folds_of(panel.sessions, config)
         fits = [self.fits.before(len(fold.train)) for fold in folds]
-        tested, forecast = forecast_folds(panel, folds, fits, config)
-        oos, band = out_of_sample(panel, tested, forecast, fits[0], self.market.scale, config)
-        return Record(oos, band, float((oos["label"] - oos["forecast"]).std()))
+        tested, forecasts = forecast_folds(panel, folds, fits, config)
+        oos, band = out_of_sample(panel, tested, forecasts, fits[0], self.market.scale, config)
+        known = [*fits, self.fits.before(len(panel.sessions))]
+        continuity = continuity_of(panel, folds, known, forecasts, config)
+        return Record(oos, band, float((oos["label"] - oos["forecast"]).std()), continuity)
 
     def losses(self, model: Trained, sessions: range) -> SessionLosses:
         """What a model loses in the sessions of these numbers, beside the random walk."""
@@ -100,11 +105,12 @@ class Models:
 
     def forecast(self, model: Trained, start: int, stop: int) -> Floats:
         """What a model forecasts of every row of the sessions numbered start <= i < stop."""
-        return self.answer(model, np.asarray(self.market.matrix[self.market.rows(start, stop)]))
+        session = np.arange(stop - start).repeat(np.diff(self.market.first_row[start : stop + 1]))
+        return forecast(model.fit.model, np.asarray(self.market.matrix[self.market.rows(start, stop)]), session)
 
     def answer(self, model: Trained, features: NDArray[np.float32]) -> Floats:
-        """What a model says of rows of features."""
-        return model.fit.model.predict(features)
+        """What a model says of all rows of one session."""
+        return forecast(model.fit.model, features)
 
     def _calibrate(self, session: int) -> tuple[Calibration, Counts] | TooLittleHistory:
         history = self.features(0, session + 1)

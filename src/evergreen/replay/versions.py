@@ -14,6 +14,7 @@ from evergreen.core.drift import CoverageTest, SkillTest, TooLittleHistory, outs
 from evergreen.core.evaluation.losses import Statistic
 from evergreen.core.evaluation.metrics import ic, rank_ic, session_losses
 from evergreen.core.evaluation.statistic import choose_loss, losses_by_session, suited_statistic
+from evergreen.core.model.continuity import Continuity
 from evergreen.core.model.intervals import Band
 from evergreen.errors import BadInput
 from evergreen.replay.breaks import LEAKED, SERVING
@@ -58,6 +59,11 @@ class Version:
         """How many sessions its market has."""
         return len(self._market.sessions)
 
+    @property
+    def horizon(self) -> int:
+        """Sessions until an outcome of its market is known."""
+        return self._market.horizon
+
     @cached_property
     def record(self) -> pd.DataFrame | None:
         """Its walk-forward record; None of the random walk. That of a leak knows some of each outcome."""
@@ -67,6 +73,11 @@ class Version:
         if self._fault and self._fault.kind == "leak":
             return record.assign(forecast=record["forecast"] + LEAKED * record["label"])
         return record
+
+    @property
+    def continuity(self) -> Continuity | None:
+        """Whether it follows on the models of its record; None of the random walk."""
+        return self._models.record(self.trained.session).continuity if self.trained else None
 
     @property
     def residual_sigma(self) -> float:
@@ -92,14 +103,14 @@ class Version:
         rows, statistic = self.record.set_index(["ticker", "session"]), suited_statistic(self.record["session"])
         sides = (rows["forecast"], 0.0 * rows["label"])
         ours, baseline = (losses_by_session(statistic, each, rows["label"]) for each in sides)
-        return SkillTest(ours.to_numpy(), baseline.to_numpy(), run_length, statistic)
+        return SkillTest(ours.to_numpy(), baseline.to_numpy(), run_length, statistic, self._market.horizon)
 
     def coverage_test(self, level: float, run_length: float) -> CoverageTest | None:
         """The evidence that its intervals hold what they promise, before its first session."""
         if self.record is None:
             return None
         promised = outside_by_session(self.record.rename(columns={"label": "outcome"}))
-        return CoverageTest(promised, level, run_length)
+        return CoverageTest(promised, level, run_length, self._market.horizon)
 
     def forecast(self, session: int) -> Floats:
         """Of every row of a session, log return."""

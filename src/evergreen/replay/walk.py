@@ -84,7 +84,6 @@ class Walk:
     versions: dict[str, Version] = field(default_factory=dict)
     decisions: list[Decided] = field(default_factory=list)
     served: list[Served] = field(default_factory=list)
-    _tried: dict[str, int] = field(default_factory=dict)
     _frozen: dict[str, Frozen] = field(default_factory=dict)
     _skill: dict[str, SkillTest | None] = field(default_factory=dict)
     _coverage: dict[str, CoverageTest | None] = field(default_factory=dict)
@@ -205,10 +204,8 @@ class Walk:
         settled = range(challenger.since, session - horizon + 1)
         judged = np.stack([each.judged(frozen.test.rules.statistic, settled) for each in (champion, challenger)])
         known = (champion.losses(settled).n > 0) & np.isfinite(judged[0])
-        days, losses = np.array(settled)[known], judged[:, known]
-        for start in range(0, len(days) - horizon + 1, horizon):
-            block = losses[:, start : start + horizon].mean(axis=1)
-            frozen.test.update(self._iso(int(days[start + horizon - 1])), float(block[0]), float(block[1]))
+        for number, (ours, theirs) in zip(np.array(settled)[known].tolist(), judged[:, known].T, strict=True):
+            frozen.test.update(self._iso(number), float(ours), float(theirs))
         return frozen.test, guardrails(champion, challenger, frozen, session)
 
     def _retrain(self, session: int) -> None:
@@ -219,15 +216,14 @@ class Walk:
         self.versions[name] = version
         self.state = after_training(self.state, session, name)
         champion = self.versions[self.state.champion]
-        tried = self._tried[champion.name] = self._tried.get(champion.name, 0) + 1
         first = champion.name == RANDOM_WALK
         verdict = UNJUDGED
         if self.policy.gate or session < self.first:
             rules = self.policy.gate or GatePolicy()
-            verdict = judge(rules, champion, version, session, tried)
+            verdict = judge(rules, champion, version, session)
         frozen = None
         if verdict.admitted and not first and self.policy.canary:
-            frozen = self._frozen[name] = freeze_canary(self.policy, champion, version, session, tried)
+            frozen = self._frozen[name] = freeze_canary(self.policy, verdict, champion, version, session)
         judged = Judged(
             session=session,
             as_of=self._iso(session),

@@ -19,7 +19,7 @@ from evergreen.core.dataset.splits import Fold
 from evergreen.core.features import DeclaredFactor, compute_features, lookback_of
 from evergreen.core.model.breadth import suited
 from evergreen.core.model.config import TrainingConfig
-from evergreen.core.model.training import folds_of
+from evergreen.core.model.walk_forward_record import folds_of
 from evergreen.core.quality import check, split
 from evergreen.errors import NoBars
 from evergreen.research.project import workspace_settings

@@ -95,9 +95,9 @@ def installation_training_set(
         LooksAhead: a feature holds what was not known at its session.
     """
     chosen = list(names or at.features.names)
-    bars = at.bars.as_of(known_at, end=as_of)
+    bars = at.listings.companies(at.bars.as_of(known_at, end=as_of))
     labels = forward_return(bars, horizon)
-    entities = labels.index.to_frame()
+    entities = at.listings.as_named(labels.index).to_frame().set_axis(labels.index)
     entities["event_timestamp"] = at.calendar.closes(pd.DatetimeIndex(entities["session"]))
     features = at.features.training_frame(entities, known_at)[chosen]
     days = at.calendar.sessions(bars["session"].min(), as_of)

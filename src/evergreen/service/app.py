@@ -64,7 +64,7 @@ def create_app(
     door = Door(Keys(settings.keys) if settings.service_auth else None, Rate(settings.requests_per_second))
     tracing = Tracing(settings.trace_collector) if settings.trace_collector else None
     commits = tracing.commits(answerer.settle) if tracing else GroupCommit(answerer.settle)
-    service = Service(settings, keeper, commits, metrics, page.html, door)
+    service = Service(settings, keeper, commits, metrics, page.html, door, store.listings)
     return _assembled(service, _life(service, watch, page, store, tracing), tracing)
 
 

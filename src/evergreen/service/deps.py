@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from evergreen.core.bars.listings import Listings
 from evergreen.core.canary.assignment import arm
-from evergreen.errors import NotFound, Unavailable
+from evergreen.errors import EvergreenError, NotFound, Unavailable
 from evergreen.service.answering import Question
 from evergreen.service.door import Door
-from evergreen.service.inputs import require_good_inputs
+from evergreen.service.inputs import bad_input
 from evergreen.service.log import GroupCommit
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
-from evergreen.service.state import Snapshot
+from evergreen.service.state import ServedModel, Snapshot
 from evergreen.service.tracing import TracedCommits
 from evergreen.settings import Settings
 
@@ -31,6 +32,7 @@ class Service:
     metrics: Metrics
     page: Callable[[], Awaitable[str]]
     door: Door
+    listings: Listings = field(default_factory=Listings)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -58,32 +60,52 @@ class Service:
             raise Unavailable("There is no champion with features to serve yet.", hint)
         await self.commits.probe()
 
-    async def predict(self, client: str, tickers: Sequence[str]) -> list[bytes]:
-        """One JSON answer per ticker, all on record.
+    async def predict(self, client: str, ticker: str) -> bytes:
+        """One JSON answer, on record.
 
         Raises:
-            NotFound: a ticker without features.
+            NotFound: a ticker without features, or one that is not traded in the session served.
             Unavailable: nothing to serve yet, too many waiting, or the log could not be written; stale
                 features where `bad_inputs` refuses them.
             BadInput: incomplete or unusual features where `bad_inputs` refuses them.
         """
+        answers, refusals = await self.predict_many(client, (ticker,))
+        if refusals:
+            raise refusals[ticker]
+        return answers[0]
+
+    async def predict_many(self, client: str, tickers: Sequence[str]) -> tuple[list[bytes], dict[str, EvergreenError]]:
+        """One JSON answer for each ticker that can be answered, all on record, and why the others have none.
+
+        Raises:
+            Unavailable: nothing to serve yet, too many waiting, or the log could not be written.
+        """
         snapshot = self.snapshot
-        places = snapshot.places
-        unknown = [ticker for ticker in tickers if ticker not in places]
-        if unknown:
-            raise _unknown(unknown, snapshot)
         rollout = snapshot.lineup.rollout
         assigned = arm(rollout.salt, client, rollout.weight)
-        rows = tuple(places[ticker] for ticker in tickers)
-        if self.settings.bad_inputs == "refuse":
-            require_good_inputs(snapshot, snapshot.answering_model(assigned), rows, self.settings.max_feature_age)
-        return await self.commits.ask(Question(snapshot, client, assigned, rows))
+        answering = snapshot.answering_model(assigned)
+        refusals = {
+            ticker: why for ticker in tickers if (why := self._refusal(snapshot, answering, ticker)) is not None
+        }
+        rows = tuple(snapshot.places[ticker] for ticker in tickers if ticker not in refusals)
+        if not rows:
+            return [], refusals
+        return await self.commits.ask(Question(snapshot, client, assigned, rows)), refusals
+
+    def _refusal(self, snapshot: Snapshot, answering: ServedModel, ticker: str) -> EvergreenError | None:
+        if absence := self.listings.absence(ticker, snapshot.clock):
+            return NotFound(absence, "Ask for a name that is traded.")
+        if ticker not in snapshot.places:
+            return _unknown(ticker, snapshot)
+        if self.settings.bad_inputs == "tell":
+            return None
+        return bad_input(snapshot, answering, snapshot.places[ticker], self.settings.max_feature_age)
 
 
-def _unknown(tickers: Sequence[str], snapshot: Snapshot) -> NotFound:
+def _unknown(ticker: str, snapshot: Snapshot) -> NotFound:
     known = snapshot.universe.tickers
     shown = ", ".join(known[:8]) + (f" and {len(known) - 8} more" if len(known) > 8 else "")
-    return NotFound(f"No features are served for {', '.join(map(repr, tickers[:5]))}.", f"Served: {shown}.")
+    return NotFound(f"No features are served for {ticker!r}.", f"Served: {shown}.")
 
 
 def service_of(request: Request) -> Service:

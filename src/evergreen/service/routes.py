@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -68,26 +69,30 @@ _TICKER = {
     openapi_extra={"parameters": [_TICKER, _CLIENT]},
 )
 async def predict_one(request: Request) -> Response:
-    """Forecast one ticker's price; champion and challenger both score, the client's arm answers."""
+    """Forecast one ticker's price; both models' forecasts go on record, the client's arm answers."""
     # The busiest path: declared parameters would take the framework longer than the forecast does.
     service, ticker = service_of(request), request.path_params["ticker"]
     if len(ticker) > MAX_TICKER:
         raise BadInput(f"ticker: longer than {MAX_TICKER} characters.", "See /docs for what is expected.")
-    answers = await service.predict(service.door.client(request), (ticker,))
-    return Response(answers[0], media_type=JSON)
+    return Response(await service.predict(service.door.client(request), ticker), media_type=JSON)
 
 
 @router.post(
     "/v1/predictions",
     response_model=PredictionAnswers,
-    responses=_PROBLEMS | _BODY,
+    responses={status: problem for status, problem in _PROBLEMS.items() if status != 404} | _BODY,
     tags=["predictions"],
     openapi_extra={"parameters": [_CLIENT]},
 )
 async def predict_many(body: PredictionRequest, client: ClientDep, service: ServiceDep) -> Response:
-    """Forecast many tickers at once, all by the same arm; a repeated ticker is answered once."""
-    answers = await service.predict(client, tuple(dict.fromkeys(body.tickers)))
-    return Response(b'{"predictions":[' + b",".join(answers) + b"]}", media_type=JSON)
+    """Forecast many tickers at once, all by the same arm; a repeated ticker is answered once.
+
+    Names come and go: those that have no answer stand in `unanswered`, each with the reason.
+    """
+    answers, refusals = await service.predict_many(client, tuple(dict.fromkeys(body.tickers)))
+    unanswered = [{"ticker": ticker, "error": why.what, "hint": why.hint} for ticker, why in refusals.items()]
+    content = b'{"predictions":[' + b",".join(answers) + b'],"unanswered":' + orjson.dumps(unanswered) + b"}"
+    return Response(content, media_type=JSON)
 
 
 @router.get(

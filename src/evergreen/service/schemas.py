@@ -17,7 +17,7 @@ class _Wire(BaseModel):
 
 
 class PredictionRequest(_Wire):
-    """Many tickers at once; each is answered once, in the order asked."""
+    """Many tickers at once; each is answered once, in the order asked, or named with the reason why not."""
 
     tickers: Annotated[list[Ticker], Field(min_length=1, max_length=MAX_TICKERS)]
 
@@ -51,10 +51,19 @@ class PredictionAnswer(_Wire):
     rollout_version: int
 
 
+class Unanswered(_Wire):
+    """A ticker without an answer, why, and what to do about it."""
+
+    ticker: str
+    error: str
+    hint: str
+
+
 class PredictionAnswers(_Wire):
-    """The answers to a request for many tickers."""
+    """The answers to a request for many tickers, and the tickers that have none."""
 
     predictions: list[PredictionAnswer]
+    unanswered: list[Unanswered]
 
 
 class RolloutAnswer(_Wire):

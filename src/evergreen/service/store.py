@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from evergreen.adapters.database import intervals, ledger, owed, predictions, reading, rollouts
 from evergreen.adapters.database.predictions import ChainedRow
 from evergreen.adapters.models.folder import MANIFEST, MODEL, read_manifest
+from evergreen.core.bars.listings import Listings
 from evergreen.core.model.verified import read_verified
 from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.proving import prove
@@ -34,6 +35,11 @@ class DiskStore:
     def engine(self) -> Engine:
         """The operational database, created if need be."""
         return self._at.engine
+
+    @property
+    def listings(self) -> Listings:
+        """Which names are traded when."""
+        return self._at.listings
 
     def look(self, now: datetime) -> Sighting:
         """Rollout row, last materialization and clock; in replay the clock is the last session processed."""
@@ -68,7 +74,7 @@ class DiskStore:
         return ServedModel(version, prove(version, content, manifest), manifest)
 
     def universe(self) -> Universe:
-        """All tickers of the online store.
+        """All tickers of the online store that are traded in its newest session.
 
         Raises:
             NotFound: nothing is materialized.
@@ -80,7 +86,9 @@ class DiskStore:
             raise Unavailable(f"The online features cannot be read: {error}.", "It is tried again.") from None
         with reading(self.engine) as conn:
             standing = intervals.read(conn, self._settings.model_name)
-        return make_universe(online.features, online.close, online.as_of, standing)
+        newest = online.as_of.max()
+        traded = [ticker for ticker in online.features.index if not self.listings.absence(ticker, newest)]
+        return make_universe(online.features.loc[traded], online.close, online.as_of, standing)
 
     def age(self, earlier: pd.Timestamp, later: pd.Timestamp) -> int:
         """Sessions from `earlier` to `later`, never negative."""

@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from evergreen.adapters.database import reading, rollouts
-from evergreen.adapters.database.canary_traffic import CanaryTraffic
 from evergreen.adapters.database.decisions import Decision
 from evergreen.adapters.database.delivery_state import NOW, serving_state
 from evergreen.adapters.database.rollouts import Rollout
@@ -39,7 +38,6 @@ class Watch:
         self._settings = settings
         self._store = store
         self._calendar = calendar_of(settings.market)
-        self._traffic = CanaryTraffic()
         self._checked: tuple[int, str] | None = None
         self._outputs: tuple[str, ...] = ()
 
@@ -53,8 +51,6 @@ class Watch:
             if row is None or row.evidence is None:
                 self.verdict = Guardrails()
                 return None
-            if row.challenger:
-                self._traffic.read(conn, row)
         self.verdict = self._judge(row, snapshot, refused)
         if not self.verdict.broken or self._settings.guardrails == "tell":
             return None
@@ -68,16 +64,14 @@ class Watch:
             return Guardrails(broken=(refused,) if fresh else ())
         if row.challenger is None:
             return Guardrails(broken=self._after_promotion(row, snapshot))
-        verdict = self._traffic.judge(row)
         challenger = snapshot.lineup.challenger
         if snapshot.lineup.failure and snapshot.lineup.rollout.challenger == row.challenger:
-            return Guardrails((snapshot.lineup.failure, *verdict.broken), verdict.missing)
+            return Guardrails(broken=(snapshot.lineup.failure,))
         if challenger is None or challenger.version != row.challenger:
-            return Guardrails(verdict.broken, (*verdict.missing, f"Version {row.challenger} is not loaded."))
+            return Guardrails(missing=(f"Version {row.challenger} is not loaded.",))
         if row.evidence.limits is None:
-            return Guardrails(verdict.broken, (*verdict.missing, "No limits on outputs were fixed when it began."))
-        outputs = self._compared(snapshot, challenger, snapshot.lineup.champion, row.evidence.limits)
-        return Guardrails((*outputs, *verdict.broken), verdict.missing)
+            return Guardrails(missing=("No limits on outputs were fixed when it began.",))
+        return Guardrails(broken=self._compared(snapshot, challenger, snapshot.lineup.champion, row.evidence.limits))
 
     def _in_window(self, row: Rollout, snapshot: Snapshot) -> bool:
         return in_window(serving_state(row, self._calendar, snapshot.clock), NOW)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from evergreen.adapters.infra.processes import Command, Stack
 from evergreen.ops.doctor import Check, examine
 from evergreen.settings import Settings
 
@@ -49,6 +50,16 @@ def test_examine__a_bucket_that_cannot_be_reached_says_what_to_install(
         "pip install 'dvc-gs'"
         in checks_of(Settings(home=tmp_path, dvc_remote="gs://bucket/evergreen"))["snapshots"].sentence
     )
+
+
+def test_examine__asks_the_service_at_the_port_it_was_started_on(tmp_path: Path) -> None:
+    settings, stack = Settings(home=tmp_path, service_port=1), Stack(tmp_path)
+    stack.start(Command("service", ("-c", "import time; time.sleep(600)"), "http://127.0.0.1:2"), {})
+    try:
+        assert "http://127.0.0.1:2/readyz did not answer" in checks_of(settings)["service"].sentence
+    finally:
+        stack.stop()
+    assert "http://127.0.0.1:1/readyz did not answer" in checks_of(settings)["service"].sentence
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 """Bars from outside, and the store that keeps them."""
 
 from evergreen.adapters.bars.files import read_any, read_file
+from evergreen.adapters.bars.registry import open_source
 from evergreen.adapters.bars.sources import (
     BarSource,
     FilesSource,
+    LoadedSource,
     ReportingSource,
     SampleSource,
     SimulatedSource,
-    open_source,
 )
 from evergreen.adapters.bars.store import AppendReport, BarStore
 
@@ -16,6 +17,7 @@ __all__ = [
     "BarSource",
     "BarStore",
     "FilesSource",
+    "LoadedSource",
     "ReportingSource",
     "SampleSource",
     "SimulatedSource",

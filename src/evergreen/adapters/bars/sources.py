@@ -100,7 +100,7 @@ class FilesSource(LoadedSource):
 
     def findings(self) -> list[Finding]:
         """What is to be said of the files: what was decided about them, left out of them or not read at all."""
-        return self._folder.findings
+        return list(self._folder.findings)
 
 
 class SimulatedSource(LoadedSource):
@@ -119,33 +119,34 @@ class SimulatedSource(LoadedSource):
         super().__init__("simulated", lambda: _simulated(tickers, count, seed, start, ic, drift), "XNYS")
 
 
-def open_source(spec: str, calendar: str = "XNYS") -> BarSource:
-    """The source that `spec` names; `calendar` is that of the files.
-
-    `sample`; `files:FOLDER`; `simulated`, with any of `simulated:tickers=50,seed=7,years=12,start=2000-01-03,
-    ic=0.03,drift=KIND@SESSION@SIZE` where KIND is mean, spread, dependence, sign or decay;
-    `yahoo:AAPL,MSFT`, which needs the extra `yahoo`.
+def open_sample(argument: str, calendar: str) -> BarSource:
+    """The source `sample`; it takes no argument and has its own exchange.
 
     Raises:
-        BadSetting: anything else.
+        BadSetting: an argument.
     """
-    kind, _, rest = spec.partition(":")
-    if kind == "sample" and not rest:
-        return SampleSource()
-    if kind == "files" and rest:
-        return FilesSource(Path(rest), calendar)
-    if kind == "simulated":
-        return _open_simulated(spec, rest)
-    if kind == "yahoo" and rest:
-        from evergreen.adapters.bars.yahoo import YahooSource
-
-        return YahooSource(rest.split(","), calendar)
-    raise BadSetting(
-        f"there is no source {spec!r}.", "Known: sample, files:FOLDER, simulated:tickers=50,seed=7, yahoo:AAPL,MSFT."
-    )
+    if argument:
+        raise BadSetting(f"there is no source 'sample:{argument}'.", "Write `sample`.")
+    return SampleSource()
 
 
-def _open_simulated(spec: str, options: str) -> SimulatedSource:
+def open_files(folder: str, calendar: str) -> BarSource:
+    """The source `files:FOLDER`.
+
+    Raises:
+        BadSetting: no folder.
+    """
+    if not folder:
+        raise BadSetting("there is no source 'files' without a folder.", "Write files:FOLDER.")
+    return FilesSource(Path(folder), calendar)
+
+
+def open_simulated(options: str, calendar: str) -> BarSource:
+    """The source `simulated:name=value,...`; its exchange is New York's.
+
+    Raises:
+        BadSetting: an option that says nothing.
+    """
     readers: dict[str, Callable[[str], Any]] = {
         "tickers": int,
         "seed": int,
@@ -161,7 +162,7 @@ def _open_simulated(spec: str, options: str) -> SimulatedSource:
             values[name.strip()] = readers[name.strip()](value.strip())
         except (KeyError, ValueError):
             raise BadSetting(
-                f"source {spec!r}: {option!r} says nothing.",
+                f"source 'simulated:{options}': {option!r} says nothing.",
                 f"Options are {', '.join(readers)}, as name=value.",
             ) from None
     return SimulatedSource(**values)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -159,8 +160,7 @@ class BarStore:
         parts = []
         for path in self._files():
             if first.year <= int(path.stem.removeprefix("year=")) <= last.year:
-                rows = _frame(_load(path, tickers))
-                parts.append(rows[(rows["session"] >= first) & (rows["session"] <= last)])
+                parts.append(_frame(_load(path, _among(tickers, start, end))))
         return parts
 
     def _path(self, year: int) -> Path:
@@ -211,8 +211,16 @@ def _in_force(rows: pd.DataFrame, known_at: pd.Timestamp | None) -> pd.DataFrame
     return known[~known.duplicated(KEYS, keep="last")]
 
 
-def _load(path: Path, tickers: Sequence[str] | None = None, columns: list[str] | None = None) -> pa.Table:
-    filters = [("ticker", "in", list(tickers))] if tickers is not None else None
+def _among(
+    tickers: Sequence[str] | None, start: pd.Timestamp | None, end: pd.Timestamp | None
+) -> list[tuple[str, str, Any]] | None:
+    """What Parquet's reader leaves out, so that no row of a year becomes an object for nothing."""
+    of_sessions = [("session", sign, day) for sign, day in ((">=", start), ("<=", end)) if day is not None]
+    of_tickers = [("ticker", "in", list(tickers))] if tickers is not None else []
+    return [*of_sessions, *of_tickers] or None
+
+
+def _load(path: Path, filters: list[tuple[str, str, Any]] | None = None, columns: list[str] | None = None) -> pa.Table:
     try:
         return pq.read_table(path, schema=SCHEMA, columns=columns, filters=filters, partitioning=None)
     except (pa.ArrowException, OSError) as error:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from evergreen.core.bars.corporate_actions import unadjusted
+from evergreen.core.bars.corporate_actions import odd_dividends, unadjusted
 from evergreen.core.bars.schema import SUPPLIED, conform, empty_bars
 from evergreen.core.bars.session import iso
+from evergreen.core.quality import Finding
 from evergreen.errors import BadSetting, Unavailable
 
 ATTEMPTS = 5  # with pauses of 1, 2, 4 and 8 s: longer than the blocks of a few seconds it answers a burst with
+NEW_YORK = ("XNYS", "NYSE", "XNAS", "NASDAQ")  # one exchange to exchange_calendars
 LONGEST_PAUSE = 60.0  # seconds; a flow waits on it
 _OURS = {
     "Open": "open",
@@ -43,6 +45,7 @@ class YahooSource:
         self._symbols = sorted(symbol.strip() for symbol in symbols)
         self._session = session
         self._pause = pause
+        self._findings: list[Finding] = []
 
     def tickers(self) -> list[str]:
         """The symbols it was opened with, sorted: Yahoo has no list to give."""
@@ -55,9 +58,28 @@ class YahooSource:
             Unavailable: Yahoo did not answer five times in a row.
             BadSetting: the extra `yahoo` is not installed.
         """
-        parts = [_bars(ticker, self._history(ticker, start)) for ticker in tickers]
+        self._findings = []
+        parts = [self._bars(ticker, self._history(self._symbol(ticker), start)) for ticker in tickers]
         bars = conform(pd.concat(parts, ignore_index=True)) if parts else empty_bars()
         return bars.loc[(bars["session"] >= start) & (bars["session"] <= end), list(SUPPLIED)].reset_index(drop=True)
+
+    def findings(self) -> list[Finding]:
+        """Dividends of the last answer that were not believed."""
+        return self._findings
+
+    def _symbol(self, ticker: str) -> str:
+        """`ticker` as Yahoo spells it: in New York a class stands behind a hyphen there."""
+        return ticker.replace(".", "-") if self.calendar.upper() in NEW_YORK else ticker
+
+    def _bars(self, ticker: str, history: pd.DataFrame) -> pd.DataFrame:
+        if history.empty:
+            return empty_bars()
+        days = pd.DatetimeIndex(history.index).tz_localize(None).normalize()
+        columns = history.rename(columns=_OURS)[list(_OURS.values())].astype("float64").set_axis(days)
+        odd = odd_dividends(columns)
+        self._findings += [_odd(ticker, columns, session) for session in columns.index[odd]]
+        believed = columns.assign(dividends=columns["dividends"].where(~odd, 0.0))
+        return unadjusted(believed).assign(ticker=ticker).rename_axis("session").reset_index()
 
     def _history(self, ticker: str, start: pd.Timestamp) -> pd.DataFrame:
         """Yahoo's own table from `start` to now; empty for a symbol without bars."""
@@ -89,9 +111,21 @@ class YahooSource:
             raise Unavailable(f"Yahoo did not give bars of {ticker}: {reason}.", "Try again later.") from None
 
 
-def _bars(ticker: str, history: pd.DataFrame) -> pd.DataFrame:
-    if history.empty:
-        return empty_bars()
-    days = pd.DatetimeIndex(history.index).tz_localize(None).normalize()
-    columns = history.rename(columns=_OURS)[list(_OURS.values())].astype("float64").set_axis(days)
-    return unadjusted(columns).assign(ticker=ticker).rename_axis("session").reset_index()
+def _odd(ticker: str, history: pd.DataFrame, session: pd.Timestamp) -> Finding:
+    paid, before = (float(values[session]) for values in (history["dividends"], history["close"].shift()))
+    message = (
+        f"{ticker} {iso(session)}: a dividend of {paid:g} is {paid / before:.2%} of the price before; price or "
+        "other dividends say otherwise: left out of the factor"
+    )
+    return Finding("odd_dividend", "warn", ticker, session, "factor", paid, message)
+
+
+def open_yahoo(symbols: str, calendar: str) -> YahooSource:
+    """The source `yahoo:AAPL,MSFT`.
+
+    Raises:
+        BadSetting: no symbol.
+    """
+    if not symbols:
+        raise BadSetting("there is no source 'yahoo' without symbols.", "Write yahoo:AAPL,MSFT.")
+    return YahooSource(symbols.split(","), calendar)

@@ -9,7 +9,7 @@ from math import isfinite
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Text, case, cast, func, select
+from sqlalchemy import Connection, Engine, func, select, union
 
 from evergreen.adapters.database import prediction_chain
 from evergreen.adapters.database.faults import fastest_cursor
@@ -149,32 +149,23 @@ def silent(conn: Connection, challenger: str) -> int:
     return conn.execute(query).scalar_one()
 
 
-def usual_slowness(conn: Connection, version: str, last: int = 10_000) -> int | None:
-    """99th percentile of the microseconds a version took over its last answers; None with fewer than 100."""
-    timed = (prediction.c.version == version) & (prediction.c.arm == "champion") & prediction.c.latency_us.is_not(None)
-    query = select(prediction.c.latency_us).where(timed).order_by(prediction.c.id.desc()).limit(last)
-    took = sorted(conn.execute(query).scalars())
-    return int(took[int(0.99 * len(took))]) if len(took) >= 100 else None
+def raw_answers(conn: Connection, version: str, session: Session) -> list[tuple[str, str, float | None]]:
+    """What a version said of a session to clients' requests: (ticker, feature hash, log return), each once.
 
-
-def guarded(
-    conn: Connection, challenger: str, since: datetime, slow_us: int
-) -> list[tuple[str, str, int, datetime, bool]]:
-    """Requests scored by both arms since a moment: (client, arm, rollout version, at, whether it is an event).
-
-    One row per client, arm, rollout version, and by whether it is an event: the first of its kind in each
-    hour. An event is an arm that gave no finite number, or took longer than `slow_us`.
+    Both arms score every request, so that it counts where it answered and where it was scored beside; None where it
+    gave no finite number.
     """
-    failed = (prediction.c.arm == "challenger") & prediction.c.challenger_raw.is_(None)
-    event = case((failed | (prediction.c.latency_us > slow_us), 1), else_=0)
-    hour = func.substr(cast(prediction.c.at, Text), 1, 13)
-    keys = (prediction.c.client, prediction.c.arm, prediction.c.rollout_version)
-    query = (
-        select(*keys, func.min(prediction.c.at), event)
-        .where(prediction.c.at >= since, prediction.c.challenger_version == challenger)
-        .group_by(*keys, hour, event)
+    sides = (
+        (prediction.c.champion_version, prediction.c.champion_raw),
+        (prediction.c.challenger_version, prediction.c.challenger_raw),
     )
-    return [(client, arm, version, at, bool(bad)) for client, arm, version, at, bad in conn.execute(query)]
+    parts = [
+        select(prediction.c.ticker, prediction.c.feature_hash, raw).where(
+            prediction.c.as_of == iso(session), scored == version
+        )
+        for scored, raw in sides
+    ]
+    return [(ticker, feature_hash, raw) for ticker, feature_hash, raw in conn.execute(union(*parts))]
 
 
 def by_arm(conn: Connection, since: datetime) -> dict[tuple[str, str], int]:

@@ -122,7 +122,8 @@ def to_page(card: str) -> str:
     title = card.splitlines()[0].removeprefix("# ")
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     body = mistune.create_markdown(escape=True, plugins=["table"])(card)
-    return f'<!doctype html><html lang="en"><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>'
+    page = f"<head>{head}<style>{STYLE}</style></head><body><main>{body}</main></body>"
+    return f'<!doctype html><html lang="en">{page}</html>'
 
 
 def _strongest(importance: Mapping[str, float]) -> str:

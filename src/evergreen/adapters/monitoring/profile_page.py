@@ -10,15 +10,21 @@ from jinja2 import Environment, PackageLoader
 
 from evergreen.adapters.monitoring.profiler import Column, Profile, column, names, session_of
 from evergreen.core.drift import DriftCheck
+from evergreen.core.features.factors import FACTORS
 
+FORMULAS = {factor.name: factor.formula for factor in FACTORS}
 DECILES = np.arange(1, 10) / 10  # the groups of the PSI that stands beside them
 
 
 @dataclass(frozen=True)
 class FeatureRow:
-    """One feature of the page; `shares` are the current values' shares of the reference's deciles."""
+    """One feature of the page; `shares` are the current values' shares of the reference's deciles.
+
+    `meaning` is its formula; empty for a factor that was declared in a project.
+    """
 
     feature: str
+    meaning: str
     reference: str
     current: str
     missing: str
@@ -49,6 +55,7 @@ def _row(name: str, current: Column, reference: Column, check: DriftCheck | None
     judged = check if check is not None and name in check.psi.index else None
     return FeatureRow(
         feature=name,
+        meaning=FORMULAS.get(name, ""),
         reference=_summary(reference),
         current=_summary(current),
         missing=f"{_missing(reference):.1%} → {_missing(current):.1%}",

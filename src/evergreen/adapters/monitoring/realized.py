@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
-from evergreen.adapters.database import evidence, intervals, reading
-from evergreen.adapters.models.folder import read_manifest, read_oos
+from evergreen.adapters.database import evidence, intervals, ledger, reading
+from evergreen.adapters.models.folder import MANIFEST, OOS, read_manifest, read_oos
 from evergreen.core.bars.session import iso
 from evergreen.core.drift import RUN_LENGTH, CoverageTest, Realized, SkillTest, outside_by_session, realized
 from evergreen.core.evaluation.statistic import choose_loss, losses_by_session, suited_statistic
@@ -17,20 +17,26 @@ from evergreen.core.model.intervals import Band, Standing
 from evergreen.core.model.manifest import Manifest
 
 
-def read_skill(engine: Engine, folder: Path, version: str, run_length: float = RUN_LENGTH) -> SkillTest | None:
+def read_skill(
+    engine: Engine, folder: Path, model: str, version: str, run_length: float = RUN_LENGTH
+) -> SkillTest | None:
     """The evidence that a version still does what its record promised, over every settled session it served.
 
     Losses are of the statistic that suits the breadth of its record, as at the gate. None for the random walk, which is
-    its own baseline. `folder` is the version's local copy; `run_length` as of `SkillTest`.
+    its own baseline. `folder` is the version's local copy, `model` the name it is registered under; `run_length` as of
+    `SkillTest`.
+
+    Raises:
+        ModelRefused: the copy is not the registered one.
     """
-    manifest, record = _read(folder)
+    manifest, record = _read(engine, folder, model, version)
     if manifest.kind == "random_walk":
         return None
     rows = record.set_index(["ticker", "session"])
     statistic = suited_statistic(record["session"])
     sides = (rows["forecast"], pd.Series(0.0, index=rows.index))
     ours, baseline = (losses_by_session(statistic, forecast, rows["label"]) for forecast in sides)
-    test = SkillTest(ours.to_numpy(), baseline.to_numpy(), run_length, statistic)
+    test = SkillTest(ours.to_numpy(), baseline.to_numpy(), run_length, statistic, manifest.horizon)
     with reading(engine) as conn:
         served = evidence.session_losses(conn, version, manifest.horizon)
     losses = choose_loss(statistic, served["loss"], served["rank_ic"])
@@ -45,14 +51,14 @@ def read_coverage(
 ) -> CoverageTest | None:
     """The evidence that a version's intervals hold what they promise, over every settled session it forecast.
 
-    Looked at are all tickers it forecast, asked for or not. None for the random walk, which has no record; `model` is
-    the name it is registered under, the rest as of `read_skill`.
+    Looked at are all tickers it forecast, asked for or not. None for the random walk, which has no record; the rest as
+    of `read_skill`.
     """
-    manifest, record = _read(folder)
+    manifest, record = _read(engine, folder, model, version)
     if manifest.kind == "random_walk":
         return None
     promised = outside_by_session(record.rename(columns={"label": "outcome"}))
-    test = CoverageTest(promised, manifest.interval_level, run_length)
+    test = CoverageTest(promised, manifest.interval_level, run_length, manifest.horizon)
     with reading(engine) as conn:
         pairs = evidence.settled(conn, version, manifest.horizon)
         stood = intervals.standings(conn, model)
@@ -63,9 +69,12 @@ def read_coverage(
     return test
 
 
-def read_realized(engine: Engine, folder: Path, version: str) -> Realized | None:
-    """The version's errors by ticker and regime and its intervals' coverage; None before anything has settled."""
-    manifest, record = _read(folder)
+def read_realized(engine: Engine, folder: Path, model: str, version: str) -> Realized | None:
+    """The version's errors by ticker and regime and its intervals' coverage; None before anything has settled.
+
+    Arguments and errors as of `read_skill`.
+    """
+    manifest, record = _read(engine, folder, model, version)
     with reading(engine) as conn:
         settled = evidence.settled(conn, version, manifest.horizon)
         answered = evidence.answered_intervals(conn, version, manifest.horizon)
@@ -77,5 +86,7 @@ def _with_interval(rows: pd.DataFrame, stood: Standing, version: str, otherwise:
     return rows.assign(lower=rows["forecast"] + low, upper=rows["forecast"] + high)
 
 
-def _read(folder: Path) -> tuple[Manifest, pd.DataFrame]:
-    return read_manifest(folder), read_oos(folder)
+def _read(engine: Engine, folder: Path, model: str, version: str) -> tuple[Manifest, pd.DataFrame]:
+    with reading(engine) as conn:
+        files = ledger.read_model_version(conn, model, version).files
+    return read_manifest(folder, files.get(MANIFEST)), read_oos(folder, files.get(OOS))

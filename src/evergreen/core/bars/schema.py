@@ -10,6 +10,7 @@ from evergreen.errors import BadInput
 KEYS = ["ticker", "session"]  # what names a bar
 PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "volume", "factor")
+_DAY = 86_400_000_000  # microseconds
 _ASSUMED = "known_at_assumed"
 SUPPLIED = (*KEYS, *NUMBERS)  # what a source says of a bar
 COLUMNS = (*SUPPLIED, "source", "known_at", _ASSUMED)
@@ -74,6 +75,8 @@ def _numbers(bars: pd.DataFrame, name: str) -> np.ndarray[tuple[int], np.dtype[n
 
 
 def _days(days: pd.Series) -> pd.Series:
+    if days.dtype == "datetime64[us]" and not (days.to_numpy().astype(np.int64) % _DAY).any():
+        return days.reset_index(drop=True)
     try:
         stamps = pd.to_datetime(days, format="ISO8601")
     except (ValueError, TypeError) as error:

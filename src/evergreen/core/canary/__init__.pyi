@@ -1,7 +1,7 @@
 from .betting import robust_scale
 from .power import Power, PowerPlan, plan_power
 from .quality import QualityTest, SessionEvidence
-from .record import CanaryRecord, RollbackWindow, TrafficLimits
+from .record import CanaryRecord, RollbackWindow
 from .rules import Rules, first_decisions
 from .stages import LADDER, Guardrails, Ladder, Stage, Step, next_stage
 from .verdict import CanaryVerdict
@@ -20,7 +20,6 @@ __all__ = [
     "SessionEvidence",
     "Stage",
     "Step",
-    "TrafficLimits",
     "first_decisions",
     "next_stage",
     "plan_power",

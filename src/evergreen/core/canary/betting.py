@@ -72,18 +72,34 @@ def robust_scale(r: ArrayLike) -> float:
     return max(scale(r), SCALE_FLOOR)
 
 
-def wealth(x: ArrayLike) -> Floats:
+def wealth(x: ArrayLike, horizon: int = 1) -> Floats:
     """E_t = mean over bets 0.1..0.9 of prod_{i<=t} (1 + lam x_i), along the last axis; x within [-1, 1].
 
-    A prefix of `x` gives the same prefix of E, bit for bit.
+    Over a horizon above one session neighbouring outcomes overlap: sessions are dealt to as many streams, whose wealth
+    is averaged (Henzi & Ziegel, "Valid sequential inference on probability forecast performance", Biometrika 2022). A
+    prefix of `x` gives the same prefix of E, bit for bit.
     """
-    log_growth = np.log1p(np.asarray(x, float)[..., None] * BETS)
-    log_wealth: Any = scipy.special.logsumexp(np.cumsum(log_growth, axis=-2), axis=-1)
-    return np.asarray(np.exp(log_wealth - np.log(BETS.size)))
+    growth = np.log1p(np.asarray(x, float)[..., None] * BETS)
+    turn = np.arange(growth.shape[-2])[:, None] % horizon
+    streams = [np.cumsum(np.where(turn == stream, growth, 0.0), axis=-2) for stream in range(horizon)]
+    log_wealth: Any = scipy.special.logsumexp(np.concatenate(streams, axis=-1), axis=-1)
+    return np.asarray(np.exp(log_wealth - np.log(BETS.size * horizon)))
 
 
-def shown_autocorrelation(x: Floats) -> float:
-    """Lag-one autocorrelation that a history [sessions] shows by two standard errors; 0 if it shows none.
+def lasting(evidence: Floats, horizon: int) -> Floats:
+    """The least of each session's evidence and of the `horizon` - 1 before it [..., sessions].
+
+    When a bound is met, other streams still wait for outcomes of which much is known already, and stopping then would
+    choose among them. The evidence counts once those are in and it still stands.
+    """
+    padded = np.concatenate([np.zeros((*evidence.shape[:-1], horizon - 1)), evidence], axis=-1)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, horizon, axis=-1).min(axis=-1))
+
+
+def shown_autocorrelation(x: Floats, lag: int = 1) -> float:
+    """Autocorrelation at a lag that a history [sessions] shows by two standard errors; 0 if it shows none.
+
+    Outcomes over `lag` sessions overlap within it: a history holds so many times fewer that tell something.
 
     Corrected for the downward bias of short series, -(1 + 3 rho)/n (Kendall, Biometrika 1954); at most 0.9. A negative
     one counts as none: it makes the bets err less often than they may.
@@ -92,17 +108,18 @@ def shown_autocorrelation(x: Floats) -> float:
     total = float(centred @ centred)
     if total == 0:
         return 0.0
-    corrected = (x.size * float(centred[1:] @ centred[:-1]) / total + 1) / (x.size - 3)
-    return min(corrected, MAX_AUTOCORRELATION) if corrected * x.size**0.5 > STANDARD_ERRORS else 0.0
+    apart = x.size / lag
+    corrected = (apart * float(centred[lag:] @ centred[:-lag]) / total + 1) / (apart - 3)
+    return min(corrected, MAX_AUTOCORRELATION) if corrected * apart**0.5 > STANDARD_ERRORS else 0.0
 
 
-def innovations(x: Floats, autocorrelation: float) -> Floats:
-    """What `x` [..., sessions] adds to what the session before predicts, within [-1, 1] and of the same spread.
+def innovations(x: Floats, autocorrelation: float, lag: int = 1) -> Floats:
+    """What `x` [..., sessions] adds to what the session `lag` before predicts, within [-1, 1] and of the same spread.
 
-    (x_t - rho x_{t-1}) / sqrt(1 - rho^2), x_0 = 0: of a first-order autoregression of mean zero, differences whose
-    mean given the past is zero. At rho = 0, x itself.
+    (x_t - rho x_{t-lag}) / sqrt(1 - rho^2), x = 0 before the first: of a first-order autoregression of mean zero,
+    differences whose mean given the past is zero. At rho = 0, x itself.
     """
     if autocorrelation == 0:
         return x
-    before = np.concatenate([np.zeros_like(x[..., :1]), x[..., :-1]], axis=-1)
+    before = np.concatenate([np.zeros_like(x[..., :lag]), x[..., :-lag]], axis=-1)
     return np.asarray(np.clip((x - autocorrelation * before) / np.sqrt(1 - autocorrelation**2), -1, 1))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from evergreen.core.canary.belief import measure
@@ -39,7 +38,9 @@ def freeze(
     t_min: int = 8,
     t_max: int = 60,
     retained: float = RETAINED,
-    carried_to: int = 0,
+    carried: bool = False,
+    renewed: bool = False,
+    horizon: int = 1,
 ) -> Frozen:
     """Fix a canary.
 
@@ -54,8 +55,9 @@ def freeze(
         target: lowest and highest label the challenger was trained on.
         alpha_promote, alpha_rollback, t_min, t_max: as of `QualityTest`.
         retained: share of the champion's shown advantage that must be kept.
-        carried_to: the evidence of the record is carried into the canary of the challenger tried as the k-th of this
-            champion; 0: none is.
+        carried: the evidence of the record for a promotion is carried into the canary.
+        renewed: the challenger is the champion's recipe, trained again.
+        horizon: sessions until an outcome is known; `t_min` and `t_max` count outcomes that do not overlap.
 
     Raises:
         BadInput: fewer than 60 common sessions.
@@ -66,8 +68,8 @@ def freeze(
     apart = r[r != 0]
     known = apart if len(apart) >= MIN_HISTORY else over_walk
     margin = Retention(dm_test(over_walk), retained).margin
-    usual = rules_from(known, margin, (alpha_promote, alpha_rollback), t_min, t_max)
-    rules = _with_record(replace(usual, statistic=statistic), apart, carried_to)
+    usual = rules_from(known, margin, (alpha_promote, alpha_rollback), t_min, t_max, horizon)
+    rules = _with_record(replace(usual, statistic=statistic, renewed=renewed), apart, carried)
     limits = OutputLimits(
         residual_sigma=residual_sigma,
         target_low=target[0],
@@ -100,18 +102,15 @@ def _differences(pairs: pd.DataFrame, statistic: Statistic) -> tuple[Floats, Flo
     return difference(statistic, ours, theirs), difference(statistic, zero, ours)
 
 
-def _with_record(rules: Rules, apart: Floats, carried_to: int) -> Rules:
+def _with_record(rules: Rules, apart: Floats, carried: bool) -> Rules:
     """The rules with what the record says of the sessions that tell the two models apart, if they are enough."""
     if len(apart) < MIN_HISTORY:
         return rules
     record = measure(apart)
     known = replace(rules, record=record.mean, record_error=record.error)
-    return replace(known, carried=_carried(apart, known, carried_to)) if carried_to else known
+    return replace(known, carried=_carried(apart, known)) if carried else known
 
 
-def _carried(r: Floats, rules: Rules, tried: int) -> float:
-    """The record's e-value for a promotion, divided by how many were tried so far (their shares sum to 1).
-
-    Never more than what a promotion takes: the canary still has to keep it.
-    """
-    return min(float(promote_wealth(r, rules)[-1]), 1 / rules.alpha_promote) / (np.pi**2 * tried**2 / 6)
+def _carried(r: Floats, rules: Rules) -> float:
+    """The record's e-value for a promotion, never more than what a promotion takes: the canary still has to keep it."""
+    return min(float(promote_wealth(r, rules)[-1]), 1 / rules.alpha_promote)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy  # whose modules come when they are first touched: scipy.stats takes a second
 from numpy.typing import ArrayLike, NDArray
 
 from evergreen.errors import BadInput
@@ -15,105 +13,7 @@ from evergreen.errors import BadInput
 if TYPE_CHECKING:
     import pandas as pd
 
-GUARDRAIL_TRIP = 100.0  # one false trip in a hundred canaries, looked at any time (Ville)
-TOLERATED_EXCESS = 0.25  # a quarter more failures than the champion's is not yet harm worth a rollback
-CONCENTRATION = 100.0  # of the prior: it looks a few points to either side of the stated split
 ENOUGH_OUTPUTS = 20  # fewer tickers may well agree, or order themselves anyhow, by chance
-
-
-@dataclass(frozen=True)
-class EventCounts:
-    """Events while the canary's share of requests was `share`: `events` in all, `canary` of them its own.
-
-    An event is a failed answer, or one slower than a limit frozen before the start; one per client and hour.
-    """
-
-    share: float
-    events: int
-    canary: int
-
-
-def excess_ln_e(periods: Sequence[EventCounts], tolerated: float = TOLERATED_EXCESS) -> float:
-    """ln E against "the canary's event rate is at most (1 + tolerated) times the champion's".
-
-    With k of n events on the canary and share w of requests, under equality at the border each event is the
-    canary's with probability th = w (1 + d) / (1 - w + w (1 + d)). E is the likelihood of a uniform mixture
-    above th over the one at th:
-
-        ln E = betaln(1+k, 1+n-k) + ln(1 - I_th(1+k, 1+n-k)) - ln(1 - th) - k ln th - (n-k) ln(1 - th)
-
-    The base rate cancels. Periods of different shares multiply. Trip at E >= 100 (false trips at most 1 %,
-    looked at any time).
-
-    Raises:
-        BadInput: a share outside (0, 1), or counts that cannot be.
-    """
-    return float(sum(_period_ln_e(period, tolerated) for period in periods))
-
-
-def _period_ln_e(period: EventCounts, tolerated: float) -> float:
-    share, n, k = period.share, period.events, period.canary
-    if not 0 < share < 1 or not 0 <= k <= n or tolerated < 0:
-        raise BadInput(
-            f"{k} of {n} events at a canary share of {share} are no event counts.",
-            "Give a share within (0, 1), and the canary's events as a part of all.",
-        )
-    raised = share * (1 + tolerated)
-    th = raised / (1 - share + raised)
-    mixture = scipy.special.betaln(1 + k, 1 + n - k) + scipy.stats.beta.logsf(th, 1 + k, 1 + n - k) - np.log1p(-th)
-    return float(mixture - k * np.log(th) - (n - k) * np.log1p(-th))
-
-
-def ln_e_of_requests(requests: pd.DataFrame, tolerated: float = TOLERATED_EXCESS) -> float:
-    """`excess_ln_e` of a request log, one period per exposure.
-
-    One event counts per client and hour, and so does one request: the canary's share of a period is its share
-    of the client-hours seen in it, which holds with few clients too, where the planned share does not. A
-    period without clients on both arms says nothing.
-
-    Args:
-        requests: columns `client`, `at` (UTC), `arm`, `period` (any label), `event` (bool).
-    """
-    seen = one_per_client_hour(requests)
-    events = one_per_client_hour(requests[requests["event"]])
-    periods = []
-    for period, hours in seen.groupby("period"):
-        share = float((hours["arm"] == "challenger").mean())
-        mine = events[events["period"] == period]
-        if 0 < share < 1:
-            periods.append(EventCounts(share, len(mine), int((mine["arm"] == "challenger").sum())))
-    return excess_ln_e(periods, tolerated)
-
-
-def one_per_client_hour(events: pd.DataFrame) -> pd.DataFrame:
-    """The first event of each client in each hour; columns `client` and `at` (UTC), others kept."""
-    hours = events["at"].dt.floor("h")
-    ordered = events.assign(hour=hours).sort_values("at", kind="stable")
-    return ordered.drop_duplicates(["client", "hour"]).drop(columns="hour")
-
-
-def router_ln_e(clients: Mapping[str, int], weights: Mapping[str, float]) -> float:
-    """ln E against "clients fall to the arms in these proportions" (Lindon & Malek, NeurIPS 2022).
-
-    A Dirichlet prior around the stated proportions against the proportions themselves. Count distinct
-    clients, not requests: a client stays with its arm, so its requests are one draw. When it trips (E >= 100), the
-    split is not what it says, and nothing judged on it counts.
-
-    Raises:
-        BadInput: arms without a positive weight, or a client count in an unknown arm.
-    """
-    if not weights or min(weights.values()) <= 0 or not clients.keys() <= weights.keys():
-        raise BadInput(
-            f"arms {sorted(clients)} cannot be checked against weights {dict(weights)}.",
-            "Give each arm that may answer a positive weight.",
-        )
-    share = np.array(list(weights.values())) / sum(weights.values())
-    counts = np.array([clients.get(arm, 0) for arm in weights])
-    prior = CONCENTRATION * share
-    gammaln = scipy.special.gammaln
-    evidence = gammaln(CONCENTRATION) - gammaln(CONCENTRATION + counts.sum())
-    evidence += (gammaln(prior + counts) - gammaln(prior) - counts * np.log(share)).sum()
-    return float(evidence)
 
 
 @dataclass(frozen=True)

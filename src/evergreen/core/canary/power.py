@@ -81,12 +81,12 @@ def plan_under(rules: Rules, r: Floats, simulations: int = 1_000, seed: int = 7)
     """Block bootstrap of the history `r` [sessions], centred, then made worse, judged by the rules.
 
     Centring makes the two models equal on (log) average. Multiplying the challenger's squared error by 1 + excess, or
-    taking so much off its RankIC, then moves each r exactly. Blocks of max(5, cube root of the history) sessions keep
-    the dependence between sessions.
+    taking so much off its RankIC, then moves each r exactly. Blocks of max(5, twice the horizon, cube root of the
+    history) sessions keep the dependence between sessions.
     """
     ordered = rules.statistic is Statistic.ORDER
     centred = r - r.mean() if ordered else _centred_log_ratio(r)
-    drawn = _bootstrap(centred, simulations, rules.t_max, np.random.default_rng(seed))
+    drawn = _bootstrap(centred, simulations, rules, np.random.default_rng(seed))
     worsened = (lambda excess: drawn - excess) if ordered else (lambda excess: _worsened(drawn, excess))
     table = tuple(_power(worsened(excess), excess, rules) for excess in GRIDS[rules.statistic])
     return PowerPlan(rules.scale, rules.margin, rules.t_max, table, _sentence(table, rules))
@@ -102,10 +102,10 @@ def _centred_log_ratio(r: Floats) -> Floats:
     return np.asarray(log_ratio - log_ratio.mean())
 
 
-def _bootstrap(series: Floats, simulations: int, length: int, generator: np.random.Generator) -> Floats:
-    block = max(5, round(len(series) ** (1 / 3)))
-    starts = generator.integers(0, len(series), (simulations, -(-length // block), 1))
-    places = (starts + np.arange(block)).reshape(simulations, -1)[:, :length]
+def _bootstrap(series: Floats, simulations: int, rules: Rules, generator: np.random.Generator) -> Floats:
+    block = max(5, 2 * rules.horizon, round(len(series) ** (1 / 3)))
+    starts = generator.integers(0, len(series), (simulations, -(-rules.t_max // block), 1))
+    places = (starts + np.arange(block)).reshape(simulations, -1)[:, : rules.t_max]
     return np.asarray(series[places % len(series)])
 
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evergreen.core.canary.belief import Measured, expected_gain
+from evergreen.core.canary.belief import Measured, contradicts, expected_gain
 from evergreen.core.canary.betting import WORST, history_difference
 from evergreen.core.canary.rules import Looks, Rules, look, rules_from
 from evergreen.core.canary.session_key import Session, session_key
@@ -52,8 +52,9 @@ class QualityTest:
         t_min: sessions before a promotion is possible.
         t_max: sessions after which the test ends inconclusive.
 
-    Everything is frozen here; `update` only adds sessions. With a label horizon above one session, give
-    non-overlapping blocks of that many sessions as if each were a session.
+    Everything is frozen here; `update` only adds sessions. With a label horizon of h sessions, bets go to h streams of
+    sessions whose outcomes do not overlap, each decision waits until it has stood for h sessions, and `t_min` and
+    `t_max` count outcomes that do not overlap; those rates are by simulation.
 
     Raises:
         BadInput: a history that is too short, unpaired, negative or not finite; a rule outside its range.
@@ -150,9 +151,17 @@ class QualityTest:
     @property
     def expected_gain(self) -> float:
         """What record and canary together let expect of r, shrunk towards 0 (`core.canary.belief`)."""
+        return expected_gain(self.rules.scale, self._record, np.array(list(self._r.values())))
+
+    @property
+    def contradicts_record(self) -> bool:
+        """Whether its sessions are worse than its record promised (`core.canary.belief`)."""
+        return contradicts(self.rules.scale, self._record, np.array(list(self._r.values())))
+
+    @property
+    def _record(self) -> Measured | None:
         rules = self.rules
-        record = None if rules.record is None else Measured(rules.record, rules.record_error)
-        return expected_gain(rules.scale, record, np.array(list(self._r.values())))
+        return None if rules.record is None else Measured(rules.record, rules.record_error)
 
     @property
     def sessions(self) -> list[str]:

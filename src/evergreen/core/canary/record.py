@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from typing import Any, Self
 
 from evergreen.core.canary.guardrails import OutputLimits
@@ -13,19 +12,6 @@ from evergreen.core.canary.power import Power, PowerPlan
 from evergreen.core.canary.quality import QualityTest
 from evergreen.core.canary.stages import LADDER, Ladder
 from evergreen.errors import BadInput, Broken
-
-
-@dataclass(frozen=True)
-class TrafficLimits:
-    """What the tests on requests are judged by.
-
-    `slow_us`: an answer is slow when it took more microseconds; `started_at`: requests before it do not count;
-    `steps`: (rollout version, the challenger's weight in basis points) from which each exposure held.
-    """
-
-    slow_us: int
-    started_at: datetime
-    steps: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -48,7 +34,6 @@ class CanaryRecord:
     test: Mapping[str, Any] | None = None
     limits: OutputLimits | None = None
     power: PowerPlan | None = None
-    traffic: TrafficLimits | None = None
     started: str | None = None
     looked: str | None = None
     ladder: Ladder = LADDER
@@ -66,12 +51,6 @@ class CanaryRecord:
         """The record with the test as it stands after a look in session `looked`; None before the first."""
         return replace(self, test=json.loads(test.to_json()), looked=looked)
 
-    def with_step(self, version: int, weight: int) -> Self:
-        """The record once a rollout version has changed the challenger's weight."""
-        if self.traffic is None:
-            return self
-        return replace(self, traffic=replace(self.traffic, steps=(*self.traffic.steps, (version, weight))))
-
     def to_json(self) -> dict[str, Any]:
         """Plain data, without what is None."""
         known = {
@@ -83,8 +62,6 @@ class CanaryRecord:
             "window": asdict(self.window) if self.window else None,
             "ladder": None if self.window else self.ladder.to_json(),
         }
-        if self.traffic:
-            known |= asdict(self.traffic) | {"started_at": self.traffic.started_at.isoformat()}
         return {name: value for name, value in known.items() if value is not None}
 
     @classmethod
@@ -109,7 +86,6 @@ class CanaryRecord:
             test=json.loads(test) if isinstance(test, str) else test,
             limits=_limits(state.get("limits")),
             power=_power(state.get("power")),
-            traffic=_traffic(state),
             started=state.get("started"),
             looked=state.get("looked"),
             ladder=Ladder.from_json(state["ladder"]) if "ladder" in state else LADDER,
@@ -134,13 +110,6 @@ def _power(row: Mapping[str, Any] | None) -> PowerPlan | None:
         table=tuple(Power(**power) for power in row["table"]),
         sentence=row["sentence"],
     )
-
-
-def _traffic(state: Mapping[str, Any]) -> TrafficLimits | None:
-    if "started_at" not in state:
-        return None
-    steps = tuple((int(version), int(weight)) for version, weight in state["steps"])
-    return TrafficLimits(int(state["slow_us"]), datetime.fromisoformat(state["started_at"]), steps)
 
 
 def _window(row: Mapping[str, Any] | None) -> RollbackWindow | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 import pandas as pd
 
@@ -24,20 +26,23 @@ class CoverageTest:
         record: share outside by session of the walk-forward record, at least one.
         level: nominal coverage.
         run_length: the least mean number of sessions between two false alarms.
+        horizon: sessions until an outcome is known.
 
     Raises:
         BadInput: an empty record or one with shares outside 0 to 1.
     """
 
-    def __init__(self, record: pd.Series[float], level: float, run_length: float = RUN_LENGTH) -> None:
+    def __init__(
+        self, record: pd.Series[float], level: float, run_length: float = RUN_LENGTH, horizon: int = 1
+    ) -> None:
         shares = np.asarray(record, dtype=np.float64)
         if not len(shares) or not ((shares >= 0) & (shares <= 1)).all():
             raise BadInput("the record's shares outside the intervals are no shares.", "Give a walk-forward record.")
         self.promised = max(1.0 - level, float(shares.mean()))
-        self.autocorrelation = shown_autocorrelation(shares)
-        self._run_length = float(run_length)
-        self._before = 0.0
-        self._detector = Detector(run_length)
+        self.autocorrelation = shown_autocorrelation(shares, horizon)
+        self._run_length, self._horizon = float(run_length), horizon
+        self._before = deque([0.0] * horizon, horizon)
+        self._detector = Detector(run_length, horizon)
         self._evidence: dict[str, float] = {}
 
     def update(self, session: Session, outside: float) -> bool:
@@ -46,10 +51,10 @@ class CoverageTest:
         if key in self._evidence:
             return False
         if self._detector.alarmed:
-            self._detector = Detector(self._run_length)
+            self._detector = Detector(self._run_length, self._horizon)
         x = (outside - self.promised) / (1.0 - self.promised)
-        surprise = innovations(np.array([self._before, x]), self.autocorrelation)[-1]
-        self._before = x
+        surprise = innovations(np.array([self._before[0], x]), self.autocorrelation)[-1]
+        self._before.append(x)
         self._evidence[key] = self._detector.add(float(surprise))
         return self._detector.alarmed
 

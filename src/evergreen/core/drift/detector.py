@@ -21,26 +21,31 @@ class Detector:
 
     Args:
         run_length: A, the least mean number of sessions between two false alarms.
+        horizon: sessions until an outcome is known. Those in between share some of it, so that sessions are dealt to as
+            many streams, whose evidence adds up.
 
     Raises:
         BadSetting: a run length of one session or less.
     """
 
-    def __init__(self, run_length: float = RUN_LENGTH) -> None:
+    def __init__(self, run_length: float = RUN_LENGTH, horizon: int = 1) -> None:
         if not run_length > 1:
             raise BadSetting(f"a run length of {run_length} sessions is too short.", "Give more than one session.")
         self.run_length = float(run_length)
-        self._by_bet: NDArray[np.float64] = np.zeros(BETS.size)
+        self._by_bet: NDArray[np.float64] = np.zeros((horizon, BETS.size))
+        self._turn = 0
 
     def add(self, x: float) -> float:
         """The evidence after one more session; x is cut at -1 and 1."""
-        self._by_bet = (1.0 + self._by_bet) * (1.0 + BETS * float(np.clip(x, -1, 1)))
+        stream = self._by_bet[self._turn]
+        self._by_bet[self._turn] = (1.0 + stream) * (1.0 + BETS * float(np.clip(x, -1, 1)))
+        self._turn = (self._turn + 1) % len(self._by_bet)
         return self.evidence
 
     @property
     def evidence(self) -> float:
         """The mean over the bets, in sessions; 0 before the first."""
-        return float(self._by_bet.mean())
+        return float(self._by_bet.mean(axis=1).sum())
 
     @property
     def alarmed(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,6 +53,7 @@ class SkillTest:
         baseline_gate: the naive baseline's losses over the same sessions and tickers.
         run_length: the least mean number of sessions between two false reports.
         statistic: what the losses are of.
+        horizon: sessions until a loss is known.
 
     Raises:
         BadInput: histories that are too short, unpaired, negative or not finite.
@@ -63,15 +65,16 @@ class SkillTest:
         baseline_gate: ArrayLike,
         run_length: float = RUN_LENGTH,
         statistic: Statistic = Statistic.SQUARED_ERROR,
+        horizon: int = 1,
     ) -> None:
         skill = history_difference(baseline_gate, champion_gate, statistic)
         self.statistic = statistic
         self.scale, self.record = robust_scale(skill), dm_test(skill).lower90
-        self.autocorrelation = shown_autocorrelation(np.clip((skill - skill.mean()) / self.scale, -1, 1))
+        self.autocorrelation = shown_autocorrelation(np.clip((skill - skill.mean()) / self.scale, -1, 1), horizon)
         self.run_length = float(run_length)
         self._skill: dict[str, float] = {}
-        self._before = np.zeros(2)  # the last session's x, against the baseline and against the record
-        self._detectors = Detector(run_length), Detector(run_length)
+        self._before = deque([np.zeros(2)] * horizon, horizon)  # earlier x, against the baseline and the record
+        self._detectors = Detector(run_length, horizon), Detector(run_length, horizon)
         self._evidence: list[tuple[float, float]] = []
 
     def update(self, session: Session, champion_loss: float, baseline_loss: float) -> bool:
@@ -125,8 +128,8 @@ class SkillTest:
     def _add(self, key: str, skill: float) -> None:
         self._skill[key] = skill
         x = np.clip((skill - np.array([0.0, self.record])) / self.scale, -1, 1)
-        surprise = innovations(np.stack([self._before, x], axis=-1), self.autocorrelation)[:, -1]
-        self._before = x
+        surprise = innovations(np.stack([self._before[0], x], axis=-1), self.autocorrelation)[:, -1]
+        self._before.append(x)
         baseline, record = self._detectors
         self._evidence.append((baseline.add(-surprise[0]), record.add(-surprise[1])))
 

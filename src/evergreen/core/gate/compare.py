@@ -15,29 +15,28 @@ from evergreen.core.evaluation.diebold_mariano import DieboldMariano, dm_test
 from evergreen.core.evaluation.metrics import rank_ic, session_losses, skill
 from evergreen.core.evaluation.retention import RETAINED
 from evergreen.core.evaluation.statistic import losses_by_session, suited_statistic
-from evergreen.core.gate.contest import MODELS, Contest, hold_contest
+from evergreen.core.gate.contest import MODELS, Contest, Levels, hold_contest
+from evergreen.core.gate.place import FIRST, Place
 from evergreen.core.gate.verdict import Coverage, RankIC, Verdict
+from evergreen.core.model.continuity import Continuity
 from evergreen.core.model.manifest import Manifest
 from evergreen.errors import BadInput
 
-__all__ = ["DieboldMariano", "Verdict", "compare", "dm_test", "require_audit", "spent_alpha"]
+__all__ = ["DieboldMariano", "Place", "Verdict", "compare", "dm_test", "require_audit", "require_continuity"]
 
 RANDOM_WALK = "random walk"
 # A tenth of it would be a discovery (the best monthly models explain half a percent: Gu, Kelly & Xiu, RFS 2020).
 MOST_SKILL = 0.20
 
 
-def spent_alpha(alpha: float, tried: int) -> float:
-    """What the k-th challenger of one champion may spend: 6 alpha / (pi^2 k^2); all of them sum to alpha."""
-    return 6.0 * alpha / (math.pi**2 * tried**2)
-
-
 def compare(
     champion: pd.DataFrame | None,
     challenger: pd.DataFrame,
-    tried: int = 1,
+    place: Place = FIRST,
     alpha: float = 0.05,
     retained: float = RETAINED,
+    entry: float = 0.5,
+    harm: float = 0.10,
     coverage: float = 0.90,
     min_sessions: int = 120,
     gate_sessions: int = 0,
@@ -45,13 +44,20 @@ def compare(
     """Judge a challenger against the champion and the random walk.
 
     One number per session, r of two losses (Diebold-Mariano with the equal-weighted-cosine variance); the loss suits
-    the breadth (`core.evaluation.statistic`). Admitted when the lower 90 % bound of the challenger's r against the
-    champion lies above -margin, so that it keeps the share `retained` of what the champion is shown to be worth over
-    the random walk (`core.evaluation.retention`), and its own mean lies above the random walk's. A champion that
-    has shown nothing, or is the random walk itself, leaves nothing to keep: then the challenger must be better than the
-    random walk. Its forecasts must be finite, not constant, not too good to be true, with honest intervals. "Better"
-    is claimed only at p < 6 alpha / (pi^2 k^2). Looked at once: calling again on other windows until one passes voids
-    the error rates.
+    the breadth (`core.evaluation.statistic`). What is asked for follows from what is at stake:
+
+    * A champion that has shown nothing, or is the random walk itself, has nothing to lose: the challenger is admitted
+      when its p against the random walk lies below `entry`, divided by the square of its recipe's number, and it is not
+      shown to be worse than the champion (p < `harm`).
+    * Any other champion's successor must be shown to keep the share `retained` of what the champion is shown to be
+      worth (`core.evaluation.retention`): the lower 90 % bound of its r against the champion lies above -margin; and
+      its own mean lies above the random walk's.
+    * The champion's own recipe, trained again, is no new hypothesis. Where the rank correlation of both models'
+      forecasts is `retained` or more, it keeps that share of the champion's skill even if what is new in it is worth
+      nothing: it only may not be shown to be worse.
+
+    Forecasts must be finite, not constant, not too good to be true, with honest intervals. "Better" is claimed only at
+    the level that its place leaves of `alpha`.
 
     Sessions that both forecast alike to the bit, as two trainings of one recipe do where their folds are the same,
     count as no difference: they are evidence that the recipe is the same.
@@ -61,9 +67,12 @@ def compare(
         challenger: columns ticker, session, forecast, label (log returns), optionally lower and
             upper: intervals of nominal coverage `coverage`, known before the session. Rows with an
             unknown label are left out; a row counts only when both models forecast it.
-        tried: which challenger of this champion it is, from 1.
-        alpha: error rate of "better" over all challengers of one champion.
+        place: its recipe's, among all tried under the model's name.
+        alpha: rate of false discoveries among the recipes of a name.
         retained: share of the champion's shown advantage over the random walk that must be kept, within [0, 1).
+        entry: p against the random walk below which it is admitted where the incumbent has shown nothing; at 0.5 its
+            mean lies above the random walk's.
+        harm: p below which it counts as worse than the champion.
         coverage: nominal coverage of the intervals.
         min_sessions: fewest common sessions that can be judged.
         gate_sessions: most recent common sessions that are judged; 0: all there are.
@@ -71,19 +80,28 @@ def compare(
     Raises:
         BadInput: unusable arguments or a frame without its columns.
     """
-    _check(challenger, tried, alpha, retained)
+    _check(challenger, alpha, retained)
+    levels = Levels(place.level(alpha), entry * place.share, harm, retained)
     pairs = _common(champion, challenger, gate_sessions)
     sessions = pairs["session"].nunique()
     if sessions < min_sessions:
-        return _undecided(sessions, min_sessions, tried, alpha)
-    return _judge(pairs, champion is None, tried, alpha, retained, coverage)
+        return _undecided(sessions, min_sessions, place, levels)
+    return _judge(pairs, champion is None, place, levels, coverage)
 
 
 def require_audit(verdict: Verdict, manifest: Manifest) -> Verdict:
     """The verdict, refused if the look-ahead audit of the challenger's training set is missing or not passed."""
     reason = _audit_refusal(manifest)
-    if reason is None:
-        return verdict
+    return verdict if reason is None else _refused(verdict, reason)
+
+
+def require_continuity(verdict: Verdict, continuity: Continuity | None) -> Verdict:
+    """The verdict, refused if the final model does not follow on its record's models; None: it was not measured."""
+    objection = continuity.objection if continuity else ""
+    return _refused(verdict, objection) if objection else verdict
+
+
+def _refused(verdict: Verdict, reason: str) -> Verdict:
     return replace(verdict, admitted=False, better=False, reasons=(reason, *verdict.reasons))
 
 
@@ -98,14 +116,13 @@ def _audit_refusal(manifest: Manifest) -> str | None:
     return None if audit.passed else audit.sentence.rstrip(".")
 
 
-def _judge(
-    pairs: pd.DataFrame, against_random_walk: bool, tried: int, alpha: float, retained: float, coverage: float
-) -> Verdict:
+def _judge(pairs: pd.DataFrame, against_random_walk: bool, place: Place, levels: Levels, coverage: float) -> Verdict:
     rows = pairs.set_index(["ticker", "session"])
     statistic = suited_statistic(pairs["session"])
     losses = {name: losses_by_session(statistic, rows[name], rows["label"]) for name in MODELS}
-    spent = spent_alpha(alpha, tried)
-    contest = hold_contest(statistic, losses, retained, spent)
+    likeness = None if against_random_walk else _likeness(pairs)
+    renewed = place.renewal and likeness is not None and likeness >= levels.retained
+    contest = hold_contest(statistic, losses, levels, renewed)
     covered = _coverage(pairs, coverage)
     explained = skill(*(session_losses(rows[name], rows["label"]) for name in ("challenger", "zero")))
     reasons = _refusals(pairs, contest, covered) + _too_good(explained)
@@ -120,14 +137,15 @@ def _judge(
         alike=_alike(pairs),
         opponent=RANDOM_WALK if against_random_walk else "champion",
         statistic=statistic,
-        tried=tried,
-        spent_alpha=spent,
-        retained=retained,
+        place=place,
+        levels=levels,
+        renewed=renewed,
+        likeness=likeness,
         margin=contest.retention.margin,
         kept_share=contest.retention.kept_share(contest.challenger_over_champion),
         test=contest.challenger_over_champion,
         random_walk_test=contest.challenger_over_walk,
-        champion_test=contest.retention.advantage,
+        champion_test=contest.champion_over_walk,
         loss_champion=float(losses["champion"].mean()),
         loss_challenger=float(losses["challenger"].mean()),
         skill=explained,
@@ -154,6 +172,16 @@ def _alike(pairs: pd.DataFrame) -> int:
     """Sessions in which both forecast the same to the bit."""
     differs = (pairs["champion"] != pairs["challenger"]).groupby(pairs["session"]).any()
     return int((~differs).sum())
+
+
+def _likeness(pairs: pd.DataFrame) -> float | None:
+    """Rank correlation of both models' forecasts over all rows; None where one is constant.
+
+    Of two models that correlate by c, the one is worth at least c times the RankIC of the other, if what it has of its
+    own does no harm.
+    """
+    ranks = pairs[["champion", "challenger"]].rank()
+    return float(ranks["champion"].corr(ranks["challenger"])) if (ranks.nunique() > 1).all() else None
 
 
 def _too_good(explained: float) -> list[str]:
@@ -201,24 +229,17 @@ def _common(champion: pd.DataFrame | None, challenger: pd.DataFrame, gate_sessio
     return pairs[pairs["session"].isin(window)].assign(zero=0.0).sort_values(["session", "ticker"], ignore_index=True)
 
 
-def _undecided(sessions: int, min_sessions: int, tried: int, alpha: float) -> Verdict:
+def _undecided(sessions: int, min_sessions: int, place: Place, levels: Levels) -> Verdict:
     reason = f"only {sessions} sessions forecast by both models, {min_sessions} are needed"
-    return Verdict(
-        admitted=False,
-        better=False,
-        reasons=(reason,),
-        sessions=sessions,
-        tried=tried,
-        spent_alpha=spent_alpha(alpha, tried),
-    )
+    return Verdict(admitted=False, better=False, reasons=(reason,), sessions=sessions, place=place, levels=levels)
 
 
-def _check(challenger: pd.DataFrame, tried: int, alpha: float, retained: float) -> None:
+def _check(challenger: pd.DataFrame, alpha: float, retained: float) -> None:
     missing = {"ticker", "session", "forecast", "label"} - set(challenger.columns)
     if missing:
         raise BadInput(f"the challenger's frame lacks {', '.join(sorted(missing))}.", "Give its oos.parquet.")
-    if tried < 1 or not 0 < alpha < 1 or not 0 <= retained < 1:
+    if not 0 < alpha < 1 or not 0 <= retained < 1:
         raise BadInput(
-            f"tried {tried}, alpha {alpha}, retained {retained} cannot be used.",
-            "tried counts from 1, alpha lies between 0 and 1, retained within [0, 1).",
+            f"alpha {alpha}, retained {retained} cannot be used.",
+            "alpha lies between 0 and 1, retained within [0, 1).",
         )

@@ -9,47 +9,91 @@ import pandas as pd
 
 from evergreen.core.evaluation.diebold_mariano import DieboldMariano, dm_test
 from evergreen.core.evaluation.losses import Statistic, difference
-from evergreen.core.evaluation.retention import Retention
+from evergreen.core.evaluation.retention import RETAINED, Retention
 
 MODELS = ("champion", "challenger", "zero")  # columns of a frame of pairs; zero is the random walk
 
 
 @dataclass(frozen=True)
+class Levels:
+    """What a challenger must show.
+
+    Attributes:
+        better: p below which it is called better, than the champion or the random walk.
+        entry: p against the random walk below which it is admitted where the incumbent has shown nothing.
+        harm: p below which it is shown to be worse than the champion.
+        retained: share of what the champion has shown that must be kept.
+    """
+
+    better: float
+    entry: float
+    harm: float
+    retained: float = RETAINED
+
+
+WORSE = "shown to be worse than the champion"
+CLAIMS_NOTHING = Levels(better=0.0, entry=0.0, harm=0.0)
+
+
+@dataclass(frozen=True)
 class Contest:
-    """Each test is of r, positive: the first-named is better. `spent`: the level at which "better" is claimed."""
+    """Each test is of r, positive: the first-named is better. `renewed`: the challenger is the champion's recipe anew,
+    by what it is made of and by what it forecasts."""
 
     challenger_over_champion: DieboldMariano
     challenger_over_walk: DieboldMariano
-    retention: Retention
-    spent: float
+    champion_over_walk: DieboldMariano
+    levels: Levels
+    renewed: bool = False
 
     @property
-    def beats_walk(self) -> bool:
-        """Whether the challenger is shown to be better than the random walk."""
-        return self.challenger_over_walk.p_better < self.spent
+    def retention(self) -> Retention:
+        """What must be kept of the champion's advantage over the random walk."""
+        return Retention(self.champion_over_walk, self.levels.retained)
 
     @property
     def better(self) -> bool:
         """Whether it is shown to be better than the champion."""
-        return self.challenger_over_champion.p_better < self.spent
+        return self.challenger_over_champion.p_better < self.levels.better
+
+    @property
+    def harms(self) -> bool:
+        """Whether it is shown to be worse than the champion."""
+        return self.challenger_over_champion.p_worse < self.levels.harm
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it is shown to keep of the champion's skill what is asked for."""
+        return self.challenger_over_champion.lower90 > -self.retention.margin
 
     def objections(self) -> list[str]:
         """Why the challenger may not be tried."""
-        if not self.retention.shown:
-            return [] if self.beats_walk else ["not shown to be better than the random walk"]
+        return self._to_a_successor() if self.retention.shown else self._to_a_beginner()
+
+    def _to_a_beginner(self) -> list[str]:
+        """Where the incumbent has shown nothing."""
+        p, entry = self.challenger_over_walk.p_better, self.levels.entry
+        objections = [WORSE] if self.harms else []
+        if not p < entry:
+            too_little = "too little speaks for it being better than the random walk"
+            objections.append(f"{too_little} (p = {p:.2f}, below {entry:.2g} is asked for)")
+        return objections
+
+    def _to_a_successor(self) -> list[str]:
         objections = []
-        if not self.challenger_over_champion.lower90 > -self.retention.margin:
-            objections.append(f"not shown to keep {self.retention.retained:.0%} of the champion's skill")
+        if not self.keeps and (self.harms or not self.renewed):
+            unkept = f"not shown to keep {self.levels.retained:.0%} of the champion's skill"
+            objections.append(WORSE if self.renewed else unkept)
         if not self.challenger_over_walk.mean > 0:
             objections.append("not even level with the random walk")
         return objections
 
 
-def hold_contest(statistic: Statistic, losses: Mapping[str, pd.Series], retained: float, spent: float) -> Contest:
+def hold_contest(statistic: Statistic, losses: Mapping[str, pd.Series], levels: Levels, renewed: bool) -> Contest:
     """The contest by the losses of `MODELS` by session, of a statistic."""
 
     def over(opponent: str, model: str) -> DieboldMariano:
         return dm_test(difference(statistic, losses[opponent], losses[model]))
 
-    advantage = over("zero", "champion")
-    return Contest(over("champion", "challenger"), over("zero", "challenger"), Retention(advantage, retained), spent)
+    tests = over("champion", "challenger"), over("zero", "challenger"), over("zero", "champion")
+    return Contest(*tests, levels, renewed)

@@ -8,6 +8,8 @@ from typing import Any
 
 from evergreen.core.evaluation.diebold_mariano import DieboldMariano
 from evergreen.core.evaluation.losses import Statistic
+from evergreen.core.gate.contest import CLAIMS_NOTHING, Levels
+from evergreen.core.gate.place import FIRST, Place
 
 
 @dataclass(frozen=True)
@@ -47,22 +49,24 @@ class Verdict:
 
     `margin` and the tests are in units of r, the relative difference of session losses by `statistic`: `test` of the
     challenger against the opponent, `random_walk_test` of the challenger and `champion_test` of the champion against
-    the random walk. `retained` is the share of the champion's shown skill that must be kept, `kept_share` the one that
-    is for sure. `alike` counts the sessions that both forecast the same to the bit.
+    the random walk. `kept_share` is the share of the champion's shown skill that is kept for sure. `renewed`: it is
+    the champion's recipe anew, also by `likeness`, the rank correlation of both models' forecasts. `alike` counts the
+    sessions that both forecast the same to the bit.
     """
 
     admitted: bool
     better: bool
     reasons: tuple[str, ...]
     sessions: int
-    tried: int
-    spent_alpha: float
+    place: Place = FIRST
+    levels: Levels = CLAIMS_NOTHING
     first_session: str | None = None
     last_session: str | None = None
     alike: int = 0
     opponent: str = "champion"
     statistic: Statistic | None = None
-    retained: float | None = None
+    renewed: bool = False
+    likeness: float | None = None
     margin: float | None = None
     kept_share: float | None = None
     test: DieboldMariano | None = None
@@ -91,15 +95,25 @@ class Verdict:
 
     def _plainly(self, against_walk: DieboldMariano) -> str:
         """What it comes to, in one sentence."""
-        if self.kept_share is not None and self.retained is not None:
+        if self.kept_share is None:
+            return self._beside_the_walk(against_walk)
+        if self.renewed and self.likeness is not None:
             return (
-                f"Over {self._sessions} the challenger keeps {_share(self.kept_share)} of the skill that the champion "
-                f"has shown over the random walk; {self.retained:.0%} is asked for."
+                f"Over {self._sessions} the challenger is the champion's recipe trained again: its forecasts "
+                f"correlate with the champion's by {self.likeness:.2f}, and {self.levels.retained:.2f} or more keeps "
+                "that share of its skill."
             )
-        none = "" if self.opponent != "champion" else "The champion has shown no skill that could be kept. "
-        is_better = "is" if against_walk.p_better < self.spent_alpha else "is not shown to be"
         return (
-            f"{none}Over {self._sessions} the challenger {is_better} better than the random walk "
+            f"Over {self._sessions} the challenger keeps {_share(self.kept_share)} of the skill that the champion "
+            f"has shown over the random walk; {self.levels.retained:.0%} is asked for."
+        )
+
+    def _beside_the_walk(self, against_walk: DieboldMariano) -> str:
+        none = "" if self.opponent != "champion" else "The champion has shown no skill that could be kept. "
+        shown, expected = (against_walk.p_better < level for level in (self.levels.better, self.levels.entry))
+        how = "is" if shown else "is expected, not shown, to be" if expected else "is not expected to be"
+        return (
+            f"{none}Over {self._sessions} the challenger {how} better than the random walk "
             f"({self._level(against_walk)}): its gain is {self._gain(against_walk)}."
         )
 
@@ -120,7 +134,7 @@ class Verdict:
 
     def _level(self, test: DieboldMariano) -> str:
         p = f"p = {test.p_better:.3f}" if test.p_better >= 0.001 else "p < 0.001"
-        return f"{p}, needed below {self.spent_alpha:.4f} at try {self.tried}"
+        return f"{p}, shown below {self.levels.better:.4f} for recipe {self.place.number}"
 
     def _meaning(self, margin: float) -> tuple[str, ...]:
         if not margin:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from evergreen.errors import BadInput
@@ -87,6 +90,12 @@ class TrainingConfig:
     def first_session(self, stop: int) -> int:
         """The number of the first session that a model of the sessions before number `stop` is fitted on."""
         return max(0, stop - self.train_sessions) if self.train_sessions else 0
+
+
+def recipe(config: TrainingConfig, features: Sequence[str]) -> str:
+    """What a model is made by, in 16 hexadecimal digits: equal for two trainings that differ in their data alone."""
+    facts = json.dumps([config.as_dict(), list(features)], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
 def parameters(config: TrainingConfig, rows: slice) -> dict[str, object]:

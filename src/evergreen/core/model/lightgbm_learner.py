@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from evergreen.core.model.booster import LightGBM, from_text
@@ -24,6 +24,14 @@ class LightGBMLearner:
         from evergreen.core.model.fitting import fit_boosters
 
         return fit_boosters(panel, stops, config)
+
+    def fitter(self, panel: Panel, config: TrainingConfig) -> Callable[[int], Fit]:
+        """`core.model.fitting.fit_before`, on rows put into bins once."""
+        from evergreen.core.model.fitting import fit_before
+        from evergreen.core.model.lightgbm_datasets import datasets
+
+        sets = datasets(panel, [config.min_train, len(panel.sessions)], config)
+        return lambda stop: fit_before(panel, stop, config, sets)
 
     def read(self, content: bytes) -> LightGBM:
         """A booster from its native text."""

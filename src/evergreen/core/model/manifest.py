@@ -26,7 +26,8 @@ class Manifest:
     `as_of`. Sessions are ISO dates. `golden_outputs` are the model's
     answers to `golden_inputs`, to the bit; None in an input stands for NaN. `audit` is the look-ahead
     audit of the training set, as `core.audit.Audit.to_dict` gives it; None if there was none. `feature_low` and
-    `feature_high` are the ends of `core.inputs.training_range`; empty in a manifest from before they were kept.
+    `feature_high` are the ends of `core.inputs.training_range`, `recipe` is `core.model.config.recipe`'s; all three are
+    empty in a manifest from before they were kept.
     """
 
     kind: str  # the name of the learner that reads the model
@@ -51,6 +52,7 @@ class Manifest:
     scales: dict[str, float] = field(default_factory=dict)
     feature_low: tuple[float | None, ...] = ()
     feature_high: tuple[float | None, ...] = ()
+    recipe: str = ""
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, exact floats, no NaN."""
@@ -61,9 +63,9 @@ class Manifest:
         """Read back what `to_json` wrote.
 
         Raises:
-            Broken: not JSON, or its fields are not a manifest's; the ends of features may be missing.
+            Broken: not JSON, or its fields are not a manifest's; the ends of features and the recipe may be missing.
         """
-        values = {"feature_low": (), "feature_high": ()} | _object(text)
+        values = {"feature_low": (), "feature_high": (), "recipe": ""} | _object(text)
         known = {each.name for each in fields(cls)}
         if values.keys() != known:
             odd = ", ".join(sorted(values.keys() ^ known))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,14 @@ class Learner(Reader, Protocol):
 
         All folds at once, so that what they share is made once.
         """
+
+
+@runtime_checkable
+class FitsAtWill(Protocol):
+    """A learner besides, whose fits of one panel share what they are made on though they are wanted one by one."""
+
+    def fitter(self, panel: Panel, config: TrainingConfig) -> Callable[[int], Fit]:
+        """What gives the model of the sessions before any number, in any order; each as `Learner.fits` would."""
 
 
 def forecast(model: Model, rows: Rows, session: Codes | None = None, num_threads: int = 1) -> Forecasts:

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from evergreen.core.bars.session import iso
 from evergreen.core.dataset.look_ahead_audit import Audit, verdict_on
 from evergreen.core.dataset.panel import Panel, TrainingSet, labelled_panel, training_frame, training_set_sha256
-from evergreen.core.dataset.splits import Fold, walk_forward
+from evergreen.core.dataset.splits import Fold
 from evergreen.core.evaluation.evaluate import assess, evaluate
-from evergreen.core.model.config import TrainingConfig
-from evergreen.core.model.fitting import forecast_sessions
+from evergreen.core.model.config import TrainingConfig, recipe
 from evergreen.core.model.input_checks import training_range
-from evergreen.core.model.intervals import Band, panel_scales, track
+from evergreen.core.model.intervals import Band, panel_scales
 from evergreen.core.model.manifest import Manifest, nullable
 from evergreen.core.model.protocol import Fit, Learner, Model, forecast
 from evergreen.core.model.registry import learner as registered
 from evergreen.core.model.verified import sha256
+from evergreen.core.model.walk_forward_record import continuity_of, folds_of, forecast_folds, out_of_sample
 
 __all__ = [
     "Training",
@@ -106,6 +106,7 @@ class Training:
             audit=None if self.audit is None else self.audit.to_dict(),
             feature_low=self.seen.feature_low,
             feature_high=self.seen.feature_high,
+            recipe=recipe(self.config, self.seen.feature_names),
         )
 
 
@@ -149,6 +150,7 @@ def _walk(training_set: TrainingSet, learner: Learner, config: TrainingConfig, p
         progress(round(number / len(stops), 3), "final model" if last else f"fold {number} of {len(folds)}")
     *fits, final = fits
     tested, forecast = forecast_folds(panel, folds, fits, config)
+    continuity = continuity_of(panel, folds, [*fits, final], forecast, config)
     scale, scales = panel_scales(panel, config.horizon)
     oos, band = out_of_sample(panel, tested, forecast, fits[0], scale, config)
     frames = [oos[oos["session"].isin(fold.test)] for fold in folds]
@@ -158,7 +160,9 @@ def _walk(training_set: TrainingSet, learner: Learner, config: TrainingConfig, p
     return Training(
         model=final.model,
         oos=oos,
-        metrics=assess(oos, config.horizon) | {"rounds": float(final.rounds)},
+        metrics=assess(oos, config.horizon)
+        | {"rounds": float(final.rounds)}
+        | (continuity.metrics if continuity else {}),
         folds=table.assign(fold=range(1, len(folds) + 1), rounds=[fit.rounds for fit in fits]),
         importance=_importance(final, panel),
         config=config,
@@ -168,67 +172,6 @@ def _walk(training_set: TrainingSet, learner: Learner, config: TrainingConfig, p
         scales=scales,
         seen=_seen(panel),
     )
-
-
-def folds_of(sessions: pd.DatetimeIndex, config: TrainingConfig) -> list[Fold]:
-    """The walk-forward folds of these labelled sessions under a configuration, as many of them as there is history for.
-
-    Raises:
-        BadInput: not even one.
-    """
-    spare = len(sessions) - config.min_train - config.horizon - config.embargo
-    folds = min(config.folds, max(1, spare // config.test_size))
-    return walk_forward(sessions, folds, config.test_size, config.horizon, config.embargo, config.min_train)
-
-
-def forecast_folds(
-    panel: Panel, folds: list[Fold], fits: list[Fit], config: TrainingConfig
-) -> tuple[range, NDArray[np.float64]]:
-    """The numbers of the sessions that the folds test, and what each fold's model forecasts of its own."""
-    starts = [int(panel.sessions.searchsorted(fold.test[0])) for fold in folds]
-    forecasts = [
-        forecast_sessions(fit, panel, start, start + len(fold.test), config.num_threads)
-        for fit, fold, start in zip(fits, folds, starts, strict=True)
-    ]
-    return range(starts[0], len(panel.sessions)), np.concatenate(forecasts)
-
-
-def out_of_sample(
-    panel: Panel,
-    tested: range,
-    forecast: NDArray[np.float64],
-    first: Fit,
-    scale: NDArray[np.float64],
-    config: TrainingConfig,
-) -> tuple[pd.DataFrame, Band]:
-    """The walk-forward record with the intervals that stood then, and the band that stands at its end.
-
-    The first band comes from the validation tail of the first fold; from there on it learns from every
-    session that settles, across folds.
-
-    Args:
-        panel: what was known.
-        tested: numbers of the sessions tested, up to the last of the panel.
-        forecast: of their rows.
-        first: the fit of the first fold.
-        scale: of each row of the panel (`panel_scales`).
-        config: choices of the run.
-    """
-    begin, end = tested.start, tested.stop
-    rows = panel.rows(begin, end)
-    tail = panel.rows(first.tail_start, first.tail_start + config.validation_size)
-    band = Band.of(first.tail_residuals / scale[tail], config.interval)
-    scores = np.split((panel.label[rows] - forecast) / scale[rows], panel.first_row[begin + 1 : end] - rows.start)
-    bands = track(scores, band, config.interval, config.horizon)
-    counts = np.diff(panel.first_row[begin : end + 1])
-    low, high = (np.repeat([getattr(band, side) for band in bands[:-1]], counts) for side in ("low", "high"))
-    oos = panel.keys(begin, end).assign(
-        forecast=forecast,
-        label=panel.label[rows],
-        lower=forecast + low * scale[rows],
-        upper=forecast + high * scale[rows],
-    )
-    return oos, bands[-1]
 
 
 def _fitted_on(fold: Fold, config: TrainingConfig) -> pd.DatetimeIndex:

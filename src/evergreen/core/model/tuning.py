@@ -11,7 +11,7 @@ import pandas as pd
 from evergreen.core.dataset.panel import Panel, TrainingSet, labelled_panel
 from evergreen.core.dataset.splits import purged_tail
 from evergreen.core.model.fitting import TrainingConfig, fit_booster, forecast_sessions
-from evergreen.core.model.training import folds_of
+from evergreen.core.model.walk_forward_record import folds_of
 from evergreen.errors import BadInput
 
 

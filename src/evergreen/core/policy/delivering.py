@@ -21,6 +21,7 @@ from evergreen.core.policy.kinds import DecisionKind
 from evergreen.core.policy.policy import CanaryPolicy, Policy
 from evergreen.core.policy.state import Action, DeliveryState, Waiting, apply
 
+BELIED = "its sessions contradict what its record promised"
 LEAVES_BY = {
     ROLLED_BACK: DecisionKind.ROLLBACK,
     INCONCLUSIVE: DecisionKind.INCONCLUSIVE,
@@ -79,6 +80,8 @@ def look(policy: Policy, state: DeliveryState, seen: CanaryLook) -> tuple[Action
     step = next_stage(state.stage, clean, seen.verdict, seen.e_rollback, seen.guardrails, canary.ladder)
     if step.stage == INCONCLUSIVE:
         step = _run_out(canary, state, seen, step)
+    elif step.stage == CHAMPION and seen.contradicted:
+        step = Step(DECLINED, 0, f"{step.reason} But {BELIED}: the champion stays.")
     if step.stage == CHAMPION and seen.objection:
         reason = f"Held: {step.reason} {seen.objection}"
         step = replace(step, stage=state.stage, weight=state.weight, reason=reason)
@@ -96,14 +99,17 @@ def look(policy: Policy, state: DeliveryState, seen: CanaryLook) -> tuple[Action
 
 def _run_out(canary: CanaryPolicy, state: DeliveryState, seen: CanaryLook, step: Step) -> Step:
     """What becomes of a challenger whose sessions have run out without a verdict."""
-    if seen.guardrails.missing or not state.weight or canary.undecided in ("hold", "carried"):
+    ending = canary.ending(seen.renewed)
+    if seen.guardrails.missing or not state.weight or ending in ("hold", "carried"):
         return step
     short = "Too little evidence within the sessions allowed"
-    if canary.undecided == "promote":
+    if ending == "promote":
         return Step(CHAMPION, EVERYBODY, f"{short}; the policy lets the challenger take over.")
     gain = f"record and canary together let expect {seen.expected_gain:+.2%} of a session's loss of it"
     if seen.highest_e_rollback >= SPEAKS_OF_HARM:
         return Step(DECLINED, 0, f"{short}; E_rollback had reached {seen.highest_e_rollback:.3g}: the champion stays.")
+    if seen.contradicted:
+        return Step(DECLINED, 0, f"{short}, and {BELIED}: the champion stays.")
     if seen.expected_gain > 0:
         return Step(CHAMPION, EVERYBODY, f"{short}, but {gain}, and nothing speaks of harm.")
     return Step(DECLINED, 0, f"{short}; {gain}: the champion stays.")

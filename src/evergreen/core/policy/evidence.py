@@ -92,7 +92,7 @@ class Judged:
     @property
     def numbers(self) -> Numbers:
         """What the actions carry along for the record."""
-        known = {"sessions": float(self.verdict.sessions), "tried": float(self.verdict.tried)}
+        known = {"sessions": float(self.verdict.sessions), "recipe": float(self.verdict.place.number)}
         if self.verdict.test is None or self.verdict.margin is None:
             return known
         test = self.verdict.test
@@ -117,8 +117,9 @@ class CanaryLook:
     """The running canary after a session.
 
     `verdict` and the numbers are those of its `QualityTest`; `expected_gain` is what record and canary let expect of r,
-    `highest_e_rollback` the most that ever spoke of harm. `objection` is why a promotion is not allowed yet: a person's
-    approval or another system's yes is missing.
+    `highest_e_rollback` the most that ever spoke of harm, `contradicted` whether the canary belies the record.
+    `renewed`: the challenger is the champion's recipe, trained again. `objection` is why a promotion is not allowed
+    yet: a person's approval or another system's yes is missing.
     """
 
     session: int
@@ -129,6 +130,8 @@ class CanaryLook:
     objection: str = ""
     expected_gain: float = 0.0
     highest_e_rollback: float = 1.0
+    contradicted: bool = False
+    renewed: bool = False
     numbers: Numbers = field(default_factory=dict)
 
     @classmethod
@@ -150,6 +153,8 @@ class CanaryLook:
             guardrails,
             expected_gain=test.expected_gain,
             highest_e_rollback=test.highest_e_rollback,
+            contradicted=test.contradicts_record,
+            renewed=test.rules.renewed,
             numbers=numbers,
         )
 

@@ -4,19 +4,56 @@ from __future__ import annotations
 
 import pandas as pd
 
-from evergreen.core.gate.compare import compare
+from evergreen.core.canary.freezing import Frozen, freeze
+from evergreen.core.gate.compare import compare, require_continuity
+from evergreen.core.gate.place import Place
 from evergreen.core.gate.verdict import Verdict
-from evergreen.core.policy.policy import GatePolicy
+from evergreen.core.model.continuity import Continuity
+from evergreen.core.policy.policy import CanaryPolicy, GatePolicy, Policy
 
 
-def judge(rules: GatePolicy, champion: pd.DataFrame | None, challenger: pd.DataFrame, tried: int) -> Verdict:
-    """What the gate says of a challenger under `rules`; the frames and `tried` as of `core.gate.compare.compare`."""
-    return compare(
+def judge(
+    rules: GatePolicy,
+    champion: pd.DataFrame | None,
+    challenger: pd.DataFrame,
+    place: Place,
+    continuity: Continuity | None,
+) -> Verdict:
+    """What the gate says of a challenger under `rules`; the frames and `place` as of `core.gate.compare.compare`.
+
+    `continuity` is its training's; None where it was not measured.
+    """
+    verdict = compare(
         champion,
         challenger,
-        tried,
+        place,
         rules.alpha,
         rules.retained,
+        rules.entry,
+        rules.harm,
         min_sessions=rules.min_sessions,
         gate_sessions=rules.sessions,
     )
+    return require_continuity(verdict, continuity)
+
+
+def freeze_canary(
+    policy: Policy,
+    verdict: Verdict,
+    champion: pd.DataFrame,
+    challenger: pd.DataFrame,
+    residual_sigma: float,
+    target: tuple[float, float],
+    horizon: int,
+) -> Frozen:
+    """What the canary of a judged challenger is decided by; frames and numbers as of `core.canary.freeze`.
+
+    A renewal claims nothing over the life of its name: its canary has the whole level each time. Another recipe is
+    promoted by its evidence at the level that its place leaves.
+    """
+    rules, gate = policy.canary or CanaryPolicy(), policy.gate or GatePolicy()
+    renewal = verdict.place.renewal  # by whichever rule it was admitted
+    promote = rules.alpha_promote if renewal else verdict.place.level(rules.alpha_promote)
+    bounds = (promote, rules.alpha_rollback, rules.t_min, rules.t_max, gate.retained)
+    carried = rules.ending(renewal) == "carried"
+    return freeze(champion, challenger, residual_sigma, target, *bounds, carried, renewal, horizon)

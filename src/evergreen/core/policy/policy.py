@@ -71,19 +71,26 @@ class GatePolicy:
     """What a challenger must show before it is tried; the arguments of `core.gate.compare.compare`.
 
     Attributes:
-        alpha: error rate of "better" over all challengers of one champion.
-        retained: share of the champion's shown advantage over the random walk that a challenger must keep.
+        alpha: rate of false discoveries among the recipes of a model name: what "better" is claimed by.
+        retained: share of the champion's shown advantage over the random walk that a challenger must keep; also how
+            far its own recipe, trained again, must agree with it.
+        entry: p against the random walk below which a recipe is admitted where the incumbent has shown nothing; the
+            k-th recipe needs a k^2-th of it. 0.5 asks for a mean above the random walk's.
+        harm: p below which a challenger counts as worse than the champion and is refused.
         min_sessions: fewest common sessions that can be judged; four months is the least that shows anything.
         sessions: most recent common sessions that are judged; 0: all there are.
     """
 
     alpha: float = 0.05
     retained: float = RETAINED
+    entry: float = 0.5
+    harm: float = 0.10
     min_sessions: int = 120
     sessions: int = 0
 
     def __post_init__(self) -> None:
         _require("gate", alpha=0 < self.alpha < 1, retained=0 <= self.retained < 1)
+        _require("gate", entry=0 < self.entry <= 1, harm=0 <= self.harm < 0.5)
         _require("gate", sessions=self.sessions == 0 or self.sessions >= self.min_sessions)
         _require("gate", min_sessions=self.min_sessions >= 60)  # below it no canary can fix a scale
 
@@ -94,14 +101,17 @@ class CanaryPolicy:
 
     Attributes:
         ladder: the stages, in order.
-        alpha_promote: bound on false promotions.
+        alpha_promote: bound on false promotions of a recipe trained again, and on their share among all promotions of
+            other recipes in the life of a model name.
         alpha_rollback: bound on false rollbacks.
         t_min: sessions before a promotion is possible.
         t_max: sessions after which it ends undecided.
-        undecided: what then becomes of it. `hold`: the champion stays. `carried`: the same, but the evidence for a
-            promotion starts with the record's, divided by the number tried. `regret`: it takes over if record and
-            canary together let expect a gain and nothing ever spoke of harm, else it is declined. `promote`: it takes
-            over.
+        undecided: what then becomes of another recipe than the champion's. `hold`: the champion stays. `carried`: the
+            same, but the evidence for a promotion starts with the record's; a canary that contradicts its record is
+            declined. `regret`: it takes over if record and
+            canary together let expect a gain, nothing ever spoke of harm and the canary does not contradict the record,
+            else it is declined. `promote`: it takes over.
+        renewal: what then becomes of the champion's recipe, trained again; the same choices.
         newer_challenger: what a challenger does that is admitted during a canary: `queue` or `supersede`.
         rollback_window: sessions after a promotion in which a broken guardrail brings the old champion back.
     """
@@ -112,6 +122,7 @@ class CanaryPolicy:
     t_min: int = 8
     t_max: int = 60
     undecided: Undecided = "hold"
+    renewal: Undecided = "regret"
     newer_challenger: NewerChallenger = "queue"
     rollback_window: int = 5
 
@@ -119,8 +130,13 @@ class CanaryPolicy:
         _require("canary", alpha_promote=0 < self.alpha_promote < 1, alpha_rollback=0 < self.alpha_rollback < 1)
         _require("canary", t_min=self.t_min >= 1, t_max=self.t_max >= self.t_min)
         _require("canary", undecided=self.undecided in get_args(Undecided))
+        _require("canary", renewal=self.renewal in get_args(Undecided))
         _require("canary", newer_challenger=self.newer_challenger in get_args(NewerChallenger))
         _require("canary", rollback_window=self.rollback_window >= 0)
+
+    def ending(self, renewed: bool) -> Undecided:
+        """What becomes of a challenger without a verdict."""
+        return self.renewal if renewed else self.undecided
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ MIX = np.uint64(1_099_511_628_211)  # FNV's prime
 SAME_SHARE = 0.5  # of a ticker's bars: more own than another's
 FEWEST_SHARED = 5  # bars; a vendor swaps single days
 TICKER = re.compile(  # what exchanges and vendors use: a symbol, class, series or market parted from it by one mark
-    r"\^?[A-Z0-9&*$]{1,14}([.\-/:= ][A-Z0-9]{1,6}){0,3}"
+    r"\^?[A-Z0-9&*$]{1,14}([.\-/:=][A-Z0-9]{1,6}| [A-Z0-9]{1,3}){0,3}"
 )
+COMPANY = re.compile(r".+ (INC|CO|LTD|PLC|AG|SA|NV|LLC|LP|GRP)")  # the words that end a company's name
 DOWNLOADS = re.compile(r"HISTORICALDATA|DOWNLOAD|EXPORT|QUOTE|PRICES?|STOCKS?|DATA|\d{9,}")
 MARKS = re.compile(r"[.\-/: _]")  # with which one symbol is written in several ways
 NEARBY = 21  # bars, centred: what a ticker's own price is there
@@ -44,7 +45,11 @@ def name_masks(panel: DeliveryPanel) -> dict[str, Mask]:
 def implausible(counts: pd.Series) -> set[str]:
     """Names that no exchange gives: those of downloads, of companies, of copies of a file."""
     names = [str(name) for name in counts.index]
-    return {name for name in names if not TICKER.fullmatch(name.upper()) or DOWNLOADS.fullmatch(name.upper())}
+    return {name for name in names if not TICKER.fullmatch(name.upper()) or _is_other(name.upper())}
+
+
+def _is_other(name: str) -> bool:
+    return bool(DOWNLOADS.fullmatch(name) or COMPANY.fullmatch(name))
 
 
 def other_spellings(counts: pd.Series) -> set[str]:

@@ -89,3 +89,13 @@ def test_open_source__reads_the_options_of_a_simulated_market() -> None:
 def test_open_source__refuses_what_it_does_not_know(spec: str) -> None:
     with pytest.raises(BadSetting, match="source"):
         open_source(spec)
+
+
+def test_files__are_read_again_once_they_have_changed_and_what_is_fetched_is_ones_own(tmp_path: Path) -> None:
+    bars = SampleSource().fetch(["IBM", "MSFT"], pd.Timestamp("2008-06-02"), pd.Timestamp("2008-06-30"))
+    bars[bars["ticker"] == "IBM"].to_parquet(tmp_path / "bars.parquet")
+    first = open_source(f"files:{tmp_path}").fetch(["IBM"], START, END)
+    first["close"] = 0.0
+    assert (open_source(f"files:{tmp_path}").fetch(["IBM"], START, END)["close"] > 0).all()
+    bars.to_parquet(tmp_path / "bars.parquet")
+    assert open_source(f"files:{tmp_path}").tickers() == ["IBM", "MSFT"]

@@ -28,7 +28,7 @@ RAW = np.array([503.43, 499.30, 506.09, 500.04, 499.23, 129.04, 134.18, 131.40, 
 SPLIT = 5
 
 
-def chart(raw: np.ndarray, days: pd.DatetimeIndex) -> dict[str, Any]:
+def chart(raw: np.ndarray, days: pd.DatetimeIndex, dividend: float = 0.205) -> dict[str, Any]:
     """What Yahoo's chart endpoint answers: single-precision prices adjusted for splits, and the events."""
     stamps = [int(Calendar("XNYS").close(day).timestamp()) - 6 * 3600 - 1800 for day in days]
     adjusted = np.where(days < DAYS[SPLIT], raw / 4, raw).astype(np.float32).astype(float)
@@ -41,7 +41,7 @@ def chart(raw: np.ndarray, days: pd.DatetimeIndex) -> dict[str, Any]:
     }
     events = {
         "splits": {str(stamps[SPLIT]): {"date": stamps[SPLIT], "numerator": 4, "denominator": 1, "splitRatio": "4:1"}},
-        "dividends": {str(stamps[8]): {"date": stamps[8], "amount": 0.205}},
+        "dividends": {str(stamps[8]): {"date": stamps[8], "amount": dividend}},
     }
     meta = {
         "currency": "USD",
@@ -72,7 +72,7 @@ class Yahoo(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
-        self.busy, self.status, self.requests = 0, 429, 0
+        self.busy, self.status, self.requests, self.dividend = 0, 429, 0, 0.205
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -85,8 +85,9 @@ class _Answers(BaseHTTPRequestHandler):
         self.server.requests += 1
         if self.server.requests <= self.server.busy:
             return self._say(self.server.status, b"<html>Too Many Requests</html>")
-        known = place.path.endswith("/AAPL")
-        return self._say(200 if known else 404, json.dumps(chart(RAW, DAYS) if known else STRANGER).encode())
+        known = place.path.endswith(("/AAPL", "/BRK-B"))
+        answer = chart(RAW, DAYS, self.server.dividend) if known else STRANGER
+        return self._say(200 if known else 404, json.dumps(answer).encode())
 
     def _say(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -141,6 +142,25 @@ def test_fetch__leaves_out_what_yahoo_does_not_know(source: YahooSource) -> None
     assert set(source.fetch(["AAPL", "NOPE"], DAYS[0], DAYS[-1])["ticker"]) == {"AAPL"}
     assert source.fetch(["NOPE"], DAYS[0], DAYS[-1]).empty
     assert source.fetch([], DAYS[0], DAYS[-1]).empty
+
+
+def test_fetch__a_class_is_asked_for_as_yahoo_spells_it_and_comes_under_its_own_name(source: YahooSource) -> None:
+    bars = source.fetch(["BRK.B"], DAYS[0], DAYS[-1])
+    assert set(bars["ticker"]) == {"BRK.B"} and len(bars) == len(DAYS)
+
+
+@pytest.mark.parametrize("dividend", [20.5 * 4, 311.0])
+def test_fetch__a_dividend_a_hundred_times_too_large_is_the_finding_and_no_bar_is_lost(
+    source: YahooSource, yahoo: Yahoo, dividend: float
+) -> None:
+    yahoo.dividend = dividend
+    bars = source.fetch(["AAPL"], DAYS[0], DAYS[-1])
+    (finding,) = source.findings()
+    assert finding.rule == "odd_dividend" and finding.session == DAYS[8]
+    np.testing.assert_allclose(bars["factor"], np.where(DAYS[SPLIT] > DAYS, 0.25, 1.0))
+    yahoo.dividend = 0.205
+    source.fetch(["AAPL"], DAYS[0], DAYS[-1])
+    assert source.findings() == []
 
 
 @pytest.mark.parametrize("status", [429, 502])

@@ -42,9 +42,8 @@ def test_running_canary__is_read_with_all_it_is_judged_by(engine: Engine) -> Non
         row = rollouts.current(conn, MODEL)
     record = row.evidence
     assert (row.champion, row.challenger, row.stage, row.weight) == ("1", "2", "canary_5", 500)
-    assert record is not None and record.limits is not None and record.power is not None and record.traffic is not None
+    assert record is not None and record.limits is not None and record.power is not None
     assert (record.started, record.looked, record.ladder) == ("2008-09-15", "2008-09-16", LADDER)
-    assert record.traffic.steps == ((2, 0), (3, 500)) and record.traffic.slow_us == 10_000
     assert record.power.refusal == "" and record.power.table[0].promoted == 0.92
     assert record.quality_test().sessions[:2] == ["2008-09-15", "2008-09-16"]
 
@@ -63,9 +62,7 @@ def test_running_canary__goes_on_and_reads_back_equal(engine: Engine) -> None:
         at=datetime(2008, 9, 17, 21, tzinfo=UTC), model=MODEL, kind=DecisionKind.CANARY, as_of="2008-09-17",
         subject="2", summary="seen",
     )  # fmt: skip
-    after = rollouts.change(
-        engine, row, look, stage="canary_10", weight=1_000, evidence=row.evidence.with_step(4, 1_000)
-    )
+    after = rollouts.change(engine, row, look, stage="canary_10", weight=1_000, evidence=row.evidence)
     with reading(engine) as conn:
         assert rollouts.current(conn, MODEL) == replace(after) and decisions.verify(conn) == []
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from evergreen.core.bars.calendar import Calendar
-from evergreen.core.bars.corporate_actions import link_factors, unadjusted
+from evergreen.core.bars.corporate_actions import link_factors, odd_dividends, unadjusted
 from evergreen.core.bars.schema import NUMBERS, adjusted
 from evergreen.core.features import LOOKBACK, alpha158
 from evergreen.core.market import simulate
@@ -91,3 +91,35 @@ def test_unadjusted__gives_back_raw_prices_and_factors_that_adjust_them() -> Non
     returns = np.log(adjusted(bars.assign(ticker="A", session=DAYS[:5]))["close"]).diff().to_numpy()[1:]
     np.testing.assert_allclose(returns, np.log([102 / 100, 102 / 102, 52 / 51, 51.5 / 51]), atol=1e-12)
     assert set(NUMBERS) == set(bars.columns)
+
+
+def paying(amounts: list[float], opens: dict[int, float] | None = None) -> pd.DataFrame:
+    """A share at 100 that pays every tenth session."""
+    days = pd.date_range("2020-01-01", periods=10 * len(amounts) + 1, freq="D")
+    history = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close"), 100.0), index=days)
+    history = history.assign(volume=1e6, dividends=0.0, splits=0.0)
+    for number, amount in enumerate(amounts, start=1):
+        history.iloc[10 * number, history.columns.get_loc("dividends")] = amount
+    for place, price in (opens or {}).items():
+        history.iloc[place, history.columns.get_loc("open")] = price
+    return history
+
+
+@pytest.mark.parametrize(
+    ("amounts", "odd"),
+    [
+        ([1.0, 1.1, 0.9, 1.0], []),
+        ([0.5, 0.5, 50.0, 0.5, 0.5], [3]),  # a hundred times too large
+        ([1.0, 1.0, 237.0, 1.0], [3]),  # more than the price
+        ([2.0, 2.0, 0.02, 2.1, 2.0], [3]),  # pounds beside pence
+        ([1.0, 1.0, 3.0, 0.3], []),  # a good year and a bad one
+        ([30.0], [1]),  # without the others the price tells
+    ],
+)
+def test_odd_dividends__are_those_that_neither_price_nor_others_bear_out(amounts: list[float], odd: list[int]) -> None:
+    marked = odd_dividends(paying(amounts))
+    assert [place // 10 for place in np.flatnonzero(marked)] == odd
+
+
+def test_odd_dividends__a_special_one_that_the_price_falls_by_is_believed() -> None:
+    assert not odd_dividends(paying([1.0, 1.0, 40.0, 1.0], {30: 61.0})).any()

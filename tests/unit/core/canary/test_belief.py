@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evergreen.core.canary import QualityTest
-from evergreen.core.canary.belief import Measured, expected_gain
+from evergreen.core.canary.belief import Measured, contradicts, expected_gain, measure
 from evergreen.core.canary.rules import Rules
 
 SCALE = 0.1
@@ -28,6 +28,22 @@ def test_expected_gain__lies_between_record_and_canary_and_follows_the_surer() -
 
 def test_expected_gain__comes_close_to_the_truth_with_many_sessions() -> None:
     assert expected_gain(SCALE, None, sessions(3, 100_000, 0.02)) == pytest.approx(0.02, rel=0.1)
+
+
+def test_contradicts__a_record_that_shines_is_belied_by_sessions_of_noise() -> None:
+    shining = Measured(0.05, 0.003)
+    assert contradicts(SCALE, shining, sessions(5, 60, -0.01))
+    assert not contradicts(SCALE, shining, sessions(5, 60, 0.05))
+    assert not contradicts(SCALE, None, sessions(5, 60, -0.05))
+    assert not contradicts(SCALE, shining, np.zeros(0))
+
+
+def test_contradicts__takes_an_honest_record_for_a_lie_as_often_as_it_says() -> None:
+    honest = [
+        contradicts(SCALE, measure(sessions(2 * seed, 500, 0.01)), sessions(2 * seed + 1, 60, 0.01))
+        for seed in range(600)
+    ]
+    assert np.mean(honest) <= 0.05 + 3 * (0.05 * 0.95 / 600) ** 0.5
 
 
 def test_quality__expects_what_its_frozen_record_says_before_its_first_session() -> None:

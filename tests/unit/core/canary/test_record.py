@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from evergreen.core.canary import (
     QualityTest,
     RollbackWindow,
     Stage,
-    TrafficLimits,
     plan_power,
 )
 from evergreen.core.canary.guardrails import OutputLimits
@@ -21,14 +19,12 @@ from evergreen.errors import Broken
 
 LOSSES = np.exp(np.random.default_rng(3).normal(0, 0.02, (2, 120))) * 1e-4
 LIMITS = OutputLimits(residual_sigma=0.02, target_low=-0.2, target_high=0.2, dispersion=(0.5, 2.0))
-NOW = datetime(2008, 9, 12, 21, tzinfo=UTC)
 
 
 def full() -> CanaryRecord:
     return CanaryRecord(
         limits=LIMITS,
         power=plan_power(*LOSSES, simulations=20),
-        traffic=TrafficLimits(10_000, NOW, ((2, 0), (3, 500))),
         started="2008-09-12",
         ladder=Ladder((Stage("shadow", 0), Stage("canary_10", 1_000, e_rollback_limit=2.0))),
     ).with_test(QualityTest(*LOSSES), looked="2008-09-15")
@@ -48,19 +44,11 @@ def test_record__a_test_decides_the_same_after_it_was_stored() -> None:
     assert test.rules == QualityTest(*LOSSES).rules and test.sessions == []
 
 
-def test_record__a_step_is_added_to_the_traffics_periods() -> None:
-    traffic = full().with_step(4, 2_500).traffic
-    assert traffic is not None and traffic.steps[-1] == (4, 2_500)
-    assert CanaryRecord().with_step(4, 2_500) == CanaryRecord()
-
-
 @pytest.mark.parametrize(
     "state",
     [
         {"limits": {"width": 3}},
         {"test": "not JSON"},
-        {"started_at": "noon", "slow_us": 1, "steps": []},
-        {"started_at": NOW.isoformat(), "steps": []},
         {"ladder": [["canary_5", 500, 5, None]]},
         {"window": {"since": "2008-09-12"}},
         {"power": {"table": [{"chance": 1}]}},

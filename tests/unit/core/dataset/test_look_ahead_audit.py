@@ -160,7 +160,7 @@ def test_train__carries_the_verdict_into_the_manifest(bars: pd.DataFrame) -> Non
     assert stamped.training_set_sha256 == manifest.training_set_sha256
     assert type(manifest).from_json(manifest.to_json()) == manifest
     assert train(rows, config).manifest("2020-01-01", "v1").audit is None
-    admitted = Verdict(admitted=True, better=True, reasons=(), sessions=250, tried=1, spent_alpha=0.03)
+    admitted = Verdict(admitted=True, better=True, reasons=(), sessions=250)
     assert require_audit(admitted, manifest) == admitted
     few, peeking = replace(stamped, features=7), replace(stamped, findings=("KMID peeks",))
     for spoiled, reason in [

@@ -52,3 +52,16 @@ def test_detector__one_by_one_and_all_at_once_are_the_same() -> None:
 def test_detector__refuses_a_run_length_that_is_none(run_length: float) -> None:
     with pytest.raises(BadSetting, match="run length"):
         Detector(run_length)
+
+
+def test_detector__over_a_horizon_overlapping_sessions_keep_the_run_length() -> None:
+    rng, horizon, sessions = np.random.default_rng(6), 5, 3_000
+    alarms, watched = 0, 0
+    for _ in range(40):
+        shocks = rng.normal(0, 0.5 / horizon**0.5, sessions + horizon)
+        x = np.stack([shocks[day : day + sessions] for day in range(horizon)]).sum(axis=0)
+        detector = Detector(horizon=horizon)
+        first = next((day + 1 for day, one in enumerate(x) if detector.add(one) >= RUN_LENGTH), 0)
+        alarms, watched = alarms + bool(first), watched + (first or sessions)
+    assert alarms >= 10
+    assert watched / alarms >= RUN_LENGTH * (1 - 3 / alarms**0.5)

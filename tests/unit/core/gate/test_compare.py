@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.core.gate.compare import compare, spent_alpha
+from evergreen.core.gate.compare import compare
+from evergreen.core.gate.place import Place
 from evergreen.errors import BadInput
 
 TICKERS = [f"T{i}" for i in range(6)]
@@ -92,13 +93,48 @@ def test_compare__without_a_champion_the_random_walk_is_the_incumbent():
     assert verdict.opponent == "random walk" and verdict.admitted and verdict.better
     assert verdict.test == compare(walk, challenger).test == verdict.random_walk_test
     assert verdict.rank_ic_champion is None and verdict.margin == 0 and verdict.kept_share is None
-    assert "the challenger is better than the random walk (p < 0.001, needed below 0.0304" in verdict.sentence
+    assert "the challenger is better than the random walk (p < 0.001, shown below 0.0304" in verdict.sentence
 
 
-def test_compare__nothing_replaces_the_random_walk_that_is_not_better():
+def test_compare__nothing_replaces_the_random_walk_that_has_the_worse_mean():
     verdict = compare(None, made_oos(5))
     assert not verdict.admitted
-    assert verdict.reasons == ("not shown to be better than the random walk",)
+    assert verdict.reasons[0].startswith("too little speaks for it being better than the random walk (p = ")
+
+
+def test_compare__the_random_walk_has_nothing_to_lose_and_yields_to_what_is_expected_to_be_better():
+    faint = made_oos(2, signal=0.0025)
+    verdict = compare(None, faint)
+    assert verdict.admitted and 0.05 < verdict.test.p_better < 0.5
+    assert "is expected, not shown, to be better than the random walk" in verdict.sentence
+    assert not compare(None, faint, entry=verdict.test.p_better).admitted
+    assert not compare(None, faint, Place(number=4)).admitted
+
+
+def test_compare__the_champions_recipe_trained_again_need_not_show_again_what_it_is_worth():
+    champion, other = (made_oos(seed, signal=0.01, noise=0.0008) for seed in (1, 6))
+    again = champion.assign(forecast=0.4 * champion["forecast"] + 0.6 * other["forecast"])
+    changed, renewed = (compare(champion, again, place) for place in (Place(2), Place(1, renewal=True)))
+    assert renewed.admitted and renewed.renewed and renewed.likeness > 0.5
+    assert "the champion's recipe trained again: its forecasts correlate" in renewed.sentence
+    assert not changed.admitted and not changed.renewed
+
+
+def test_compare__what_forecasts_otherwise_is_no_renewal_whatever_it_is_made_of():
+    champion = made_oos(1, **SKILLED)
+    shuffled = champion.assign(
+        forecast=champion.groupby("session")["forecast"].transform(lambda each: each[::-1].values)
+    )
+    verdict = compare(champion, shuffled, Place(renewal=True))
+    assert not verdict.renewed and not verdict.admitted and verdict.likeness < 0.5
+    assert "not shown to keep 50% of the champion's skill" in verdict.reasons
+
+
+def test_compare__what_is_shown_to_be_worse_than_the_champion_is_refused_even_as_a_renewal():
+    champion = made_oos(1, signal=0.06)
+    worse = champion.assign(forecast=0.3 * champion["forecast"])
+    verdict = compare(champion, worse, Place(renewal=True))
+    assert verdict.renewed and verdict.reasons == ("shown to be worse than the champion",)
 
 
 def test_compare__a_champion_without_shown_skill_yields_only_to_what_beats_the_random_walk():
@@ -125,8 +161,6 @@ def test_compare__sessions_forecast_alike_speak_for_the_same_recipe():
     assert "200 of them forecast alike" in verdict.sentence
     whole = compare(champion, champion)
     assert whole.admitted and whole.kept_share == 1.0 and whole.alike == 250
-    useless = made_oos(1)
-    assert not compare(useless, useless).admitted
 
 
 def test_compare__many_tickers_are_judged_by_their_order():
@@ -189,10 +223,9 @@ def test_compare__too_few_sessions_decide_nothing():
     json.dumps(verdict.to_dict(), allow_nan=False)
 
 
-def test_compare__the_more_were_tried_the_more_it_takes():
-    assert sum(spent_alpha(0.05, k) for k in range(1, 20_000)) == pytest.approx(0.05, rel=1e-3)
+def test_compare__the_more_recipes_were_tried_the_more_it_takes():
     challenger = made_oos(2, signal=0.0065)
-    verdicts = [compare(None, challenger, tried=k) for k in (1, 40)]
+    verdicts = [compare(None, challenger, Place(number)) for number in (1, 100)]
     assert [verdict.better for verdict in verdicts] == [True, False]
     assert [verdict.admitted for verdict in verdicts] == [True, False]
 
@@ -202,7 +235,7 @@ def test_compare__verdict_is_json_without_nan():
     assert json.loads(json.dumps(values, allow_nan=False))["sentence"] == values["sentence"]
 
 
-@pytest.mark.parametrize("wrong", [{"tried": 0}, {"alpha": 0.0}, {"retained": 1.0}])
+@pytest.mark.parametrize("wrong", [{"alpha": 1.0}, {"alpha": 0.0}, {"retained": 1.0}])
 def test_compare__unusable_arguments_are_refused(wrong):
     with pytest.raises(BadInput, match="cannot be used"):
         compare(made_oos(1), made_oos(5), **wrong)

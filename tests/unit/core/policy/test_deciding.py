@@ -36,7 +36,7 @@ from evergreen.core.policy import (
 POLICIES = parse_policies(SHIPPED.read_text())
 DEFAULT = POLICIES["default"]
 SERVING = DeliveryState(champion="1", last_trained=0, last_reset=0)
-ADMITTED = Verdict(admitted=True, better=False, reasons=(), sessions=250, tried=1, spent_alpha=0.03)
+ADMITTED = Verdict(admitted=True, better=False, reasons=(), sessions=250)
 REFUSED = replace(ADMITTED, admitted=False, reasons=("shown worse than the champion",))
 
 
@@ -154,6 +154,33 @@ def test_canary__undecided_ends_as_the_policy_says(undecided: str, champion: str
     state, _ = after(policy, in_canary(), seen(11))
     state, what = after(policy, state, seen(70, CanaryVerdict.INCONCLUSIVE))
     assert what == [kind] and state.champion == champion and state.challenger is None
+
+
+@pytest.mark.parametrize(
+    ("gain", "contradicted", "harm", "kind"),
+    [
+        (0.01, False, 1.5, "promote"),
+        (-0.01, False, 1.5, "declined"),
+        (0.01, True, 1.5, "declined"),
+        (0.01, False, 3, "declined"),
+    ],
+)
+def test_canary__a_renewal_takes_over_by_what_is_to_be_expected_unless_something_speaks_against_it(
+    gain: float, contradicted: bool, harm: float, kind: str
+) -> None:
+    state, _ = after(DEFAULT, in_canary(), seen(11))
+    short = seen(70, CanaryVerdict.INCONCLUSIVE)
+    last = replace(short, renewed=True, expected_gain=gain, contradicted=contradicted, highest_e_rollback=harm)
+    assert after(DEFAULT, state, last)[1] == [kind]
+    assert after(DEFAULT, state, replace(last, renewed=False))[1] == ["inconclusive"]
+
+
+def test_canary__evidence_from_a_record_that_its_sessions_belie_promotes_nobody() -> None:
+    state, _ = after(DEFAULT, in_canary(), seen(11))
+    believed = seen(30, CanaryVerdict.PROMOTE)
+    assert after(DEFAULT, replace(state, weight=500, stage="canary_5"), believed)[1] == ["promote"]
+    belied = replace(believed, contradicted=True)
+    assert after(DEFAULT, replace(state, weight=500, stage="canary_5"), belied)[1] == ["declined"]
 
 
 def test_guardrails_broken__end_a_canary_and_bring_the_champion_back_within_its_window_only() -> None:

@@ -10,6 +10,7 @@ from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.schema import PRICES
 from evergreen.core.market import simulate
 from evergreen.core.quality import Finding, check, split
+from evergreen.core.quality.names import implausible
 
 XNYS = Calendar("XNYS")
 DAYS = XNYS.sessions(pd.Timestamp("2015-01-02"), pd.Timestamp("2021-12-31"))
@@ -132,3 +133,13 @@ def test_wick__of_a_flash_crash_is_no_fault() -> None:
     alone = BARS.copy()
     alone.loc[day & (alone["ticker"] == "S03"), "low"] *= 0.24
     assert [finding.rule for finding in refusing(alone)] == ["wick"]
+
+
+@pytest.mark.parametrize("name", ["APPLE INC", "Microsoft Corp", "SHELL PLC", "SIEMENS AG"])
+def test_implausible_name__a_companys_name_is_no_ticker(name: str) -> None:
+    assert implausible(pd.Series({name: 1})) == {name}
+
+
+@pytest.mark.parametrize("name", ["VOLV B", "NESN SE", "005930 KS", "BRK B", "BF/B", "RDSA.L"])
+def test_implausible_name__a_class_or_market_behind_a_space_is_one(name: str) -> None:
+    assert implausible(pd.Series({name: 1})) == set()

@@ -22,6 +22,7 @@ _ISO = {
 }
 _NUMERIC = r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})(?!\d)"
 _EPOCH = r"\d{10}|\d{13}"
+_ISO_LENGTH = len("2018-02-07")
 _HINT = "Write them as YYYY-MM-DD."
 
 
@@ -45,6 +46,8 @@ def read_days(column: pd.Series) -> Days:
         local = column.dt.tz_localize(None) if column.dt.tz is not None else column
         days = local.dt.normalize()
         return Days(days, _clock_times(local - days))
+    if (plain := _plain_iso(column)) is not None:
+        return Days(plain, pd.Series("", index=column.index))
     text = column.astype(object).where(column.notna(), "").astype(str).str.strip().str.replace(",", " ", regex=False)
     codes, uniques = pd.factorize(text.str.replace(r"\s+", " ", regex=True))
     days, decision = _parsed(pd.Series(uniques, dtype=object).astype(str))
@@ -54,6 +57,17 @@ def read_days(column: pd.Series) -> Days:
         pd.Series(times.to_numpy()[codes], index=column.index),
         decision,
     )
+
+
+def _plain_iso(column: pd.Series) -> pd.Series | None:
+    """The days of a column that has YYYY-MM-DD throughout, as most files have; None for another."""
+    texts = column.to_numpy()
+    if not all(type(text) is str and len(text) == _ISO_LENGTH and text[4] == text[7] == "-" for text in texts):
+        return None
+    try:
+        return pd.Series(texts.astype("datetime64[D]").astype("datetime64[us]"), index=column.index)
+    except ValueError:
+        return None
 
 
 def _clock_times(since_midnight: pd.Series) -> pd.Series:

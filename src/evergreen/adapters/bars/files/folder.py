@@ -40,14 +40,17 @@ def bar_files(place: Path) -> list[Path]:
     return [path for path in files_in(place) if suffix_of(path.name) or path == place]
 
 
-def read_files(files: Sequence[Path]) -> FolderBars:
-    """The bars in `files`, as `read_file` reads each. A file that says what another one says is left out."""
-    read: dict[Path, FileBars] = {}
-    errors: dict[Path, UnreadableFile] = {}
+def read_files(files: Sequence[Path | str]) -> FolderBars:
+    """The bars in `files` (paths or fsspec URLs), as `read_file` reads each.
+
+    A file that says what another one says is left out.
+    """
+    read: dict[str, FileBars] = {}
+    errors: dict[str, UnreadableFile] = {}
     findings = []
-    for file in dict.fromkeys(files):
+    for file in dict.fromkeys(map(str, files)):
         try:
-            if suffix_of(file.name) or not file.exists() or len(files) == 1:
+            if suffix_of(file) or not Path(file).exists() or len(files) == 1:
                 read[file] = read_file(file)
             else:
                 findings.append(about(file, "not_bars", "warn", "no file of bars by its name: left out"))
@@ -65,16 +68,23 @@ def _below(path: Path, place: Path) -> tuple[str, ...]:
     return path.relative_to(place).parts
 
 
-def _same_content(read: dict[Path, FileBars]) -> list[Finding]:
+def _same_content(read: dict[str, FileBars]) -> list[Finding]:
     """A finding for each file that repeats an earlier one, which is then taken out of `read`."""
-    seen: dict[str, Path] = {}
+    seen: dict[str, str] = {}
     findings = []
-    for file, one in list(read.items()):
+    alike = pd.Series([_likeness(one.bars) for one in read.values()], index=list(read), dtype=object)
+    for file in alike[alike.duplicated(keep=False)].index:
+        one = read[file]
         first = seen.setdefault(_digest(one.bars), file)
         if first != file and len(one.bars):
             findings.append(about(file, "same_content", "warn", f"says what {first} says: left out"))
             del read[file]
     return findings
+
+
+def _likeness(bars: pd.DataFrame) -> tuple[int, float]:
+    """What files that say the same have in common, and few others: worth a digest only then."""
+    return len(bars), float(np.nansum(bars["close"]))
 
 
 def _digest(bars: pd.DataFrame) -> str:
@@ -83,7 +93,7 @@ def _digest(bars: pd.DataFrame) -> str:
     return hashlib.sha256(np.asarray(pd.util.hash_pandas_object(content, index=False)).tobytes()).hexdigest()
 
 
-def _mixed_tickers(read: dict[Path, FileBars]) -> list[Finding]:
+def _mixed_tickers(read: dict[str, FileBars]) -> list[Finding]:
     """A finding for each stranger in a file that is named for a ticker it holds."""
     findings = []
     for file, one in read.items():

@@ -24,7 +24,15 @@ PARQUET = (".parquet", ".pq")
 SHEETS = (".xlsx",)
 FEATHER = (".feather", ".arrow")
 JSON = (".json",)
-SUFFIXES = (*(form + pack for form in DELIMITED for pack in ("", *PACKED)), *PARQUET, *SHEETS, *FEATHER, *JSON)
+ARCHIVE = (".zip",)  # of one text table, whatever it is called
+SUFFIXES = (
+    *(form + pack for form in DELIMITED for pack in ("", *PACKED)),
+    *PARQUET,
+    *SHEETS,
+    *FEATHER,
+    *JSON,
+    *ARCHIVE,
+)
 HINT = "A file of bars has a header and columns for date, open, high, low, close and volume."
 ABSENT = ["", "null", "NULL", "nan", "NaN", "N/A", "n/a", "None", "-"]
 _SEPARATORS = (",", ";", "\t", "|")

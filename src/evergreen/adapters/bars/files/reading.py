@@ -13,7 +13,15 @@ from evergreen.adapters.bars.files.factor_meaning import applied_already
 from evergreen.adapters.bars.files.layout import TEXTS, Layout, find_layout
 from evergreen.adapters.bars.files.naming import read_tickers, ticker_of
 from evergreen.adapters.bars.files.numerals import read_numbers
-from evergreen.adapters.bars.files.opening import DELIMITED, HINT, open_delimited, open_table, suffix_of, unreadable
+from evergreen.adapters.bars.files.opening import (
+    ARCHIVE,
+    DELIMITED,
+    HINT,
+    open_delimited,
+    open_table,
+    suffix_of,
+    unreadable,
+)
 from evergreen.adapters.bars.files.rows import action_rows, live_rows, named, refuse_intraday
 from evergreen.core.bars.schema import PRICES, conform
 from evergreen.core.quality import Finding, Severity
@@ -90,7 +98,7 @@ class _Remarks:
 
 def _opened(path: str) -> tuple[pd.DataFrame, Layout, list[str]]:
     """The table with its columns named by place, its layout, and the lines that do not fit it."""
-    if suffix_of(path).startswith(DELIMITED) or not suffix_of(path):
+    if suffix_of(path).startswith((*DELIMITED, *ARCHIVE)) or not suffix_of(path):
         text = open_delimited(path)
         layout = find_layout(path, text.lines)
         table, odd = text.parse(layout.header, layout.places(texts=False), layout.places(texts=True))

@@ -41,6 +41,7 @@ trial = Table(
     Column("model", Text, nullable=False),
     Column("champion", Text, nullable=False),
     Column("challenger", Text, nullable=False),
+    Column("recipe", Text, nullable=False),
     Column("window_start", SessionDate, nullable=False),
     Column("window_end", SessionDate, nullable=False),
     Column("as_of", SessionDate, nullable=False),

@@ -160,6 +160,8 @@ def test_opening__packed_files_sheets_feather_and_json(tmp_path: Path) -> None:
     (tmp_path / "acme.csv.xz").write_bytes(lzma.compress(raw))
     with zipfile.ZipFile(tmp_path / "acme.csv.zip", "w") as packed:
         packed.writestr("acme.csv", raw)
+    with zipfile.ZipFile(tmp_path / "acme.zip", "w") as packed:
+        packed.writestr("prices.txt", raw)
     table = pd.read_csv(written(tmp_path, PLAIN))
     table.to_excel(tmp_path / "acme.xlsx", index=False)
     table.to_feather(tmp_path / "acme.feather")
