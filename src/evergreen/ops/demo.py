@@ -91,6 +91,7 @@ def show_pages(home: Path, say: Callable[[str], None]) -> None:
     variables = local_stack.start_pages(settings, Ports(0, 0, 0), say)
     say(f"status page opens in a browser at http://{LOOPBACK}:{variables['EVERGREEN_SERVICE_PORT']}")
     say(f"mlflow opens in a browser at {local_stack.links(settings, variables)['mlflow']}")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background begins with it ignored
     say("Ctrl-C stops them")
     try:
         signal.pause()
