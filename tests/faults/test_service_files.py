@@ -83,7 +83,6 @@ def test_rollout__two_hundred_changes_under_load_fail_nobody_and_clients_stay(tm
         (b'{"tickers": []}', 422),
         (b'{"tickers": [1e308]}', 422),
         (b'{"tickers": ["AAPL"], "extra": 1}', 422),
-        (b'{"tickers": ["NOSUCH"]}', 404),
         (b'{"tickers": "AAPL"}', 422),
         (b"x" * 10_000_000, 413),
     ],

@@ -58,7 +58,7 @@ def test_retrain__notebook_by_hand_with_its_defaults_gives_the_same_model(
     by_hand = read_model_folder(folder).manifest
     by_flow = Manifest.from_json((copied.model_folder("2") / "manifest.json").read_text())
     assert by_hand.model_sha256 == by_flow.model_sha256
-    assert by_hand.metrics == by_flow.metrics
+    assert by_flow.metrics.items() <= by_hand.metrics.items()  # which tells besides what only bars at hand can tell
     assert by_flow.metrics["sessions"] == 1008
 
 

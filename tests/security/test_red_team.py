@@ -80,7 +80,8 @@ class Attempt:
 
     @property
     def repelled(self) -> bool:
-        return 400 <= self.status < 500 and not any(word in self.text for word in TOLD)
+        refused = 400 <= self.status < 500 or self.text.startswith('{"predictions":[],')
+        return refused and not any(word in self.text for word in TOLD)
 
 
 @pytest.fixture(scope="module")

@@ -27,13 +27,14 @@ def tell(given: dict[str, Any], written: Path, home: Path, console: Console) -> 
 def in_plain_words(given: dict[str, Any]) -> Iterator[str]:
     """What the walk came to, for a person without statistics."""
     walked, serving = given["sessions"], given["champion"]
+    by_itself = [request for request in given["retrains"] if request["cause"] != "bootstrap"]
     yield (
         f"For {walked['count']} trading days it watched the market, took in {given['bars']} days of prices, set "
         f"{given['refused']} aside as wrong, and answered {given['predictions']} questions about tomorrow's prices."
     )
     yield (
         f"The market looked different from what the model knew {_times(len(given['drift_events']))}; models trained "
-        f"without anybody's help: {len(given['retrains'])}. Version {serving['version']} answers everybody now; "
+        f"since without anybody's help: {len(by_itself)}. Version {serving['version']} answers everybody now; "
         "a newer one does so only once it is shown to do no harm."
     )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from sqlalchemy import create_engine
 
 from evergreen.adapters.bars import FilesSource, LoadedSource, SampleSource, open_source
 from evergreen.adapters.bars.remote_files import SessionFiles
@@ -34,8 +34,8 @@ def no_source(argument: str, calendar: str) -> None:
 
 def database(folder: Path) -> str:
     file = folder / "bars.db"
-    with sqlite3.connect(file) as conn:
-        rows = BARS.assign(session=BARS["session"].map(iso)).rename(columns={"session": "Date", "ticker": "Symbol"})
+    rows = BARS.assign(session=BARS["session"].map(iso)).rename(columns={"session": "Date", "ticker": "Symbol"})
+    with create_engine(f"sqlite:///{file}").begin() as conn:  # pandas leaves date adapters behind in sqlite3 itself
         rows.to_sql("prices", conn, index=False)
     return f"sqlite:///{file}"
 
