@@ -13,7 +13,7 @@ from evergreen.market_data.found_market import FoundMarket
 
 NAMED = 3  # tickers that lack sessions: enough to see whether it is one file or all
 STALE_DAYS = 10  # no exchange is closed for longer: an older newest bar is not for want of sessions
-# Two cores, measured: 619,040 bars took 75 s to load and 163 s to train on, four tickers of 8 years 25 and 60 s.
+# Two cores: 619,040 bars took 75 s to load and 163 s to train on; what small markets take is an estimate.
 LOADING, LOADING_A_BAR = 25.0, 0.00008  # seconds
 TRAINING, TRAINING_A_BAR = 60.0, 0.00017  # seconds
 UP = "starts a Prefect server, MLflow, the prediction service and a worker on this machine alone: about 40 s"
