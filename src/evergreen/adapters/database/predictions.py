@@ -149,11 +149,11 @@ def silent(conn: Connection, challenger: str) -> int:
     return conn.execute(query).scalar_one()
 
 
-def raw_answers(conn: Connection, version: str, session: Session) -> list[tuple[str, str, float | None]]:
+def raw_answers(conn: Connection, version: str, session: Session) -> list[tuple[str, str, float]]:
     """What a version said of a session to clients' requests: (ticker, feature hash, log return), each once.
 
-    Both arms score every request, so that it counts where it answered and where it was scored beside; None where it
-    gave no finite number.
+    Both arms score every request, so that it counts where it answered and where it was scored beside. Where it gave no
+    finite number nothing was said: `silent` counts that.
     """
     sides = (
         (prediction.c.champion_version, prediction.c.champion_raw),
@@ -161,7 +161,7 @@ def raw_answers(conn: Connection, version: str, session: Session) -> list[tuple[
     )
     parts = [
         select(prediction.c.ticker, prediction.c.feature_hash, raw).where(
-            prediction.c.as_of == iso(session), scored == version
+            prediction.c.as_of == iso(session), scored == version, raw.is_not(None)
         )
         for scored, raw in sides
     ]
