@@ -26,9 +26,10 @@ def read(conn: Connection, model: str, until: Session | None = None) -> Standing
     return None if row is None else _standing(row)
 
 
-def standings(conn: Connection, model: str) -> dict[str, Standing]:
-    """What stood at every session on record, by its date."""
-    rows = conn.execute(select(interval).where(interval.c.model == model)).mappings()
+def standings(conn: Connection, model: str, since: Session) -> dict[str, Standing]:
+    """What stood at every session on record from `since` on, by its date."""
+    later = (interval.c.model == model, interval.c.session >= iso(since))
+    rows = conn.execute(select(interval).where(*later)).mappings()
     return {str(row["session"]): _standing(row) for row in rows}
 
 

@@ -61,7 +61,7 @@ def read_coverage(
     test = CoverageTest(promised, manifest.interval_level, run_length, manifest.horizon)
     with reading(engine) as conn:
         pairs = evidence.settled(conn, version, manifest.horizon)
-        stood = intervals.standings(conn, model)
+        stood = intervals.standings(conn, model, pairs["session"].min()) if len(pairs) else {}
     for session, rows in pairs.groupby(pairs["session"].map(iso)):
         if standing := stood.get(str(session)):
             outside = outside_by_session(_with_interval(rows, standing, version, manifest.band))
