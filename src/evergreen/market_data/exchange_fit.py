@@ -9,14 +9,18 @@ from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding
 from evergreen.errors import BadInput
 
-# Those with most listed companies, in each time zone; a market not among them is not proposed, and never blocked for.
-CANDIDATES = (
-    *("XNYS", "XTSE", "BVMF", "XMEX", "XLON", "XETR", "XPAR", "XMAD", "XMIL", "XSWX", "XSTO", "XCSE", "XHEL", "XOSL"),
-    *("XWAR", "XIST", "XTAE", "XSAU", "XJSE", "XBOM", "XTKS", "XKRX", "XTAI", "XHKG", "XSHG", "XSES", "XASX", "XNZE"),
-    "24/7",
-)
+# What is traded in, by exchange: those with most listed companies, in each time zone. A market not among them is not
+# proposed, and never blocked for; of two that fit alike the first is taken.
+CURRENCIES = {
+    **{"XNYS": "USD", "XTSE": "CAD", "BVMF": "BRL", "XMEX": "MXN", "XLON": "GBP", "XETR": "EUR", "XPAR": "EUR"},
+    **{"XMAD": "EUR", "XMIL": "EUR", "XSWX": "CHF", "XSTO": "SEK", "XCSE": "DKK", "XHEL": "EUR", "XOSL": "NOK"},
+    **{"XWAR": "PLN", "XIST": "TRY", "XTAE": "ILS", "XSAU": "SAR", "XJSE": "ZAR", "XBOM": "INR", "XTKS": "JPY"},
+    **{"XKRX": "KRW", "XTAI": "TWD", "XHKG": "HKD", "XSHG": "CNY", "XSES": "SGD", "XASX": "AUD", "XNZE": "NZD"},
+    "24/7": "USD",
+}
 FEWEST_AMISS = 4  # days: fewer may be special sessions, or an outage of the vendor's
 BETTER = 4  # times fewer days amiss than on the exchange that is set
+JUDGED = 750  # days: three years hold each holiday of an exchange at least three times
 MOST_AMISS = 0.01  # of the days: what special sessions, and holidays that a calendar lacks, come to
 
 
@@ -27,10 +31,10 @@ def wrong_exchange(bars: pd.DataFrame, calendar: Calendar) -> list[Finding]:
     without any bar, are amiss.
     """
     days = pd.DatetimeIndex(bars["session"].dropna().unique()).sort_values()
-    own = _amiss(days, calendar)
+    own = days_amiss(days, calendar)
     if own is None or own < FEWEST_AMISS:
         return []
-    amiss = {name: _amiss(days, Calendar(name)) for name in CANDIDATES if name != calendar.exchange.upper()}
+    amiss = {name: days_amiss(days, Calendar(name)) for name in CURRENCIES if name != calendar.exchange.upper()}
     fits = sorted((count, name) for name, count in amiss.items() if count is not None)
     fewest = fits[0][0] if fits else own
     if fewest * BETTER > own or fewest > MOST_AMISS * len(days):
@@ -44,15 +48,23 @@ def wrong_exchange(bars: pd.DataFrame, calendar: Calendar) -> list[Finding]:
     return [Finding("wrong_exchange", "block", "", days[0], "session", float(own), f"{iso(days[0])}: {message}")]
 
 
-def _amiss(days: pd.DatetimeIndex, calendar: Calendar) -> int | None:
-    """How many days are amiss on an exchange; None where it has no record of them."""
+def nearest(days: pd.DatetimeIndex) -> Calendar:
+    """The exchange with fewest of `days` (sorted) amiss, by the newest of them."""
+    newest, amiss = days[-JUDGED:], dict[str, int]()
+    for name in CURRENCIES:
+        count = days_amiss(newest, Calendar(name))
+        amiss[name] = len(newest) if count is None else count
+        if count == 0:
+            break
+    return Calendar(min(amiss, key=amiss.__getitem__))
+
+
+def days_amiss(days: pd.DatetimeIndex, calendar: Calendar) -> int | None:
+    """How many of `days` (sorted) are no session, and of the sessions between them none of `days`; None where the
+    exchange has no record of them."""
+    if not len(days):
+        return 0
     try:
-        return len(days.symmetric_difference(_sessions(days, calendar)))
+        return len(days.symmetric_difference(calendar.sessions(days[0], days[-1])))
     except BadInput:
         return None
-
-
-def _sessions(days: pd.DatetimeIndex, calendar: Calendar) -> pd.DatetimeIndex:
-    if not len(days):
-        return days
-    return calendar.sessions(days[0], days[-1])

@@ -11,31 +11,10 @@ import pandas as pd
 
 from evergreen.adapters.bars.files import bar_files, files_in, read_files
 from evergreen.core.bars.calendar import Calendar
-from evergreen.errors import BadInput, NoBars
+from evergreen.errors import NoBars
+from evergreen.market_data.exchange_fit import CURRENCIES, nearest
 from evergreen.market_data.validate_files import inspect_bars
 
-# Exchanges that the dates are held against, with what they trade in; of two that fit alike the first is taken.
-CURRENCIES = {
-    "XNYS": "USD",
-    "XLON": "GBP",
-    "XTKS": "JPY",
-    "XETR": "EUR",
-    "XPAR": "EUR",
-    "XMIL": "EUR",
-    "XSWX": "CHF",
-    "XSTO": "SEK",
-    "XTSE": "CAD",
-    "XASX": "AUD",
-    "XHKG": "HKD",
-    "XBOM": "INR",
-    "XSHG": "CNY",
-    "XKRX": "KRW",
-    "XTAI": "TWD",
-    "BVMF": "BRL",
-    "XJSE": "ZAR",
-    "24/7": "USD",
-}
-JUDGED = 750  # dates, the newest: three years hold each holiday of an exchange at least three times
 STRANGE = 0.02  # of the dates: with more that fit no exchange, the nearest one is a guess
 
 
@@ -103,24 +82,6 @@ def read_market(folder: Path, exchange: str, now: datetime) -> FoundMarket:
         remarks=len(findings) - refusing,
         unreadable=tuple(str(error) for error in content.unreadable),
     )
-
-
-def nearest(dates: pd.DatetimeIndex) -> Calendar:
-    """The exchange whose sessions differ least from the newest of `dates` (sorted)."""
-    apart: dict[str, int] = {}
-    for name in CURRENCIES:
-        apart[name] = _apart(Calendar(name), dates[-JUDGED:])
-        if apart[name] == 0:
-            break
-    return Calendar(min(apart, key=apart.__getitem__))
-
-
-def _apart(calendar: Calendar, dates: pd.DatetimeIndex) -> int:
-    """How many days are a date without a session or a session without a date; all, beyond the calendar's record."""
-    try:
-        return len(calendar.sessions(dates[0], dates[-1]).symmetric_difference(dates))
-    except BadInput:
-        return len(dates)
 
 
 def _lacking(bars: pd.DataFrame, sessions: pd.DatetimeIndex) -> dict[str, int]:

@@ -8,7 +8,8 @@ import pytest
 
 from evergreen.core.bars.calendar import Calendar
 from evergreen.errors import BadSetting, NoBars
-from evergreen.market_data.found_market import FoundMarket, nearest, read_market
+from evergreen.market_data.exchange_fit import nearest
+from evergreen.market_data.found_market import FoundMarket, read_market
 from evergreen.ops.first_hour import lines, write_settings
 from evergreen.settings import load_settings
 
