@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,8 @@ def kill(stack: Stack) -> None:
     leaders = [psutil.Process(member.pid) for member in stack.alive()]
     tree = [process for leader in leaders for process in (leader, *leader.children(recursive=True))]
     for process in tree:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # the service's model processes end with it
+            process.kill()
     psutil.wait_procs(tree, timeout=10)
 
 

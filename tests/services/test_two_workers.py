@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,7 +64,8 @@ class Pair:
         leader = psutil.Process(member.pid)
         tree = [leader, *leader.children(recursive=True)]
         for process in tree:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         psutil.wait_procs(tree, timeout=10)
 
 
