@@ -62,11 +62,8 @@ def _read(path: Path) -> Calibrated:
 
 
 def _write(path: Path, calibrated: Calibrated) -> None:
-    parts = {
-        name: np.frombuffer(part.to_bytes(), np.uint8)
-        for name, part in zip(("calibration", "counts"), calibrated, strict=True)
-    }
+    calibration, counts = (np.frombuffer(part.to_bytes(), np.uint8) for part in calibrated)
     aside = path.with_suffix(f".{os.getpid()}.part")
     with aside.open("wb") as file:
-        np.savez(file, **parts)
+        np.savez(file, calibration=calibration, counts=counts)
     aside.replace(path)
