@@ -182,7 +182,7 @@ def _today(snapshot: Snapshot, version: str, place: int) -> Today | None:
 def _at(past: pd.DataFrame | None, session: pd.Timestamp, column: str) -> float | None:
     if past is None or session not in past.index:
         return None
-    value = float(past.at[session, column])
+    value = float(past[column].loc[session])
     return value if math.isfinite(value) else None
 
 
