@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-TOGETHER = 16  # columns of float32: a line of the cache
+from evergreen.core.dataset.panel import TOGETHER
 
 
 def columns_of(features: pd.DataFrame, names: Sequence[str]) -> Iterator[NDArray[Any]]:
