@@ -13,7 +13,7 @@ from evergreen.core.model.delivered import DeliveredForecasts
 from evergreen.core.model.deliveries import NOTHING
 from evergreen.core.model.manifest import Manifest
 from evergreen.core.model.protocol import Model
-from evergreen.errors import BadInput, Unavailable
+from evergreen.errors import BadInput
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.models import read_manifest
@@ -91,7 +91,7 @@ def delivered_to(version: str, served: pd.DataFrame, session: pd.Timestamp, now:
     deadline = pd.Series(at.calendar.next_opens(pd.DatetimeIndex([session])), index=[session])
     try:
         delivery = parse_delivery(table_of(fetch(model.place), model.place), model.place)
-    except (BadInput, Unavailable) as error:
+    except BadInput as error:
         print(f"Version {version} has no forecasts of {iso(session)}: {error}")
         delivery = NOTHING
     own = delivery[delivery["session"] == session]

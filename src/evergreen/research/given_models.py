@@ -69,7 +69,6 @@ def log_delivery(at: Workspace, place: str, horizon: int, tried: int) -> tuple[s
 
     Raises:
         UnreadableFile, BadInput: no such file, not a delivery, or too little of it counts.
-        Unavailable: the address does not answer.
         NotFound: the installation has no bars.
     """
     address = address_of(place)

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from evergreen.core.model.deliveries import HINT
-from evergreen.errors import BadInput, Unavailable, UnreadableFile
+from evergreen.errors import BadInput, UnreadableFile
 
 ADDRESS = re.compile(r"^\w+:(//|:)")
 
@@ -34,16 +34,13 @@ def fetch(place: str) -> bytes:
     """What lies there now.
 
     Raises:
-        UnreadableFile: nothing does, or there is no way to it.
-        Unavailable: it does not answer.
+        UnreadableFile: nothing does, there is no way to it, or it does not answer.
     """
     try:
         with fsspec.open(place, "rb") as file:
             return bytes(file.read())
-    except (FileNotFoundError, IsADirectoryError, PermissionError, ImportError, ValueError) as error:
-        raise UnreadableFile(f"{place} cannot be read: {_first_line(error)}.", HINT) from None
-    except (OSError, aiohttp.ClientError) as error:
-        raise Unavailable(f"{place} does not answer: {_first_line(error)}.", "Look at the address.") from None
+    except (OSError, ImportError, ValueError, aiohttp.ClientError) as error:
+        raise UnreadableFile(f"{place} cannot be read: {_first_line(error.__cause__ or error)}.", HINT) from None
 
 
 def table_of(content: bytes, place: str) -> pd.DataFrame:
@@ -60,5 +57,5 @@ def table_of(content: bytes, place: str) -> pd.DataFrame:
         raise UnreadableFile(f"{place} is no table: {_first_line(error)}.", HINT) from None
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
