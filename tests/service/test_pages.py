@@ -13,7 +13,7 @@ import pytest
 
 from evergreen.core.canary import LADDER, CanaryRecord, Ladder, Stage
 from evergreen.service.charts import Chart, Level, Series
-from evergreen.service.pages import PAGE_POLICY
+from evergreen.service.templating import PAGE_POLICY
 from tests.service.running import Client, ask, with_service
 from tests.service.story import canary, tell
 from tests.service.world import World
