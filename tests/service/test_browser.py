@@ -139,6 +139,30 @@ def test_page__axe_finds_no_violation(world: World, browser: Browser, path: str,
         assert browser.violations(scheme) == []
 
 
+SEND = """
+new Promise(answered => {
+  const form = document.querySelector("form[data-path='%s']"), shown = form.querySelector("pre");
+  form.closest("details").open = true;
+  new MutationObserver(() => answered(shown.textContent)).observe(shown, { childList: true });
+  form.querySelector("button").click();
+})
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("/v1/predictions/{ticker}", '"target_session": "2008-09-15"'), ("/v1/predictions", "No features are served")],
+)
+def test_docs__what_is_tried_is_asked_of_this_service_and_shown(
+    world: World, browser: Browser, path: str, expected: str
+) -> None:
+    with listening(world) as base:
+        browser.open(f"{base}/docs")
+        tried = browser.do("Runtime.evaluate", expression=SEND % path, awaitPromise=True, returnByValue=True)
+        assert tried["result"]["value"].startswith("200 ") and expected in tried["result"]["value"]
+        assert not AXE.exists() or browser.violations("light") == []
+
+
 @pytest.mark.skipif(not AXE.exists(), reason="no axe-core here: `make test-pages` brings it")
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_model_card__axe_finds_no_violation(browser: Browser, tmp_path: Path, scheme: str) -> None:

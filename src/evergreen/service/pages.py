@@ -99,9 +99,9 @@ class Pages:
         return render("ticker.html", name=name, view=view, max_age=self._settings.max_feature_age)
 
 
-def render_docs(schema: Mapping[str, Any]) -> str:
-    """The API page from the OpenAPI description."""
-    return render("docs.html", schema=schema)
+def render_docs(schema: Mapping[str, Any], base: str) -> str:
+    """The API page from the OpenAPI description; `base` is the service's own address, which its examples ask."""
+    return render("docs.html", schema=schema, base=base)
 
 
 def render_missing(missing: NotFound) -> str:

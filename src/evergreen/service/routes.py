@@ -51,6 +51,7 @@ _CLIENT = {
     "name": "X-Client-Id",
     "in": "header",
     "required": False,
+    "example": "desk",
     "description": "Who asks; decides the arm. Missing: anonymous. Where keys are asked for, the key's account counts.",
     "schema": {"type": "string", "maxLength": LONGEST},
 }
@@ -58,7 +59,7 @@ _TICKER = {
     "name": "ticker",
     "in": "path",
     "required": True,
-    "example": "AAPL",
+    "example": "GOOG",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_TICKER},
 }
 
@@ -174,4 +175,4 @@ async def _page(content: Awaitable[str | bytes], headers: Mapping[str, str] | No
 @router.get("/docs", response_class=HTMLResponse, include_in_schema=False)
 async def docs(request: Request) -> HTMLResponse:
     """The OpenAPI description as one page that needs no internet."""
-    return HTMLResponse(render_docs(request.app.openapi()))
+    return HTMLResponse(render_docs(request.app.openapi(), str(request.base_url).rstrip("/")))
