@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
@@ -16,6 +16,7 @@ from evergreen.service.door import Door
 from evergreen.service.inputs import bad_input
 from evergreen.service.log import GroupCommit
 from evergreen.service.metrics import Metrics
+from evergreen.service.pages import Pages
 from evergreen.service.refresh import Keeper
 from evergreen.service.state import ServedModel, Snapshot
 from evergreen.service.tracing import TracedCommits
@@ -24,13 +25,13 @@ from evergreen.settings import Settings
 
 @dataclass(frozen=True)
 class Service:
-    """The parts of one running service. `page` gives the status page."""
+    """The parts of one running service."""
 
     settings: Settings
     keeper: Keeper
     commits: GroupCommit[Question, list[bytes]] | TracedCommits
     metrics: Metrics
-    page: Callable[[], Awaitable[str]]
+    pages: Pages
     door: Door
     listings: Listings = field(default_factory=Listings)
 

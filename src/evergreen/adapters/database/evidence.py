@@ -84,6 +84,20 @@ def sign_hits(conn: Connection, version: str, horizon: int, start: Session) -> d
     return {ticker: (int(right), int(number)) for ticker, right, number in conn.execute(query)}
 
 
+def of_ticker(conn: Connection, ticker: str, version: str, horizon: int, start: Session) -> pd.DataFrame:
+    """What a version forecast of one ticker from `start` on, and what came true.
+
+    Returns:
+        Columns session, forecast, outcome (log returns; NaN where it was not finite, or is not known yet), in order.
+    """
+    query = (
+        select(forecast.c.session, forecast.c.value.label("forecast"), outcome.c.value.label("outcome"))
+        .join_from(forecast, outcome, _settles(forecast, horizon), isouter=True)
+        .where(forecast.c.version == version, forecast.c.ticker == ticker, *_between(forecast, start, None))
+    )
+    return _frame(conn, query.order_by(forecast.c.session), ("forecast", "outcome"))
+
+
 def answered_intervals(conn: Connection, version: str, horizon: int) -> pd.DataFrame:
     """Intervals of a version that clients were given and whose outcome is known, once for each ticker and session.
 
