@@ -98,9 +98,18 @@ class Service:
             return NotFound(absence, "Ask for a name that is traded.")
         if ticker not in snapshot.places:
             return _unknown(ticker, snapshot)
+        place, champion = snapshot.places[ticker], snapshot.lineup.champion
+        if snapshot.is_undelivered(answering, place):
+            answering = champion
+        if snapshot.is_undelivered(answering, place):
+            return Unavailable(
+                f"No forecast of {ticker!r} for {snapshot.universe.dates[place]} was delivered to version "
+                f"{champion.version}, which runs elsewhere.",
+                "Ask again when it has come, or after the next session.",
+            )
         if self.settings.bad_inputs == "tell":
             return None
-        return bad_input(snapshot, answering, snapshot.places[ticker], self.settings.max_feature_age)
+        return bad_input(snapshot, answering, place, self.settings.max_feature_age)
 
 
 def _unknown(ticker: str, snapshot: Snapshot) -> NotFound:
