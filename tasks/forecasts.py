@@ -13,10 +13,18 @@ from tasks.decorators import effect
 
 
 @effect
-def score_universe(served: pd.DataFrame, session: pd.Timestamp, now: datetime) -> bool:
+def score_universe(
+    served: pd.DataFrame, session: pd.Timestamp, now: datetime, to_challenger: pd.DataFrame | None = None
+) -> bool:
     """Keep what champion and challenger forecast from the features served at `session`; whether it was in time.
 
     None is made up after the fact: once the next session has closed the forecast is missed.
+
+    Args:
+        served: indexed by ticker; the features of all models among the columns.
+        session: whose features they are.
+        now: when the forecasts are made.
+        to_challenger: what the challenger is served in their place, where a rehearsal breaks it on purpose.
     """
     at = workspace()
     if at.calendar.close(at.calendar.next(session)) <= now:
@@ -24,8 +32,10 @@ def score_universe(served: pd.DataFrame, session: pd.Timestamp, now: datetime) -
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, at.settings.model_name)
     if rollout:
-        serving = [version for version in (rollout.champion, rollout.challenger) if version]
-        forecasts = pd.concat([forecast_universe(version, served) for version in serving])
+        arms = {rollout.champion: served}
+        if rollout.challenger:
+            arms[rollout.challenger] = served if to_challenger is None else to_challenger
+        forecasts = pd.concat([forecast_universe(version, features) for version, features in arms.items()])
         with writing(at.engine) as conn:
             evidence.record_forecasts(conn, forecasts.assign(session=session, made_at=now))
     return True
