@@ -62,7 +62,7 @@ def _answered(settings: Settings) -> str:
     keeper = Keeper(store, metrics)
     keeper.look(datetime.now(UTC))
     assert keeper.snapshot is not None, keeper.alarms
-    Answerer(store.write, metrics, 3).settle([Question(keeper.snapshot, "somebody", "champion", (0,))])
+    Answerer(store.write, metrics, 3, store.target).settle([Question(keeper.snapshot, "somebody", "champion", (0,))])
     with reading(Workspace(settings).engine) as conn:
         return str(conn.execute(text("select id from prediction")).scalar())
 

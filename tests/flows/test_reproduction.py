@@ -28,7 +28,7 @@ def served(at: Workspace) -> Prediction:
     keeper = Keeper(store, metrics)
     keeper.look(datetime.now(UTC))
     assert keeper.snapshot is not None, keeper.alarms
-    Answerer(store.write, metrics, 3).settle([Question(keeper.snapshot, "somebody", "champion", (0,))])
+    Answerer(store.write, metrics, 3, store.target).settle([Question(keeper.snapshot, "somebody", "champion", (0,))])
     with reading(at.engine) as conn:
         return predictions.find(conn, str(conn.execute(text("select id from prediction")).scalar()))
 

@@ -28,7 +28,7 @@ class Answering:
         keeper.look(NOW)
         assert keeper.snapshot is not None
         self.snapshot: Snapshot = keeper.snapshot
-        self.answerer = Answerer(world.store.write, self.metrics, max_age=3)
+        self.answerer = Answerer(world.store.write, self.metrics, 3, world.store.target)
 
     @classmethod
     def over(cls, other: Answering) -> Answering:
@@ -144,7 +144,7 @@ def test_settle__no_answer_when_the_log_cannot_be_written(answering: Answering) 
     def full(rows: Sequence[Prediction]) -> None:
         raise Unavailable("The disk is full.")
 
-    scorer = Answerer(full, answering.metrics, max_age=3)
+    scorer = Answerer(full, answering.metrics, 3, answering.world.store.target)
     with pytest.raises(Unavailable, match="disk is full"):
         scorer.settle([answering.question("champion")])
     assert not list(answering.metrics.predictions.collect()[0].samples), "what was not answered is not counted"

@@ -165,6 +165,14 @@ def test_app__answers_the_first_request_it_takes(world: World) -> None:
     assert answer.status_code == 200, "a worker that replaces a dead one is there once it can answer"
 
 
+def test_answers__say_which_session_they_are_for(world: World) -> None:
+    one = with_service(world, ask).json()
+    assert (one["as_of"], one["horizon"], one["target_session"]) == ("2008-09-12", 1, "2008-09-15"), "over a weekend"
+    body = {"tickers": ["MSFT", "AAPL"]}
+    many = with_service(world, lambda client: client.post("/v1/predictions", json=body)).json()
+    assert [each["target_session"] for each in many["predictions"]] == ["2008-09-15"] * 2
+
+
 def test_get__stale_features_are_said(world: World) -> None:
     world.process(SESSION + pd.Timedelta(days=6))
     answer = with_service(world, lambda client: ask(client)).json()

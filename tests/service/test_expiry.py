@@ -34,7 +34,7 @@ def test_answer__of_a_model_past_its_expiry_says_so(world: World) -> None:
     keeper.look(NOW)
     assert keeper.snapshot is not None
     for days, expired in ((0, True), (100_000, False)):
-        answerer = Answerer(world.store.write, Metrics(), 3, expiry(days, world.store.age))
+        answerer = Answerer(world.store.write, Metrics(), 3, world.store.target, expiry(days, world.store.age))
         (answers,) = answerer.settle([Question(keeper.snapshot, "c", "champion", (0,))])
         assert isinstance(answers, list)
         answer = PredictionAnswer.model_validate(json.loads(answers[0]))

@@ -142,6 +142,13 @@ def test_age__counts_sessions_of_the_exchange(world: World) -> None:
     assert world.store.age(SESSION, SESSION - pd.Timedelta(days=7)) == 0, "never negative"
 
 
+def test_target__is_so_many_sessions_later_or_nothing_beyond_the_calendar(world: World) -> None:
+    friday = pd.Timestamp("2008-08-29")
+    assert world.store.target(friday, 1) == "2008-09-02", "the weekend and Labor Day are none"
+    assert world.store.target(friday, 5) == "2008-09-08"
+    assert world.store.target(pd.Timestamp("2200-01-03"), 1) is None
+
+
 def test_clock__in_replay_is_the_last_processed_session(world: World) -> None:
     with world.engine.begin() as conn:
         assert ledger.clock(conn, "evergreen") == "2008-09-12"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import orjson
+import pandas as pd
 
 from evergreen.adapters.database.prediction_chain import chained_time
 from evergreen.adapters.database.predictions import ChainedRow, Prediction, RowForm
@@ -21,6 +22,7 @@ from evergreen.service.metrics import Metrics
 from evergreen.service.state import Snapshot
 
 Write = Callable[[Sequence[ChainedRow]], None]
+Target = Callable[[pd.Timestamp, int], str | None]  # the session so many after another, as a date
 
 _JSON = b'{"id":"%s",%s'
 
@@ -59,10 +61,11 @@ class Answerer:
     thread at a time.
     """
 
-    def __init__(self, write: Write, metrics: Metrics, max_age: int, expires: Expires = never) -> None:
+    def __init__(self, write: Write, metrics: Metrics, max_age: int, target: Target, expires: Expires = never) -> None:
         self._write = write
         self._metrics = metrics
         self._max_age = max_age
+        self._target = target
         self._is_expired = expires
         self._snapshot: Snapshot | None = None
         self._prepared: dict[tuple[Arm, int], Prepared | Unavailable] = {}
@@ -128,6 +131,7 @@ class Answerer:
             "ticker": row.ticker,
             "as_of": row.as_of,
             "horizon": manifest.horizon,
+            "target_session": self._target(snapshot.universe.sessions[place], manifest.horizon),
             "forecast_return": row.forecast,
             "price": row.price,
             "lower": row.lower,

@@ -57,7 +57,7 @@ def create_app(
     metrics, store = Metrics(), store or DiskStore(settings)
     keeper = Keeper(store, metrics, once_serving)
     expires = expiry(settings.model_expiry, store.age)
-    answerer = Answerer(store.write, metrics, settings.max_feature_age, expires=expires)
+    answerer = Answerer(store.write, metrics, settings.max_feature_age, store.target, expires)
     metrics.snapshot_age.set_function(keeper.unconfirmed_seconds)
     watch = Watch(settings, store)
     page = KeptPage(StatusPage(settings, store, keeper, watch).render)

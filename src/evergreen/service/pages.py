@@ -76,11 +76,13 @@ class StatusPage:
 
     def _show(self, alarms: Mapping[str, str], view: View | None) -> str:
         uri, challenger = self._settings.mlflow, bool(_challenger(view))
+        snapshot = self._keeper.snapshot
         running = running_on(self._prefect) if self._prefect else []
         return _templates.get_template("status.html").render(
             name=self._settings.model_name,
             view=view,
-            snapshot=self._keeper.snapshot,
+            snapshot=snapshot,
+            target=self._store.target(snapshot.as_of, snapshot.lineup.champion.manifest.horizon) if snapshot else None,
             max_age=self._settings.max_feature_age,
             alarms=alarms,
             guardrails=self._watch.verdict,

@@ -29,6 +29,12 @@ class PredictionAnswer(_Wire):
     ticker: str
     as_of: Annotated[str, Field(description="Session whose close the forecast starts from (ISO date).")]
     horizon: Annotated[int, Field(description="Sessions ahead.")]
+    target_session: Annotated[
+        str | None,
+        Field(
+            description="Session whose close is forecast (ISO date); null where the exchange's calendar ends before it."
+        ),
+    ]
     forecast_return: Annotated[float, Field(description="Log return over the horizon.")]
     price: Annotated[float, Field(description="last_close x exp(forecast_return), in the stock's currency.")]
     lower: Annotated[float, Field(description="Lower end of the 90 % interval of the price.")]

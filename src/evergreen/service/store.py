@@ -13,8 +13,9 @@ from evergreen.adapters.database import intervals, ledger, owed, predictions, re
 from evergreen.adapters.database.predictions import ChainedRow
 from evergreen.adapters.models.folder import MANIFEST, MODEL, read_manifest
 from evergreen.core.bars.listings import Listings
+from evergreen.core.bars.session import iso
 from evergreen.core.model.verified import read_verified
-from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
+from evergreen.errors import BadInput, Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.proving import prove
 from evergreen.service.refresh import Sighting
 from evergreen.service.state import ServedModel, Universe, make_universe
@@ -93,6 +94,13 @@ class DiskStore:
     def age(self, earlier: pd.Timestamp, later: pd.Timestamp) -> int:
         """Sessions from `earlier` to `later`, never negative."""
         return max(self._at.calendar.between(earlier, later), 0)
+
+    def target(self, session: pd.Timestamp, horizon: int) -> str | None:
+        """The session that a forecast from `session` is for; None where the calendar does not reach so far."""
+        try:
+            return iso(self._at.calendar.next(session, horizon))
+        except BadInput:
+            return None
 
     def write(self, rows: Sequence[ChainedRow]) -> None:
         """Put predictions on record, durably and all at once."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import PurePath
@@ -11,14 +10,13 @@ import fsspec
 import pandas as pd
 
 from evergreen.adapters.bars.files import FolderBars, read_files
+from evergreen.adapters.bars.files.naming import day_of
 from evergreen.adapters.bars.files.opening import DELIMITED, PARQUET, suffix_of
 from evergreen.adapters.bars.sources import LoadedSource
 from evergreen.core.bars.schema import SUPPLIED
 from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding
 from evergreen.errors import BadSetting, NoBars, Unavailable
-
-_DAY = re.compile(r"(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})(?!\d)")
 
 
 class RemoteFiles(LoadedSource):
@@ -57,7 +55,7 @@ class SessionFiles:
 
     @cached_property
     def _by_session(self) -> dict[pd.Timestamp, str]:
-        named = ((_session_of(file), file) for file in files_at(self._url) if suffix_of(file))
+        named = ((day_of(file), file) for file in files_at(self._url) if suffix_of(file))
         dated = {session: file for session, file in named if session is not None}
         if not dated:
             raise NoBars(f"{self._url} has no file with a date in its name.", "Call them 2018-02-07.csv, say.")
@@ -123,15 +121,6 @@ def _given(url: str, name: str) -> str:
     if not url:
         raise BadSetting(f"there is no source {name!r} without a place.", f"Write {name}:URL.")
     return url
-
-
-def _session_of(file: str) -> pd.Timestamp | None:
-    """The session that a file's name tells, the last date in it."""
-    dates = _DAY.findall(PurePath(file).name)
-    try:
-        return pd.Timestamp("-".join(dates[-1])).as_unit("us") if dates else None
-    except ValueError:
-        return None
 
 
 def _strange(url: str, bars: pd.DataFrame) -> list[Finding]:

@@ -8,20 +8,35 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from evergreen.adapters.bars.files.spellings import plain
 from evergreen.errors import BadInput
 
-_ISO = {
+_ISO = {  # what tells its own order; in one file they may stand beside each other
     r"\d{4}-\d{1,2}-\d{1,2}": "%Y-%m-%d",
     r"\d{4}/\d{1,2}/\d{1,2}": "%Y/%m/%d",
     r"\d{4}\.\d{1,2}\.\d{1,2}": "%Y.%m.%d",
     r"\d{8}(?=\.0$|$)": "%Y%m%d",
-    r"\d{1,2}[- ][A-Za-z]{3}[- ]\d{4}": "%d-%b-%Y",
-    r"[A-Za-z]{3} \d{1,2} \d{4}": "%b-%d-%Y",
-    r"\d{1,2}[- ][A-Za-z]{4,} \d{4}": "%d-%B-%Y",
-    r"[A-Za-z]{4,} \d{1,2} \d{4}": "%B-%d-%Y",
 }
+_WORD = r"[^\W\d_]{3,}"
+_BETWEEN = r"[-/., ]+"
+_NAMED = (  # with a weekday before it or not
+    rf"^(?:{_WORD}{_BETWEEN})?(?P<day>\d{{1,2}}){_BETWEEN}(?P<month>{_WORD}){_BETWEEN}(?P<year>\d{{4}}|\d{{2}})(?!\d)",
+    rf"^(?:{_WORD}{_BETWEEN})?(?P<month>{_WORD}){_BETWEEN}(?P<day>\d{{1,2}}){_BETWEEN}(?P<year>\d{{4}})(?!\d)",
+)
+_FIRST_LETTERS = (  # of the months without marks, in English, German, French, Spanish, Italian and Portuguese
+    "jan ene gen, feb fev, mar mrz, apr abr avr, may mai mag, jun giu, jul lug, aug ago aou, sep set, oct okt ott out, "
+    "nov, dec dez dic"
+)
+_MONTHS = {name: month for month, names in enumerate(_FIRST_LETTERS.split(","), start=1) for name in names.split()}
+_MONTHS |= {"juin": 6, "juil": 7}
 _NUMERIC = r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})(?!\d)"
-_EPOCH = r"\d{10}|\d{13}"
+_EPOCH = r"\d{10}|\d{13}|\d{16}|\d{19}"
+_HALF_DAY = pd.Timedelta(hours=12)
+_SECONDS = 10  # digits, from 2001 to 2286
+_SUNDAY = 6
+_TELLING = (4, _SUNDAY)  # a week of sessions that has Fridays stands as it is, one that has Sundays lies a day before
+_STRAY = 0.05  # of the dates: more that cannot be read are no stray lines
+_FEW = 2
 _ISO_LENGTH = len("2018-02-07")
 _HINT = "Write them as YYYY-MM-DD."
 
@@ -37,26 +52,49 @@ class Days:
 
 def read_days(column: pd.Series) -> Days:
     """The days of a column of dates: timestamps, ISO, YYYYMMDD, names of months, seconds since 1970, or numbers with
-    the day or the month first, whichever the whole column says.
+    the day or the month first, whichever the whole column says. Midnights of an exchange east of Greenwich that were
+    written in UTC are brought back to their day: as they stand they fall on Sundays.
 
     Raises:
-        BadInput: no form fits, or day and month cannot be told apart.
+        BadInput: no form fits, there are two that cannot be told apart, or day and month cannot be.
     """
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         local = column.dt.tz_localize(None) if column.dt.tz is not None else column
         days = local.dt.normalize()
-        return Days(days, _clock_times(local - days))
+        return _of_the_exchange(Days(days, _clock_times(local - days)))
     if (plain := _plain_iso(column)) is not None:
         return Days(plain, pd.Series("", index=column.index))
-    text = column.astype(object).where(column.notna(), "").astype(str).str.strip().str.replace(",", " ", regex=False)
-    codes, uniques = pd.factorize(text.str.replace(r"\s+", " ", regex=True))
-    days, decision = _parsed(pd.Series(uniques, dtype=object).astype(str))
-    times = pd.Series(uniques, dtype=object).astype(str).str.extract(r"[T ](\d{1,2}:\d{2}(?::\d{2})?)")[0].fillna("")
-    return Days(
-        pd.Series(days.to_numpy()[codes], index=column.index).astype("datetime64[us]"),
-        pd.Series(times.to_numpy()[codes], index=column.index),
-        decision,
+    text = column.astype(object).where(column.notna(), "").astype(str).str.strip().str.replace(r"\s+", " ", regex=True)
+    codes, uniques = pd.factorize(text.str.replace(r"(?<=\d)[年月](?=\d)", "-", regex=True).str.replace("日", ""))
+    written = pd.Series(uniques, dtype=object).astype(str)
+    days, decision = _parsed(written)
+    times = written.str.extract(r"[T ](\d{1,2}:\d{2}(?::\d{2})?)")[0].fillna("")
+    if days.dt.normalize().ne(days).any():
+        times = days.dt.strftime("%H:%M:%S")
+    return _of_the_exchange(
+        Days(
+            pd.Series(days.dt.normalize().to_numpy()[codes], index=column.index).astype("datetime64[us]"),
+            pd.Series(times.to_numpy()[codes], index=column.index),
+            decision,
+        )
     )
+
+
+def _of_the_exchange(read: Days) -> Days:
+    """Days with times after noon that fall on Sundays, where half a day later none falls on a weekend: the next."""
+    if not (read.days.dt.dayofweek == _SUNDAY).any():
+        return read
+    hours = pd.to_timedelta(read.times.fillna("").astype(str).replace("", "0:00").map(_with_seconds), errors="coerce")
+    moved = (read.days + hours + _HALF_DAY).dt.normalize().astype(read.days.dtype)
+    if moved.equals(read.days) or (moved.dt.dayofweek > _SUNDAY - 2).any():
+        return read
+    first = (read.days + hours)[moved != read.days].iloc[0]
+    decision = f"dates such as {first:%Y-%m-%d %H:%M} are midnights of an exchange to the east: read as the day after"
+    return Days(moved, read.times, "; ".join(filter(None, [read.decision, decision])))
+
+
+def _with_seconds(time: str) -> str:
+    return time if time.count(":") > 1 else f"{time}:00"
 
 
 def _plain_iso(column: pd.Series) -> pd.Series | None:
@@ -78,36 +116,67 @@ def _clock_times(since_midnight: pd.Series) -> pd.Series:
 
 
 def _parsed(text: pd.Series) -> tuple[pd.Series, str]:
+    """The moments that texts tell, each given once, NaT where none can be read, and what was decided."""
     if not len(text):
         return pd.Series(dtype="datetime64[us]"), ""
-    fits = {pattern: text.str.match(pattern).sum() for pattern in (*_ISO, _NUMERIC, _EPOCH)}
-    best = max(fits, key=lambda pattern: fits[pattern])
-    if not fits[best]:
-        raise BadInput(f"dates such as {text.iloc[0]!r} cannot be read.", _HINT)
-    if best == _EPOCH:
-        return _since_1970(text)
-    if best == _NUMERIC:
-        return _day_or_month_first(text)
-    day = text.str.extract(f"^({best})")[0].str.replace(" ", "-", regex=False)
-    days = pd.to_datetime(day, format=_ISO[best], errors="coerce")
-    if not days.notna().any():
-        raise BadInput(f"dates such as {text.iloc[0]!r} are no days.", _HINT)
-    return days, ""
+    days = _self_told(text)
+    numeric, epoch = text.str.match(_NUMERIC) & days.isna(), text.str.fullmatch(_EPOCH) & days.isna()
+    decision = ""
+    if days.notna().any() and numeric.any():
+        first, second = text[days.notna()].iloc[0], text[numeric].iloc[0]
+        raise BadInput(f"dates are written in two ways, {first!r} and {second!r}.", _HINT)
+    if numeric.sum() > epoch.sum():
+        days, decision = _day_or_month_first(text)
+    elif epoch.any():
+        days, decision = days.where(~epoch, _since_1970(text)), f"dates such as {text[epoch].iloc[0]} count from 1970"
+    _refuse_unread(text, days)
+    return days, decision
 
 
-def _since_1970(text: pd.Series) -> tuple[pd.Series, str]:
-    seconds = pd.to_numeric(text.where(text.str.fullmatch(_EPOCH)), errors="coerce")
-    seconds = seconds.where(seconds < 1e11, seconds / 1000)
-    moments = pd.to_datetime(seconds, unit="s")
-    if (moments.dropna() != moments.dropna().dt.normalize()).any():
-        raise BadInput(f"dates such as {text.iloc[0]} are seconds since 1970, and not midnights.", _HINT)
-    return moments, f"dates such as {text.iloc[0]} are read as seconds since 1970"
+def _self_told(text: pd.Series) -> pd.Series:
+    """Days written year first, or with the month in words."""
+    days = pd.Series(pd.NaT, index=text.index, dtype="datetime64[us]")
+    for pattern, form in _ISO.items():
+        days = days.fillna(pd.to_datetime(text.str.extract(f"^({pattern})")[0], format=form, errors="coerce"))
+    for pattern in _NAMED:
+        if days.isna().any():
+            parts = text.str.extract(pattern)
+            year, day = pd.to_numeric(parts["year"]), pd.to_numeric(parts["day"])
+            days = days.fillna(_calendar_days(_in_full(year), parts["month"].map(_month, na_action="ignore"), day))
+    return days
+
+
+def _month(name: str) -> float:
+    letters = plain(name)
+    return _MONTHS.get(letters[:4], _MONTHS.get(letters[:3], np.nan))
+
+
+def _in_full(year: pd.Series) -> pd.Series:
+    """Years of two digits in the century that they can be of."""
+    return year.where(~(year < 100), np.where(year < 70, year + 2000, year + 1900))
+
+
+def _since_1970(text: pd.Series) -> pd.Series:
+    """The moments that whole seconds, or thousandths, millionths or billionths of them, count to."""
+    count = pd.to_numeric(text.where(text.str.fullmatch(_EPOCH)), errors="coerce")
+    moments = pd.to_datetime(count / 10.0 ** (text.str.len() - _SECONDS), unit="s").astype("datetime64[us]")
+    if (moments.dropna() != moments.dropna().dt.normalize()).any() and not moments.dt.dayofweek.isin(_TELLING).any():
+        raise BadInput(f"dates such as {text.iloc[0]} count from 1970 and are not midnights.", _HINT)
+    return moments
+
+
+def _refuse_unread(text: pd.Series, days: pd.Series) -> None:
+    """Stray lines have no date; what has digits where most rows have a date is a date that was not understood."""
+    unread = days.isna() & text.str.contains(r"\d")
+    if unread.sum() > max(_FEW, _STRAY * len(text)) or not days.notna().any():
+        example = text[unread].iloc[0] if unread.any() else text.iloc[0]
+        raise BadInput(f"dates such as {example!r} cannot be read.", _HINT)
 
 
 def _day_or_month_first(text: pd.Series) -> tuple[pd.Series, str]:
     parts = text.str.extract(f"^{_NUMERIC}").apply(pd.to_numeric)
     first, second, year = parts[0], parts[1], parts[2]
-    year = year.where(~(year < 100), np.where(year < 70, year + 2000, year + 1900))
+    year = _in_full(year)
     example = str(text.iloc[0])
     readings = {"day": _calendar_days(year, second, first), "month": _calendar_days(year, first, second)}
     possible = [order for order, days in readings.items() if not (days.isna() & first.notna()).any()]

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from evergreen.adapters.bars.files.opening import HINT
+from evergreen.adapters.bars.files.spellings import SPELLINGS, plain
 from evergreen.core.bars.schema import NUMBERS, PRICES, REQUIRED
 from evergreen.errors import UnreadableFile
 
-SPELLINGS = {
-    "ticker": ("ticker", "symbol", "name", "code", "instrument"),
-    "session": ("session", "date", "tradingday", "tradedate", "datetime", "timestamp", "day"),
-    "time": ("time",),
-    "open": ("open", "openprice", "o"),
-    "high": ("high", "highprice", "h"),
-    "low": ("low", "lowprice", "l"),
-    "close": ("close", "closelast", "closeprice", "last", "price", "c"),
-    "volume": ("volume", "vol", "v"),
-    "factor": ("factor", "adjfactor", "adjustmentfactor"),
-    "applied_factor": ("appliedfactor",),
-    "adjusted_close": ("adjclose", "adjustedclose", "closeadj"),
-}
 TEXTS = ("ticker", "session", "time")
 _UNNAMED = ("", "unnamed", "index")
 _CORNERS = (*_UNNAMED, "price", "ticker", "attributes", "symbols", "symbol")
 _FEWEST_KNOWN = 3  # columns by which a line is taken for the header
+_DAY = re.compile(r"\d{4}[-/.]?\d{2}|\d{1,2}[/.-]\d{1,2}[/.-]\d{2}")
 
 
 @dataclass(frozen=True)
@@ -43,11 +32,11 @@ class Layout:
         return sorted({at for _, part in self.parts for name, at in part.items() if (name in TEXTS) is texts})
 
 
-def find_layout(path: object, lines: Sequence[Sequence[str]]) -> Layout:
-    """The layout of a table whose first lines are `lines`.
+def find_layout(path: object, lines: Sequence[Sequence[str]], given: Collection[str] = ()) -> Layout:
+    """The layout of a table whose first lines are `lines`; `given` are columns that the file's place says.
 
     Raises:
-        UnreadableFile: columns missing, or a table of one value a ticker.
+        UnreadableFile: no header, columns missing or twice there, or a table of one value a ticker.
     """
     start = next((n for n, line in enumerate(lines) if len(columns_of(line)) >= _FEWEST_KNOWN), 0)
     side_by_side = _side_by_side(lines)
@@ -57,21 +46,23 @@ def find_layout(path: object, lines: Sequence[Sequence[str]]) -> Layout:
         return side_by_side
     header, rows = lines[start], lines[start + 1 :]
     columns = columns_of(header)
+    _refuse_headless(path, header, columns)
     if "session" not in columns:
         columns |= _unnamed_dates(header, rows)
     _refuse_wide(path, header, columns)
-    require(path, columns, header)
+    require(path, [*columns, *given], header)
+    _refuse_twice(path, header, columns)
     return Layout(start + 1, [(None, columns)], start)
 
 
 def columns_of(header: Sequence[str]) -> dict[str, int]:
     """Our name for each column of the header that we know, by the first spelling it has, with its place."""
-    spelled = {_plain(name): place for place, name in reversed(list(enumerate(header)))}
+    spelled = {plain(name): place for place, name in reversed(list(enumerate(header)))}
     places = {name: next((spelled[s] for s in spellings if s in spelled), -1) for name, spellings in SPELLINGS.items()}
     return {name: place for name, place in places.items() if place >= 0}
 
 
-def require(path: object, columns: dict[str, int], header: Sequence[str], whose: str = "") -> None:
+def require(path: object, columns: Collection[str], header: Sequence[str], whose: str = "") -> None:
     """Refuse a table without a column that bars need."""
     missing = [name for name in REQUIRED if name not in columns and name != "ticker"]
     if missing:
@@ -85,7 +76,7 @@ def _side_by_side(lines: Sequence[Sequence[str]]) -> Layout | None:
         return None
     upper, lower = (columns_of(line[1:]) for line in lines[:2])
     fields, tickers = (lines[0], lines[1]) if len(upper) >= len(lower) else (lines[1], lines[0])
-    named = len(lines) > 2 and bool(lines[2]) and _plain(lines[2][0]) in SPELLINGS["session"]
+    named = len(lines) > 2 and bool(lines[2]) and plain(lines[2][0]) in SPELLINGS["session"]
     parts: dict[str, list[tuple[str, int]]] = {}
     for place, (field, ticker) in enumerate(zip(fields[1:], tickers[1:], strict=True), start=1):
         parts.setdefault(ticker, []).append((field, place))
@@ -93,8 +84,10 @@ def _side_by_side(lines: Sequence[Sequence[str]]) -> Layout | None:
 
 
 def _is_corner(line: Sequence[str]) -> bool:
-    """Whether a line begins as a header above a column of dates does."""
-    return bool(line) and not re.search(r"\d", line[0]) and _plain(line[0]) in _CORNERS
+    """Whether a line begins as a header above a column of dates does, and holds no date itself."""
+    if not any(line) or re.search(r"\d", line[0]) or any(_DAY.match(field) for field in line):
+        return False
+    return plain(line[0]) in _CORNERS
 
 
 def _part(columns: list[tuple[str, int]]) -> dict[str, int]:
@@ -105,9 +98,22 @@ def _part(columns: list[tuple[str, int]]) -> dict[str, int]:
 def _unnamed_dates(header: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, int]:
     """The first column, if it has no name and holds what may be dates: an index that pandas wrote."""
     first = next((row[0] for row in rows if row), "")
-    if header and _plain(header[0]) in _UNNAMED and re.search(r"\d{4}", first):
+    if header and plain(header[0]) in _UNNAMED and re.search(r"\d{4}", first):
         return {"session": 0}
     return {}
+
+
+def _refuse_headless(path: object, header: Sequence[str], columns: dict[str, int]) -> None:
+    if not columns and any(_DAY.match(field) for field in header):
+        raise UnreadableFile(f"{path} has no header: its first line is {', '.join(header[:4])}...", HINT)
+
+
+def _refuse_twice(path: object, header: Sequence[str], columns: dict[str, int]) -> None:
+    """Two columns of one name: nothing says which of them is right."""
+    spelled = [plain(name) for name in header]
+    for place in columns.values():
+        if spelled.count(spelled[place]) > 1 and spelled[place] not in _UNNAMED:
+            raise UnreadableFile(f"{path} has more than one column called {header[place]}.", "Leave one of them.")
 
 
 def _refuse_wide(path: object, header: Sequence[str], columns: dict[str, int]) -> None:
@@ -116,7 +122,3 @@ def _refuse_wide(path: object, header: Sequence[str], columns: dict[str, int]) -
         raise UnreadableFile(
             f"{path} has no column for {', '.join((*PRICES, 'volume'))}: it has one value a ticker ({others}...).", HINT
         )
-
-
-def _plain(name: object) -> str:
-    return re.sub(r"[^a-z]", "", str(name).lower())

@@ -4,21 +4,55 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
+from urllib.parse import unquote
 
 import pandas as pd
 
 from evergreen.adapters.bars.files.opening import suffix_of
+from evergreen.adapters.bars.files.spellings import SPELLINGS, plain
+from evergreen.errors import BadInput
 
-_FOLDER = re.compile(r"(?:ticker|symbol|code|instrument)=(.+)", re.IGNORECASE)
+_DAY = re.compile(r"(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})(?!\d)")
 
 
 def ticker_of(path: object) -> str:
     """The ticker that a file's folder (`ticker=AAPL`) or name says."""
-    place = PurePath(str(path))
-    for part in reversed(place.parts[:-1]):
-        if named := _FOLDER.fullmatch(part):
-            return named[1].strip().upper()
-    return place.name[: len(place.name) - len(suffix_of(str(path)))].strip().upper()
+    name = _from_folders(path, "ticker") or _stem(path)
+    return name.strip().upper()
+
+
+def day_of(path: object) -> pd.Timestamp | None:
+    """The day that a file's folder (`date=2018-02-07`) or name says, the last date in it."""
+    dates = _DAY.findall(_from_folders(path, "session") or _stem(path))
+    try:
+        return pd.Timestamp("-".join(dates[-1])).as_unit("us") if dates else None
+    except ValueError:
+        return None
+
+
+def _from_folders(path: object, column: str) -> str:
+    """What the folders above a file (`ticker=BRK%2EB/year=2018`) say of a column; empty where they say nothing."""
+    for part in reversed(PurePath(str(path)).parts[:-1]):
+        name, _, value = part.partition("=")
+        if value and plain(name) in SPELLINGS[column]:
+            return unquote(value)
+    return ""
+
+
+def _stem(path: object) -> str:
+    name = PurePath(str(path)).name
+    return name[: len(name) - len(suffix_of(name))]
+
+
+def refuse_year(path: object, days: pd.Series) -> None:
+    """Refuse to take a file for the ticker it is called if that is a year, or a day, and all its bars are of it.
+
+    Raises:
+        BadInput: it is.
+    """
+    name = _stem(path)
+    if re.fullmatch(r"(19|20)\d\d|\d{4}-?\d{2}(-?\d{2})?", name) and (days.dt.year.dropna() == int(name[:4])).all():
+        raise BadInput(f"nothing says whose bars these are: {name} is when they are of.", "Add a column `ticker`.")
 
 
 def read_tickers(column: pd.Series) -> tuple[pd.Series, list[str]]:

@@ -19,7 +19,7 @@ import pyarrow.csv as arrow_csv
 from evergreen.errors import BadInput, UnreadableFile
 
 PACKED = (".gz", ".bz2", ".xz", ".zip")
-DELIMITED = (".csv", ".txt", ".tsv")
+DELIMITED = (".csv", ".txt", ".tsv", ".xls")  # many call a text table so; a real workbook is told by its bytes
 PARQUET = (".parquet", ".pq")
 SHEETS = (".xlsx",)
 FEATHER = (".feather", ".arrow")
@@ -37,8 +37,19 @@ HINT = "A file of bars has a header and columns for date, open, high, low, close
 ABSENT = ["", "null", "NULL", "nan", "NaN", "N/A", "n/a", "None", "-"]
 _SEPARATORS = (",", ";", "\t", "|")
 _AFTER_A_NAME = r"[^\W\d][>\"']? *"  # as in a header: between numbers a comma may be a decimal one
+_BINARY = {  # by their first bytes
+    b"PK\x03\x04": "a workbook or an archive",
+    b"\xd0\xcf\x11\xe0": "an old workbook",
+    b"PAR1": "Parquet",
+    b"ARROW1": "Feather",
+    b"\x1f\x8b": "packed by gzip",
+    b"BZh": "packed by bzip2",
+    b"\xfd7zXZ": "packed by xz",
+}
 _PAGES = (b"<!doctype", b"<html", b"<?xml", b"{", b"[")
 _HEAD = 65_536  # bytes: room for the header of a table of 500 tickers
+_HEAD_LINES = 24
+_FEWEST_COLUMNS = 3  # of notes beside a table
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -87,12 +98,16 @@ def open_delimited(path: str) -> Delimited:
     """The text table at `path` (a path or an fsspec URL): UTF-8, UTF-16 or Western; comma, semicolon, tab or bar.
 
     Raises:
-        UnreadableFile: nothing there, a page, or several files packed into one.
+        UnreadableFile: nothing there, a page, no text, or several files packed into one.
     """
-    data = _as_utf8(content(path))
+    data = content(path)
+    for start, form in _BINARY.items():
+        if data.startswith(start):
+            raise UnreadableFile(f"{path} is no text: by its content it is {form}.", "Name it by what it is.")
+    data = _as_utf8(data)
     if data.lstrip()[:16].lower().startswith(_PAGES) or not data.strip():
         raise UnreadableFile(f"{path} holds {'a page or message' if data.strip() else 'nothing'}, not bars.", HINT)
-    head = data[:_HEAD].decode("utf-8", errors="replace").splitlines()[:24]
+    head = data[:_HEAD].decode("utf-8", errors="replace").splitlines()[:_HEAD_LINES]
     counts = {
         mark: max(len(re.findall(_AFTER_A_NAME + re.escape(mark), line)) for line in head) for mark in _SEPARATORS
     }
@@ -101,8 +116,27 @@ def open_delimited(path: str) -> Delimited:
     return Delimited(data, separator, [[field.strip() for field in line] for line in lines])
 
 
+def open_workbook(path: str) -> tuple[pd.DataFrame, list[list[str]]]:
+    """The one sheet of the workbook at `path` that holds a table, as cells, and its first lines as texts.
+
+    Raises:
+        UnreadableFile: no workbook, or several sheets with tables.
+    """
+    try:
+        sheets = pd.read_excel(io.BytesIO(content(path)), sheet_name=None, header=None, dtype=object, na_filter=False)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, ImportError) as error:
+        raise unreadable(path, suffix_of(path), error) from None
+    tables = {name: sheet for name, sheet in sheets.items() if len(sheet) > 1 and len(sheet.columns) > _FEWEST_COLUMNS}
+    if len(tables) != 1:
+        names = ", ".join(map(str, tables)) or "none"
+        raise UnreadableFile(f"{path} has {len(tables)} sheets with tables ({names}).", "Save each as a file.")
+    (table,) = tables.values()
+    lines = [[str(cell).strip() for cell in line] for line in table.head(_HEAD_LINES).itertuples(index=False)]
+    return table.where(table != "", None), lines
+
+
 def open_table(path: str) -> pd.DataFrame:
-    """The typed table at `path`: Parquet, Feather, JSON records or the first sheet of a workbook.
+    """The typed table at `path`: Parquet, Feather or JSON records.
 
     Raises:
         UnreadableFile: not what its name says.
@@ -120,9 +154,7 @@ def _read_typed(form: str, file: io.BytesIO) -> pd.DataFrame:
         return pd.read_parquet(file)
     if form in FEATHER:
         return pd.read_feather(file)
-    if form in JSON:
-        return pd.read_json(file, dtype=False, convert_dates=False)
-    return pd.read_excel(file)
+    return pd.read_json(file, dtype=False, convert_dates=False)
 
 
 def content(path: str) -> bytes:
@@ -142,10 +174,15 @@ def content(path: str) -> bytes:
 
 def _only_member(path: str) -> bytes:
     with fsspec.open(path, "rb") as file, zipfile.ZipFile(io.BytesIO(file.read())) as packed:
-        members = [name for name in packed.namelist() if not name.endswith("/")]
+        members = [name for name in packed.namelist() if not name.endswith("/") and not _hidden(name)]
         if len(members) != 1:
             raise ValueError(f"it packs {len(members)} files, and only one can be read")
         return packed.read(members[0])
+
+
+def _hidden(member: str) -> bool:
+    """What a system put beside the files it packed."""
+    return any(part.startswith((".", "__")) for part in PurePath(member).parts)
 
 
 def _as_utf8(data: bytes) -> bytes:

@@ -11,19 +11,22 @@ import pyarrow as pa
 from evergreen.adapters.bars.files.dates import read_days
 from evergreen.adapters.bars.files.factor_meaning import applied_already
 from evergreen.adapters.bars.files.layout import TEXTS, Layout, find_layout
-from evergreen.adapters.bars.files.naming import read_tickers, ticker_of
+from evergreen.adapters.bars.files.naming import day_of, read_tickers, refuse_year, ticker_of
 from evergreen.adapters.bars.files.numerals import read_numbers
 from evergreen.adapters.bars.files.opening import (
     ARCHIVE,
     DELIMITED,
     HINT,
+    SHEETS,
     open_delimited,
     open_table,
+    open_workbook,
     suffix_of,
     unreadable,
 )
 from evergreen.adapters.bars.files.rows import action_rows, live_rows, named, refuse_intraday
 from evergreen.core.bars.schema import PRICES, conform
+from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding, Severity
 from evergreen.errors import BadInput, UnreadableFile
 
@@ -79,7 +82,7 @@ def _read(path: str) -> FileBars:
         remarks.add("preamble", f"the first {layout.preamble} lines are no table: left out")
     if odd:
         remarks.add("odd_rows", f"rows with another number of fields left out: {named(pd.DataFrame({'row': odd}))}")
-    bars = _bars(path, _without_actions(long, remarks), remarks)
+    bars = _bars(path, _without_actions(_dated(path, long, remarks), remarks), remarks)
     return FileBars(conform(bars.assign(source=path.rsplit("/", 1)[-1])), tuple(remarks.findings))
 
 
@@ -98,9 +101,14 @@ class _Remarks:
 
 def _opened(path: str) -> tuple[pd.DataFrame, Layout, list[str]]:
     """The table with its columns named by place, its layout, and the lines that do not fit it."""
+    given = [name for name, of_place in (("session", day_of(path)), ("ticker", ticker_of(path))) if of_place]
+    if suffix_of(path) in SHEETS:
+        cells, lines = open_workbook(path)
+        layout = find_layout(path, lines, given)
+        return cells.iloc[layout.header :].infer_objects().reset_index(drop=True), layout, []
     if suffix_of(path).startswith((*DELIMITED, *ARCHIVE)) or not suffix_of(path):
         text = open_delimited(path)
-        layout = find_layout(path, text.lines)
+        layout = find_layout(path, text.lines, given)
         table, odd = text.parse(layout.header, layout.places(texts=False), layout.places(texts=True))
         return table, layout, odd
     table = open_table(path)
@@ -108,7 +116,16 @@ def _opened(path: str) -> tuple[pd.DataFrame, Layout, list[str]]:
         lines = [[str(name) for name in table.columns]]
     else:  # above the index there is no field
         lines = [["", *map(str, table.columns.get_level_values(level)[1:])] for level in (0, 1)]
-    return table.set_axis(range(len(table.columns)), axis=1), find_layout(path, lines), []
+    return table.set_axis(range(len(table.columns)), axis=1), find_layout(path, lines, given), []
+
+
+def _dated(path: str, rows: pd.DataFrame, remarks: _Remarks) -> pd.DataFrame:
+    """The rows with the session that the file's folder or name says, where no column does."""
+    day = day_of(path)
+    if "session" in rows or day is None:
+        return rows
+    remarks.add("date_form", f"no column of dates: taken as bars of {iso(day)}, as its place says")
+    return rows.assign(session=day)
 
 
 def _part(table: pd.DataFrame, part: dict[str, int], ticker: str | None) -> pd.DataFrame:
@@ -131,6 +148,8 @@ def _bars(path: str, rows: pd.DataFrame, remarks: _Remarks) -> pd.DataFrame:
     numbers, decision = read_numbers({str(name): rows[name] for name in rows if name not in TEXTS})
     remarks.add("number_form", decision)
     days = read_days(rows["session"])
+    if "ticker" not in rows:
+        refuse_year(path, days.days)
     remarks.add("date_form", days.decision)
     bars = pd.DataFrame(numbers).assign(session=days.days, ticker=_tickers(path, rows, remarks))
     times = rows["time"].fillna("").astype(str) if "time" in rows else days.times
