@@ -22,7 +22,9 @@ def calibrate_drift(version: str, training_set: TrainingSet) -> str:
 
     at = workspace()
     manifest = read_manifest(at, version)
-    history = pd.read_parquet(training_set.path).set_index(["ticker", "session"])[list(manifest.feature_names)]
+    history = pd.read_parquet(training_set.path).set_index(["ticker", "session"])
+    names = history.columns.drop("label") if manifest.is_delivered else list(manifest.feature_names)
+    history = history[names]  # what a model elsewhere looks at is not known: the whole market's factors are watched
     counts = session_counts(history, make_grid(history))
     calibration = calibrate(counts, memory=at.features.lookback)
     if isinstance(calibration, TooLittleHistory):

@@ -15,6 +15,7 @@ from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.bars.session import iso
 from evergreen.core.canary import Guardrails
 from evergreen.core.canary.guardrails import check_outputs
+from evergreen.core.model.deliveries import MOST_MISSING
 from evergreen.core.policy import Action, CanaryLook, DecisionKind, InstanceDiffers, decide
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import picture, show, table
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from evergreen.core.canary import QualityTest
     from evergreen.core.evaluation.losses import Statistic
+
+FIRST_SESSIONS = 5  # a week, in which a sender may find out that it is late
 
 
 @effect
@@ -150,6 +153,8 @@ def check_guardrails(at: Workspace, rollout: Rollout) -> Guardrails:
         usual, tried = (evidence.forecasts(conn, version) for version in (rollout.champion, rollout.challenger))
     if silent:
         return Guardrails(broken=(f"{silent} requests got no finite output from version {rollout.challenger}.",))
+    if undelivered := _undelivered(at, rollout, usual, tried):
+        return Guardrails(broken=(undelivered,))
     both = usual.merge(tried, on=["session", "ticker"], suffixes=("_champion", "_challenger"))
     if both.empty:
         return Guardrails(missing=("No forecasts of both models yet.",))
@@ -157,6 +162,17 @@ def check_guardrails(at: Workspace, rollout: Rollout) -> Guardrails:
         return Guardrails(missing=("No limits on outputs were fixed when it began.",))
     outputs = check_outputs(both["value_champion"], both["value_challenger"], rollout.evidence.limits)
     return Guardrails(broken=tuple(outputs))
+
+
+def _undelivered(at: Workspace, rollout: Rollout, usual: pd.DataFrame, tried: pd.DataFrame) -> str:
+    """What a challenger that runs elsewhere owes since the canary began, if it is too much; empty where it is not."""
+    if rollout.evidence is None or not read_manifest(at, str(rollout.challenger)).is_delivered:
+        return ""
+    due = usual[usual["session"] > pd.Timestamp(rollout.evidence.started or rollout.stage_session)]
+    missing = len(due) - len(due.merge(tried, on=["session", "ticker"]))
+    if due["session"].nunique() < FIRST_SESSIONS or missing <= MOST_MISSING * len(due):
+        return ""
+    return f"{missing} of {len(due)} forecasts of version {rollout.challenger} did not come in time."
 
 
 def _show(test: QualityTest, action: Action) -> None:

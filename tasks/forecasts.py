@@ -1,4 +1,4 @@
-"""What champion and challenger say of every ticker, from their files as registered."""
+"""What champion and challenger say of every ticker: computed from their files, or delivered by where they run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ import pandas as pd
 
 from evergreen.adapters.database import evidence, ledger, reading, rollouts, writing
 from evergreen.adapters.models import folder
-from evergreen.workspace import workspace
+from evergreen.core.bars.session import iso
+from evergreen.core.model.delivered import DeliveredForecasts
+from evergreen.core.model.deliveries import NOTHING
+from evergreen.core.model.manifest import Manifest
+from evergreen.core.model.protocol import Model
+from evergreen.errors import BadInput
+from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
+from tasks.models import read_manifest
 
 
 @effect
@@ -29,16 +36,82 @@ def score_universe(
     at = workspace()
     if at.calendar.close(at.calendar.next(session)) <= now:
         return False
+    handed = (served, served if to_challenger is None else to_challenger)
+    for version, features in zip(_serving(at), handed, strict=False):
+        _keep(at, version, features, session, now)
+    return True
+
+
+@effect
+def take_deliveries(session: pd.Timestamp, now: datetime) -> list[str]:
+    """Read again where forecasts made elsewhere are delivered, while those of `session` are in time.
+
+    Returns the versions they were asked for.
+    """
+    at = workspace()
+    versions = [version for version in _serving(at) if read_manifest(at, version).is_delivered]
+    if versions:
+        online = at.features.read_online(at.features.tickers())
+        served = online.features[online.as_of == session]
+        for version in versions:
+            _keep(at, version, served, session, now)
+    return versions
+
+
+def _serving(at: Workspace) -> list[str]:
+    """The champion, and the challenger if there is one."""
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, at.settings.model_name)
-    if rollout:
-        arms = {rollout.champion: served}
-        if rollout.challenger:
-            arms[rollout.challenger] = served if to_challenger is None else to_challenger
-        forecasts = pd.concat([forecast_universe(version, features) for version, features in arms.items()])
-        with writing(at.engine) as conn:
-            evidence.record_forecasts(conn, forecasts.assign(session=session, made_at=now))
-    return True
+    return [version for version in (rollout.champion, rollout.challenger) if version] if rollout else []
+
+
+def _keep(at: Workspace, version: str, served: pd.DataFrame, session: pd.Timestamp, now: datetime) -> None:
+    if read_manifest(at, version).is_delivered:
+        forecasts = delivered_to(version, served, session, now)
+    else:
+        forecasts = forecast_universe(version, served)
+    with writing(at.engine) as conn:
+        evidence.record_forecasts(conn, forecasts.assign(session=session, made_at=now))
+        if read_manifest(at, version).is_delivered:
+            ledger.record_delivery(conn, session, evidence.count_forecasts(conn, version), now)
+
+
+def delivered_to(version: str, served: pd.DataFrame, session: pd.Timestamp, now: datetime) -> pd.DataFrame:
+    """The forecasts of a session that lie where a version delivers, if they came in time; none where it cannot be read.
+
+    They arrive when they are read: what the file claims of an earlier time counts for nothing here.
+
+    Args:
+        version: of a model that runs elsewhere.
+        served: the features of the tickers that forecasts are due for; their hashes go with the forecasts.
+        session: the session they are for.
+        now: of the reading, UTC.
+
+    Returns:
+        As `forecast_universe`, the tickers that were delivered.
+    """
+    from evergreen.adapters.models.delivery_file import fetch, table_of
+    from evergreen.core.features.row_hashes import row_hashes
+    from evergreen.core.model.deliveries import parse_delivery, sift
+
+    at = workspace()
+    _, model = _load(at, version)
+    assert isinstance(model, DeliveredForecasts)
+    due = pd.MultiIndex.from_product([served.index, [session]], names=["ticker", "session"])
+    deadline = pd.Series(at.calendar.next_opens(pd.DatetimeIndex([session])), index=[session])
+    try:
+        delivery = parse_delivery(table_of(fetch(model.place), model.place), model.place)
+    except BadInput as error:
+        print(f"Version {version} has no forecasts of {iso(session)}: {error}")
+        delivery = NOTHING
+    own = delivery[delivery["session"] == session]
+    arrivals = sift(own, due, deadline, pd.Timestamp(now))
+    print(f"Version {version}, {iso(session)}: {arrivals.sentence}")
+    values = arrivals.in_time.set_index("ticker")["forecast"]
+    rows = served.loc[values.index].to_numpy()
+    return pd.DataFrame(
+        {"ticker": values.index, "version": version, "value": values.to_numpy(), "feature_hash": row_hashes(rows)}
+    )
 
 
 def forecast_universe(version: str, features: pd.DataFrame) -> pd.DataFrame:
@@ -57,11 +130,7 @@ def forecast_universe(version: str, features: pd.DataFrame) -> pd.DataFrame:
     from evergreen.core.features.row_hashes import row_hashes
     from evergreen.core.model.protocol import forecast
 
-    at = workspace()
-    with reading(at.engine) as conn:
-        registered = ledger.read_model_version(conn, at.settings.model_name, version)
-    expected = folder.on_record(registered.sha256, registered.files)
-    manifest, model = folder.load_model(at.model_folder(version), expected)
+    manifest, model = _load(workspace(), version)
     matrix = features[list(manifest.feature_names)].to_numpy()
     return pd.DataFrame(
         {
@@ -71,3 +140,9 @@ def forecast_universe(version: str, features: pd.DataFrame) -> pd.DataFrame:
             "feature_hash": row_hashes(matrix),
         }
     )
+
+
+def _load(at: Workspace, version: str) -> tuple[Manifest, Model]:
+    with reading(at.engine) as conn:
+        registered = ledger.read_model_version(conn, at.settings.model_name, version)
+    return folder.load_model(at.model_folder(version), folder.on_record(registered.sha256, registered.files))

@@ -17,7 +17,11 @@ from tests.service.running import listening
 from tests.service.world import World, ready_world
 
 AT_LEAST = 150  # attempts
-PAGES = ("/", "/docs", "/metrics", "/openapi.json", "/v1/rollout", "/v1/predictions/AAPL", "/readyz")
+PAGES = (
+    "/", "/docs", "/metrics", "/openapi.json", "/v1/rollout", "/v1/predictions/AAPL", "/readyz",
+    "/decisions/1", "/tickers/AAPL", "/papers/card/1",
+)  # fmt: skip
+SEEN_BY_ADMINISTRATORS = ("/", "/metrics", "/decisions/1", "/tickers/AAPL", "/papers/card/1")
 HOSTS = (
     "evil.example",
     "evil.example:80",
@@ -114,9 +118,9 @@ def attempts(base: str, key: str) -> Iterator[Attempt]:
             yield tried(
                 f"form {form}", "POST", "/v1/predictions", headers=known | {"content-type": form}, content=b"{}"
             )
-        for credential, path in product(CREDENTIALS, ("/", "/metrics", "/v1/rollout", "/v1/predictions/AAPL")):
+        for credential, path in product(CREDENTIALS, (*SEEN_BY_ADMINISTRATORS, "/v1/rollout", "/v1/predictions/AAPL")):
             yield tried(f"key {credential[:20]}", "GET", path, headers={"authorization": credential})
-        for path in ("/", "/metrics"):
+        for path in SEEN_BY_ADMINISTRATORS:
             yield tried("a client's key", "GET", path, headers=known)
         for ticker in TICKERS:
             yield tried("ticker", "GET", f"/v1/predictions/{ticker}", headers=known)

@@ -3,22 +3,28 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import html
 import json
 import math
 import re
+import shlex
+import shutil
+import subprocess
 import xml.dom.minidom
 from html.parser import HTMLParser
 
+import httpx
 import pytest
 
 from evergreen.core.canary import LADDER, CanaryRecord, Ladder, Stage
 from evergreen.service.charts import Chart, Level, Series
-from evergreen.service.pages import PAGE_POLICY
-from tests.service.running import Client, ask, with_service
+from evergreen.service.schemas import PredictionAnswer, PredictionAnswers, PredictionRequest, Ready, RolloutAnswer
+from evergreen.service.templating import PAGE_POLICY
+from tests.service.running import Client, ask, listening, with_service
 from tests.service.story import canary, tell
 from tests.service.world import World
 
-VOID = {"meta", "link", "br"}
+VOID = {"meta", "link", "br", "input"}
 
 
 class Balanced(HTMLParser):
@@ -113,6 +119,22 @@ def test_docs__stand_alone_and_name_every_path(world: World) -> None:
     assert_stands_alone(page)
     for path in ("/v1/predictions/{ticker}", "/v1/rollout", "/readyz", "feature_age"):
         assert path in page
+
+
+def test_docs__every_example_is_what_its_schema_promises() -> None:
+    for model in (PredictionRequest, PredictionAnswer, PredictionAnswers, RolloutAnswer, Ready):
+        (example,) = model.model_json_schema()["examples"]
+        assert model.model_validate(example, strict=True).model_dump() == example, "none of its fields is left out"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
+def test_docs__every_line_for_a_shell_is_answered(world: World) -> None:
+    with listening(world) as base:
+        lines = re.findall("<code>(curl .*)</code>", html.unescape(httpx.get(f"{base}/docs").text))
+        assert len(lines) == 6
+        for line in lines:
+            answer = subprocess.run([*shlex.split(line), "-w", "%{http_code}"], capture_output=True, text=True)
+            assert answer.stdout.endswith("200") and base in line, (line, answer.stdout)
 
 
 @pytest.mark.parametrize("log", [True, False])

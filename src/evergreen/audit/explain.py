@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from evergreen.adapters.database import archive, decisions, ledger, predictions, reading
+from evergreen.adapters.database.ledger import ModelVersion
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.adapters.models.folder import read_commit
+from evergreen.adapters.models.folder import load_model, on_record, read_commit
+from evergreen.core.model.delivered import KIND as DELIVERED
+from evergreen.core.model.delivered import DeliveredForecasts
 from evergreen.workspace import Workspace
 
 
@@ -40,6 +43,8 @@ def explain(at: Workspace, prediction_id: str, exported: Path | None = None) -> 
         "features",
         f"row {answer.feature_hash}, from data version {session.data_version if session else 'unknown'}",
     )
+    if model.kind == DELIVERED:
+        yield "delivered", _delivery(at, model, answer)
     yield "model", f"version {answer.version} ({model.kind}), sha256 {model.sha256}"
     yield "trained", f"as of {model.as_of} on data version {model.data_version}, request {model.request_id}"
     yield "run", f"{model.run_id} in {at.settings.mlflow}: notebook, figures and model card are artifacts there"
@@ -47,6 +52,22 @@ def explain(at: Workspace, prediction_id: str, exported: Path | None = None) -> 
         yield "commit", commit
     for each in about_version:
         yield each.kind.replace("_", " "), f"{each.as_of} (decision {each.seq}) {each.summary}"
+
+
+def _delivery(at: Workspace, model: ModelVersion, answer: Prediction) -> str:
+    """Where the forecast came from, and when it arrived here."""
+    import pandas as pd
+
+    from evergreen.adapters.database import evidence
+
+    _, source = load_model(at.model_folder(model.version), on_record(model.sha256, model.files))
+    with reading(at.engine) as conn:
+        arrived = evidence.forecasts(conn, model.version, pd.Timestamp(answer.as_of)).set_index("ticker")["made_at"]
+    assert isinstance(source, DeliveredForecasts)
+    when = (
+        f"{arrived[answer.ticker]:%Y-%m-%d %H:%M:%S} UTC" if answer.ticker in arrived.index else "no record says when"
+    )
+    return f"by {source.place}, arrived {when}"
 
 
 def find_answer(at: Workspace, prediction_id: str, exported: Path | None) -> Prediction:

@@ -57,14 +57,35 @@ def reproduce(at: Workspace, prediction_id: str, exported: Path | None = None) -
     manifest, loaded = load_model(at.model_folder(answer.version), on_record(model.sha256, model.files))
     place = list(rows.index.get_level_values("ticker")).index(answer.ticker)
     row = rows.iloc[[place]]
-    matrix = rows[list(manifest.feature_names)].to_numpy(np.float32)
-    prepared = loaded.prepare(matrix, np.zeros(len(matrix), dtype=np.intp))
-    forecast = float(loaded.predict(prepared[[place]])[0])
+    if manifest.is_delivered:
+        forecast = _delivered(at, answer)
+    else:
+        matrix = rows[list(manifest.feature_names)].to_numpy(np.float32)
+        prepared = loaded.prepare(matrix, np.zeros(len(matrix), dtype=np.intp))
+        forecast = float(loaded.predict(prepared[[place]])[0])
     compared = [
         Input("last close", repr(answer.last_close), repr(close)),
         Input("feature row", answer.feature_hash, _row_hash(row, answer.feature_hash)),
     ]
     return [*compared, *_numbers(answer, forecast, close)]
+
+
+def _delivered(at: Workspace, answer: Prediction) -> float:
+    """What is on record as arrived from where the model runs: it is not computed here, now or then.
+
+    Raises:
+        NotFound: nothing of that session and ticker is.
+    """
+    from evergreen.adapters.database import evidence
+
+    with reading(at.engine) as conn:
+        arrived = evidence.forecasts(conn, answer.version, pd.Timestamp(answer.as_of)).set_index("ticker")["value"]
+    if answer.ticker not in arrived.index:
+        raise NotFound(
+            f"No forecast of {answer.ticker} for {answer.as_of} is on record as delivered to version {answer.version}.",
+            "It was served without one: look at who changed the database.",
+        )
+    return float(arrived[answer.ticker])
 
 
 def _features(at: Workspace, data_version: str, answer: Prediction, folder: Path) -> tuple[pd.DataFrame, float]:

@@ -21,15 +21,28 @@ def challenge(
     run_id: Annotated[str, typer.Argument(help="A finished run of the training notebook, by its MLflow id.")] = "",
     reason: Annotated[str, typer.Option(help="Why; it goes into the decision log.")] = "a research run",
     model: Annotated[Path | None, typer.Option(help="In place of a run: an .onnx file trained elsewhere.")] = None,
+    forecasts: Annotated[
+        str,
+        typer.Option(
+            help="In place of a run: a file or URL of forecasts made elsewhere; read again at every session it serves."
+        ),
+    ] = "",
     trained_through: Annotated[
-        str, typer.Option(help="Of the file: the last session whose prices it has seen; it is judged on later ones.")
+        str, typer.Option(help="Of --model: the last session whose prices it has seen; it is judged on later ones.")
     ] = "",
     horizon: Annotated[int, typer.Option(min=1, help="Sessions ahead that it forecasts.")] = 1,
-    tried: Annotated[int, typer.Option(min=1, help="Of the file: models it was chosen from.")] = 1,
+    tried: Annotated[int, typer.Option(min=1, help="Of a file: models it was chosen from.")] = 1,
 ) -> None:
-    """Put a research run's model, or a model file, before the gate that automatic retrainings pass."""
-    if bool(run_id) == (model is not None):
-        raise BadInput("a challenge is a run or a file.", "Give RUN_ID, or --model FILE.onnx --trained-through DATE.")
+    """Put a research run's model, a model file or a file of forecasts before the gate that retrainings pass."""
+    if sum(map(bool, (run_id, model, forecasts))) != 1:
+        hint = "Give RUN_ID, or --model FILE.onnx --trained-through DATE, or --forecasts FILE_OR_URL."
+        raise BadInput("a challenge is one run or one file.", hint)
+    if forecasts:
+        from evergreen.research.given_models import log_delivery
+        from evergreen.workspace import Workspace
+
+        run_id, arrivals = log_delivery(Workspace(load_settings()), forecasts, horizon, tried)
+        print(f"{arrivals.sentence} They are run {run_id}.")
     if model is not None:
         from evergreen.research.given_models import log_model_file
         from evergreen.workspace import Workspace

@@ -120,8 +120,8 @@ class Answerer:
                 "See the alarms on the status page, or roll back with `evergreen canary rollback`.",
             )
         missed = ""
-        if row.challenger_version is not None and row.challenger_raw is None:
-            missed = "absent" if snapshot.lineup.challenger is None else "not_finite"
+        if snapshot.lineup.rollout.challenger is not None and row.challenger_raw is None:
+            missed = _missed(snapshot, place)
         return Prepared(row.version, RowForm.of(row), self._text(snapshot, row, place), missed)
 
     def _text(self, snapshot: Snapshot, row: Prediction, place: int) -> bytes:
@@ -171,6 +171,7 @@ def _prediction(snapshot: Snapshot, arm: Arm, place: int) -> Prediction:
     challenger = math.nan
     if lineup.challenger is not None:
         challenger = float(snapshot.tables[lineup.challenger.version].values[place])
+    scored = lineup.challenger is None or not snapshot.is_undelivered(lineup.challenger, place)
     speaks = lineup.challenger if arm == "challenger" and math.isfinite(challenger) else None
     answering_model, forecast = (lineup.champion, champion) if speaks is None else (speaks, challenger)
     table, close = snapshot.tables[answering_model.version], float(universe.last_close[place])
@@ -190,10 +191,17 @@ def _prediction(snapshot: Snapshot, arm: Arm, place: int) -> Prediction:
         feature_hash=universe.hashes[place],
         champion_version=lineup.champion.version,
         champion_raw=champion,
-        challenger_version=lineup.rollout.challenger,
+        challenger_version=lineup.rollout.challenger if scored else None,
         challenger_raw=challenger if math.isfinite(challenger) else None,
         rollout_version=lineup.rollout.version,
     )
+
+
+def _missed(snapshot: Snapshot, place: int) -> str:
+    challenger = snapshot.lineup.challenger
+    if challenger is None:
+        return "absent"
+    return "not_delivered" if snapshot.is_undelivered(challenger, place) else "not_finite"
 
 
 def _price(close: float, forecast: float) -> float:

@@ -24,12 +24,11 @@ from evergreen.service.door import Door, Rate
 from evergreen.service.expiry import expiry
 from evergreen.service.express import Express
 from evergreen.service.gate import Gate
-from evergreen.service.kept_page import KeptPage
 from evergreen.service.keys import Keys
 from evergreen.service.log import GroupCommit
 from evergreen.service.metrics import Metrics
 from evergreen.service.middleware import BodyLimit, Timing
-from evergreen.service.pages import StatusPage
+from evergreen.service.pages import Pages
 from evergreen.service.problems import add_problem_handlers
 from evergreen.service.refresh import Keeper
 from evergreen.service.routes import router
@@ -60,15 +59,15 @@ def create_app(
     answerer = Answerer(store.write, metrics, settings.max_feature_age, store.target, expires)
     metrics.snapshot_age.set_function(keeper.unconfirmed_seconds)
     watch = Watch(settings, store)
-    page = KeptPage(StatusPage(settings, store, keeper, watch).render)
+    pages = Pages(settings, store, keeper, watch)
     door = Door(Keys(settings.keys) if settings.service_auth else None, Rate(settings.requests_per_second))
     tracing = Tracing(settings.trace_collector) if settings.trace_collector else None
     commits = tracing.commits(answerer.settle) if tracing else GroupCommit(answerer.settle)
-    service = Service(settings, keeper, commits, metrics, page.html, door, store.listings)
-    return _assembled(service, _life(service, watch, page, store, tracing), tracing)
+    service = Service(settings, keeper, commits, metrics, pages, door, store.listings)
+    return _assembled(service, _life(service, watch, store, tracing), tracing)
 
 
-def _life(service: Service, watch: Watch, page: KeptPage, store: DiskStore, tracing: Tracing | None) -> Life:
+def _life(service: Service, watch: Watch, store: DiskStore, tracing: Tracing | None) -> Life:
     """What begins with the application and ends with it, in order.
 
     The first look comes before the first request: a worker that takes a dead one's place answers, or is not there.
@@ -85,7 +84,7 @@ def _life(service: Service, watch: Watch, page: KeptPage, store: DiskStore, trac
         stop.set()
         await asyncio.gather(looking, watching)
         await service.commits.close()
-        for each in (service.keeper, page):
+        for each in (service.keeper, service.pages):
             each.close()
         store.close()
         if tracing:

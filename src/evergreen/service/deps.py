@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
@@ -16,6 +16,7 @@ from evergreen.service.door import Door
 from evergreen.service.inputs import bad_input
 from evergreen.service.log import GroupCommit
 from evergreen.service.metrics import Metrics
+from evergreen.service.pages import Pages
 from evergreen.service.refresh import Keeper
 from evergreen.service.state import ServedModel, Snapshot
 from evergreen.service.tracing import TracedCommits
@@ -24,13 +25,13 @@ from evergreen.settings import Settings
 
 @dataclass(frozen=True)
 class Service:
-    """The parts of one running service. `page` gives the status page."""
+    """The parts of one running service."""
 
     settings: Settings
     keeper: Keeper
     commits: GroupCommit[Question, list[bytes]] | TracedCommits
     metrics: Metrics
-    page: Callable[[], Awaitable[str]]
+    pages: Pages
     door: Door
     listings: Listings = field(default_factory=Listings)
 
@@ -97,9 +98,18 @@ class Service:
             return NotFound(absence, "Ask for a name that is traded.")
         if ticker not in snapshot.places:
             return _unknown(ticker, snapshot)
+        place, champion = snapshot.places[ticker], snapshot.lineup.champion
+        if snapshot.is_undelivered(answering, place):
+            answering = champion
+        if snapshot.is_undelivered(answering, place):
+            return Unavailable(
+                f"No forecast of {ticker!r} for {snapshot.universe.dates[place]} was delivered to version "
+                f"{champion.version}, which runs elsewhere.",
+                "Ask again when it has come, or after the next session.",
+            )
         if self.settings.bad_inputs == "tell":
             return None
-        return bad_input(snapshot, answering, snapshot.places[ticker], self.settings.max_feature_age)
+        return bad_input(snapshot, answering, place, self.settings.max_feature_age)
 
 
 def _unknown(ticker: str, snapshot: Snapshot) -> NotFound:

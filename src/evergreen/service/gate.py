@@ -16,22 +16,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evergreen.errors import EvergreenError
 from evergreen.service.door import Door
-from evergreen.service.pages import PAGE_POLICY
 from evergreen.service.problems import problem, refusal
+from evergreen.service.templating import PAGE_POLICY
 from evergreen.settings import Settings
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-PAGES = frozenset({"/", "/docs"})  # which a link elsewhere may lead to
+PAGES = ("/docs", "/decisions/", "/tickers/", "/papers/")  # which, and the first page, a link elsewhere may lead to
 EVERYWHERE = frozenset({"0.0.0.0", "::"})
 OWN_SITE = frozenset({b"", b"none", b"same-origin"})  # of Sec-Fetch-Site; empty: no browser, or an old one
 
 _ALL = [(b"x-content-type-options", b"nosniff"), (b"cross-origin-resource-policy", b"same-origin")]
-_PAGE = [
-    *_ALL,
-    (b"content-security-policy", PAGE_POLICY.encode()),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-]
+_PAGE = [*_ALL, (b"x-frame-options", b"DENY"), (b"referrer-policy", b"no-referrer")]
+_POLICY = (b"content-security-policy", PAGE_POLICY.encode())
 
 
 class Gate:
@@ -51,7 +47,7 @@ class Gate:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message.get("headers", [])
-                message["headers"] = [*headers, *(_PAGE if _is_page(headers) else _ALL)]
+                message["headers"] = [*headers, *_rules(headers)]
             await send(message)
 
         await (self._refusal(scope) or self._app)(scope, receive, guarded)
@@ -109,8 +105,15 @@ def _is_foreign(scope: Scope, headers: dict[bytes, bytes], host: bytes) -> bool:
         return True
     if headers.get(b"sec-fetch-site", b"") in OWN_SITE:
         return False
-    return not (scope["path"] in PAGES and headers.get(b"sec-fetch-mode") == b"navigate")
+    return not (_is_linked(scope["path"]) and headers.get(b"sec-fetch-mode") == b"navigate")
 
 
-def _is_page(headers: list[tuple[bytes, bytes]]) -> bool:
-    return any(name == b"content-type" and value.startswith(b"text/html") for name, value in headers)
+def _rules(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """What a browser is told of an answer; a paper brings a policy of its own."""
+    if not any(name == b"content-type" and value.startswith(b"text/html") for name, value in headers):
+        return _ALL
+    return _PAGE if any(name == _POLICY[0] for name, _ in headers) else [*_PAGE, _POLICY]
+
+
+def _is_linked(path: str) -> bool:
+    return path == "/" or path.startswith(PAGES)

@@ -1,165 +1,109 @@
-"""The status page and the API page: plain HTML that needs no script to be read, and nothing from the network."""
+"""All pages: the status page, one for each decision and ticker, the papers they link, and the API's description."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import asyncio
 import os
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy import Connection
 
 from evergreen.adapters.database import reading
-from evergreen.adapters.infra.prefect_api import PrefectApi, running_on
-from evergreen.adapters.infra.running import missing
-from evergreen.core.canary import LADDER, QualityTest
-from evergreen.errors import EvergreenError
-from evergreen.service.charts import Chart, Level, Series
+from evergreen.adapters.infra.prefect_api import PrefectApi
+from evergreen.errors import NotFound
+from evergreen.service.decision_page import view_decision
+from evergreen.service.kept_page import KeptPage
+from evergreen.service.papers import Papers
 from evergreen.service.refresh import Keeper
+from evergreen.service.state import Snapshot
+from evergreen.service.status_page import StatusPage, evidence_chart
 from evergreen.service.store import DiskStore
-from evergreen.service.view import Skill, View, gather
+from evergreen.service.templating import render
+from evergreen.service.ticker_page import view_ticker
 from evergreen.service.watch import Watch
 from evergreen.settings import Settings
 
-COLUMNS = ("ticker", "last close", "price", "interval", "return", "challenger", "age", "sign right")
-MINOR = ("last close", "challenger", "age")  # what a phone's screen has no room for
+LONGEST_NUMBER = 12  # digits of a decision's; a number beyond is nobody's, and no database column's
 
-_loader = PackageLoader("evergreen.service")
-_templates = Environment(
-    loader=_loader,
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+Content = TypeVar("Content")
 
 
-def _page_policy() -> str:
-    """What a browser may do with our pages: their one style sheet and one script, known by hash, and ask here again."""
-    style, script = _hash_of("base.html", "style"), _hash_of("status.html", "script")
-    return (
-        f"default-src 'none'; style-src '{style}'; script-src '{script}'; connect-src 'self'; img-src data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-
-
-def _hash_of(template: str, tag: str) -> str:
-    source, *_ = _loader.get_source(_templates, template)
-    content = source.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
-    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
-
-
-PAGE_POLICY = _page_policy()
-
-
-class StatusPage:
-    """Renders `/`: who serves what and why, and the evidence behind it."""
+class Pages:
+    """Renders every page on a thread that no forecast waits for."""
 
     def __init__(self, settings: Settings, store: DiskStore, keeper: Keeper, watch: Watch) -> None:
+        prefect = PrefectApi.at(os.environ, hurried=True) if os.environ.get("PREFECT_API_URL") else None
         self._settings = settings
         self._store = store
-        self._keeper = keeper
-        self._watch = watch
-        self._prefect = PrefectApi.at(os.environ, hurried=True) if os.environ.get("PREFECT_API_URL") else None
+        self._papers = Papers(settings, prefect)
+        self._status = KeptPage(StatusPage(settings, store, keeper, watch, self._papers, prefect).render)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages")
 
-    def render(self) -> str:
-        """The page as HTML; a database that does not answer is said on it."""
-        snapshot, alarms = self._keeper.snapshot, dict(self._keeper.alarms)
-        try:
+    async def status(self) -> str:
+        """Who serves what and why, and the evidence behind it; a moment old at most."""
+        return await self._status.html()
+
+    async def decision(self, number: str) -> str:
+        """The decision of that number.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if not (number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER):
+            raise NotFound(f"{number!r} is no number of a decision.", "The status page lists the last ones.")
+        return await self._on_thread(partial(self._decision, seq=int(number)))
+
+    async def ticker(self, ticker: str, snapshot: Snapshot) -> str:
+        """The forecasts of a ticker, today's and past ones.
+
+        Raises:
+            NotFound: nothing was ever forecast of it.
+        """
+        return await self._on_thread(partial(self._ticker, ticker=ticker, snapshot=snapshot))
+
+    async def paper(self, kind: str, of: str) -> bytes:
+        """A model card, a notebook, a validation report, or what was made of a drift finding.
+
+        Raises:
+            NotFound: there is none of that kind and name.
+        """
+        return await self._on_thread(lambda conn: self._papers.path(conn, kind, of).read_bytes())
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._status.close()
+        self._thread.shutdown(wait=True)
+
+    async def _on_thread(self, read: Callable[[Connection], Content]) -> Content:
+        def reader() -> Content:
             with reading(self._store.engine) as conn:
-                view = gather(conn, self._settings.model_name, snapshot, datetime.now(UTC))
-        except EvergreenError as error:
-            return self._show(alarms | {"state": str(error)}, None)
-        return self._show(alarms, view)
+                return read(conn)
 
-    def _show(self, alarms: Mapping[str, str], view: View | None) -> str:
-        uri, challenger = self._settings.mlflow, bool(_challenger(view))
-        snapshot = self._keeper.snapshot
-        running = running_on(self._prefect) if self._prefect else []
-        return _templates.get_template("status.html").render(
-            name=self._settings.model_name,
-            view=view,
-            snapshot=snapshot,
-            target=self._store.target(snapshot.as_of, snapshot.lineup.champion.manifest.horizon) if snapshot else None,
-            max_age=self._settings.max_feature_age,
-            alarms=alarms,
-            guardrails=self._watch.verdict,
-            ladder=view.rollout.evidence.ladder if view and view.rollout and view.rollout.evidence else LADDER,
-            evidence=evidence_chart(view.quality) if view and view.quality else None,
-            skill=skill_chart(view.skills) if view and view.skills else None,
-            now=datetime.now(UTC),
-            running=running,
-            missing=missing(view.clock, _champion(view), running) if view else "",
-            prefect=self._prefect.url.removesuffix("/api") if self._prefect else None,
-            columns=[title for title in COLUMNS if title != "challenger" or challenger],
-            minor=MINOR,
-            mlflow=uri if uri.startswith("http") else None,
-        )
+        return await asyncio.get_running_loop().run_in_executor(self._thread, reader)
+
+    def _decision(self, conn: Connection, seq: int) -> str:
+        name = self._settings.model_name
+        view = view_decision(conn, name, seq, self._papers)
+        evidence = evidence_chart(view.quality) if view.quality else None
+        return render("decision.html", name=name, view=view, evidence=evidence)
+
+    def _ticker(self, conn: Connection, ticker: str, snapshot: Snapshot) -> str:
+        name, lineup = self._settings.model_name, snapshot.lineup
+        place = snapshot.places.get(ticker)
+        session = snapshot.as_of if place is None else snapshot.universe.sessions[place]
+        target = self._store.target(session, lineup.champion.manifest.horizon) or ""
+        view = view_ticker(conn, snapshot, ticker, target)
+        return render("ticker.html", name=name, view=view, max_age=self._settings.max_feature_age)
 
 
-def _champion(view: View | None) -> str | None:
-    return view.rollout.champion if view and view.rollout else None
+def render_docs(schema: Mapping[str, Any], base: str) -> str:
+    """The API page from the OpenAPI description; `base` is the service's own address, which its examples ask."""
+    return render("docs.html", schema=schema, base=base)
 
 
-def _challenger(view: View | None) -> str | None:
-    return view.rollout.challenger if view and view.rollout else None
-
-
-def evidence_chart(quality: QualityTest) -> Chart | None:
-    """Both e-values by session against the limits at which they decide; None before the first session."""
-    path = quality.path
-    if not path:
-        return None
-    promote, rollback = 1 / quality.rules.alpha_promote, 1 / quality.rules.alpha_rollback
-    lines = [
-        Series("not worse", [look.e_promote for look in path], "good"),
-        Series("worse", [look.e_rollback for look in path], "bad"),
-    ]
-    levels = [
-        Level(f"promote {promote:g}", promote, "level good"),
-        Level(f"roll back {rollback:g}", rollback, "level bad"),
-    ]
-    title = "Evidence that the challenger is not worse, and that it is worse, by session"
-    return Chart(title, [look.session for look in path], lines, levels, log=True)
-
-
-def skill_chart(skills: Sequence[Skill]) -> Chart:
-    """Cumulated advantage in squared error over the random walk, by session."""
-    sessions = sorted({session for skill in skills for session in skill.losses["session"]})
-    lines = [
-        Series(
-            f"version {skill.version}",
-            skill.advantage.set_axis(skill.losses["session"]).reindex(sessions).tolist(),
-            "good" if place == 0 else "other",
-        )
-        for place, skill in enumerate(skills)
-    ]
-    title = "Cumulated advantage in squared error over the random walk, in average sessions"
-    labels = [session.date().isoformat() for session in sessions]
-    return Chart(title, labels, lines, [Level("random walk", 0.0)])
-
-
-def render_docs(schema: Mapping[str, Any]) -> str:
-    """The API page from the OpenAPI description."""
-    return _templates.get_template("docs.html").render(schema=schema)
-
-
-def _percent(share: float, digits: int = 0) -> str:
-    return f"{share * 100:.{digits}f}\u00a0%"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2%}".replace("%", "\u00a0%")
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _count(number: int) -> str:
-    return f"{number:,}".replace(",", "\u202f")
-
-
-_templates.filters |= {"percent": _percent, "moment": _moment, "count": _count, "signed": _signed}
+def render_missing(missing: NotFound) -> str:
+    """The page that says what is not there."""
+    return render("missing.html", missing=missing)

@@ -21,16 +21,19 @@ from evergreen.service.state import Lineup, ServedModel, Snapshot, Tables, Unive
 
 log = logging.getLogger("evergreen.service")
 
+Inputs = tuple[datetime, int]  # when features were materialized, and the forecasts delivered by then
+
 
 @dataclass(frozen=True)
 class Sighting:
     """What one look at the operational state showed. `finished_at`: when features were last materialized; `owed`: how
-    many bars have not arrived."""
+    many bars have not arrived; `delivered`: how many forecasts made elsewhere have."""
 
     rollout: Rollout | None
     finished_at: datetime | None
     clock: pd.Timestamp | None
     owed: int = 0
+    delivered: int = 0
 
 
 class Store(Protocol):
@@ -77,7 +80,7 @@ class Keeper:
         self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refresh")
         self._lineup: Lineup | None = None
-        self._universe: tuple[datetime, Universe] | None = None
+        self._universe: tuple[Inputs, Universe] | None = None
         self._composed: tuple[int, int] | None = None
         self._models: dict[str, ServedModel] = {}
         self._tables = Tables()
@@ -115,7 +118,7 @@ class Keeper:
             return
         self._metrics.owed_bars.set(seen.owed)
         self._lineup = self._lineup_for(seen.rollout, now)
-        self._universe = self._universe_for(seen.finished_at, now)
+        self._universe = self._universe_for(seen, now)
         if self._lineup is not None and self._universe is not None and seen.clock is not None:
             self._serve(self._lineup, self._universe[1], seen.clock, now)
 
@@ -157,12 +160,15 @@ class Keeper:
         self._attempts.clear(role)
         return self._models[version]
 
-    def _universe_for(self, finished_at: datetime | None, now: datetime) -> tuple[datetime, Universe] | None:
+    def _universe_for(self, seen: Sighting, now: datetime) -> tuple[Inputs, Universe] | None:
         current = self._universe
-        if finished_at is None or (current is not None and current[0] == finished_at):
+        if seen.finished_at is None:
             return current
-        universe = self._attempts.run("features", finished_at, self._store.universe)
-        return current if universe is None else (finished_at, universe)
+        inputs = seen.finished_at, seen.delivered
+        if current is not None and current[0] == inputs:
+            return current
+        universe = self._attempts.run("features", inputs, self._store.universe)
+        return current if universe is None else (inputs, universe)
 
     def _serve(self, lineup: Lineup, universe: Universe, clock: pd.Timestamp, now: datetime) -> None:
         snapshot = self.snapshot

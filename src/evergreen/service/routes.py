@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, status
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from evergreen.errors import BadInput
+from evergreen.errors import BadInput, NotFound
 from evergreen.service.deps import ClientDep, Guest, ServiceDep, Viewer, service_of
 from evergreen.service.door import LONGEST
-from evergreen.service.pages import render_docs
+from evergreen.service.pages import render_docs, render_missing
+from evergreen.service.papers import PAPER_POLICY
 from evergreen.service.schemas import (
     MAX_TICKER,
     PredictionAnswer,
@@ -49,6 +51,7 @@ _CLIENT = {
     "name": "X-Client-Id",
     "in": "header",
     "required": False,
+    "example": "desk",
     "description": "Who asks; decides the arm. Missing: anonymous. Where keys are asked for, the key's account counts.",
     "schema": {"type": "string", "maxLength": LONGEST},
 }
@@ -56,7 +59,7 @@ _TICKER = {
     "name": "ticker",
     "in": "path",
     "required": True,
-    "example": "AAPL",
+    "example": "GOOG",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_TICKER},
 }
 
@@ -80,7 +83,7 @@ async def predict_one(request: Request) -> Response:
 @router.post(
     "/v1/predictions",
     response_model=PredictionAnswers,
-    responses={status: problem for status, problem in _PROBLEMS.items() if status != 404} | _BODY,
+    responses={code: problem for code, problem in _PROBLEMS.items() if code != 404} | _BODY,
     tags=["predictions"],
     openapi_extra={"parameters": [_CLIENT]},
 )
@@ -138,12 +141,38 @@ async def metrics(service: ServiceDep) -> Response:
 
 
 @router.get("/", dependencies=[Viewer], response_class=HTMLResponse, include_in_schema=False)
-async def status(service: ServiceDep) -> HTMLResponse:
+async def status_page(service: ServiceDep) -> HTMLResponse:
     """The status page."""
-    return HTMLResponse(await service.page())
+    return HTMLResponse(await service.pages.status())
+
+
+@router.get("/decisions/{number}", dependencies=[Viewer], response_class=HTMLResponse, include_in_schema=False)
+async def decision(number: str, service: ServiceDep) -> HTMLResponse:
+    """What one decision means, what it rests on, and where it stands in the chain."""
+    return await _page(service.pages.decision(number))
+
+
+@router.get("/tickers/{ticker:path}", dependencies=[Viewer], response_class=HTMLResponse, include_in_schema=False)
+async def ticker(ticker: str, service: ServiceDep) -> HTMLResponse:
+    """What both models forecast of one ticker, and how their forecasts came out."""
+    return await _page(service.pages.ticker(ticker, service.snapshot))
+
+
+@router.get("/papers/{kind}/{of}", dependencies=[Viewer], response_class=HTMLResponse, include_in_schema=False)
+async def paper(kind: str, of: str, service: ServiceDep) -> HTMLResponse:
+    """A model card, a notebook, a validation report, or what was made of a drift finding."""
+    return await _page(service.pages.paper(kind, of), {"content-security-policy": PAPER_POLICY})
+
+
+async def _page(content: Awaitable[str | bytes], headers: Mapping[str, str] | None = None) -> HTMLResponse:
+    """The page, or the one that says what is not there."""
+    try:
+        return HTMLResponse(await content, headers=headers)
+    except NotFound as missing:
+        return HTMLResponse(render_missing(missing), status.HTTP_404_NOT_FOUND)
 
 
 @router.get("/docs", response_class=HTMLResponse, include_in_schema=False)
 async def docs(request: Request) -> HTMLResponse:
     """The OpenAPI description as one page that needs no internet."""
-    return HTMLResponse(render_docs(request.app.openapi()))
+    return HTMLResponse(render_docs(request.app.openapi(), str(request.base_url).rstrip("/")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -16,14 +16,51 @@ class _Wire(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+EXAMPLE = {  # as the demo answered
+    "id": "01a21dc5f054aab90a8c53c807ac",
+    "ticker": "GOOG",
+    "as_of": "2009-02-06",
+    "horizon": 1,
+    "target_session": "2009-02-09",
+    "forecast_return": 0.0009704658055944571,
+    "price": 371.6404894373446,
+    "lower": 350.4062506591432,
+    "upper": 391.2360526595442,
+    "last_close": 371.28,
+    "model": "2",
+    "arm": "champion",
+    "feature_age": 0,
+    "stale": False,
+    "missing": 0.0,
+    "incomplete": False,
+    "outside": 0.0,
+    "out_of_distribution": False,
+    "expired": False,
+    "rollout_version": 64,
+}
+UNANSWERED = {
+    "ticker": "ENRNQ",
+    "error": "No features are served for 'ENRNQ'.",
+    "hint": "Served: AAPL, GOOG, IBM, MSFT.",
+}
+
+
+def _shown_as(example: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [example]})
+
+
 class PredictionRequest(_Wire):
     """Many tickers at once; each is answered once, in the order asked, or named with the reason why not."""
+
+    model_config = _shown_as({"tickers": ["GOOG", "ENRNQ"]})
 
     tickers: Annotated[list[Ticker], Field(min_length=1, max_length=MAX_TICKERS)]
 
 
 class PredictionAnswer(_Wire):
     """One forecast, on record under its id before it was sent."""
+
+    model_config = _shown_as(EXAMPLE)
 
     id: str
     ticker: str
@@ -68,12 +105,31 @@ class Unanswered(_Wire):
 class PredictionAnswers(_Wire):
     """The answers to a request for many tickers, and the tickers that have none."""
 
+    model_config = _shown_as({"predictions": [EXAMPLE], "unanswered": [UNANSWERED]})
+
     predictions: list[PredictionAnswer]
     unanswered: list[Unanswered]
 
 
 class RolloutAnswer(_Wire):
     """Who serves what. `weight` is the challenger's share of clients in basis points."""
+
+    model_config = _shown_as(
+        {
+            "model": "evergreen",
+            "champion": "2",
+            "challenger": "3",
+            "previous_champion": "1",
+            "stage": "canary_5",
+            "stage_session": "2008-11-03",
+            "weight": 500,
+            "version": 6,
+            "updated_at": "2008-11-03T21:30:00+00:00",
+            "as_of": "2008-11-04",
+            "clock": "2008-11-04",
+            "alarms": {},
+        }
+    )
 
     model: str
     champion: str
@@ -91,6 +147,8 @@ class RolloutAnswer(_Wire):
 
 class Ready(_Wire):
     """The service can answer; `alarms` counts what it could not bring up to date."""
+
+    model_config = _shown_as({"ready": True, "alarms": 0})
 
     ready: bool
     alarms: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -42,7 +42,10 @@ class ServedModel:
             ModelRefused: it needs features that are not served.
             NoForecasts: it died, hung or contradicted itself both times.
         """
-        rows, (session, _) = self._rows(universe), pd.factorize(pd.DatetimeIndex(universe.sessions))
+        return self._forecast(self._rows(universe), universe)
+
+    def _forecast(self, rows: Matrix, universe: Universe) -> Forecasts:
+        session, _ = pd.factorize(pd.DatetimeIndex(universe.sessions))
         try:
             return self.process.forecast(rows, session)
         except ModelRefused:  # a machine short of memory ends a process too
@@ -62,7 +65,7 @@ class ServedModel:
         standing = universe.standing or Standing(manifest.as_of, manifest.scales, {})
         below, above = standing.reach(universe.tickers, self.version, manifest.band)
         inputs = examine(rows, manifest.feature_low, manifest.feature_high)
-        return ForecastTable(self.forecast(universe), below, above, inputs)
+        return ForecastTable(self._forecast(rows, universe), below, above, inputs)
 
     def _rows(self, universe: Universe) -> Matrix:
         return np.ascontiguousarray(universe.features[:, self.columns(universe.names)])
@@ -81,6 +84,18 @@ class ServedModel:
                 "Serve a model trained on the features of feature_repo, or add them there.",
             )
         return [places[name] for name in self.manifest.feature_names]
+
+
+@dataclass(frozen=True, eq=False)
+class DeliveringModel(ServedModel):
+    """A model that runs elsewhere: its one input is what was delivered. `arrived` reads it, by session and ticker."""
+
+    arrived: Callable[[str], Mapping[tuple[str, str], float]]
+
+    def _rows(self, universe: Universe) -> Matrix:
+        on_record = self.arrived(min(universe.dates))
+        pairs = zip(universe.dates, universe.tickers, strict=True)
+        return np.array([[on_record.get(pair, np.nan)] for pair in pairs], dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +177,10 @@ class Snapshot:
         challenger = self.lineup.challenger
         return challenger if challenger is not None and challenger.version == version else self.lineup.champion
 
+    def is_undelivered(self, model: ServedModel, place: int) -> bool:
+        """Whether what a model that runs elsewhere says of the ticker at `place` has not come."""
+        return model.manifest.is_delivered and bool(np.isnan(self.tables[model.version].values[place]))
+
     def answering_model(self, arm: Arm) -> ServedModel:
         """The model that answers an arm's clients."""
         return self.lineup.challenger if arm == "challenger" and self.lineup.challenger else self.lineup.champion
@@ -231,7 +250,13 @@ def compose(
     if not universe.tickers:
         raise NotFound("The online store holds no usable features.", "Run `evergreen daily`.")
     champion = tables.of(lineup.champion, universe)
-    if not np.isfinite(champion.values).all():
+    values = champion.values
+    if lineup.champion.manifest.is_delivered and np.isnan(values).all():
+        raise ModelRefused(
+            f"Nothing was delivered to version {lineup.champion.version} for the newest session.",
+            "What was served before stays, until it comes.",
+        )
+    if not np.isfinite(values[~np.isnan(values)] if lineup.champion.manifest.is_delivered else values).all():
         raise ModelRefused(
             f"Model {lineup.champion.version} forecasts a non-finite return on the newest features.",
             "Roll back with `evergreen canary rollback`.",

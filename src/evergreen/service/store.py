@@ -9,7 +9,7 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import Connection, Engine
 
-from evergreen.adapters.database import intervals, ledger, owed, predictions, reading, rollouts
+from evergreen.adapters.database import evidence, intervals, ledger, owed, predictions, reading, rollouts
 from evergreen.adapters.database.predictions import ChainedRow
 from evergreen.adapters.models.folder import MANIFEST, MODEL, read_manifest
 from evergreen.core.bars.listings import Listings
@@ -18,7 +18,7 @@ from evergreen.core.model.verified import read_verified
 from evergreen.errors import BadInput, Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.proving import prove
 from evergreen.service.refresh import Sighting
-from evergreen.service.state import ServedModel, Universe, make_universe
+from evergreen.service.state import DeliveringModel, ServedModel, Universe, make_universe
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
@@ -47,11 +47,13 @@ class DiskStore:
         name = self._settings.model_name
         with reading(self.engine) as conn:
             materialized = ledger.read_materialization(conn, VIEW)
+            delivered = ledger.read_materialization(conn, ledger.DELIVERY)
             return Sighting(
                 rollout=rollouts.read(conn, name),
                 finished_at=materialized.finished_at if materialized else None,
                 clock=self._clock(conn, now),
                 owed=owed.count_open(conn),
+                delivered=delivered.rows if delivered else 0,
             )
 
     def model(self, version: str) -> ServedModel:
@@ -72,7 +74,17 @@ class DiskStore:
             raise _refused(version, str(error)) from None
         if manifest.model_sha256 != record.sha256:
             raise _refused(version, "its manifest describes another model")
-        return ServedModel(version, prove(version, content, manifest), manifest)
+        process = prove(version, content, manifest)
+        if manifest.is_delivered:
+            return DeliveringModel(version, process, manifest, lambda since: self._arrived(version, since))
+        return ServedModel(version, process, manifest)
+
+    def _arrived(self, version: str, since: str) -> dict[tuple[str, str], float]:
+        """What is on record as delivered to a version, by session and ticker, from a session on."""
+        with reading(self.engine) as conn:
+            rows = evidence.forecasts(conn, version, since, open_ended=True)
+        keys = zip(rows["session"].map(iso), rows["ticker"], strict=True)
+        return dict(zip(keys, rows["value"], strict=True))
 
     def universe(self) -> Universe:
         """All tickers of the online store that are traded in its newest session.

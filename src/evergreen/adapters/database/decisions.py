@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, select, true, update
 
 from evergreen.adapters.database import chain_heads
-from evergreen.adapters.database.rows import every
+from evergreen.adapters.database.rows import every, first
 from evergreen.adapters.database.schema import decision, decision_head
 from evergreen.adapters.database.types import utc
 from evergreen.core.bars.session import iso
-from evergreen.core.hash_chain import ChainBreak, Head, Link, breaks, digest
+from evergreen.core.hash_chain import GENESIS, ChainBreak, Head, Link, breaks, digest
 from evergreen.core.policy.kinds import DecisionKind
+from evergreen.errors import NotFound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +91,26 @@ def head(conn: Connection) -> Head:
 def among(conn: Connection, known: Collection[str]) -> set[str]:
     """Which of the hashes that were once heads are in the chain: all up to them is as it was, if the chain is whole."""
     return chain_heads.among(conn, decision, known)
+
+
+def read(conn: Connection, model: str, seq: int) -> RecordedDecision:
+    """The decision about a model at that place of the chain.
+
+    Raises:
+        NotFound: there is none, or it is about another model.
+    """
+    query = select(decision).where(decision.c.model == model, decision.c.seq == seq)
+    recorded = first(conn, query, RecordedDecision)
+    if recorded is None:
+        raise NotFound(f"No decision {seq} about {model!r} is on record.", "The status page lists the last ones.")
+    return recorded
+
+
+def is_linked(conn: Connection, recorded: RecordedDecision) -> bool:
+    """Whether a decision's content still has the hash it was given, and follows the decision before it."""
+    before = conn.execute(select(decision.c.hash).where(decision.c.seq == recorded.seq - 1)).scalar()
+    own = digest(recorded.seq, _body(recorded), recorded.prev_hash)
+    return own == recorded.hash and recorded.prev_hash == (before or GENESIS)
 
 
 def recent(conn: Connection, model: str, limit: int = 20) -> list[RecordedDecision]:

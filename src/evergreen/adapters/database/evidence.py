@@ -39,16 +39,22 @@ def record_outcomes(conn: Connection, settled: pd.DataFrame) -> None:
     upsert(conn, outcome, _rows(settled[np.isfinite(settled["value"])], outcome), newer_by="known_at")
 
 
-def forecasts(conn: Connection, version: str, session: Session | None = None) -> pd.DataFrame:
+def forecasts(conn: Connection, version: str, session: Session | None = None, open_ended: bool = False) -> pd.DataFrame:
     """All forecasts of a version, or those of one session: session, ticker, value, feature_hash, made_at.
 
-    The value is NaN when missing.
+    The value is NaN when missing. `open_ended` reads from the session on.
     """
     names = ("session", "ticker", "value", "feature_hash", "made_at")
     query = select(*(forecast.c[name] for name in names)).where(
-        forecast.c.version == version, *_between(forecast, session, session)
+        forecast.c.version == version, *_between(forecast, session, None if open_ended else session)
     )
     return _frame(conn, query.order_by(forecast.c.session, forecast.c.ticker), ("value",))
+
+
+def count_forecasts(conn: Connection, version: str) -> int:
+    """How many forecasts of a version are on record."""
+    query = select(func.count()).select_from(forecast).where(forecast.c.version == version)
+    return int(conn.execute(query).scalar_one())
 
 
 def settled(
@@ -82,6 +88,20 @@ def sign_hits(conn: Connection, version: str, horizon: int, start: Session) -> d
         .group_by(forecast.c.ticker)
     )
     return {ticker: (int(right), int(number)) for ticker, right, number in conn.execute(query)}
+
+
+def of_ticker(conn: Connection, ticker: str, version: str, horizon: int, start: Session) -> pd.DataFrame:
+    """What a version forecast of one ticker from `start` on, and what came true.
+
+    Returns:
+        Columns session, forecast, outcome (log returns; NaN where it was not finite, or is not known yet), in order.
+    """
+    query = (
+        select(forecast.c.session, forecast.c.value.label("forecast"), outcome.c.value.label("outcome"))
+        .join_from(forecast, outcome, _settles(forecast, horizon), isouter=True)
+        .where(forecast.c.version == version, forecast.c.ticker == ticker, *_between(forecast, start, None))
+    )
+    return _frame(conn, query.order_by(forecast.c.session), ("forecast", "outcome"))
 
 
 def answered_intervals(conn: Connection, version: str, horizon: int) -> pd.DataFrame:

@@ -20,6 +20,8 @@ from evergreen.adapters.database.schema import (
 from evergreen.core.bars.session import Session, iso
 from evergreen.errors import Broken, NotFound
 
+DELIVERY = "delivered_forecasts"  # beside Feast's views
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataVersion:
@@ -224,6 +226,12 @@ def model_versions(conn: Connection, model: str) -> list[ModelVersion]:
 def record_materialization(conn: Connection, materialized: Materialization) -> None:
     """Keep how far a view is materialized; its watermark never goes back."""
     upsert(conn, materialization, [values(materialized)], newer_by="watermark")
+
+
+def record_delivery(conn: Connection, session: Session, rows: int, now: datetime) -> None:
+    """Keep that forecasts made elsewhere were read: `rows` are on record since, of all sessions. The service looks."""
+    mark = Materialization(view=DELIVERY, watermark=now, session=iso(session), rows=rows, finished_at=now)
+    upsert(conn, materialization, [values(mark)])
 
 
 def read_materialization(conn: Connection, view: str) -> Materialization | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from evergreen.adapters.models.folder import ModelFolder
 from evergreen.core.evaluation.evaluate import skill_line
+from evergreen.core.model.manifest import Manifest
 from evergreen.core.model.registry import reader
 
 CARD, PAGE, BILL = "model_card.md", "model_card.html", "sbom.cdx.json"
@@ -105,7 +106,7 @@ def model_card(model: ModelFolder, known: Provenance) -> str:
         "## Data",
         _table([{"fact": name, "value": f"`{value}`"} for name, value in _data(model, known).items()]),
         "## Features",
-        f"{len(manifest.feature_names)} factors, known at the close. Look-ahead audit: {audit}.",
+        _inputs(manifest, audit),
         _strongest(metrics["importance"]),
         "## Where it came from",
         _table([{"fact": name, "value": f"`{value}`"} for name, value in _origin(model, known).items()]),
@@ -113,6 +114,12 @@ def model_card(model: ModelFolder, known: Provenance) -> str:
         LIMITS.strip(),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _inputs(manifest: Manifest, audit: str) -> str:
+    if manifest.is_delivered:
+        return "Unknown: it runs elsewhere. Each forecast was known before the session after its own opened."
+    return f"{len(manifest.feature_names)} factors, known at the close. Look-ahead audit: {audit}."
 
 
 def to_page(card: str) -> str:

@@ -133,6 +133,7 @@ class PrefectApi:
             since=datetime.fromisoformat(run["start_time"]),
             task=at_work[0]["name"].rpartition("-")[0] if at_work else "",
             last_took=timedelta(seconds=last[0]["total_run_time"]) if last else None,
+            id=run["id"],
         )
 
     def crash_unfinished(self) -> list[str]:
@@ -147,7 +148,7 @@ class PrefectApi:
             self._ask("POST", f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
         return [run["name"] for run in runs]
 
-    def page(self, run: FlowRun) -> str:
+    def page(self, run: FlowRun | Running) -> str:
         """Where the run is shown in the UI."""
         return f"{self.url.removesuffix('/api')}/runs/flow-run/{run.id}"
 

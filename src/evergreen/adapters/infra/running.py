@@ -14,13 +14,15 @@ BRINGS_CHAMPION = ("retrain", "replay")
 
 @dataclass(frozen=True)
 class Running:
-    """A flow run under way: the task it is at, since when (UTC), and how long the last completed one took."""
+    """A flow run under way: the task it is at, since when (UTC), how long the last completed one took,
+    and the id the server gave it."""
 
     flow: str
     run: str
     since: datetime
     task: str = ""
     last_took: timedelta | None = None
+    id: str = ""
 
     def line(self, now: datetime) -> str:
         """For how long it has run, what it does, and how much time is left by the last one's measure."""

@@ -67,6 +67,7 @@ def log_run(client: MlflowClient, uri: str, run: Run, model: ModelFolder, params
             loader_module=LOADER,
             data_path=str(pair),
             signature=_signature(model.manifest),
+            input_example=_inputs(model.manifest).tail(1),
             pip_requirements=[f"evergreen-market=={version('evergreen-market')}"],
         )
 
@@ -128,9 +129,13 @@ def _metrics(model: ModelFolder, timestamp: int) -> list[Metric]:
     return [metric for metric in overall + folds if metric.value is not None]
 
 
+def _inputs(manifest: Manifest) -> pd.DataFrame:
+    """The golden inputs; the last row has nothing missing."""
+    return pd.DataFrame(manifest.golden_matrix(), columns=list(manifest.feature_names))
+
+
 def _signature(manifest: Manifest) -> ModelSignature:
-    inputs = pd.DataFrame(manifest.golden_matrix(), columns=list(manifest.feature_names))
-    return infer_signature(inputs, pd.Series(manifest.golden_outputs, name="forecast"))
+    return infer_signature(_inputs(manifest), pd.Series(manifest.golden_outputs, name="forecast"))
 
 
 def _text(value: object) -> str:

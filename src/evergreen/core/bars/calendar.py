@@ -89,6 +89,17 @@ class Calendar:
         record = self._covering(days.min(), days.max())
         return record.closes[self._positions(record, days)]
 
+    def next_opens(self, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        """The instants at which the session after each of `days` (sessions in any order) opens, UTC.
+
+        Raises:
+            BadInput: one of `days` is no session, or the last on record.
+        """
+        if not len(days):
+            return pd.DatetimeIndex([], dtype="datetime64[us, UTC]")
+        record = self._covering(days.min(), self.next(days.max()))
+        return record.opens[self._positions(record, days) + 1]
+
     def next(self, session: pd.Timestamp, n: int = 1) -> pd.Timestamp:
         """The `n`-th session after `session` (before it when `n` is negative); `session` may be any day.
 
@@ -144,6 +155,7 @@ class Calendar:
 
 class _Record(NamedTuple):
     sessions: pd.DatetimeIndex
+    opens: pd.DatetimeIndex
     closes: pd.DatetimeIndex
     first: pd.Timestamp
     zone: str
@@ -156,20 +168,28 @@ class _Record(NamedTuple):
 @lru_cache(maxsize=32)
 def _record(exchange: str, special: tuple[datetime, ...], year: int) -> _Record:
     first, book = _book(_known_name(exchange), pd.Timestamp(f"{year}-01-01"))
-    closes = pd.Series(pd.DatetimeIndex(book.closes.to_numpy(), tz="UTC"), book.sessions.to_numpy())
+    hours = pd.DataFrame(
+        {name: pd.DatetimeIndex(getattr(book, name).to_numpy(), tz="UTC") for name in ("opens", "closes")},
+        index=book.sessions.to_numpy(),
+    )
     if first < PANDAS_HOLIDAYS and book.regular_holidays is not None:
-        closes = closes.drop(book.regular_holidays.holidays(first, PANDAS_HOLIDAYS), errors="ignore")
+        hours = hours.drop(book.regular_holidays.holidays(first, PANDAS_HOLIDAYS), errors="ignore")
     if special:
-        own = {pd.Timestamp(end).normalize(): _special_close(book, pd.Timestamp(end)) for end in special}
-        closes = pd.Series(closes.to_dict() | own).sort_index()
-    days, ends = pd.DatetimeIndex(closes.index).as_unit("us"), pd.DatetimeIndex(closes).as_unit("us")
-    return _Record(days, ends, min(first, days[0]), str(book.tz))
+        own = {pd.Timestamp(end).normalize(): _special_hours(book, pd.Timestamp(end)) for end in special}
+        strange = pd.DataFrame.from_dict(own, orient="index", columns=["opens", "closes"])
+        hours = pd.concat([hours.drop(strange.index, errors="ignore"), strange]).sort_index()
+    days = pd.DatetimeIndex(hours.index).as_unit("us")
+    opens, closes = (pd.DatetimeIndex(hours[name]).as_unit("us") for name in ("opens", "closes"))
+    return _Record(days, opens, closes, min(first, days[0]), str(book.tz))
 
 
-def _special_close(book: Any, end: pd.Timestamp) -> pd.Timestamp:
-    if end == end.normalize():
-        end += pd.Timedelta(str(book.close_times[-1][1]))
-    return end.tz_localize(book.tz).tz_convert("UTC")
+def _special_hours(book: Any, end: pd.Timestamp) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The usual opening of a special session, and its close; a midnight stands for the usual time."""
+    opening, close = (pd.Timedelta(str(times[-1][1])) for times in (book.open_times, book.close_times))
+    closed = end + close if end == end.normalize() else end
+    hours = pd.DatetimeIndex([min(end.normalize() + opening, closed), closed])
+    opened_at, closed_at = hours.tz_localize(book.tz).tz_convert("UTC")
+    return opened_at, closed_at
 
 
 def _book(exchange: str, first: pd.Timestamp) -> tuple[pd.Timestamp, Any]:

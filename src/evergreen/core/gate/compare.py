@@ -106,6 +106,8 @@ def _refused(verdict: Verdict, reason: str) -> Verdict:
 
 
 def _audit_refusal(manifest: Manifest) -> str | None:
+    if manifest.is_delivered:  # it has no feature of ours; each forecast was held against its session's deadline
+        return None
     if manifest.audit is None:
         return "its training set was never audited for look-ahead"
     audit = Audit.from_dict(manifest.audit)

@@ -12,12 +12,14 @@ from evergreen.core.dataset.panel import labelled_panel
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.model.protocol import Fit, Model
 from evergreen.core.model.training import Training, train
+from evergreen.core.model.verified import sha256
 from evergreen.errors import BadInput
 
 if TYPE_CHECKING:
     from evergreen.core.dataset.panel import Panel
 
 BLOCK = 21  # sessions of a row in the table of folds: a month
+RECIPE = 16  # hexadecimal digits, as `core.model.config.recipe` has them: each file is a hypothesis of its own
 BAND = 126  # sessions before them, from which the first interval is taken
 
 
@@ -66,7 +68,7 @@ def judge_given(
     if after < BLOCK:
         raise BadInput(
             f"{after} sessions with an outcome came after {trained_through:%Y-%m-%d}, not {BLOCK}.",
-            "A model is judged on what it was not trained on: train it on less, or wait.",
+            "A model is judged on what it has not seen: bring one that has seen less, or wait.",
         )
     config = TrainingConfig(
         learner=model.kind,
@@ -78,4 +80,5 @@ def judge_given(
         embargo=0,
     )
     training = train(training_set, config, chosen_from=chosen_from, learner=Given(model))
-    return replace(training, seen=replace(training.seen, last_session=trained_through))
+    seen = replace(training.seen, last_session=trained_through)
+    return replace(training, seen=seen, recipe=sha256(model.to_bytes())[:RECIPE])

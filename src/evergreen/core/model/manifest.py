@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evergreen.core.model.delivered import KIND as DELIVERED
 from evergreen.errors import Broken
 
 if TYPE_CHECKING:
@@ -83,6 +84,11 @@ class Manifest:
             return cls(**_as_tuples(values))
         except (TypeError, ValueError) as error:
             raise Broken(f"the manifest cannot be read: {error}.", "Download the version again.") from None
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether its forecasts come from where it runs, session by session, and none is computed here."""
+        return self.kind == DELIVERED
 
     @property
     def band(self) -> Band:

@@ -22,7 +22,10 @@ BUILT_IN = {
     "blend": f"{HOME}.blend:BlendLearner",
     "random_walk": f"{HOME}.random_walk:RandomWalkLearner",
 }
-READERS = {"onnx": f"{HOME}.onnx_file:OnnxReader"}  # of models that are fitted elsewhere
+READERS = {  # of models that are fitted elsewhere
+    "onnx": f"{HOME}.onnx_file:OnnxReader",
+    "forecasts": f"{HOME}.delivered:DeliveredReader",
+}
 
 
 def reader(kind: str) -> Reader:

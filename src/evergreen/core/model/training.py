@@ -66,6 +66,7 @@ class Training:
         band: what the next interval reaches over, in scales away from the forecast.
         scales: of each ticker's next outcome, log return.
         seen: what a server is told of the rows trained on; the rows themselves are let go.
+        recipe: of a model that was given, which no configuration makes again; empty for one that was fitted here.
     """
 
     model: Model
@@ -79,6 +80,7 @@ class Training:
     band: Band
     scales: dict[str, float]
     seen: Seen
+    recipe: str = ""
 
     def manifest(self, as_of: str, data_version: str) -> Manifest:
         """The facts a server needs about the model, standing at session `as_of` (ISO date)."""
@@ -106,7 +108,7 @@ class Training:
             audit=None if self.audit is None else self.audit.to_dict(),
             feature_low=self.seen.feature_low,
             feature_high=self.seen.feature_high,
-            recipe=recipe(self.config, self.seen.feature_names),
+            recipe=self.recipe or recipe(self.config, self.seen.feature_names),
         )
 
 

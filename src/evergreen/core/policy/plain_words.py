@@ -1,4 +1,4 @@
-"""What each kind of decision means for a person without statistics: one sentence, said before the decision's own."""
+"""What each kind of decision means for a person without statistics, said before its own, and what it changes."""
 
 from __future__ import annotations
 
@@ -28,6 +28,44 @@ PLAIN_WORDS: Mapping[DecisionKind, str] = {
 }
 
 
-def in_plain_words(kind: str) -> str:
-    """The sentence of a kind of decision; empty for one that this version does not know."""
+LOOKED = "The new model was looked at and goes on as it did."
+
+
+def in_plain_words(kind: str, changed: bool = True) -> str:
+    """The sentence of a kind of decision; empty for one that this version does not know.
+
+    `changed` is False for a look that left all as it was.
+    """
+    if not changed:
+        return LOOKED
     return PLAIN_WORDS[DecisionKind(kind)] if kind in set(DecisionKind) else ""
+
+
+UNCHANGED = "Nothing: it was a look, and left things as they were."
+EFFECTS: Mapping[DecisionKind, str] = {
+    DecisionKind.DRIFT: "Nothing by itself; what followed stands below.",
+    DecisionKind.RETRAIN_REQUESTED: "One more training is waited for. Who serves stays as it was.",
+    DecisionKind.RETRAIN_CLOSED: "One training fewer is waited for. Who serves stays as it was.",
+    DecisionKind.GATE: "Whether the new model may begin a canary. Who serves stays as it was.",
+    DecisionKind.FIRST_CHAMPION: "Who serves: everybody is answered by it.",
+    DecisionKind.PROMOTE: "Who serves: everybody is answered by the new model.",
+    DecisionKind.ROLLBACK: "Who serves: everybody is answered by the old model.",
+    DecisionKind.INCONCLUSIVE: "The canary is over; everybody is answered by the old model.",
+    DecisionKind.DECLINED: "The canary is over; everybody is answered by the old model.",
+    DecisionKind.MISMATCH: "The canary is over; everybody is answered by the old model.",
+    DecisionKind.SUPERSEDED: "The canary is over; a newer model takes its place.",
+    DecisionKind.CANARY_START: "The new model forecasts all that is asked, unseen, and is recorded beside the old one.",
+    DecisionKind.CANARY: "How many clients the new model answers.",
+    DecisionKind.CANARY_REFUSED: "Nothing: who serves stays as it was.",
+    DecisionKind.CANARY_QUEUED: "One more model waits for its canary. Who serves stays as it was.",
+    DecisionKind.CANARY_DROPPED: "One model fewer waits for its canary. Who serves stays as it was.",
+    DecisionKind.APPROVAL: "Whether a promotion may go on.",
+    DecisionKind.QUARANTINE: "Which bars the models may see.",
+}
+
+
+def effect_of(kind: str, changed: bool = True) -> str:
+    """What a kind of decision changes; `changed` is False for a look that left all as it was."""
+    if not changed:
+        return UNCHANGED
+    return EFFECTS[DecisionKind(kind)] if kind in set(DecisionKind) else ""

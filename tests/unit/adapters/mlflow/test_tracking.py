@@ -48,6 +48,15 @@ def test_log_training__records_what_a_person_asks_for(tracking, model_folder):
     assert [each.path for each in client(tracking).list_artifacts(run_id, "figures")] == ["figures/one.png"]
 
 
+def test_log_training__the_model_has_an_example_that_it_answers(tracking, model_folder, recwarn):
+    run_id = tracking.log_training(model_folder, {"horizon": 1}, {})
+    assert not [each for each in recwarn if "input example" in str(each.message)]
+    model_id = client(tracking).get_run(run_id).outputs.model_outputs[0].model_id
+    logged = mlflow.pyfunc.load_model(client(tracking).get_logged_model(model_id).artifact_location)
+    (answer,) = logged.predict(logged.input_example)
+    assert answer == read_model_folder(model_folder).manifest.golden_outputs[-1]
+
+
 def test_log_training__a_request_has_one_run(tracking, model_folder):
     tags = {"request_id": "once"}
     first = tracking.log_training(model_folder, {}, tags)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -161,3 +163,14 @@ def test_schedule__of_the_daily_flow_starts_after_every_close_in_any_season() ->
     minute, hour, *_ = schedule["cron"].split()
     starts = YEARS.tz_localize(schedule["timezone"]) + pd.Timedelta(hours=int(hour), minutes=int(minute))
     assert (starts >= Calendar("XNYS").closes(YEARS) + pd.Timedelta(minutes=30)).all()
+
+
+def test_next_opens__are_those_of_the_next_session_over_a_weekend_and_after_a_special_one() -> None:
+    days = pd.DatetimeIndex(["2016-01-08", "2016-01-04"])
+    opens = pd.DatetimeIndex(["2016-01-11 14:30", "2016-01-05 14:30"], tz="UTC")
+    assert list(Calendar("XNYS").next_opens(days)) == list(opens)
+    saturday = Calendar("XNYS", (datetime(2016, 1, 9, 12, 0),))
+    assert saturday.next_opens(days[:1])[0] == pd.Timestamp("2016-01-09 14:30", tz="UTC")
+    assert saturday.close(pd.Timestamp("2016-01-09")) == pd.Timestamp("2016-01-09 17:00", tz="UTC")
+    with pytest.raises(BadInput, match="not a session"):
+        Calendar("XNYS").next_opens(pd.DatetimeIndex(["2016-01-09"]))

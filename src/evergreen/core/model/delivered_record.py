@@ -1,0 +1,48 @@
+"""The record of forecasts that were made elsewhere: those known in time, as any model's walk-forward record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from evergreen.core.dataset.panel import training_frame
+from evergreen.core.model.delivered import FEATURE, DeliveredForecasts
+from evergreen.core.model.deliveries import MOST_MISSING, Arrivals
+from evergreen.core.model.given import judge_given
+from evergreen.core.model.training import Training
+from evergreen.errors import BadInput
+
+
+def judge_delivered(
+    model: DeliveredForecasts, arrivals: Arrivals, labels: pd.Series, named: pd.MultiIndex, horizon: int, tried: int = 1
+) -> Training:
+    """A record of what was known in time, and what a server needs to know.
+
+    Args:
+        model: where it came from.
+        arrivals: what of it counts.
+        labels: of every bar here, MultiIndex (company, session).
+        named: the same bars under the names that companies had then, in which forecasts are delivered.
+        horizon: of the labels, in sessions.
+        tried: models that this one was chosen from, itself included; the gate counts each.
+
+    Raises:
+        BadInput: none was in time, too many are missing, or less than a month of sessions has an outcome.
+    """
+    if arrivals.in_time.empty:
+        raise BadInput(f"no forecast counts: {arrivals.sentence}", "One counts if known before the next session opens.")
+    if arrivals.missing > MOST_MISSING * arrivals.expected:
+        raise BadInput(
+            f"more than {MOST_MISSING:.0%} are missing: {arrivals.sentence}",
+            "Whoever answers clients answers for every ticker: deliver all that the installation has bars of.",
+        )
+    delivered = arrivals.in_time.set_index(["ticker", "session"])["forecast"].reindex(named).set_axis(labels.index)
+    days = pd.DatetimeIndex(labels.index.get_level_values("session"))
+    first = days[delivered.notna()].min()
+    judged = (days < first) | delivered.notna()
+    rows = training_frame(delivered[judged].to_frame(FEATURE), labels[judged])
+    training = judge_given(model, rows, max(days[days < first], default=first), horizon, tried)
+    golden = training.seen.golden[np.isfinite(training.seen.golden).all(axis=1)]  # of what is missing it says nothing
+    return replace(training, seen=replace(training.seen, golden=golden), metrics=training.metrics | arrivals.metrics)

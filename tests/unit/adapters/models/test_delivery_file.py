@@ -1,0 +1,60 @@
+"""Where deliveries lie: paths, web addresses, and what is neither."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from evergreen.adapters.models.delivery_file import address_of, fetch, table_of
+from evergreen.errors import BadInput, UnreadableFile
+
+CSV = b"ticker,session,forecast,known_at\nAAPL,2016-01-04,0.01,2016-01-04T21:30:00Z\n"
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *words: object) -> None:
+        """Nothing: the test's output is no access log."""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """A web server of the folder, at its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_fetch__reads_a_path_and_a_web_address_as_they_stand(site: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    for content in (CSV, CSV + CSV):
+        file.write_bytes(content)
+        assert fetch(str(file)) == fetch(f"{site}/mine.csv") == content
+
+
+def test_fetch__says_what_does_not_answer(site: str, tmp_path: Path) -> None:
+    for place in (f"{site}/none.csv", str(tmp_path / "none.csv"), str(tmp_path), "gopher://example/mine.csv"):
+        with pytest.raises(UnreadableFile, match="cannot be read"):
+            fetch(place)
+    with pytest.raises(UnreadableFile, match="Cannot connect"):
+        fetch("http://127.0.0.1:9/mine.csv")
+
+
+def test_address_of__a_path_is_kept_from_the_root_and_an_account_is_not_kept(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert address_of("mine.csv") == str(tmp_path / "mine.csv")
+    assert address_of("s3://bucket/mine.csv") == "s3://bucket/mine.csv"
+    with pytest.raises(BadInput, match="carries an account"):
+        address_of("https://me:secret@example.org/mine.csv")
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and nothing", b'a,b\n"1'])
+def test_table_of__what_is_no_table_is_one_sentence(content: bytes) -> None:
+    with pytest.raises(UnreadableFile, match="mine is no table"):
+        table_of(content, "mine")

@@ -1,0 +1,75 @@
+"""The record of delivered forecasts: what was known in time, beside the outcomes here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evergreen.core.gate import compare
+from evergreen.core.model.delivered import DeliveredForecasts, DeliveredReader
+from evergreen.core.model.delivered_record import judge_delivered
+from evergreen.core.model.deliveries import Arrivals
+from evergreen.core.model.protocol import forecast
+from evergreen.errors import BadInput, ModelRefused
+
+DAYS = pd.date_range("2010-01-01", periods=400, freq="B").as_unit("us")
+KEYS = pd.MultiIndex.from_product([["A", "B"], DAYS], names=["ticker", "session"])
+LABELS = pd.Series(np.random.default_rng(3).normal(0, 0.02, len(KEYS)), KEYS, name="label")
+MODEL = DeliveredForecasts("https://example.org/mine.csv", "0" * 64)
+
+
+def _arrivals(first: int, missing: int = 0) -> Arrivals:
+    rows = (0.1 * LABELS).astype(np.float32).astype(float).rename("forecast").reset_index()
+    in_time = rows[rows["session"] >= DAYS[first]].iloc[missing:].reset_index(drop=True)
+    return Arrivals(in_time, 3, 2, 1, missing, len(in_time) + missing)
+
+
+def test_record__is_of_the_last_whole_months_of_what_was_in_time() -> None:
+    training = judge_delivered(MODEL, _arrivals(200), LABELS, KEYS, 1)
+    months = (400 - 200) // 21
+    assert training.oos["session"].nunique() == months * 21
+    assert training.oos["session"].min() == DAYS[400 - months * 21]
+    expected = (0.1 * LABELS).astype(np.float32).astype(float)
+    record = training.oos.set_index(["ticker", "session"])["forecast"]
+    pd.testing.assert_series_equal(record.sort_index(), expected.loc[record.index].sort_index(), check_names=False)
+    manifest = training.manifest("2011-07-14", "data")
+    assert manifest.trained_through == f"{DAYS[199]:%Y-%m-%d}"
+    assert manifest.metrics["forecasts_late"] == 3 and manifest.is_delivered
+    assert manifest == type(manifest).from_json(manifest.to_json())
+
+
+def test_record__a_company_is_judged_under_its_newest_name() -> None:
+    then = KEYS.set_levels(["A", "OLD"], level="ticker")
+    arrivals = _arrivals(200)
+    named = replace(arrivals, in_time=arrivals.in_time.replace({"ticker": {"B": "OLD"}}))
+    assert set(judge_delivered(MODEL, named, LABELS, then, 1).oos["ticker"]) == {"A", "B"}
+
+
+def test_record__each_file_is_a_recipe_of_its_own() -> None:
+    recipes = {
+        judge_delivered(replace(MODEL, delivery_sha256=digest), _arrivals(200), LABELS, KEYS, 1).recipe
+        for digest in ("a" * 64, "b" * 64)
+    }
+    assert len(recipes) == 2
+
+
+def test_record__needs_no_audit_of_features_and_is_refused_where_too_much_is_missing() -> None:
+    manifest = judge_delivered(MODEL, _arrivals(200), LABELS, KEYS, 1).manifest("2011-07-14", "data")
+    verdict = compare.compare(None, judge_delivered(MODEL, _arrivals(200), LABELS, KEYS, 1).oos)
+    assert compare.require_audit(verdict, manifest) == verdict
+    with pytest.raises(BadInput, match=r"more than 10% are missing: 340 forecasts in time"):
+        judge_delivered(MODEL, _arrivals(200, missing=60), LABELS, KEYS, 1)
+    with pytest.raises(BadInput, match="no forecast counts"):
+        judge_delivered(MODEL, replace(_arrivals(200), in_time=_arrivals(200).in_time.iloc[:0]), LABELS, KEYS, 1)
+
+
+def test_model__repeats_what_was_delivered_and_says_nothing_of_what_was_not() -> None:
+    read = DeliveredReader().read(MODEL.to_bytes())
+    assert read == MODEL
+    answers = forecast(read, np.array([[0.25], [np.nan]], dtype=np.float32))
+    assert answers[0] == 0.25 and np.isnan(answers[1])
+    with pytest.raises(ModelRefused, match="does not hold a forecasts"):
+        DeliveredReader().read(b'{"kind": "ridge"}')
