@@ -16,6 +16,7 @@ from evergreen.errors import BadSetting, Unavailable
 
 ATTEMPTS = 5  # with pauses of 1, 2, 4 and 8 s: longer than the blocks of a few seconds it answers a burst with
 NEW_YORK = ("XNYS", "NYSE", "XNAS", "NASDAQ")  # one exchange to exchange_calendars
+HUNDREDTHS = ("GBp", "GBX", "ZAc", "ILA")  # Yahoo's currencies of London, Johannesburg and Tel Aviv
 LONGEST_PAUSE = 60.0  # seconds; a flow waits on it
 _OURS = {
     "Open": "open",
@@ -76,7 +77,7 @@ class YahooSource:
             return empty_bars()
         days = pd.DatetimeIndex(history.index).tz_localize(None).normalize()
         columns = history.rename(columns=_OURS)[list(_OURS.values())].astype("float64").set_axis(days)
-        odd = odd_dividends(columns)
+        odd = odd_dividends(columns, in_hundredths=history.attrs.get("currency") in HUNDREDTHS)
         self._findings += [_odd(ticker, columns, session) for session in columns.index[odd]]
         believed = columns.assign(dividends=columns["dividends"].where(~odd, 0.0))
         return unadjusted(believed).assign(ticker=ticker).rename_axis("session").reset_index()
@@ -103,7 +104,9 @@ class YahooSource:
         symbol = PriceHistory(YfData(session=self._session), ticker, "UTC", self._session)
         since = start - pd.Timedelta(days=1)  # east of Greenwich a session begins before midnight UTC
         try:
-            return pd.DataFrame(asking(symbol.history, start=iso(since), auto_adjust=False))
+            history = pd.DataFrame(asking(symbol.history, start=iso(since), auto_adjust=False))
+            history.attrs["currency"] = symbol.get_history_metadata().get("currency")
+            return history
         except YFTickerMissingError:
             return pd.DataFrame()
         except busy as error:

@@ -12,6 +12,7 @@ LARGE = 0.25  # of the price: beyond what is paid out of a year's earnings
 LEAST_FALL = 0.25  # of a dividend, in the price of its day: the market moves by a few per cent besides
 OTHER_UNIT = 30.0  # times the usual share: units differ by 100, yields of one company by ten
 FEWEST_PAID = 4  # a year of quarters: of fewer none is usual
+LEAST_SHARE = 0.001  # of the price: who pays at all pays more than that at a time
 DECIMALS = 4  # the finest that exchanges quote
 
 
@@ -73,22 +74,25 @@ def unadjusted(history: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def odd_dividends(history: pd.DataFrame) -> pd.Series:
+def odd_dividends(history: pd.DataFrame, *, in_hundredths: bool = False) -> pd.Series:
     """Which dividends cannot be what was paid, or not in the unit of the prices.
 
     A share of the price that the price did not fall by (a quarter of it at least is asked for), where the share is a
     quarter of the price or 30 times the ticker's usual one; or a 30th of the usual one: pounds beside pence, and prices
-    a hundred times too small beside the rest.
+    a hundred times too small beside the rest. Where prices are `in_hundredths` of a unit (pence) and the usual share is
+    under a thousandth, all of them were told in the unit itself.
 
     Args:
         history: as `unadjusted` takes it.
+        in_hundredths: whether the exchange quotes in pence, cents or agorot.
     """
     paid, before = history["dividends"], history["close"].shift()
     share = (paid / before).where(paid > 0)
     usual = share.median() if share.count() >= FEWEST_PAID else np.nan
     stayed = history["open"] / before > 1.0 - share * LEAST_FALL
     large = (share >= LARGE) | (share >= OTHER_UNIT * usual)
-    return ((large & stayed) | (share >= 1.0) | (share <= usual / OTHER_UNIT)).fillna(False).astype(bool)
+    small = (share <= usual / OTHER_UNIT) | (in_hundredths & (share.median() < LEAST_SHARE) & (share > 0))
+    return ((large & stayed) | (share >= 1.0) | small).fillna(False).astype(bool)
 
 
 def _product_after(values: pd.Series) -> pd.Series:

@@ -23,12 +23,12 @@ class Manifest:
     """Facts a server needs to load, check and explain one model.
 
     It forecasts `target` (by name), a log return unless another is told, over `horizon` sessions. The interval of a
-    forecast f of a ticker with scale s is [f + interval_low s, f + interval_high s] until outcomes have moved it; `scales` holds s by ticker, as of
-    `as_of`. Sessions are ISO dates. `golden_outputs` are the model's
-    answers to `golden_inputs`, to the bit; None in an input stands for NaN. `audit` is the look-ahead
-    audit of the training set, as `core.audit.Audit.to_dict` gives it; None if there was none. `feature_low` and
-    `feature_high` are the ends of `core.inputs.training_range`, `recipe` is `core.model.config.recipe`'s; all three are
-    empty in a manifest from before they were kept.
+    forecast f of a ticker with scale s is [f + interval_low s, f + interval_high s] until outcomes have moved it;
+    `scales` holds s by ticker, as of `as_of`. Sessions are ISO dates. `golden_outputs` are the model's answers to
+    `golden_inputs`, to the bit; None in an input stands for NaN. `audit` is the look-ahead audit of the training set, as
+    `core.audit.Audit.to_dict` gives it; None if there was none. `feature_low` and `feature_high` are the ends of
+    `core.inputs.training_range`, `recipe` is `core.model.config.recipe`'s; all three are empty in a manifest from
+    before they were kept.
     """
 
     kind: str  # the name of the learner that reads the model

@@ -15,6 +15,7 @@ SPLITS = np.array(  # new shares for an old one that companies choose; reverse s
 SPLIT_AT_OPEN = 0.04  # log distance: a split shows in the open, before the session's own news
 SPLIT_AT_CLOSE = 0.15  # the news of one session on top
 CROWD = 4.0  # times the usual: news brings crowds, a split or a wrong digit does not
+MONEY_BY_PRICE = np.log(2)  # a price a hundred times as high makes a crowd of nobody: it counts for no more than this
 GREAT_JUMP = 0.4  # in logs; a third lost or half gained
 LONGEST_SPIKE = 5  # bars: a vendor mends within a week
 WILD = 3.0  # usual moves: a name that moves so moves with the day's news
@@ -36,7 +37,7 @@ class Jumps:
     opening: Floats  # log
     closing: Floats
     shares: Floats  # times the usual
-    money: Floats
+    money: Floats  # times the usual, a price above twice the one before counted as twice it
     shares_after: Floats  # times the usual: the median of the ten bars from the jump on
     restless: Mask  # moves of the week after are twice the usual
     shared: Mask  # the market, or other names, moved with it that day
@@ -54,7 +55,7 @@ def jumps(tape: Tape) -> Jumps:
         opening[bar],
         closing[bar],
         tape.times_usual(tape.volume, bar),
-        tape.times_usual(tape.close * tape.volume, bar),
+        tape.times_usual(tape.close * tape.volume, bar) / np.exp(np.maximum(closing[bar] - MONEY_BY_PRICE, 0)),
         _shares_after(tape, bar),
         _ahead(tape, np.abs(closing), bar, np.arange(1, FEWEST_BARS + 1)) > RESTLESS * usual[bar],
         _shared(tape, closing, closing / usual)[bar],
@@ -71,11 +72,8 @@ def lost_digit(tape: Tape, jump: Jumps) -> Mask:
 
     Further back it would have returned, and be a spike. A split of ten changes the number of shares alike.
     """
-    tens = np.round(jump.opening / np.log(10))
-    near = (tens != 0) & (np.abs(jump.opening - tens * np.log(10)) < SPLIT_AT_CLOSE)
-    usual = (jump.shares < CROWD) & (jump.shares > 1 / CROWD)
     lost = np.zeros(len(tape), dtype=bool)
-    for start in jump.bar[near & usual]:
+    for start in jump.bar[_by_tens(jump)]:
         rest = tape.ticker[start : start + LONGEST_SPIKE + 1] == tape.ticker[start]
         if rest.sum() <= LONGEST_SPIKE:
             lost[start : start + rest.sum()] = True
@@ -89,9 +87,11 @@ def unadjusted_split(tape: Tape, jump: Jumps) -> Mask:
     within 15 % of the same one, and no more than four times the usual money changed hands. A real crash of that size
     draws a crowd (AAPL 2000-09-29: ten times), comes with the market or other names, or with a restless week; it is
     a split all the same if the number of shares that trade from there on is nearer to what the split makes of it than
-    to what it was. A factor that moves without the price, and a history adjusted only in part, look the same.
+    to what it was. Ten or a hundred times the price with shares as usual is another unit of
+    money, on any day. A factor that moves without the price, and a history adjusted only in part, look the same.
     """
-    return marked(tape, jump.bar[_like_split(jump) & (_scaled(jump) | ~(jump.shared | jump.restless))])
+    on_its_own = _scaled(jump) | ~(jump.shared | jump.restless)
+    return marked(tape, jump.bar[_by_tens(jump) | (_like_split(jump) & on_its_own)])
 
 
 def unexplained_jump(tape: Tape, jump: Jumps) -> Mask:
@@ -115,6 +115,13 @@ def marked(tape: Tape, bars: Ints) -> Mask:
     mask = np.zeros(len(tape), dtype=bool)
     mask[bars] = True
     return mask
+
+
+def _by_tens(jump: Jumps) -> Mask:
+    """Jumps by a power of ten with shares as usual."""
+    tens = np.round(jump.opening / np.log(10))
+    near = (tens != 0) & (np.abs(jump.opening - tens * np.log(10)) < SPLIT_AT_CLOSE)
+    return np.asarray(near & (jump.shares < CROWD) & (jump.shares > 1 / CROWD))
 
 
 def _like_split(jump: Jumps) -> Mask:

@@ -12,6 +12,7 @@ from evergreen.core.quality.tape import Ints, Mask
 
 COARSE = ((5, 9), (26, 35), (80, 100), (350, 380))  # days between bars of weeks, months, quarters and years
 MOSTLY = 0.8  # of a ticker's gaps: one session in five may be missing or come between
+LONG_RUN = 12  # gaps on end: a quarter of weekly bars before or after daily ones
 FEWEST_GAPS = 6  # bars after the first: a thin share may trade on five Mondays in a row
 APART = 60  # days: an island of bars lies that far from the others
 OFF_SHARE = 0.2  # of an island's days: in another year two days in seven fall on weekends
@@ -20,7 +21,7 @@ FITS = 0.95  # of an island's days are sessions once it is moved back
 
 
 def not_daily(panel: DeliveryPanel) -> Mask:
-    """All bars of tickers whose bars stand a week, a month, a quarter or a year apart."""
+    """All bars of tickers whose bars stand a week, month, quarter or year apart, mostly or for a quarter on end."""
     codes = pd.factorize(panel.bars["ticker"])[0]
     days = panel.bars["session"].to_numpy().astype("datetime64[D]").astype(np.int64)
     gap, own = np.diff(days), np.diff(codes) == 0
@@ -28,9 +29,17 @@ def not_daily(panel: DeliveryPanel) -> Mask:
     gaps = np.bincount(codes[1:][own], minlength=tickers)
     coarse = np.zeros(tickers, dtype=bool)
     for shortest, longest in COARSE:
-        within = np.bincount(codes[1:][own & (gap >= shortest) & (gap <= longest)], minlength=tickers)
+        regular = own & (gap >= shortest) & (gap <= longest)
+        within = np.bincount(codes[1:][regular], minlength=tickers)
         coarse |= (gaps >= FEWEST_GAPS) & (within >= MOSTLY * gaps)
+        coarse[codes[1:][_ends_long_run(regular)]] = True
     return np.asarray(coarse[codes] & (codes >= 0))
+
+
+def _ends_long_run(marked: Mask) -> Mask:
+    """The places at which as many as a long run are marked on end; runs end where tickers do."""
+    so_far = np.arange(1, len(marked) + 1)
+    return np.asarray(so_far - np.maximum.accumulate(np.where(marked, 0, so_far)) >= LONG_RUN)
 
 
 def moved_by_years(panel: DeliveryPanel, off: Mask) -> Mask:

@@ -58,10 +58,15 @@ def _departs(tape: Tape, low: Floats, high: Floats, length: int, least: Floats) 
 
 
 def wick(tape: Tape) -> Mask:
-    """A high over 2.7 times, or a low below 1/2.7 of, what open, close and the bars around reached, on a day when
-    the ranges of other names were as usual: in a flash crash they were not."""
+    """A high over 2.7 times, or a low below 1/2.7 of, what the bars around and either open or close reached, on a day
+    when the ranges of other names were as usual: in a flash crash they were not.
+
+    An open or a close may be as wrong as the extreme it made. The newest close may be true: what comes after tells.
+    """
     reach = np.maximum(WICK, WICK_DEVIATIONS * tape.usual_move())
-    top, bottom = np.maximum(tape.open, tape.close), np.minimum(tape.open, tape.close)
+    newest = np.isnan(tape.after(tape.close))
+    top = np.where(newest, tape.close, np.minimum(tape.open, tape.close))
+    bottom = np.where(newest, tape.close, np.maximum(tape.open, tape.close))
     above = np.fmax(np.fmax(tape.before(tape.high), tape.after(tape.high)), top)
     below = np.fmin(np.fmin(tape.before(tape.low), tape.after(tape.low)), bottom)
     far = (np.log(tape.high / above) > reach) | (np.log(below / tape.low) > reach)
@@ -70,8 +75,9 @@ def wick(tape: Tape) -> Mask:
 
 
 def stale_bar(tape: Tape) -> Mask:
-    """All four prices of the bar before, though something was traded and prices moved within the bar."""
-    same = tape.follows() & (tape.volume > 0) & (tape.high > tape.low)
+    """All four prices of the bar before, though something was traded and prices moved within the bar, by steps fine
+    enough that they do not come again by chance."""
+    same = tape.follows() & (tape.volume > 0) & (tape.high > tape.low) & (tape.tick < COARSE * tape.close)
     for values in (tape.open, tape.high, tape.low, tape.close):
         same &= values == tape.before(values)
     return same
@@ -109,21 +115,24 @@ def recycled_symbol(tape: Tape) -> Mask:
 
 
 def series_masks(panel: DeliveryPanel) -> dict[str, Mask]:
-    """Every rule of this module on the delivery; jumps are looked for once spikes are taken out."""
+    """Every rule of this module on the delivery; jumps are looked for once spikes and wicks are taken out."""
     tape = panel.tape
     spikes = spike(tape)
-    settled = tape.keep(~spikes) if spikes.any() else tape
+    within = tape.keep(~spikes) if spikes.any() else tape
+    wicks = wick(within)
+    settled = within.keep(~wicks) if wicks.any() else within
     jump = jumps(settled)
     lost = lost_digit(settled, jump)
     split = unadjusted_split(settled, jump) & ~lost
     untold = around(settled, unexplained_jump(settled, jump) & ~lost & ~split)
     masks = {
         "spike": (tape, spikes),
+        "wick": (within, wicks),
         "lost_digit": (settled, lost),
         "unadjusted_split": (settled, split),
         "unexplained_jump": (settled, untold),
         "missing_sessions": (panel.whole, missing_sessions(panel.whole)),
     }
-    for rule in (wick, stale_bar, flat_line, halted, recycled_symbol):
+    for rule in (stale_bar, flat_line, halted, recycled_symbol):
         masks[rule.__name__] = (settled, rule(settled))
     return {name: panel.mask(of, marked) for name, (of, marked) in masks.items()}

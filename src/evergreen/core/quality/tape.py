@@ -82,9 +82,13 @@ class Tape:
 
 def smallest_steps(closes: Floats, ticker: Ints) -> Floats:
     """For each bar the smallest change of its ticker's raw close from bar to bar; 0 where it changed less than three
-    times: two prices tell a jump, not a step."""
+    times: two prices tell a jump, not a step. A price that stands at 1, 0.1 or less by tens throughout is the step
+    itself: there is none below it."""
     steps = np.abs(np.diff(closes, prepend=np.nan))
     steps[(np.diff(ticker, prepend=-1) != 0) | ~(steps > 0)] = np.nan
     seen = pd.Series(steps).groupby(ticker)
     smallest = seen.min().where(seen.count() >= FEWEST_STEPS, 0.0)
-    return np.asarray(smallest.reindex(ticker), dtype=np.float64)
+    lowest, highest = (pd.Series(closes).groupby(ticker).agg(end) for end in ("min", "max"))
+    with np.errstate(all="ignore"):
+        unit = (lowest == highest) & (lowest <= 1) & np.isclose(lowest, 10 ** np.round(np.log10(lowest)))
+    return np.asarray(smallest.where(~unit, lowest).reindex(ticker), dtype=np.float64)

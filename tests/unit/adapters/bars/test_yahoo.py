@@ -28,7 +28,7 @@ RAW = np.array([503.43, 499.30, 506.09, 500.04, 499.23, 129.04, 134.18, 131.40, 
 SPLIT = 5
 
 
-def chart(raw: np.ndarray, days: pd.DatetimeIndex, dividend: float = 0.205) -> dict[str, Any]:
+def chart(raw: np.ndarray, days: pd.DatetimeIndex, dividend: float = 0.205, currency: str = "USD") -> dict[str, Any]:
     """What Yahoo's chart endpoint answers: single-precision prices adjusted for splits, and the events."""
     stamps = [int(Calendar("XNYS").close(day).timestamp()) - 6 * 3600 - 1800 for day in days]
     adjusted = np.where(days < DAYS[SPLIT], raw / 4, raw).astype(np.float32).astype(float)
@@ -44,7 +44,7 @@ def chart(raw: np.ndarray, days: pd.DatetimeIndex, dividend: float = 0.205) -> d
         "dividends": {str(stamps[8]): {"date": stamps[8], "amount": dividend}},
     }
     meta = {
-        "currency": "USD",
+        "currency": currency,
         "symbol": "AAPL",
         "exchangeName": "NMS",
         "instrumentType": "EQUITY",
@@ -72,7 +72,7 @@ class Yahoo(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
-        self.busy, self.status, self.requests, self.dividend = 0, 429, 0, 0.205
+        self.busy, self.status, self.requests, self.dividend, self.currency = 0, 429, 0, 0.205, "USD"
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -86,7 +86,7 @@ class _Answers(BaseHTTPRequestHandler):
         if self.server.requests <= self.server.busy:
             return self._say(self.server.status, b"<html>Too Many Requests</html>")
         known = place.path.endswith(("/AAPL", "/BRK-B"))
-        answer = chart(RAW, DAYS, self.server.dividend) if known else STRANGER
+        answer = chart(RAW, DAYS, self.server.dividend, self.server.currency) if known else STRANGER
         return self._say(200 if known else 404, json.dumps(answer).encode())
 
     def _say(self, status: int, body: bytes) -> None:
@@ -161,6 +161,15 @@ def test_fetch__a_dividend_a_hundred_times_too_large_is_the_finding_and_no_bar_i
     yahoo.dividend = 0.205
     source.fetch(["AAPL"], DAYS[0], DAYS[-1])
     assert source.findings() == []
+
+
+def test_fetch__a_dividend_in_pounds_beside_prices_in_pence_is_the_finding(source: YahooSource, yahoo: Yahoo) -> None:
+    yahoo.dividend, yahoo.currency = 0.0205, "GBp"
+    bars = source.fetch(["AAPL"], DAYS[0], DAYS[-1])
+    assert [(finding.rule, finding.session) for finding in source.findings()] == [("odd_dividend", DAYS[8])]
+    assert bars["factor"].iloc[-1] == bars["factor"].iloc[7]
+    yahoo.dividend = 2.05
+    assert source.fetch(["AAPL"], DAYS[0], DAYS[-1])["factor"].iloc[7] < 1 and source.findings() == []
 
 
 @pytest.mark.parametrize("status", [429, 502])

@@ -123,3 +123,9 @@ def test_odd_dividends__are_those_that_neither_price_nor_others_bear_out(amounts
 
 def test_odd_dividends__a_special_one_that_the_price_falls_by_is_believed() -> None:
     assert not odd_dividends(paying([1.0, 1.0, 40.0, 1.0], {30: 61.0})).any()
+
+
+def test_odd_dividends__are_all_of_them_where_pounds_stand_beside_pence() -> None:
+    pounds, pence = paying([0.02, 0.021, 0.02]), paying([2.0, 2.1, 2.0])
+    assert odd_dividends(pounds, in_hundredths=True).sum() == 3
+    assert not odd_dividends(pounds).any() and not odd_dividends(pence, in_hundredths=True).any()

@@ -79,6 +79,15 @@ def test_not_daily__monthly_bars_too_and_a_thin_share_not() -> None:
     assert "not_daily" not in {finding.rule for finding in refusing(thin)}
 
 
+def test_not_daily__weeks_before_days_are_named() -> None:
+    """A vendor that gives weekly bars of what is long past, and daily ones since."""
+    change = ONE["session"].quantile(0.6)
+    mixed = pd.concat([weekly("last day").query("session < @change"), ONE[ONE["session"] >= change]])
+    findings = refusing(mixed)
+    assert [finding.rule for finding in findings] == ["not_daily"]
+    assert split(mixed, findings)[0].empty
+
+
 @pytest.mark.parametrize("years", [3, -2])
 def test_shifted_dates__a_month_written_into_another_year_blocks(years: int) -> None:
     """A month in the middle, or the newest one, three years on; 13 of 26 days are then no sessions."""

@@ -153,7 +153,7 @@ def _month(name: str) -> float:
 
 def _in_full(year: pd.Series) -> pd.Series:
     """Years of two digits in the century that they can be of."""
-    return year.where(~(year < 100), np.where(year < 70, year + 2000, year + 1900))
+    return year.mask(year < 100, (year + 2000).where(year < 70, year + 1900))
 
 
 def _since_1970(text: pd.Series) -> pd.Series:

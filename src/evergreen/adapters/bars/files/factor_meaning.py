@@ -1,6 +1,8 @@
-"""What a factor beside prices means: whether it is still to be applied to them."""
+"""What a factor beside prices means: whether and how it is still to be applied to them."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,23 +14,41 @@ HALF_WAY = 0.5  # between the slope of raw prices, 1, and of adjusted ones, 0
 ERRORS = 3.0  # standard errors: chance lies as far off once in seven hundred files
 
 
-def applied_already(bars: pd.DataFrame) -> bool:
-    """Whether prices are smooth where `factor` steps, so that they hold the factor already.
+Meaning = Literal["raw", "applied", "inverse"]
 
-    With d log(factor) the steps s and the moves of the close m at them, slope = -sum(s m) / sum(s s) is 1 for raw
-    prices and 0 for adjusted ones, with the error sd(m) / sqrt(sum(s s)). Said only where the slope lies more than
-    three errors below a half.
+
+def factor_meaning(bars: pd.DataFrame) -> Meaning:
+    """What prices beside `factor` are: to be multiplied by it, holding it already, or to be divided by it.
+
+    With d log(factor) the steps s of a ticker and the moves of the close m at them, slope = -sum(s m) / sum(s s) is 1
+    for raw prices, 0 for adjusted ones and -1 for those to be divided, with the error sd(m) / sqrt(sum(s s)). A ticker
+    tells where its slope lies more than three errors from the half way to the next meaning. One that tells raw prices
+    tells it for the file: what another has against it is a fault of its own, such as a dividend a hundred times too
+    large.
     """
     ordered = bars.sort_values(KEYS)
     own = ordered["ticker"].eq(ordered["ticker"].shift())
     with np.errstate(all="ignore"):
-        steps = np.log(ordered["factor"]).diff()[own]
-        moves = np.log(ordered["close"]).diff()[own]
+        steps = np.log(ordered["factor"]).diff().where(own)
+        moves = np.log(ordered["close"]).diff().where(own)
     usable = np.isfinite(steps) & np.isfinite(moves)
-    steps, moves = steps[usable], moves[usable]
+    by_ticker = pd.DataFrame({"ticker": ordered["ticker"], "steps": steps, "moves": moves})[usable].groupby("ticker")
+    meanings = {meaning for meaning in map(_meaning, (rows for _, rows in by_ticker)) if meaning}
+    if "raw" in meanings or not meanings:
+        return "raw"
+    return "applied" if "applied" in meanings else "inverse"
+
+
+def _meaning(ticker: pd.DataFrame) -> Meaning | None:
+    """What one ticker tells, None where its steps are too small to."""
+    steps, moves = ticker["steps"], ticker["moves"]
     total = float((steps**2).sum())
     if total == 0 or np.isinf(total):
-        return False
+        return None
     slope = -float((steps * moves).sum()) / total
-    usual = float(MAD_TO_SIGMA * (moves - moves.median()).abs().median())
-    return bool(slope + ERRORS * usual / np.sqrt(total) < HALF_WAY)
+    error = ERRORS * float(MAD_TO_SIGMA * (moves - moves.median()).abs().median()) / np.sqrt(total)
+    if slope - error > HALF_WAY:
+        return "raw"
+    if slope + error < -HALF_WAY:
+        return "inverse"
+    return "applied" if slope - error > -HALF_WAY and slope + error < HALF_WAY else None

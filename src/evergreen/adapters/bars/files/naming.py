@@ -65,8 +65,9 @@ def read_tickers(column: pd.Series) -> tuple[pd.Series, list[str]]:
     for ticker, spellings in written.groupby(folded):
         if len(spellings) > 1:
             remarks.append(f"{ticker} is spelled {', '.join(map(repr, spellings))}: read as one")
-    if pd.api.types.is_numeric_dtype(column.dtype) and folded.str.len().nunique() > 1:
-        shortest, longest = (min(folded, key=len), max(folded, key=len))
+    codes_of_digits = folded[folded.str.isdecimal()]
+    if len(codes_of_digits) and codes_of_digits.str.len().nunique() > 1:
+        shortest, longest = (min(codes_of_digits, key=len), max(codes_of_digits, key=len))
         remarks.append(f"codes such as {shortest} and {longest} may have lost leading zeros: write them as text")
     return pd.Series(folded.to_numpy()[codes], index=column.index, dtype=object), remarks
 

@@ -132,7 +132,7 @@ def open_workbook(path: str) -> tuple[pd.DataFrame, list[list[str]]]:
         raise UnreadableFile(f"{path} has {len(tables)} sheets with tables ({names}).", "Save each as a file.")
     (table,) = tables.values()
     lines = [[str(cell).strip() for cell in line] for line in table.head(_HEAD_LINES).itertuples(index=False)]
-    return table.where(table != "", None), lines
+    return table.replace({"": None}), lines
 
 
 def open_table(path: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from evergreen.adapters.bars.files.dates import read_days
-from evergreen.adapters.bars.files.factor_meaning import applied_already
+from evergreen.adapters.bars.files.factor_meaning import factor_meaning
 from evergreen.adapters.bars.files.layout import TEXTS, Layout, find_layout
 from evergreen.adapters.bars.files.naming import day_of, read_tickers, refuse_year, ticker_of
 from evergreen.adapters.bars.files.numerals import read_numbers
@@ -178,16 +178,21 @@ def _with_factor(bars: pd.DataFrame) -> pd.DataFrame:
     """Raw prices and the factor that adjusts them, whichever way the file tells the two.
 
     Raises:
-        BadInput: prices beside `factor` hold it already.
+        BadInput: prices beside `factor` hold it already, or are to be divided by it.
     """
     if "applied_factor" in bars:
         applied = bars["applied_factor"]
         raw = {name: bars[name] / applied for name in PRICES}
         return bars.assign(**raw, volume=bars["volume"] * applied, factor=applied)
-    if "factor" in bars and applied_already(bars):
+    meaning = factor_meaning(bars) if "factor" in bars else "raw"
+    if meaning == "applied":
         raise BadInput(
             "prices do not move where the factor steps, so they seem to be adjusted already.",
             "Name the column applied_factor if they are, or leave it out.",
+        )
+    if meaning == "inverse":
+        raise BadInput(
+            "prices step with the factor, so they seem to be meant divided by it.", "Give 1 / factor in its place."
         )
     if "factor" not in bars and "adjusted_close" in bars:
         return bars.assign(factor=bars["adjusted_close"] / bars["close"])

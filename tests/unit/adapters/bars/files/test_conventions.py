@@ -14,6 +14,7 @@ import pytest
 
 from evergreen.adapters.bars.files import read_file
 from evergreen.core.bars.schema import PRICES
+from evergreen.core.quality import check
 from evergreen.errors import UnreadableFile
 
 HEADER = "Date,Open,High,Low,Close,Volume\n"
@@ -276,3 +277,27 @@ def test_factor__beside_prices_that_hold_it_already_must_be_said(tmp_path: Path)
     declared, raw = read_file(tmp_path / "b.csv").bars, read_file(tmp_path / "acme.csv").bars
     np.testing.assert_allclose(declared[list(PRICES)], raw[list(PRICES)])
     np.testing.assert_array_equal(declared["factor"], raw["factor"])
+
+
+def test_factor__that_prices_are_to_be_divided_by_must_be_turned_round(tmp_path: Path) -> None:
+    bars = adjusted_bars(applied=False)
+    bars.assign(factor=1 / bars["factor"]).to_csv(tmp_path / "acme.csv", index=False)
+    with pytest.raises(UnreadableFile, match="meant divided by it"):
+        read_file(tmp_path / "acme.csv")
+
+
+def test_factor__of_one_ticker_with_a_dividend_too_large_costs_no_other(tmp_path: Path) -> None:
+    """Its step of 60 % without a move of the price is its own fault, since another ticker tells what `factor` means."""
+    bars = adjusted_bars(applied=False).assign(ticker="ACME")
+    odd = adjusted_bars(applied=True).assign(ticker="ODD", factor=lambda own: own["factor"].replace(0.5, 0.4))
+    pd.concat([bars, odd]).to_csv(tmp_path / "both.csv", index=False)
+    read = read_file(tmp_path / "both.csv").bars
+    sessions = pd.DatetimeIndex(bars["date"])
+    assert {(f.rule, f.ticker) for f in check(read, sessions)} == {("unexplained_jump", "ODD")}
+
+
+@pytest.mark.parametrize("codes", [("1", "600000"), (1, 600000)])
+def test_codes__of_different_lengths_may_have_lost_zeros(tmp_path: Path, codes: tuple[object, object]) -> None:
+    bars = [adjusted_bars(applied=False).assign(code=code, factor=1.0) for code in codes]
+    pd.concat(bars).to_csv(tmp_path / "codes.csv", index=False)
+    assert "ticker_form" in rules(tmp_path / "codes.csv")
