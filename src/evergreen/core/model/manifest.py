@@ -25,8 +25,8 @@ class Manifest:
     It forecasts `target` (by name), a log return unless another is told, over `horizon` sessions. The interval of a
     forecast f of a ticker with scale s is [f + interval_low s, f + interval_high s] until outcomes have moved it;
     `scales` holds s by ticker, as of `as_of`. Sessions are ISO dates. `golden_outputs` are the model's answers to
-    `golden_inputs`, to the bit; None in an input stands for NaN. `audit` is the look-ahead audit of the training set, as
-    `core.audit.Audit.to_dict` gives it; None if there was none. `feature_low` and `feature_high` are the ends of
+    `golden_inputs`, to the bit; None in an input stands for NaN. `audit` is the look-ahead audit of the training set,
+    as `core.audit.Audit.to_dict` gives it; None if there was none. `feature_low` and `feature_high` are the ends of
     `core.inputs.training_range`, `recipe` is `core.model.config.recipe`'s; all three are empty in a manifest from
     before they were kept.
     """
