@@ -28,8 +28,7 @@ def score_universe(served: pd.DataFrame, session: pd.Timestamp, now: datetime) -
     at = workspace()
     if at.calendar.close(at.calendar.next(session)) <= now:
         return False
-    for version in _serving(at):
-        _keep(at, version, served, session, now)
+    _record(at, _serving(at), served, session, now)
     return True
 
 
@@ -44,8 +43,7 @@ def take_deliveries(session: pd.Timestamp, now: datetime) -> list[str]:
     if versions:
         online = at.features.read_online(at.features.tickers())
         served = online.features[online.as_of == session]
-        for version in versions:
-            _keep(at, version, served, session, now)
+        _record(at, versions, served, session, now)
     return versions
 
 
@@ -55,15 +53,20 @@ def _serving(at: Workspace) -> list[str]:
     return [version for version in (rollout.champion, rollout.challenger) if version] if rollout else []
 
 
-def _keep(at: Workspace, version: str, served: pd.DataFrame, session: pd.Timestamp, now: datetime) -> None:
-    if read_manifest(at, version).is_delivered:
-        forecasts = delivered_to(version, served, session, now)
-    else:
-        forecasts = forecast_universe(version, served)
+def _record(at: Workspace, versions: list[str], served: pd.DataFrame, session: pd.Timestamp, now: datetime) -> None:
+    """Keep what the versions forecast; where any of it was delivered the service is told to look."""
+    if not versions:
+        return
+    delivering = [version for version in versions if read_manifest(at, version).is_delivered]
+    forecasts = pd.concat(
+        delivered_to(version, served, session, now) if version in delivering else forecast_universe(version, served)
+        for version in versions
+    )
     with writing(at.engine) as conn:
         evidence.record_forecasts(conn, forecasts.assign(session=session, made_at=now))
-        if read_manifest(at, version).is_delivered:
-            ledger.record_delivery(conn, session, evidence.count_forecasts(conn, version), now)
+        if delivering:
+            arrived = sum(evidence.count_forecasts(conn, version) for version in delivering)
+            ledger.record_delivery(conn, session, arrived, now)
 
 
 def delivered_to(version: str, served: pd.DataFrame, session: pd.Timestamp, now: datetime) -> pd.DataFrame:
