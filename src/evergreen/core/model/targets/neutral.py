@@ -30,4 +30,4 @@ class Neutral:
         beta = daily.rolling(BETA).cov(market).div(market.rolling(BETA).var(), axis=0)
         deviation = daily.rolling(BETA).std() * np.sqrt(horizon)
         own = wide.sub(beta.mul(wide.mean(axis=1), axis=0)).div(deviation.where(deviation > 0))
-        return own.stack(future_stack=True).swaplevel().reindex(ahead.index).rename("label")
+        return pd.Series(own.stack(future_stack=True).swaplevel().reindex(ahead.index), name="label")

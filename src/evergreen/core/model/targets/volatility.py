@@ -31,4 +31,4 @@ class Volatility:
         wide = variance.unstack("ticker")
         before, after = wide.rolling(MONTH).mean(), wide.rolling(horizon).mean().shift(-horizon)
         ratio = after.where(after > 0).div(before.where(before > 0)).map(np.log) / 2
-        return ratio.stack(future_stack=True).swaplevel().reindex(variance.index).rename("label")
+        return pd.Series(ratio.stack(future_stack=True).swaplevel().reindex(variance.index), name="label")
