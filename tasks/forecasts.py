@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import pandas as pd
@@ -20,15 +21,24 @@ from tasks.models import read_manifest
 
 
 @effect
-def score_universe(served: pd.DataFrame, session: pd.Timestamp, now: datetime) -> bool:
+def score_universe(
+    served: pd.DataFrame, session: pd.Timestamp, now: datetime, to_challenger: pd.DataFrame | None = None
+) -> bool:
     """Keep what champion and challenger forecast from the features served at `session`; whether it was in time.
 
     None is made up after the fact: once the next session has closed the forecast is missed.
+
+    Args:
+        served: indexed by ticker; the features of all models among the columns.
+        session: whose features they are.
+        now: when the forecasts are made.
+        to_challenger: what the challenger is served in their place, where a rehearsal breaks it on purpose.
     """
     at = workspace()
     if at.calendar.close(at.calendar.next(session)) <= now:
         return False
-    _record(at, _serving(at), served, session, now)
+    handed = (served, served if to_challenger is None else to_challenger)
+    _record(at, dict(zip(_serving(at), handed, strict=False)), session, now)
     return True
 
 
@@ -43,24 +53,25 @@ def take_deliveries(session: pd.Timestamp, now: datetime) -> list[str]:
     if versions:
         online = at.features.read_online(at.features.tickers())
         served = online.features[online.as_of == session]
-        _record(at, versions, served, session, now)
+        _record(at, dict.fromkeys(versions, served), session, now)
     return versions
 
 
 def _serving(at: Workspace) -> list[str]:
+    """The champion, and the challenger if there is one."""
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, at.settings.model_name)
     return [version for version in (rollout.champion, rollout.challenger) if version] if rollout else []
 
 
-def _record(at: Workspace, versions: list[str], served: pd.DataFrame, session: pd.Timestamp, now: datetime) -> None:
-    """Keep what the versions forecast; where any of it was delivered the service is told to look."""
-    if not versions:
+def _record(at: Workspace, served: Mapping[str, pd.DataFrame], session: pd.Timestamp, now: datetime) -> None:
+    """Keep what versions forecast of what they are served; where any of it was delivered the service is told to look."""
+    if not served:
         return
-    delivering = [version for version in versions if read_manifest(at, version).is_delivered]
+    delivering = [version for version in served if read_manifest(at, version).is_delivered]
     forecasts = pd.concat(
-        delivered_to(version, served, session, now) if version in delivering else forecast_universe(version, served)
-        for version in versions
+        delivered_to(version, features, session, now) if version in delivering else forecast_universe(version, features)
+        for version, features in served.items()
     )
     with writing(at.engine) as conn:
         evidence.record_forecasts(conn, forecasts.assign(session=session, made_at=now))
