@@ -65,7 +65,7 @@ def _serving(at: Workspace) -> list[str]:
 
 
 def _record(at: Workspace, served: Mapping[str, pd.DataFrame], session: pd.Timestamp, now: datetime) -> None:
-    """Keep what versions forecast of what they are served; where any of it was delivered the service is told to look."""
+    """Keep what versions forecast of what they are served; of what was delivered the service is told."""
     if not served:
         return
     delivering = [version for version in served if read_manifest(at, version).is_delivered]
