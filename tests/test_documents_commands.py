@@ -48,7 +48,7 @@ def test_page__shows_commands_that_there_are(page: Path) -> None:
 
 
 def test_commands__are_found_and_wrong_ones_are_named() -> None:
-    assert ["init", "FOLDER"] in commands(REPOSITORY / "docs" / "how-to.md")
+    assert ["init", "path/to/folder"] in commands(REPOSITORY / "docs" / "how-to.md")
     assert mistakes(["innit"]) == ["innit"] and mistakes(["init", "x", "--yess"]) == ["--yess"]
 
 
