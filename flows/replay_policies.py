@@ -21,6 +21,7 @@ def replay_policies(
     breaks: list[str] | None = None,
     seed: int = 7,
     workers: int = 1,
+    calendar: str = "",
     name: str = "policies",
 ) -> str:
     """Walk policies side by side over past sessions; returns the folder of the results.
@@ -29,16 +30,19 @@ def replay_policies(
         bars: a file, a folder, or the name of a source.
         start: the first session walked; what lies before it trains the first model.
         end: the last one.
-        policies: sections of policies.toml; `calendar:20` is the calendar of 20 sessions. By default the default
-            policy beside never and a calendar.
+        policies: shipped ones and those of the setting `policies`; `calendar:20` is the calendar of 20 sessions. By
+            default the default policy beside never and a calendar.
         tickers: of the bars; all of them if absent.
         horizon: sessions ahead.
         breaks: KIND@SESSION, what goes wrong on purpose.
         seed: of the training and of the breaks.
         workers: processes.
+        calendar: the exchange of the files; by default the installation's.
         name: of the folder below `replays/`; run again under the same name, it goes on where it stopped.
     """
     names = policies or ["default", "never", "calendar:20"]
-    folder = compare_policies(bars, start, end, names, tickers or [], horizon, breaks or [], seed, workers, name)
+    folder = compare_policies(
+        bars, start, end, names, tickers or [], horizon, breaks or [], seed, workers, calendar, name
+    )
     show_replay(folder)
     return folder

@@ -29,12 +29,14 @@ def compare_policies(
     breaks: list[str],
     seed: int,
     workers: int,
+    calendar: str,
     name: str,
 ) -> str:
     """Walk policies over past sessions and log them to MLflow; returns the folder of the results."""
     from evergreen.adapters.mlflow.replays import log_replay
+    from evergreen.core.policy import choose
     from evergreen.replay.breaks import parse_break
-    from evergreen.replay.plan import Replay, shipped
+    from evergreen.replay.plan import Replay
     from evergreen.replay.report import write_report
     from evergreen.replay.run import replay
 
@@ -44,9 +46,9 @@ def compare_policies(
         bars=bars,
         start=pd.Timestamp(start),
         end=pd.Timestamp(end),
-        policies=shipped(policies),
+        policies=tuple(choose(at.settings.delivery_policies(), name) for name in dict.fromkeys(policies)),
         out=out,
-        calendar=at.calendar.exchange,
+        calendar=calendar or at.calendar.exchange,
         horizon=horizon,
         seed=seed,
         train_sessions=at.settings.train_sessions,

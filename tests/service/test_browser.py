@@ -17,8 +17,9 @@ import pandas as pd
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from evergreen.adapters import monitoring
+from evergreen.adapters import gx, monitoring
 from evergreen.adapters.documents.model_card import to_page
+from evergreen.core.market import simulate
 from evergreen.workspace import REPOSITORY
 from tests.service.running import listening
 from tests.service.story import tell
@@ -178,6 +179,16 @@ def test_axe__finds_a_picture_without_words(browser: Browser, tmp_path: Path) ->
     (tmp_path / "page.html").write_text(page)
     browser.open(f"file://{tmp_path / 'page.html'}")
     assert [each.partition(":")[0] for each in browser.violations("light")] == ["image-alt"]
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="no axe-core here: `make test-pages` brings it")
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_validation_page__axe_finds_no_violation(browser: Browser, tmp_path: Path, scheme: str) -> None:
+    days = pd.bdate_range("2008-01-02", periods=30)
+    bars = simulate(4, days, seed=1)
+    page = gx.validate(bars.assign(close=bars["close"].where(bars.index != 9)), days, tmp_path).page
+    browser.open(f"file://{page}")
+    assert browser.violations(scheme) == [] and browser.value("innerWidth") == PHONE["width"]
 
 
 @pytest.fixture

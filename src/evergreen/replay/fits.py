@@ -19,7 +19,7 @@ from evergreen.core.model.protocol import Fit, FitsAtWill, Learner
 from evergreen.core.model.registry import learner
 from evergreen.replay.market import Market
 
-FORMAT = 1  # of a kept fit; a change of what training does must raise it
+FORMAT = 2  # of a kept fit; a change of what training does must raise it
 MOST_BYTES = 4_000_000_000  # on disk
 AT_HAND = 48  # fits in memory: what one record and a few champions take
 

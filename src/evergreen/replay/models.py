@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.core.drift import Calibration, Counts, TooLittleHistory, calibrate, join, make_grid, session_counts
-from evergreen.core.features import FEATURE_NAMES, LOOKBACK
+from evergreen.core.drift import Calibration, Counts, TooLittleHistory, join, session_counts
 from evergreen.core.model.continuity import Continuity
 from evergreen.core.model.intervals import Band
 from evergreen.core.model.protocol import Fit, forecast
 from evergreen.core.model.walk_forward_record import continuity_of, folds_of, forecast_folds, out_of_sample
+from evergreen.replay.calibrations import Calibrations
 from evergreen.replay.fits import Fits
 from evergreen.replay.losses import Losses, SessionLosses
 from evergreen.replay.market import Market
@@ -61,7 +61,7 @@ class Models:
         self.market, self.fits = market, fits
         self._losses = Losses(market, fits.folder / "losses")
         self._recorded = lru_cache(8)(self._record)
-        self._calibrated = lru_cache(8)(self._calibrate)
+        self._calibrations = Calibrations(fits)
 
     def trained_at(self, session: int) -> Trained:
         """The model of a training at the close of a session."""
@@ -85,8 +85,10 @@ class Models:
 
     def monitor(self, session: int) -> Monitor | TooLittleHistory:
         """What drift of a model trained at a session is judged by, as known then."""
-        calibrated = self._calibrated(session)
-        return calibrated if isinstance(calibrated, TooLittleHistory) else Monitor(self, *calibrated, session + 1)
+        calibrated = self._calibrations.at(session)
+        if isinstance(calibrated, TooLittleHistory):
+            return calibrated
+        return Monitor(self._calibrations, *calibrated, session + 1)
 
     def _record(self, session: int) -> Record:
         config, panel = self.fits.config, self.market.until(self.market.known(session))
@@ -112,33 +114,18 @@ class Models:
         """What a model says of all rows of one session."""
         return forecast(model.fit.model, features)
 
-    def _calibrate(self, session: int) -> tuple[Calibration, Counts] | TooLittleHistory:
-        history = self.features(0, session + 1)
-        counts = session_counts(history, make_grid(history))
-        calibration = calibrate(counts, memory=LOOKBACK)
-        if isinstance(calibration, TooLittleHistory):
-            return calibration
-        return calibration, counts.upto(counts.sessions[-1], calibration.windows.pair)
-
-    def features(self, start: int, stop: int) -> pd.DataFrame:
-        """The factors of every row of the sessions numbered start <= i < stop, by ticker and session."""
-        rows = self.market.rows(start, stop)
-        session = self.market.sessions.repeat(np.diff(self.market.first_row))[rows]
-        index = pd.MultiIndex.from_arrays([self.market.ticker[rows], session], names=["ticker", "session"])
-        return pd.DataFrame(self.market.matrix[rows], index=index, columns=list(FEATURE_NAMES), copy=False)
-
 
 class Monitor:
     """A model's drift calibration, and the counts of the sessions since."""
 
-    def __init__(self, models: Models, calibration: Calibration, counts: Counts, counted: int) -> None:
+    def __init__(self, history: Calibrations, calibration: Calibration, counts: Counts, counted: int) -> None:
         self.calibration = calibration
-        self._models, self._counts, self._counted = models, counts, counted
+        self._history, self._counts, self._counted = history, counts, counted
 
     def counts(self, session: int) -> Counts:
         """Of the sessions a check at a session looks at; asked for later and later sessions."""
         if session >= self._counted:
-            fresh = session_counts(self._models.features(self._counted, session + 1), self.calibration.grid)
+            fresh = session_counts(self._history.features(self._counted, session + 1), self.calibration.grid)
             pair = self.calibration.windows.pair
             self._counts = join([self._counts, fresh]).upto(fresh.sessions[-1], pair)
             self._counted = session + 1

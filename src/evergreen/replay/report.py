@@ -78,21 +78,31 @@ def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _row(row: Mapping[str, Any]) -> dict[str, str]:
     """What the page and the terminal show of a policy, as text."""
-    counts = ("retrainings", "trials", "canaries", "inconclusive", "sessions_worse_than_random_walk")
+    counts = ("retrainings", "trials", "sessions_worse_than_random_walk")
     return {
         "policy": row["policy"],
         "rank_ic": _with_interval(row, "rank_ic"),
+        "ic": _with_interval(row, "ic"),
+        "icir": "" if row["icir"] is None else f"{row['icir']:+.3f}",
         "gain": _percent(row, "gain"),
         "coverage": "" if row["coverage"] is None else f"{row['coverage']:.1%}",
         "net": "" if row.get("costed_net_return") is None else f"{row['costed_net_return']:+.1%}",
         "against_main": _against(row, MAIN_RIVAL),
         "against_other": _against(row, OTHER_RIVAL),
         "regret": "" if row["regret"] is None else f"{row['regret']:.0%}",
+        "canaries": _canaries(row),
         "promotions": f"{row['promotions']} ({row['wrong_promotions']} wrong)",
         "rollbacks": f"{row['rollbacks']} ({row['wrong_rollbacks']} wrong)",
         "age": "" if row["age"] is None else f"{row['age']:.0f}",
         "seconds": f"{row['seconds']:.0f}",
     } | {name: str(row[name]) for name in counts}
+
+
+def _canaries(row: Mapping[str, Any]) -> str:
+    """How many there were, and how those ended that neither promoted nor rolled back."""
+    ends = {"undecided": "inconclusive", "declined": "declined", "stopped": "mismatches"}
+    ended = ", ".join(f"{row[name]} {word}" for word, name in ends.items() if row[name])
+    return f"{row['canaries']} ({ended})" if ended else str(row["canaries"])
 
 
 def _against(row: Mapping[str, Any], rival: str) -> str:

@@ -10,8 +10,6 @@ import numpy as np
 from evergreen.core.bars.session import iso
 from evergreen.core.canary import Guardrails, QualityTest
 from evergreen.core.canary.freezing import Frozen
-from evergreen.core.drift import Cause, CoverageTest, DriftCheck, SkillTest, Standing, TooLittleHistory, check
-from evergreen.core.evaluation.statistic import choose_loss
 from evergreen.core.policy import (
     Action,
     CanaryLook,
@@ -22,16 +20,15 @@ from evergreen.core.policy import (
     Judged,
     PlaceFreed,
     Policy,
-    SessionWatch,
     after_training,
     apply,
     decide,
     is_look,
 )
 from evergreen.replay.breaks import SERVING, Break
+from evergreen.replay.champion_watch import ChampionWatch
 from evergreen.replay.judging import UNJUDGED, freeze_canary, gate_action, guardrails, judge, mean_difference, mismatch
 from evergreen.replay.models import Models
-from evergreen.replay.signs import missing_share, refused_share
 from evergreen.replay.versions import RANDOM_WALK, ServingFault, Version
 
 Progress = Callable[[int, int], None]
@@ -85,9 +82,9 @@ class Walk:
     decisions: list[Decided] = field(default_factory=list)
     served: list[Served] = field(default_factory=list)
     _frozen: dict[str, Frozen] = field(default_factory=dict)
-    _skill: dict[str, SkillTest | None] = field(default_factory=dict)
-    _coverage: dict[str, CoverageTest | None] = field(default_factory=dict)
-    _settled: dict[str, int] = field(default_factory=dict)  # the first session that a skill test has not seen
+
+    def __post_init__(self) -> None:
+        self._watched = ChampionWatch(self.policy.trigger, self.models)
 
     def run(self, progress: Progress = lambda walked, of: None) -> Walk:
         """Walk all sessions; returns itself."""
@@ -147,55 +144,8 @@ class Walk:
         """Look at the champion if a look is due; whether a retraining is to follow."""
         if not is_look(self.policy, self.state, session, bool(self.models.market.ends_week[session])):
             return False
-        champion = self.versions[self.state.champion]
-        causes = self.policy.trigger.causes
-        drift, skill = Cause.COVARIATE_SHIFT in causes, Cause.LOSS_OF_SKILL in causes
-        watch = SessionWatch(
-            session=session,
-            as_of=self._iso(session),
-            check=self._check(champion, session) if drift else None,  # nothing would follow, and it costs seconds
-            skill=self._standing(champion, session) if drift or skill else "unproven",
-            uncovered=self._is_uncovered(champion, session) if drift or skill else False,
-            refused=refused_share(self.models.market, session),
-            missing=missing_share(self.models.market, session),
-        )
-        actions = self._do(watch)
+        actions = self._do(self._watched.look(self.versions[self.state.champion], session))
         return any(action.kind is DecisionKind.RETRAIN_REQUESTED for action in actions)
-
-    def _check(self, champion: Version, session: int) -> DriftCheck | TooLittleHistory | None:
-        if champion.monitor is None:
-            return None
-        counts, as_of = champion.monitor.counts(session), self.models.market.sessions[session]
-        return check(champion.monitor.calibration, counts, as_of, self.policy.trigger.level)
-
-    def _standing(self, champion: Version, session: int) -> Standing:
-        if champion.name not in self._skill:
-            self._skill[champion.name] = champion.skill_test(self.policy.trigger.run_length)
-        test = self._skill[champion.name]
-        if test is None:
-            return "unproven"
-        until = session - self.models.market.horizon + 1
-        settled = range(self._settled.get(champion.name, champion.since), until)
-        self._settled[champion.name] = max(settled.start, until)
-        losses = champion.losses(settled)
-        baselines = choose_loss(test.statistic, losses.loss_random_walk, np.zeros(len(settled)))
-        sides = zip(settled, losses.n, champion.judged(test.statistic, settled), baselines, strict=True)
-        for number, n, loss, of_baseline in sides:
-            if n > 0:
-                test.update(self._iso(number), float(loss), float(of_baseline))
-        return test.standing
-
-    def _is_uncovered(self, champion: Version, session: int) -> bool:
-        level = self.models.fits.config.interval
-        if champion.name not in self._coverage:
-            self._coverage[champion.name] = champion.coverage_test(level, self.policy.trigger.run_length)
-        test = self._coverage[champion.name]
-        if test is None:
-            return False
-        settled = range(champion.since, session - self.models.market.horizon + 1)
-        for number, share in champion.covered(settled, level).dropna().items():
-            test.update(self._iso(int(str(number))), 1.0 - float(share))
-        return test.lost
 
     def _look(self, session: int) -> tuple[QualityTest, Guardrails]:
         """The canary's test with every session settled by now, and its guardrails."""

@@ -28,8 +28,6 @@ from evergreen.errors import BadSetting, Unavailable
 if TYPE_CHECKING:
     from distributed import Client
 
-COLUMN_WISE = {"force_row_wise": False, "force_col_wise": True}  # by row takes a second copy of all bins
-
 
 class ClusterLearner(LightGBMLearner):
     """LightGBM on the cluster whose scheduler is at `address`.
@@ -105,7 +103,7 @@ def _fit_rows(
     client: Client, shares: Shares, panel: Panel, rows: slice, config: TrainingConfig, rounds: int
 ) -> lgb.Booster:
     """All workers at once, each on its rows; they agree on every split, so each has the whole model."""
-    labels, settings = labels_to_fit(panel, rows, config), parameters(config, rows) | COLUMN_WISE
+    labels, settings = labels_to_fit(panel, rows, config), parameters(config, rows)
     ports = _ports(client, shares.workers)
     running = []
     for worker in shares.workers:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.core.drift.columns import columns_of
 from evergreen.core.drift.grid import Grid
 from evergreen.core.drift.npz import pack, unpack
 from evergreen.errors import BadInput
@@ -77,8 +78,8 @@ def session_counts(features: pd.DataFrame, grid: Grid) -> Counts:
         raise BadInput(f"feature {missing[0]!r} of the drift grid is not in the frame.", "Make a new grid.")
     sessions, places = np.unique(features.index.get_level_values("session"), return_inverse=True)
     values = np.empty((len(sessions), len(grid.features), grid.bins), np.int32)
-    for column, name in enumerate(grid.features):
-        bins = grid.place(column, features[name].to_numpy())
+    for column, measured in enumerate(columns_of(features, grid.features)):
+        bins = grid.place(column, measured)
         counted = np.bincount(places * grid.bins + bins, minlength=len(sessions) * grid.bins)
         values[:, column] = counted.reshape(len(sessions), grid.bins)
     return Counts(pd.DatetimeIndex(sessions).as_unit("us"), grid, values)

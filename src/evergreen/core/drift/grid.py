@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.core.drift.columns import columns_of
 from evergreen.errors import BadInput
 
 BINS = 50  # five to a decile: enough to read deciles of any reference from one grid
@@ -66,11 +67,19 @@ def make_grid(features: pd.DataFrame, bins: int = BINS) -> Grid:
     """
     if len(features) == 0 or bins < 10:
         raise BadInput(f"{len(features)} rows give no grid of {bins} bins.", "Give rows, and ten bins or more.")
-    edges = np.full((features.shape[1], bins - 1), np.inf)
-    for column, name in enumerate(features.columns):
-        values = features[name].to_numpy(np.float64)
-        values = values[np.isfinite(values)]
-        if values.size:
-            cuts = np.unique(np.quantile(values, np.arange(1, bins) / bins))
+    edges, names = np.full((features.shape[1], bins - 1), np.inf), list(features.columns)
+    for column, values in enumerate(columns_of(features, names)):
+        ascending = np.sort(values[np.isfinite(values)])
+        if ascending.size:
+            cuts = np.unique(quantiles(ascending, np.arange(1, bins) / bins))
             edges[column, : cuts.size] = cuts
-    return Grid(tuple(str(name) for name in features.columns), edges)
+    return Grid(tuple(str(name) for name in names), edges)
+
+
+def quantiles(ascending: NDArray[np.floating], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`np.quantile` of sorted values, to the bit: a sort of float32 takes a tenth of the time of its partition."""
+    place = (len(ascending) - 1) * shares
+    low = np.floor(place).astype(np.intp)
+    part = place - low
+    below, above = (ascending[np.minimum(low + step, len(ascending) - 1)].astype(np.float64) for step in (0, 1))
+    return np.where(part < 0.5, below + (above - below) * part, above - (above - below) * (1 - part))

@@ -13,7 +13,6 @@ BROAD = {
     "patience": 0,
     "learning_rate": 0.2,
     "num_leaves": 16,
-    "max_bin": 63,
 }
 BROAD_FROM = MANY_TICKERS  # with fewer, a session's ranks say little and its common move is worth learning
 

@@ -12,7 +12,7 @@ from evergreen.core.dataset.panel import Panel
 from evergreen.core.dataset.splits import purged_tail
 from evergreen.core.model.booster import LightGBM, from_text, to_text
 from evergreen.core.model.config import TrainingConfig, parameters
-from evergreen.core.model.lightgbm_datasets import Datasets, datasets
+from evergreen.core.model.lightgbm_datasets import Datasets
 from evergreen.core.model.protocol import Fit, forecast
 
 __all__ = [
@@ -34,7 +34,7 @@ def fit_boosters(panel: Panel, stops: Sequence[int], config: TrainingConfig) -> 
     trial fit saw; the model given is then fitted on all of them with the rounds found. Without it (`patience`
     0) no model has been kept from the tail: its residuals are then those of the random walk.
     """
-    sets = datasets(panel, stops, config)
+    sets = Datasets(panel, stops, config)
     for stop in stops:
         yield fit_before(panel, stop, config, sets)
 
@@ -69,8 +69,7 @@ def _chosen(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> 
 
 
 def _trial(fitted: slice, tail: slice, config: TrainingConfig, sets: Datasets) -> lgb.Booster:
-    fit_set = sets.to_fit(fitted)
-    tail_set = sets.to_stop_by(tail, fitted, fit_set)
+    fit_set, tail_set = sets.to_fit(fitted), sets.to_stop_by(tail, fitted)
     stop_early = lgb.early_stopping(config.patience, verbose=False)
     return lgb.train(parameters(config, fitted), fit_set, config.rounds, valid_sets=[tail_set], callbacks=[stop_early])
 

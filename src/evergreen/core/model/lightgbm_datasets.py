@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import lightgbm as lgb
 import numpy as np
@@ -18,31 +17,23 @@ Array = NDArray[np.float64]
 SAMPLE = 50_000  # rows that bins are chosen by: LightGBM takes 8 bytes for each of their values
 
 
-class Datasets(Protocol):
-    """What the fits of a panel are made on."""
+def labels_to_fit(panel: Panel, rows: slice, config: TrainingConfig, scores: Array | None = None) -> Array:
+    """What a fit on these rows learns: their labels, winsorized, or their ranks in units of return.
 
-    def to_fit(self, rows: slice) -> lgb.Dataset:
-        """Rows with the labels that a fit on them learns."""
-
-    def to_stop_by(self, tail: slice, fitted: slice, fit_set: lgb.Dataset) -> lgb.Dataset:
-        """Rows `tail`, with what a fit on the rows `fitted`, which are `fit_set`, is compared with."""
-
-
-def datasets(panel: Panel, stops: Sequence[int], config: TrainingConfig) -> Datasets:
-    """For fits on the sessions before each of the numbers `stops`."""
-    return _Ranked(panel, stops, config) if config.ranked else _Plain(panel, config)
-
-
-def labels_to_fit(panel: Panel, rows: slice, config: TrainingConfig) -> Array:
-    """What a fit on these rows learns: their labels, winsorized, or their ranks in units of return."""
+    `scores` are the panel's `normal_ranks`, for who has them at hand.
+    """
     if config.ranked:
-        return labels_to_stop_by(panel, rows, rows, config)
+        return labels_to_stop_by(panel, rows, rows, config, scores)
     return winsorized(panel.label[rows], config.label_clip)
 
 
-def labels_to_stop_by(panel: Panel, tail: slice, fitted: slice, config: TrainingConfig) -> Array:
+def labels_to_stop_by(
+    panel: Panel, tail: slice, fitted: slice, config: TrainingConfig, scores: Array | None = None
+) -> Array:
     """What forecasts of the rows `tail`, by a fit on the rows `fitted`, are compared with to choose the rounds."""
-    return _in_returns(normal_ranks(panel), panel, tail, fitted, config) if config.ranked else panel.label[tail]
+    if not config.ranked:
+        return panel.label[tail]
+    return _in_returns(normal_ranks(panel) if scores is None else scores, panel, tail, fitted, config)
 
 
 def _in_returns(scores: Array, panel: Panel, rows: slice, fitted: slice, config: TrainingConfig) -> Array:
@@ -50,44 +41,37 @@ def _in_returns(scores: Array, panel: Panel, rows: slice, fitted: slice, config:
     return scores[rows] * return_per_score(scores[fitted], winsorized(panel.label[fitted], config.label_clip))
 
 
-class _Plain:
-    """Each fit finds its own bins, among all of its rows."""
-
-    def __init__(self, panel: Panel, config: TrainingConfig) -> None:
-        self._panel, self._config = panel, config
-
-    def to_fit(self, rows: slice) -> lgb.Dataset:
-        labels = labels_to_fit(self._panel, rows, self._config)
-        return lgb.Dataset(self._panel.matrix[rows], labels, feature_name=list(self._panel.feature_names))
-
-    def to_stop_by(self, tail: slice, fitted: slice, fit_set: lgb.Dataset) -> lgb.Dataset:
-        labels = labels_to_stop_by(self._panel, tail, fitted, self._config)
-        return lgb.Dataset(self._panel.matrix[tail], labels, reference=fit_set)
-
-
-class _Ranked:
-    """All rows put into bins once, for that is half the time of a fit on a broad panel.
+class Datasets:
+    """All rows of a panel put into bins once, for that is a third to half of the time of a fit by itself.
 
     The bins are those of the first `min_train` sessions, which every training of a market shares, so that a fit is
     the same whichever others are made with it. A fit copies its rows' bins, a byte each.
+
+    Args:
+        panel: the rows.
+        stops: the increasing numbers of sessions that fits are made before.
+        config: choices of the run.
     """
 
     def __init__(self, panel: Panel, stops: Sequence[int], config: TrainingConfig) -> None:
-        self._panel, self._config, self._scores = panel, config, normal_ranks(panel)
+        self._panel, self._config = panel, config
+        self._scores = normal_ranks(panel) if config.ranked else None
         bins, everything = bins_of(panel, rows_of_bins(panel, stops[0], config), config), panel.rows(0, stops[-1])
         rows, label = Rows(panel.matrix, everything), panel.label[everything]
         self._whole = lgb.Dataset(rows, label, reference=bins, params=binning(config)).construct()
 
     def to_fit(self, rows: slice) -> lgb.Dataset:
-        return self._part(rows, rows)
+        """Rows with the labels that a fit on them learns."""
+        return self._part(rows, labels_to_fit(self._panel, rows, self._config, self._scores))
 
-    def to_stop_by(self, tail: slice, fitted: slice, fit_set: lgb.Dataset) -> lgb.Dataset:
-        return self._part(tail, fitted)
+    def to_stop_by(self, tail: slice, fitted: slice) -> lgb.Dataset:
+        """Rows `tail`, with what a fit on the rows `fitted` is compared with."""
+        return self._part(tail, labels_to_stop_by(self._panel, tail, fitted, self._config, self._scores))
 
-    def _part(self, rows: slice, fitted: slice) -> lgb.Dataset:
+    def _part(self, rows: slice, labels: Array) -> lgb.Dataset:
         everything = (rows.start, rows.stop) == (0, self._whole.num_data())
         part = self._whole if everything else self._whole.subset(range(rows.start, rows.stop)).construct()
-        return part.set_label(_in_returns(self._scores, self._panel, rows, fitted, self._config))
+        return part.set_label(labels)
 
 
 class Rows(lgb.Sequence):  # type: ignore[misc]  # of an untyped package

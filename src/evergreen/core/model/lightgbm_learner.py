@@ -28,9 +28,9 @@ class LightGBMLearner:
     def fitter(self, panel: Panel, config: TrainingConfig) -> Callable[[int], Fit]:
         """`core.model.fitting.fit_before`, on rows put into bins once."""
         from evergreen.core.model.fitting import fit_before
-        from evergreen.core.model.lightgbm_datasets import datasets
+        from evergreen.core.model.lightgbm_datasets import Datasets
 
-        sets = datasets(panel, [config.min_train, len(panel.sessions)], config)
+        sets = Datasets(panel, [config.min_train, len(panel.sessions)], config)
         return lambda stop: fit_before(panel, stop, config, sets)
 
     def read(self, content: bytes) -> LightGBM:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from evergreen.core.drift import Counts, Grid, join, make_grid, psi, session_counts
+from evergreen.core.drift.grid import quantiles
 from evergreen.core.drift.psi import Windows, sliding_psi
 from evergreen.errors import BadInput, Broken
 
@@ -76,6 +77,20 @@ def test_make_grid__copes_with_constant_and_missing_features() -> None:
     assert (counted[:, 4, -1] == 5).all()
     with pytest.raises(BadInput, match="0 rows"):
         make_grid(features.iloc[:0])
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 50, 51, 10_000])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_quantiles__of_sorted_values_are_those_of_numpy_to_the_bit(rows: int, kind: type) -> None:
+    values = np.random.default_rng(rows).standard_t(3, rows).astype(kind)
+    shares = np.arange(1, 50) / 50
+    assert np.array_equal(quantiles(np.sort(values), shares), np.quantile(values.astype(np.float64), shares))
+
+
+def test_session_counts__columns_in_another_order_are_counted_by_name() -> None:
+    features = frame()
+    grid, turned = make_grid(features), features[features.columns[::-1]]
+    assert np.array_equal(session_counts(turned, grid).values, session_counts(features, grid).values)
 
 
 def test_session_counts__a_feature_that_is_gone_is_named() -> None:

@@ -13,7 +13,7 @@ from evergreen.core.model.ranked_targets import normal_ranks, return_per_score, 
 from evergreen.core.model.training import train
 from tests.unit.core.conftest import made_training_set
 
-RANKED = {"ranked": True, "max_bin": 63}
+RANKED = {"ranked": True}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from evergreen.core.bars.session import iso
 from evergreen.core.dataset.panel import labelled_panel
 from evergreen.core.evaluation.metrics import rank_ic
 from evergreen.core.model.fitting import fit_before, fit_booster
-from evergreen.core.model.lightgbm_datasets import datasets
+from evergreen.core.model.lightgbm_datasets import Datasets
 from evergreen.core.model.protocol import forecast
 from evergreen.core.model.registry import read_model
 from evergreen.core.model.training import (
@@ -179,6 +179,6 @@ def test_train__a_bounded_window_forgets_what_lies_before_it(training_set, small
 def test_fit_before__is_the_same_whichever_other_fits_share_its_sets(training_set, small_config, ranked):
     config = replace(small_config, ranked=ranked, train_sessions=140)
     panel = labelled_panel(training_set)
-    alone = fit_before(panel, 260, config, datasets(panel, [260], config))
-    among = fit_before(panel, 260, config, datasets(panel, [200, 400], config))
+    alone = fit_before(panel, 260, config, Datasets(panel, [260], config))
+    among = fit_before(panel, 260, config, Datasets(panel, [200, 400], config))
     assert alone.model.to_bytes() == among.model.to_bytes()

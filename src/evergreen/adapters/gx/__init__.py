@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,17 +12,14 @@ import great_expectations.expectations as expectations
 import numpy as np
 import pandas as pd
 from great_expectations.data_context.types.base import ProgressBarsConfig
-from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
-from great_expectations.render.view import DefaultJinjaPageView
 
-from evergreen.adapters.bars.writing import writable
+from evergreen.adapters.gx.validation_page import write_page
 from evergreen.core.bars.schema import empty_bars
 from evergreen.core.quality import RULES, Finding, Rule, Screening, blocks, screen
 from evergreen.errors import Broken
 
 PAGE = "validation.html"
 FEWEST_NAMES = 30  # a profile over fewer tickers is each one's own news
-_ON_A_PAGE = {"result_format": "SUMMARY", "partial_unexpected_count": 20}
 _SEVERITY = {"block": "critical", "quarantine": "warning", "warn": "info"}
 ALL_RULES = Rule(
     name="any_rule",
@@ -35,7 +31,6 @@ ALL_RULES = Rule(
     fault="breaks a rule",
     why="stands for all rules where none is broken",
 )
-_LOGO = re.compile(r"https://great-expectations-web-assets[^\"')\s]*")  # would tell its owner who reads the page
 
 
 @dataclass(frozen=True)
@@ -73,15 +68,18 @@ def validate(
     findings = screening.findings() + _on_profile(screening.bars, history)
     folder = report_dir if clean_page or findings else None
     rules = RULES if folder is not None or findings else (ALL_RULES,)
-    detail = _ON_A_PAGE if folder is not None else "BOOLEAN_ONLY"
     judged = _judged(screening, rules)
-    outcome = _gate(rules).run(batch_parameters={"dataframe": judged}, result_format=detail)
+    outcome = _gate(rules).run(batch_parameters={"dataframe": judged}, result_format="BOOLEAN_ONLY")
     severities = {_severity(judgement) for judgement in outcome.results if not judgement.success}
+    success = severities <= {"warn"}
+    judge = (
+        f"Judged by Great Expectations {gx.__version__}: {_count_met(outcome)} of {len(rules)} expectations are met."
+    )
     return ValidationReport(
         findings=findings,
-        success=severities <= {"warn"},
+        success=success,
         blocked=blocks(screening.bars, findings),
-        page=_write_page(outcome, folder) if folder is not None else None,
+        page=write_page(screening, findings, success, judge, folder / PAGE) if folder is not None else None,
     )
 
 
@@ -132,11 +130,5 @@ def _severity(judgement: Any) -> str:
     return str(judgement.expectation_config.meta["severity"])
 
 
-def _write_page(outcome: Any, folder: Path) -> Path:
-    document = ValidationResultsPageRenderer(run_info_at_end=False).render(outcome)
-    html = _LOGO.sub("", DefaultJinjaPageView().render(document))
-    page = folder / PAGE
-    with writable(page):
-        folder.mkdir(parents=True, exist_ok=True)
-        page.write_text(html, encoding="utf-8")
-    return page
+def _count_met(outcome: Any) -> int:
+    return sum(judgement.success for judgement in outcome.results)
