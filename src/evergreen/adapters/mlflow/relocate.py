@@ -38,8 +38,9 @@ def follow_database(url: str) -> None:
         return
     with closing(sqlite3.connect(sqlite_file(url))) as connection:
         rows = connection.execute("select distinct artifact_location from experiments").fetchall()
-    for former in {_home_of(str(place)) for (place,) in rows} - {None, home}:
-        move_artifacts(url, former, home)
+    for former in {_home_of(str(place)) for (place,) in rows}:
+        if former is not None and former != home:
+            move_artifacts(url, former, home)
 
 
 def _home_of(place: str) -> Path | None:
