@@ -98,12 +98,20 @@ def with_broken_labels(market: Market, breaks: Iterable[Break]) -> Market:
     return market
 
 
+def is_walked(setting: Setting, job: Job) -> bool:
+    """Whether its results are kept."""
+    return (_stored(setting, job) / "measured.json").exists()
+
+
+def _stored(setting: Setting, job: Job) -> Path:
+    return setting.cache / "walks" / job.key(opened(setting))
+
+
 def walk(setting: Setting, job: Job, progress: Progress) -> Row:
     """One policy, from its kept results if it was walked before."""
-    models = opened(setting)
-    stored = setting.cache / "walks" / job.key(models)
-    if not (stored / "measured.json").exists():
-        _keep(stored, _fresh(models, job, progress))
+    stored = _stored(setting, job)
+    if not is_walked(setting, job):
+        _keep(stored, _fresh(opened(setting), job, progress))
     measured = json.loads((stored / "measured.json").read_text())
     progress(job.policy.name, job.last - job.first + 1, job.last - job.first + 1)
     sessions, decisions = (pd.read_parquet(stored / f"{name}.parquet") for name in ("sessions", "decisions"))
