@@ -127,7 +127,7 @@ def kinds(recipes: Recipes, session: int) -> dict[str, Pair]:
     return {
         "fresh against 252 sessions old": Pair(old, fresh),
         "fresh against 126 sessions old": Pair(version(Version, 2), fresh),
-        "252 sessions old against fresh": Pair(fresh, old),
+        "252 sessions old against fresh": Pair(fresh, old, Place()),
         "equal: another seed": Pair(fresh, version(Version, 0, models=recipes.other_seed), ANOTHER),
         "half the data": Pair(fresh, version(Version, 0, models=recipes.half_the_data), ANOTHER),
         "a tenth of the labels shuffled": Pair(fresh, version(Version, 0, models=recipes.wrong_labels)),

@@ -12,15 +12,17 @@ LOOKBACKS = (5, 10, 20, 30, 60)
 SPAN = max(LOOKBACKS)
 
 
-def market(seed: int, sessions: int, tickers: int) -> tuple[Floats, Floats]:
+def market(seed: int, sessions: int, tickers: int, persistence: float = 0.97) -> tuple[Floats, Floats]:
     """Daily log returns and log volumes [60 + sessions, tickers], 60 for features to look back on.
 
-    Heavy-tailed returns with one common factor; log volatility is persistent (half-life 23 sessions for the
+    Heavy-tailed returns with one common factor; log volatility is persistent (half-life 23 sessions at 0.97 for the
     common part, 13 for the tickers' own), volume is persistent and follows it.
     """
     generator = np.random.default_rng(seed)
     length = sessions + SPAN
-    volatility = _persistent(generator, (length, 1), 0.97, 0.35) + _persistent(generator, (length, tickers), 0.95, 0.20)
+    volatility = _persistent(generator, (length, 1), persistence, 0.35) + _persistent(
+        generator, (length, tickers), 0.95, 0.20
+    )
     shocks = 0.6 * generator.standard_t(5, (length, 1)) + 0.8 * generator.standard_t(5, (length, tickers))
     volume = _persistent(generator, (length, tickers), 0.9, 0.4) + 0.5 * volatility
     return 0.0116 * np.exp(volatility) * shocks, volume

@@ -10,6 +10,7 @@ from prefect import flow
 
 from evergreen.core.bars.session import iso
 from evergreen.errors import Broken, NotFound
+from evergreen.replay.breaks import Break
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
 from flows.names import flow_and_session
@@ -30,6 +31,7 @@ from tasks.outcomes import settle_outcomes
 from tasks.profiles import profile_session
 from tasks.reaction import react_to_drift
 from tasks.reconcile import verify_logs
+from tasks.rehearsal import break_served
 from tasks.sessions import close_session, is_closed, last_closed_session
 
 
@@ -102,9 +104,17 @@ class SessionWalk(NamedTuple):
 
 
 def process_session(
-    source: str, tickers: list[str], session: pd.Timestamp, now: datetime, second_source: str | None = None
+    source: str,
+    tickers: list[str],
+    session: pd.Timestamp,
+    now: datetime,
+    second_source: str | None = None,
+    broken: Break | None = None,
 ) -> SessionWalk:
-    """The steps of one session, in order; one of which no bar has arrived stays owed, and nothing is done."""
+    """The steps of one session, in order; one of which no bar has arrived stays owed, and nothing is done.
+
+    `broken` is what goes wrong with the features that a challenger is served, in a rehearsal.
+    """
     delivery = ingest_bars(source, tickers, session, session, now, history=False, second_source=second_source)
     if not delivery.rows:
         return SessionWalk(arrived=False)
@@ -114,7 +124,7 @@ def process_session(
     update_features(session)
     materialize_features(session, now)
     served = read_served(tickers, session)
-    in_time = score_universe(served, session, now)
+    in_time = score_universe(served, session, now, break_served(served, session, broken) if broken else None)
     profile_session(served, session, data_version)
     finding = check_drift(session, delivery)
     request_id = react_to_drift(finding, data_version, now) if finding else None

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from evergreen.core.bars.session import iso
 from evergreen.errors import BadSetting
+from evergreen.replay.breaks import Break
 from evergreen.workspace import workspace
 from flows.backfill import backfill
 from flows.clock import now_at
@@ -23,6 +24,7 @@ from tasks.bars import name_universe
 from tasks.canary import look_at_canary
 from tasks.clients import ask_clients
 from tasks.models import mirror_aliases
+from tasks.rehearsal import parse_rehearsed
 from tasks.rollout import read_rollout, start_queued
 from tasks.sessions import last_closed_session
 from tasks.waking import await_open_requests
@@ -36,6 +38,7 @@ def replay(
     end: date = date(2009, 2, 6),
     history: date = date(2000, 3, 1),
     clients: Annotated[int, Field(ge=0)] = 20,
+    broken: str | None = None,
 ) -> str:
     """Load the history before `start`, wait for its first champion, then walk to `end` session by session.
 
@@ -49,13 +52,16 @@ def replay(
         end: the last one.
         history: the first session loaded before the walk.
         clients: how many ask the service for every ticker in each session.
+        broken: what goes wrong on purpose with what a challenger is served, such as `shuffled@2009-02-09`: from that
+            session on.
 
     Raises:
-        BadSetting: the workspace runs on the wall's clock.
+        BadSetting: the workspace runs on the wall's clock, or what is to break cannot.
     """
     at = workspace()
     if at.settings.clock != "replay":
         raise BadSetting("A replay needs a virtual clock.", "Set EVERGREEN_CLOCK=replay, in a home of its own.")
+    going_wrong = parse_rehearsed(broken) if broken else None
     source = source or at.settings.market.source
     tickers = name_universe(source, tickers)
     reconcile()
@@ -70,15 +76,16 @@ def replay(
         await_open_requests()
     after = max(pd.Timestamp(walked_to) + pd.Timedelta(days=1), first) if walked_to else first
     walk = at.calendar.sessions(after, pd.Timestamp(end))
-    _walk(source, tickers, walk, clients)
+    _walk(source, tickers, walk, clients, going_wrong)
     return iso(end)
 
 
-def _walk(source: str, tickers: list[str], walk: pd.DatetimeIndex, clients: int) -> None:
+def _walk(source: str, tickers: list[str], walk: pd.DatetimeIndex, clients: int, going_wrong: Break | None) -> None:
     at = workspace()
     progress = cast("UUID", create_progress_artifact(0.0, key="replay", description=f"{len(walk)} sessions"))
     for number, session in enumerate(walk, start=1):
-        walk_of = process_session(source, tickers, session, now_at(session, at))
+        broken = going_wrong if going_wrong and going_wrong.session <= session else None
+        walk_of = process_session(source, tickers, session, now_at(session, at), broken=broken)
         if walk_of.arrived:
             end_session(tickers, session, clients)
         if walk_of.request_id:

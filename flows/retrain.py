@@ -9,7 +9,7 @@ import pandas as pd
 from prefect import flow
 from pydantic import Field
 
-from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.adapters.database.requests import BY_HAND, RetrainRequest
 from evergreen.core.model.choices import TrainingChoices
 from evergreen.core.model.registry import learner as registered
 from evergreen.errors import AlreadyClaimed
@@ -94,7 +94,7 @@ def _request_by_hand(reason: str, run_id: str | None, choices: TrainingChoices) 
     registered(choices.learner)
     as_of = last_walked()
     now = now_at(as_of, at)
-    cause, why = f"by hand: {reason}{choices.phrase}", f"A challenger is wanted: {reason}{choices.phrase}."
+    cause, why = f"{BY_HAND}: {reason}{choices.phrase}", f"A challenger is wanted: {reason}{choices.phrase}."
     evidence: dict[str, Any] = {"reason": reason, "training": choices.as_dict()}
     if run_id:
         cause, why = f"challenge by run {run_id}", f"The model of run {run_id} challenges: {reason}."

@@ -20,16 +20,25 @@ from tasks.models import read_manifest
 
 
 @effect
-def score_universe(served: pd.DataFrame, session: pd.Timestamp, now: datetime) -> bool:
+def score_universe(
+    served: pd.DataFrame, session: pd.Timestamp, now: datetime, to_challenger: pd.DataFrame | None = None
+) -> bool:
     """Keep what champion and challenger forecast from the features served at `session`; whether it was in time.
 
     None is made up after the fact: once the next session has closed the forecast is missed.
+
+    Args:
+        served: indexed by ticker; the features of all models among the columns.
+        session: whose features they are.
+        now: when the forecasts are made.
+        to_challenger: what the challenger is served in their place, where a rehearsal breaks it on purpose.
     """
     at = workspace()
     if at.calendar.close(at.calendar.next(session)) <= now:
         return False
-    for version in _serving(at):
-        _keep(at, version, served, session, now)
+    handed = (served, served if to_challenger is None else to_challenger)
+    for version, features in zip(_serving(at), handed, strict=False):
+        _keep(at, version, features, session, now)
     return True
 
 
@@ -50,6 +59,7 @@ def take_deliveries(session: pd.Timestamp, now: datetime) -> list[str]:
 
 
 def _serving(at: Workspace) -> list[str]:
+    """The champion, and the challenger if there is one."""
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, at.settings.model_name)
     return [version for version in (rollout.champion, rollout.challenger) if version] if rollout else []

@@ -100,7 +100,7 @@ def _place(at: Workspace, request: RetrainRequest, rollout: Rollout, version: st
                 as_of=request.as_of,
                 request_id=request.id,
             )
-        return trials.place(conn, rollout.model, recipe, serving.recipe)
+        return trials.place(conn, rollout.model, recipe, manifest.renews(serving))
 
 
 def _write_down(at: Workspace, request: RetrainRequest, version: str, verdict: Verdict, now: datetime) -> None:

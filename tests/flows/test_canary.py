@@ -18,6 +18,8 @@ from evergreen.core.bars.session import iso
 from evergreen.core.canary import LADDER, CanaryRecord, QualityTest
 from evergreen.core.canary.guardrails import OutputLimits
 from evergreen.core.gate.verdict import Verdict
+from evergreen.errors import BadSetting
+from evergreen.replay.breaks import parse_break
 from evergreen.service.answering import new_ids
 from evergreen.workspace import Workspace, open_workspace, workspace
 from tests.flows.conftest import TICKERS
@@ -177,6 +179,33 @@ def test_canary__an_arm_that_serves_another_number_than_its_model_stops_the_cana
         rollout, last = rollouts.current(conn, MODEL), decisions.recent(conn, MODEL, 1)[0]
     assert (rollout.champion, rollout.challenger, rollout.stage) == (sound, None, "steady")
     assert (last.kind, last.subject) == ("mismatch", CHALLENGER)
+
+
+@pytest.mark.parametrize("kind", ["shuffled", "late"])
+def test_canary__a_challenger_that_is_handed_other_features_is_stopped_at_its_first_session(
+    copied: Workspace, kind: str
+) -> None:
+    from flows.clock import now_at
+    from flows.daily import process_session
+    from tasks.canary import look_at_canary
+
+    day = Calendar("XNYS").next(pd.Timestamp("2008-07-07"))
+    sound = _in_shadow_at(copied, pd.Timestamp("2008-07-07"))
+    process_session("sample", TICKERS, day, now_at(day, copied), broken=parse_break(f"{kind}@{iso(day)}"))
+    look_at_canary(day, NOW)
+    with reading(copied.engine) as conn:
+        rollout, last = rollouts.current(conn, MODEL), decisions.recent(conn, MODEL, 1)[0]
+    assert (rollout.champion, rollout.challenger) == (sound, None)
+    assert (last.kind, last.subject) == ("mismatch", CHALLENGER)
+
+
+def test_rehearsal__breaks_only_what_a_challenger_is_served() -> None:
+    from tasks.rehearsal import parse_rehearsed
+
+    with pytest.raises(BadSetting, match="cannot break 'regime'"):
+        parse_rehearsed("regime:2008@2009-02-09")
+    with pytest.raises(BadSetting, match="cannot be read"):
+        parse_rehearsed("shuffled")
 
 
 def test_canary__an_answer_that_is_not_what_was_on_record_stops_the_canary(copied: Workspace) -> None:

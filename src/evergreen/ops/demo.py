@@ -28,13 +28,23 @@ from evergreen.ops.local_stack import Ports
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
+REHEARSED = (
+    "[bold]Now a failure, made on purpose:[/] another model is trained, and in its first session it is given each "
+    "stock's numbers under another stock's name."
+)
+
 
 @dataclass(frozen=True)
 class DemoWalk:
-    """What the demo walks: real prices of four stocks, through the break of 2008."""
+    """What the demo walks: real prices of four stocks, through the break of 2008, then one session more.
+
+    In that one a challenger trained for it is served features `broken` on purpose.
+    """
 
     start: str = "2008-09-02"
     end: str = "2009-02-06"
+    broken_session: str = "2009-02-09"
+    broken: str = "shuffled"
     history: str = "2000-03-01"
     tickers: tuple[str, ...] = ("AAPL", "IBM", "MSFT", "GOOG")
     clients: int = 20
@@ -50,6 +60,11 @@ class DemoWalk:
             "clients": self.clients,
         }
 
+    def rehearsal(self) -> dict[str, Any]:
+        """As parameters of the `replay` flow for the session after them, with its challenger broken."""
+        broken = f"{self.broken}@{self.broken_session}"
+        return self.parameters() | {"start": self.broken_session, "end": self.broken_session, "broken": broken}
+
 
 def run_demo(home: Path, account: Path, walk: DemoWalk, console: Console) -> dict[str, Any]:
     """Start everything, let the server walk, write the account to a file, stop everything.
@@ -64,7 +79,9 @@ def run_demo(home: Path, account: Path, walk: DemoWalk, console: Console) -> dic
         console.print(f"stopped what an earlier demo left running: {', '.join(stopped)}")
     try:
         variables = local_stack.start(settings, Ports(0, 0, 0), lambda line: console.print(f"  {line}"))
-        _walk(PrefectApi.at(variables), Workspace(settings), walk, console)
+        api, at = PrefectApi.at(variables), Workspace(settings)
+        shown = _walk(api, at, walk.parameters(), 0, console)
+        _rehearse_failure(api, at, walk, shown, console)
         report = give_account(Workspace(settings).engine, settings.model_name)
     finally:
         stack.stop()
@@ -101,18 +118,30 @@ def show_pages(home: Path, say: Callable[[str], None]) -> None:
         Stack(home).stop()
 
 
-def _walk(api: PrefectApi, at: Workspace, walk: DemoWalk, console: Console) -> None:
-    started = api.start("replay/replay", walk.parameters())
-    due = at.calendar.sessions(pd.Timestamp(walk.start), pd.Timestamp(walk.end))
+def _rehearse_failure(api: PrefectApi, at: Workspace, walk: DemoWalk, shown: int, console: Console) -> None:
+    """Another challenger, as sound as the first, and a server that hands it the features of other tickers."""
+    if _walked(at) == pd.Timestamp(walk.end):
+        console.print(REHEARSED)
+        request = api.start("retrain/retrain", {"reason": "to see a challenger fail"})
+        for _ in follow(api, request, pause=0.5):
+            pass
+        _require_completed(api.read(request.id))
+    _walk(api, at, walk.rehearsal(), shown, console)
+
+
+def _walk(api: PrefectApi, at: Workspace, parameters: dict[str, Any], shown: int, console: Console) -> int:
+    """Follow the walk to its end; returns how many decisions have been printed, the `shown` of before among them."""
+    started = api.start("replay/replay", parameters)
+    due = at.calendar.sessions(pd.Timestamp(parameters["start"]), pd.Timestamp(parameters["end"]))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("loading the history", total=len(due))
-        seen = 0
         for _ in follow(api, started, pause=0.5):
-            seen = _show_new(at, seen, progress)
+            shown = _show_new(at, shown, progress)
             clock = _walked(at)
             progress.update(bar, completed=len(due[due <= clock]) if clock else 0, description=_where(at, clock))
     _require_completed(api.read(started.id))
+    return shown
 
 
 def _walked(at: Workspace) -> pd.Timestamp | None:
@@ -125,11 +154,11 @@ def _where(at: Workspace, clock: pd.Timestamp | None) -> str:
     return f"session {iso(clock)}" if clock is not None else "loading the history"
 
 
-def _show_new(at: Workspace, seen: int, progress: Progress) -> int:
+def _show_new(at: Workspace, shown: int, progress: Progress) -> int:
     """Print the decisions made since the last look; returns how many there are."""
     with reading(at.engine) as conn:
         turns = list(reversed(decisions.turns(conn, at.settings.model_name, EVERYTHING)))
-    for decision in turns[seen:]:
+    for decision in turns[shown:]:
         progress.console.print(f"[bold]{decision.as_of} {in_plain_words(decision.kind)}[/]")
         progress.console.print(f"[dim]           {decision.kind}: {decision.summary}[/]")
     return len(turns)

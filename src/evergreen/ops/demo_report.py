@@ -9,6 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from evergreen.adapters.database.requests import BOOTSTRAP, BY_HAND
+from evergreen.core.policy.kinds import DecisionKind
+
 
 def tell(given: dict[str, Any], written: Path, home: Path, console: Console) -> None:
     """Print the account that `give_account` made."""
@@ -27,7 +30,7 @@ def tell(given: dict[str, Any], written: Path, home: Path, console: Console) -> 
 def in_plain_words(given: dict[str, Any]) -> Iterator[str]:
     """What the walk came to, for a person without statistics."""
     walked, serving = given["sessions"], given["champion"]
-    by_itself = [request for request in given["retrains"] if request["cause"] != "bootstrap"]
+    by_itself = [request for request in given["retrains"] if not request["cause"].startswith((BOOTSTRAP, BY_HAND))]
     yield (
         f"For {walked['count']} trading days it watched the market, took in {given['bars']} days of prices, set "
         f"{given['refused']} aside as wrong, and answered {given['predictions']} questions about tomorrow's prices."
@@ -37,6 +40,14 @@ def in_plain_words(given: dict[str, Any]) -> Iterator[str]:
         f"since without anybody's help: {len(by_itself)}. Version {serving['version']} answers everybody now; "
         "a newer one does so only once it is shown to do no harm."
     )
+    for stopped in (step for step in given["canary"] if step["kind"] == DecisionKind.MISMATCH):
+        moves = [
+            step
+            for step in given["canary"]
+            if (step["version"], step["kind"]) == (stopped["version"], DecisionKind.CANARY)
+        ]
+        answered = "after it had answered some" if moves else "before it answered anybody"
+        yield f"Version {stopped['version']} was given wrong numbers on purpose, and was taken back {answered}."
 
 
 def _times(count: int) -> str:

@@ -80,6 +80,7 @@ SERVING: dict[str, Fault] = {
     "missing": _missing,
     "leak": _shuffled,
 }
+REHEARSED = tuple(kind for kind in SERVING if kind != "leak")  # what can befall a challenger of any record
 LABELS = ("sign_flip",)
 BARS = ("vendor_fault", "spread", "regime")
 KINDS = (*SERVING, *LABELS, *BARS)

@@ -28,6 +28,17 @@ def test_plain_words__tell_the_account_without_statistics() -> None:
     assert "drift" not in told_lines and " p " not in told_lines
 
 
+def test_plain_words__a_challenger_broken_on_purpose_is_told_and_no_training_by_hand_counts_as_the_loops() -> None:
+    by_hand = {"as_of": "2009-02-06", "cause": "by hand: to see a challenger fail", "verdict": "", "state": "done"}
+    steps = [{"version": "4", "kind": kind, "as_of": "", "stage": None} for kind in ("canary_start", "mismatch")]
+    account = ACCOUNT | {"retrains": [*ACCOUNT["retrains"], by_hand], "canary": steps}
+    told_lines = " ".join(in_plain_words(account))
+    assert "anybody's help: 2" in told_lines and "Version 4 was given wrong numbers on purpose" in told_lines
+    assert "before it answered anybody" in told_lines
+    steps.insert(1, {"version": "4", "kind": "canary", "as_of": "", "stage": "canary_5"})
+    assert "after it had answered some" in " ".join(in_plain_words(account))
+
+
 def test_tell__plain_words_come_first_and_how_to_look_last(tmp_path: Path) -> None:
     console = Console(file=StringIO(), width=200)
     tell(ACCOUNT, tmp_path / "demo.json", tmp_path, console)

@@ -20,6 +20,7 @@ from evergreen.errors import AlreadyClaimed, Conflict, NotFound
 CLAIMS = 8  # a machine restarted again and again gets through; work that ends eight workers would end the ninth
 EXHAUSTED = f"{CLAIMS} workers ended before it was finished. Look at the logs of `retrain`, then ask again."
 BOOTSTRAP = "bootstrap"  # the cause of the first training
+BY_HAND = "by hand"  # what the cause of one that a person asks for begins with
 _STILL_OPEN = retrain_request.c.state.in_(("pending", "running"))
 
 

@@ -65,9 +65,9 @@ def spent(conn: Connection, model: str) -> str:
     return f"{tried}; {left:.2%} of the level is left for the next one"
 
 
-def place(conn: Connection, model: str, recipe: str, champions: str) -> Place:
-    """Where a recipe stands that has been tried; `champions` is the recipe of who serves."""
+def place(conn: Connection, model: str, recipe: str, renewal: bool) -> Place:
+    """Where a recipe stands that has been tried; whether its model renews the champion is for the manifests to say."""
     known = recipes(conn, model)
     number = known.index(recipe) + 1
     before = discovered(conn, model).intersection(known[: number - 1])
-    return Place(number, len(before), renewal=recipe == champions)
+    return Place(number, len(before), renewal=renewal)

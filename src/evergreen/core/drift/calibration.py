@@ -19,6 +19,9 @@ SATURATED = 8.5  # just above 8.3, the largest PSI that shares floored at 1e-4 c
 NEAREST = 0.02  # how near to it a PSI may come, so that its logarithm stays finite
 SMALLEST = 1e-3  # the same at the other end: a PSI below it is none
 LEAST_SPREAD = 0.1  # of a null, on the stretched scale: a feature that never moved does not alarm at a breath
+REMEMBERED = (
+    1_500  # sessions that a null is replayed from: a crisis before them widens it no more, and six years are enough
+)
 WIDENING = 1.4  # of a bootstrapped null, which a short history makes too narrow (docs/decisions/0008)
 
 
@@ -100,8 +103,9 @@ def calibrate(
     memory: int = 60,
     draws: int = 200,
     seed: int = 7,
+    remembered: int = REMEMBERED,
 ) -> Calibration | TooLittleHistory:
-    """The null of the drift check from the training history's counts.
+    """The null of the drift check from the last `remembered` sessions of the training history's counts.
 
     Replays every earlier pair of consecutive windows at `stride` if that gives `min_windows` of them (150 are
     what a level of 0.02 needs). Otherwise draws `draws` histories from blocks of max(2 x memory, 40)
@@ -115,15 +119,16 @@ def calibrate(
     windows = windows or Windows()
     if stride < 1 or windows.current % stride:
         raise BadInput(f"a current window of {windows.current} is no multiple of the stride {stride}.", "Use 5.")
-    sessions, block = len(counts.sessions), max(2 * memory, 40)
+    values, block = counts.values[-remembered:], max(2 * memory, 40)
+    sessions = len(values)
     if sessions < windows.pair:
         return TooLittleHistory(sessions, windows.pair)
     ends, lag = np.arange(windows.span, sessions + 1, stride), windows.current // stride
     if len(ends) - lag >= min_windows:
-        single = sliding_psi(counts.values, ends, windows)
+        single = sliding_psi(values, ends, windows)
         null, method = np.stack([single[:-lag], single[lag:]], axis=1), "replay"
     else:
-        null, method = _bootstrap(counts.values, windows, block, draws, seed), "bootstrap"
+        null, method = _bootstrap(values, windows, block, draws, seed), "bootstrap"
     return Calibration(counts.grid, windows, null.astype(np.float32), method)
 
 

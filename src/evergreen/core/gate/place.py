@@ -20,7 +20,7 @@ class Place:
     Attributes:
         number: which recipe of the name it is, from 1; the same each time it is trained again.
         discoveries: recipes before it that were promoted by their own evidence.
-        renewal: it is the champion's recipe, trained again.
+        renewal: it is the champion's recipe, trained again up to a later session.
 
     Raises:
         BadInput: a number below 1, or more discoveries than recipes before it.

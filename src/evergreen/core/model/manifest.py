@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,6 +55,14 @@ class Manifest:
     feature_low: tuple[float | None, ...] = ()
     feature_high: tuple[float | None, ...] = ()
     recipe: str = ""
+
+    def renews(self, champion: Manifest) -> bool:
+        """Whether its model is of the champion's recipe, trained up to a later session.
+
+        One that has seen no more is a model of its own: where nothing is shown, the fresher one stays.
+        """
+        later = date.fromisoformat(self.trained_through) > date.fromisoformat(champion.trained_through)
+        return bool(self.recipe) and self.recipe == champion.recipe and later
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, exact floats, no NaN."""

@@ -45,16 +45,16 @@ def promoted(engine: Engine, version: str, *, better: float, renewed: bool = Fal
         decisions.append(conn, decision)
 
 
-def placed(engine: Engine, recipe: str, champions: str) -> Place:
+def placed(engine: Engine, recipe: str, renewal: bool = False) -> Place:
     with reading(engine) as conn:
-        return trials.place(conn, "m", recipe, champions)
+        return trials.place(conn, "m", recipe, renewal)
 
 
 def test_place__a_recipe_keeps_its_number_however_often_and_against_whomever_it_is_trained(engine: Engine) -> None:
     for champion, challenger, recipe in [("1", "2", "a"), ("1", "3", "b"), ("1", "3", "b"), ("3", "4", "a")]:
         tried(engine, champion, challenger, recipe)
-    assert placed(engine, "a", "b") == Place(1)
-    assert placed(engine, "b", "b") == Place(2, renewal=True)
+    assert placed(engine, "a") == Place(1)
+    assert placed(engine, "b", renewal=True) == Place(2, renewal=True)
 
 
 def test_place__only_what_was_promoted_by_evidence_of_its_own_is_a_discovery(engine: Engine) -> None:
@@ -62,10 +62,10 @@ def test_place__only_what_was_promoted_by_evidence_of_its_own_is_a_discovery(eng
         tried(engine, "1", str(number), recipe)
     promoted(engine, "2", better=0.0)
     promoted(engine, "3", better=0.9, renewed=True)
-    assert placed(engine, "d", "a").discoveries == 0
+    assert placed(engine, "d").discoveries == 0
     promoted(engine, "4", better=0.9)
-    assert placed(engine, "d", "a") == Place(4, discoveries=1)
-    assert placed(engine, "c", "a").discoveries == 0
+    assert placed(engine, "d") == Place(4, discoveries=1)
+    assert placed(engine, "c").discoveries == 0
 
 
 def test_spent__says_what_a_search_has_used_up_and_what_is_left(engine: Engine) -> None:

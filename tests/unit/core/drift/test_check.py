@@ -93,6 +93,21 @@ def test_calibrate__null_is_the_statistic_of_every_earlier_pair() -> None:
         assert calibration.null[7, half] == pytest.approx(expected, rel=1e-6)
 
 
+def test_calibrate__what_lies_before_the_sessions_remembered_widens_no_null() -> None:
+    _, counts = judged(0)
+    calm, stormy = counts.values.copy(), counts.values.copy()
+    stormy[:240] = np.roll(stormy[:240], 25, axis=2)
+    nulls = []
+    for values in (calm, stormy):
+        calibration = calibrate(Counts(counts.sessions, counts.grid, values), remembered=len(calm) - 240)
+        assert isinstance(calibration, Calibration)
+        nulls.append(calibration.null)
+    assert np.array_equal(*nulls)
+    everything = calibrate(Counts(counts.sessions, counts.grid, stormy), remembered=len(calm))
+    assert isinstance(everything, Calibration)
+    assert everything.null.max() > nulls[1].max()
+
+
 def test_check__p_values_are_places_among_the_null() -> None:
     calibration, counts = judged(1)
     look = checked(calibration, counts, SETTING.train + 60)

@@ -36,6 +36,15 @@ def test_manifest__round_trip_is_exact_and_canonical():
     assert Manifest.from_json(MANIFEST.to_json()).to_json() == MANIFEST.to_json()
 
 
+def test_renews__only_the_same_recipe_that_has_seen_more():
+    champion = replace(MANIFEST, recipe="a")
+    later = replace(champion, trained_through="2008-10-31")
+    assert later.renews(champion)
+    assert not champion.renews(champion) and not champion.renews(later)
+    assert not replace(later, recipe="b").renews(champion)
+    assert not replace(later, recipe="").renews(MANIFEST)
+
+
 def test_manifest__not_a_number_cannot_be_written():
     with pytest.raises(ValueError, match="JSON"):
         replace(MANIFEST, interval_low=float("nan")).to_json()
