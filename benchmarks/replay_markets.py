@@ -73,7 +73,7 @@ def panel(file: str) -> dict[str, ComparedMarket]:
 
 
 def line(name: str, market: ComparedMarket, summary: dict[str, Any]) -> str:
-    """A row of the table for the README."""
+    """A row of the table in docs/error-rates.md."""
     rows = {row["policy"]: row for row in summary["policies"]}
     ours, calendar = rows["default"], rows["calendar:20"]
     cells = [

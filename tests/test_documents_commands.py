@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -47,7 +48,7 @@ def test_page__shows_commands_that_there_are(page: Path) -> None:
 
 
 def test_commands__are_found_and_wrong_ones_are_named() -> None:
-    assert ["init", "FOLDER"] in commands(REPOSITORY / "docs" / "how-to.md")
+    assert ["init", "path/to/folder"] in commands(REPOSITORY / "docs" / "how-to.md")
     assert mistakes(["innit"]) == ["innit"] and mistakes(["init", "x", "--yess"]) == ["--yess"]
 
 
@@ -68,3 +69,12 @@ def test_first_hour__says_what_the_commands_print(tmp_path: Path) -> None:
         printed = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
         shown = lines_beneath(REPOSITORY / "docs" / "tutorial.md", command)
         assert [line for line in shown if line not in printed] == []
+
+
+@pytest.mark.parametrize("command", ["evergreen status", "evergreen audit"])
+def test_how_to__says_what_the_commands_print_where_nothing_is_yet(tmp_path: Path, command: str) -> None:
+    run = [sys.executable, "-m", *shlex.split(command)]
+    alone = {name: value for name, value in os.environ.items() if not name.startswith(("EVERGREEN_", "PREFECT_"))}
+    printed = subprocess.run(run, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False).stdout
+    shown = lines_beneath(REPOSITORY / "docs" / "how-to.md", command)
+    assert shown and [line for line in shown if line.removesuffix("...") not in printed] == []

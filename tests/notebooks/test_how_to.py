@@ -1,4 +1,4 @@
-"""The README's factor runs as pasted."""
+"""The factor of docs/how-to.md runs as pasted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[2] / "README.md"
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to.md"
 SHOW = """
 from evergreen.core.dataset.look_ahead_audit import Audit
 
@@ -23,8 +23,8 @@ print(verdict.sentence)
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # it trains with the defaults
-def test_readme__the_factor_runs_as_pasted_and_gives_what_it_says(tmp_path: Path) -> None:
-    section = README.read_text().partition("## Your own factor")[2]
+def test_how_to__the_factor_runs_as_pasted_and_gives_what_it_says(tmp_path: Path) -> None:
+    section = HOW_TO.read_text().partition("## Declare a factor")[2]
     (pasted,) = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
     (tmp_path / "pasted.py").write_text(pasted + SHOW)
     places = {"EVERGREEN_HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"], "HOME": str(tmp_path)}
