@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from evergreen.core.model.config import TrainingConfig
 from evergreen.core.policy import Policy
 from evergreen.errors import Unavailable
 from evergreen.replay.breaks import Break, break_labels
+from evergreen.replay.code_version import code_version
 from evergreen.replay.fits import Fits
 from evergreen.replay.market import Market, open_market
 from evergreen.replay.measures import measure
@@ -61,14 +61,6 @@ class Row:
     sessions: pd.DataFrame
     decisions: pd.DataFrame
     measured: dict[str, Any]
-
-
-@lru_cache(1)
-def code_version() -> str:
-    """What the rules are written down as: a walk under other rules is another walk."""
-    rooms = (Path(str(files(f"evergreen.{room}"))) for room in ("core", "replay"))
-    texts = [path.read_bytes() for room in rooms for path in sorted(room.rglob("*.py"))]
-    return sha256(b"".join(texts)).hexdigest()
 
 
 @lru_cache(1)
