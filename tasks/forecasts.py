@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import pandas as pd
 
@@ -37,8 +38,7 @@ def score_universe(
     if at.calendar.close(at.calendar.next(session)) <= now:
         return False
     handed = (served, served if to_challenger is None else to_challenger)
-    for version, features in zip(_serving(at), handed, strict=False):
-        _keep(at, version, features, session, now)
+    _record(at, dict(zip(_serving(at), handed, strict=False)), session, now)
     return True
 
 
@@ -53,8 +53,7 @@ def take_deliveries(session: pd.Timestamp, now: datetime) -> list[str]:
     if versions:
         online = at.features.read_online(at.features.tickers())
         served = online.features[online.as_of == session]
-        for version in versions:
-            _keep(at, version, served, session, now)
+        _record(at, dict.fromkeys(versions, served), session, now)
     return versions
 
 
@@ -65,15 +64,22 @@ def _serving(at: Workspace) -> list[str]:
     return [version for version in (rollout.champion, rollout.challenger) if version] if rollout else []
 
 
-def _keep(at: Workspace, version: str, served: pd.DataFrame, session: pd.Timestamp, now: datetime) -> None:
-    if read_manifest(at, version).is_delivered:
-        forecasts = delivered_to(version, served, session, now)
-    else:
-        forecasts = forecast_universe(version, served)
+def _record(at: Workspace, served: Mapping[str, pd.DataFrame], session: pd.Timestamp, now: datetime) -> None:
+    """Keep what versions forecast of what they are served; of what was delivered the service is told."""
+    if not served:
+        return
+    delivering = [version for version in served if read_manifest(at, version).is_delivered]
+    forecasts = pd.concat(
+        delivered_to(version, features, session, now)
+        if version in delivering
+        else forecast_universe(version, features).assign(made_at=now)
+        for version, features in served.items()
+    )
     with writing(at.engine) as conn:
-        evidence.record_forecasts(conn, forecasts.assign(session=session, made_at=now))
-        if read_manifest(at, version).is_delivered:
-            ledger.record_delivery(conn, session, evidence.count_forecasts(conn, version), now)
+        evidence.record_forecasts(conn, forecasts.assign(session=session))
+        if delivering:
+            arrived = sum(evidence.count_forecasts(conn, version) for version in delivering)
+            ledger.record_delivery(conn, session, arrived, now)
 
 
 def delivered_to(version: str, served: pd.DataFrame, session: pd.Timestamp, now: datetime) -> pd.DataFrame:
@@ -85,33 +91,38 @@ def delivered_to(version: str, served: pd.DataFrame, session: pd.Timestamp, now:
         version: of a model that runs elsewhere.
         served: the features of the tickers that forecasts are due for; their hashes go with the forecasts.
         session: the session they are for.
-        now: of the reading, UTC.
+        now: of the reading in a replay, UTC.
 
     Returns:
-        As `forecast_universe`, the tickers that were delivered.
+        As `forecast_universe` and `made_at`, UTC; the tickers that were delivered.
     """
-    from evergreen.adapters.models.delivery_file import fetch, table_of
     from evergreen.core.features.row_hashes import row_hashes
-    from evergreen.core.model.deliveries import parse_delivery, sift
+    from evergreen.core.model.deliveries import sift
 
     at = workspace()
     _, model = _load(at, version)
     assert isinstance(model, DeliveredForecasts)
+    delivery = _read_delivery(model.place, version)
+    seen_at = datetime.now(UTC) if at.settings.clock == "live" else now  # after the reading, however long that took
     due = pd.MultiIndex.from_product([served.index, [session]], names=["ticker", "session"])
     deadline = pd.Series(at.calendar.next_opens(pd.DatetimeIndex([session])), index=[session])
-    try:
-        delivery = parse_delivery(table_of(fetch(model.place), model.place), model.place)
-    except BadInput as error:
-        print(f"Version {version} has no forecasts of {iso(session)}: {error}")
-        delivery = NOTHING
-    own = delivery[delivery["session"] == session]
-    arrivals = sift(own, due, deadline, pd.Timestamp(now))
+    arrivals = sift(delivery[delivery["session"] == session], due, deadline, pd.Timestamp(seen_at))
     print(f"Version {version}, {iso(session)}: {arrivals.sentence}")
     values = arrivals.in_time.set_index("ticker")["forecast"]
-    rows = served.loc[values.index].to_numpy()
-    return pd.DataFrame(
-        {"ticker": values.index, "version": version, "value": values.to_numpy(), "feature_hash": row_hashes(rows)}
-    )
+    forecasts = pd.DataFrame({"ticker": values.index, "value": values.to_numpy()})
+    hashes = row_hashes(served.loc[values.index].to_numpy())
+    return forecasts.assign(version=version, feature_hash=hashes, made_at=seen_at)
+
+
+def _read_delivery(place: str, version: str) -> pd.DataFrame:
+    from evergreen.adapters.models.delivery_file import fetch, table_of
+    from evergreen.core.model.deliveries import parse_delivery
+
+    try:
+        return parse_delivery(table_of(fetch(place), place), place)
+    except BadInput as error:
+        print(f"Version {version} delivers nothing now: {error}")
+        return NOTHING
 
 
 def forecast_universe(version: str, features: pd.DataFrame) -> pd.DataFrame:

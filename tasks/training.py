@@ -13,7 +13,7 @@ from uuid import UUID
 import pandas as pd
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from evergreen.adapters.database import ledger, reading, writing
+from evergreen.adapters.database import ledger, reading, rollouts, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.infra.preload import importing
 from evergreen.core.model.choices import TrainingChoices
@@ -21,9 +21,11 @@ from evergreen.errors import NotebookFailed, Refused
 from evergreen.workspace import REPOSITORY, workspace
 from tasks.artifacts import show
 from tasks.decorators import effect
+from tasks.gate import champion_record
 
 NOTEBOOK = REPOSITORY / "notebooks" / "train.ipynb"
 NOTEBOOK_TIMEOUT = 1200  # seconds: forty times what 500 tickers over five years take on two cores
+BARS, CHAMPION = "bars.parquet", "champion.parquet"  # beside the training set
 LABEL_TOLERANCE = 1e-6  # log return: closes of two deliveries rounded to other digits agree, restated ones do not
 
 
@@ -43,13 +45,15 @@ def make_training_set(request: RetrainRequest, horizon: int, now: datetime) -> T
     """Join features and labels as they were known at `now`, through Feast, and audit them for look-ahead."""
     from evergreen.adapters.models.training_file import SLAB
     from evergreen.core.dataset.panel import training_set_sha256
-    from evergreen.research.training_sets import installation_training_set
+    from evergreen.research.training_sets import installation_bars, installation_training_set
 
     at = workspace()
     frame = installation_training_set(at, pd.Timestamp(request.as_of), pd.Timestamp(now), horizon)
     path = at.settings.runs / request.id / "training_set.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(path, index=False, row_group_size=SLAB)
+    bars = installation_bars(at, pd.Timestamp(request.as_of), pd.Timestamp(now))
+    bars[["ticker", "session", "close", "volume", "factor"]].to_parquet(path.with_name(BARS), index=False)
     print(f"{len(frame):,} rows of training data to {request.as_of}, data version {request.data_version}")
     return TrainingSet(path, request.data_version, request.as_of, len(frame), training_set_sha256(frame))
 
@@ -79,6 +83,8 @@ def notebook_parameters(request: RetrainRequest, training_set: TrainingSet, outp
     tickers = pd.read_parquet(training_set.path, columns=["ticker"])["ticker"].nunique()
     return {
         "training_set": str(training_set.path),
+        "bars": str(training_set.path.with_name(BARS)),
+        "champion": _write_champion(training_set.path.with_name(CHAMPION)),
         "as_of": request.as_of,
         "train_sessions": workspace().settings.train_sessions,
         "output": str(output),
@@ -87,6 +93,18 @@ def notebook_parameters(request: RetrainRequest, training_set: TrainingSet, outp
         "request_id": request.id,
         "run_name": f"{request.cause} {request.as_of}",
     } | suited(tickers)
+
+
+def _write_champion(path: Path) -> str:
+    """All the champion forecast out of sample, as a file; returns where it lies, empty where there is nothing."""
+    at = workspace()
+    with reading(at.engine) as conn:
+        rollout = rollouts.read(conn, at.settings.model_name)
+    record = champion_record(at, rollout.champion) if rollout else None
+    if record is None:
+        return ""
+    record.to_parquet(path, index=False)
+    return str(path)
 
 
 def progress_artifact() -> Callable[[int, int], None]:
@@ -135,13 +153,20 @@ def register_challenger(request: RetrainRequest, training_set: TrainingSet, run_
 
     Raises:
         NotFound, Broken: no such run, or not one that the training notebook logged.
-        Refused: the outcomes it was judged by are not those of the bar store, or it stands after the request.
+        Refused: no price follows from its target; the outcomes it was judged by are not those of the bar store, or it
+            stands after the request.
     """
     from evergreen.adapters.models.folder import read_model_folder
+    from evergreen.core.model.targets.registry import target
 
     at = workspace()
     folder = at.tracking.fetch_run(run_id, training_set.path.parent / "output")
     model = read_model_folder(folder)
+    if not (forecast := target(model.manifest.target)).is_return:
+        raise Refused(
+            f"Run {run_id} cannot challenge: it forecasts the {forecast.title}, and clients are answered with prices.",
+            "Train it on the target `return`; this one stays research, with its figures in MLflow.",
+        )
     if problem := mismatch_reason(
         model.oos, pd.read_parquet(training_set.path, columns=["ticker", "session", "label"])
     ):

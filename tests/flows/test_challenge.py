@@ -8,13 +8,15 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.database import decisions, ledger, reading, requests, trials
-from evergreen.adapters.models.folder import read_manifest, write_model_folder
+from evergreen.adapters.models.folder import read_manifest, read_model_folder, read_run_id, write_model_folder
+from evergreen.adapters.notebooks.papermill import run_notebook
 from evergreen.core.model.training import TrainingConfig, train
 from evergreen.errors import NotFound, Refused
 from evergreen.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("lived")
 MODEL = "evergreen"
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "train.ipynb"
 SMALL = TrainingConfig(folds=3, test_size=63, rounds=10, learning_rate=0.1)
 
 
@@ -76,6 +78,8 @@ def test_retrain__by_hand_trains_what_was_chosen(copied) -> None:
         assert [row.kind for row in decisions.of(conn, "3")].count("gate") == 1
     manifest = read_manifest(copied.model_folder("3"))
     assert (manifest.kind, manifest.seed, manifest.metrics["sessions"]) == ("ridge", 11, 3 * 63)
+    assert manifest.metrics["exposure_momentum"] is not None  # the flow brings bars and the champion's record
+    assert "beyond_champion" in manifest.metrics and manifest.target == "return"
 
 
 def test_retrain__an_unknown_learner_is_refused_before_anything_is_written(copied) -> None:
@@ -97,6 +101,26 @@ def test_challenge__outcomes_of_another_market_are_refused(copied, rows, tmp_pat
     with reading(copied.engine) as conn:
         assert requests.read(conn, request_id).state == "failed"
         assert len(ledger.model_versions(conn, MODEL)) == 2
+
+
+def test_notebook__on_the_bars_stored_here_another_target_is_research_and_cannot_answer_clients(
+    copied, tmp_path
+) -> None:
+    from flows.retrain import retrain
+
+    with reading(copied.engine) as conn:
+        stored = ledger.data_versions(conn, 1)[0]
+    given = {"source": "", "data_version": stored.id, "as_of": stored.as_of, "tickers": [], "target": "rank"}
+    given |= {"learner": "ridge", "folds": 3, "min_train": 1000, "output": str(tmp_path / "mine")}
+    executed = run_notebook(NOTEBOOK, given, tmp_path / "executed.ipynb", timeout=500)
+    model = read_model_folder(tmp_path / "mine")
+    assert (model.manifest.target, set(model.oos["ticker"])) == ("rank", {"AAPL", "IBM", "MSFT", "GOOG"})
+    assert model.oos["label"].abs().max() <= 0.5 and model.oos["session"].max() > pd.Timestamp("2008-06-01")
+    assert "mase" not in model.manifest.metrics and model.manifest.metrics["exposure_momentum"] is not None
+    assert "a chance order" in executed.read_text() and not (tmp_path / "mine" / "figures" / "earned.png").exists()
+    request_id = _ask(read_run_id(tmp_path / "mine"), copied)
+    with pytest.raises(Refused, match="rank of the return within its session, and clients are answered with prices"):
+        retrain(request_id)
 
 
 def test_model_card__lies_with_the_model_and_its_notebook_in_mlflow(copied) -> None:

@@ -51,7 +51,7 @@ def test_notebook__is_committed_without_outputs_and_defines_nothing():
 def test_notebook__defaults_are_those_of_the_training_config():
     parameters, defaults = read_parameters(NOTEBOOK), asdict(TrainingConfig())
     shared = parameters.keys() & defaults.keys()
-    assert len(shared) == 15
+    assert len(shared) == 16
     assert {name: parameters[name] for name in shared} == {name: defaults[name] for name in shared}
 
 

@@ -118,6 +118,18 @@ def test_settle__champion_answers_where_the_challenger_has_no_forecast_and_it_is
     assert other.answers(other.question("challenger", 1))[0][0]["model"] == "2"
 
 
+def test_settle__what_a_challenger_elsewhere_has_not_delivered_is_no_failure_of_its_model(answering: Answering) -> None:
+    challenger = answering.snapshot.lineup.challenger
+    assert challenger is not None
+    object.__setattr__(challenger.manifest, "kind", "forecasts")  # as if it ran elsewhere
+    answering.silence_challenger(0)
+    ((answer,),) = answering.answers(answering.question("challenger"))
+    assert answer["model"] == answering.snapshot.lineup.champion.version
+    with reading(answering.world.store.engine) as conn:
+        assert predictions.silent(conn, challenger.version) == 0
+    assert (answering.failures("not_delivered"), answering.failures("not_finite")) == (1, 0)
+
+
 def test_settle__a_challenger_that_is_not_loaded_is_counted_as_absent(world: World) -> None:
     (world.settings.models / "2" / "model.txt").unlink()
     answering = Answering(world)

@@ -12,13 +12,14 @@ import pandas as pd
 
 from evergreen.adapters.bars import BarSource, BarStore, open_source
 from evergreen.core.bars.calendar import Calendar
-from evergreen.core.dataset.labels import forward_return
 from evergreen.core.dataset.look_ahead_audit import audit, stamp
 from evergreen.core.dataset.panel import labelled_panel, training_frame
 from evergreen.core.dataset.splits import Fold
 from evergreen.core.features import DeclaredFactor, compute_features, lookback_of
 from evergreen.core.model.breadth import suited
 from evergreen.core.model.config import TrainingConfig
+from evergreen.core.model.targets.protocol import Target
+from evergreen.core.model.targets.registry import target
 from evergreen.core.model.walk_forward_record import folds_of
 from evergreen.core.quality import check, split
 from evergreen.errors import NoBars
@@ -37,12 +38,19 @@ class ResearchPanel:
         calendar: of their exchange.
         horizon: of the labels, in sessions.
         factors: declared beside the 158.
+        target_name: what is forecast, by name.
     """
 
     bars: pd.DataFrame
     calendar: Calendar
     horizon: int = 1
     factors: tuple[DeclaredFactor, ...] = ()
+    target_name: str = "return"
+
+    @property
+    def target(self) -> Target:
+        """What is forecast."""
+        return target(self.target_name)
 
     @cached_property
     def features(self) -> pd.DataFrame:
@@ -51,8 +59,8 @@ class ResearchPanel:
 
     @cached_property
     def labels(self) -> pd.Series:
-        """Log return over the next `horizon` sessions on (ticker, session); NaN while it is not known."""
-        return forward_return(self.bars, self.horizon)
+        """The target over the next `horizon` sessions on (ticker, session); NaN while it is not known."""
+        return self.target.label(self.bars, self.horizon)
 
     @cached_property
     def training_set(self) -> pd.DataFrame:
@@ -62,13 +70,24 @@ class ResearchPanel:
             LooksAhead: a factor holds what was not known at its session.
         """
         lookback = lookback_of(self.factors)
-        verdict = audit(self.features, self.labels, self.bars, self._compute, lookback, self.horizon)
+        label = self.target
+        verdict = audit(
+            self.features,
+            self.labels,
+            self.bars,
+            self._compute,
+            lookback,
+            self.horizon,
+            label=label.label,
+            label_lookback=label.lookback,
+        )
         return stamp(training_frame(self.features, self.labels), verdict)
 
     @cached_property
     def config(self) -> TrainingConfig:
         """The configuration that suits so many tickers."""
-        return TrainingConfig(**{"horizon": self.horizon} | suited(self.bars["ticker"].nunique()))  # type: ignore[arg-type]
+        choices = {"horizon": self.horizon, "target": self.target_name}
+        return TrainingConfig(**choices | suited(self.bars["ticker"].nunique()))  # type: ignore[arg-type]
 
     @property
     def folds(self) -> list[Fold]:
@@ -80,7 +99,9 @@ class ResearchPanel:
         return compute_features(some, self.factors, days)
 
 
-def read_panel(source: str, version: str, as_of: str, tickers: Sequence[str], horizon: int) -> ResearchPanel:
+def read_panel(
+    source: str, version: str, as_of: str, tickers: Sequence[str], horizon: int, target_name: str = "return"
+) -> ResearchPanel:
     """The panel of some bars.
 
     Args:
@@ -90,11 +111,13 @@ def read_panel(source: str, version: str, as_of: str, tickers: Sequence[str], ho
         as_of: the last session, ISO date; empty: the last there is.
         tickers: only these; empty: all.
         horizon: of the labels, in sessions.
+        target_name: what is forecast: return, rank, neutral, volatility, or another that is registered.
 
     Raises:
         NoBars: none are left.
-        BadSetting, NotFound, Broken: no such source or version, or it is damaged.
+        BadSetting, NotFound, Broken: no such source, version or target, or it is damaged.
     """
+    target(target_name)
     end = pd.Timestamp(as_of) if as_of else pd.Timestamp.now().normalize()
     at = Workspace(workspace_settings(Path.cwd()))
     if source:
@@ -105,7 +128,7 @@ def read_panel(source: str, version: str, as_of: str, tickers: Sequence[str], ho
     if chosen.empty:
         raise NoBars(f"{source or 'the installation'} has no such bars.", "Look at tickers, version and as_of.")
     factors = () if source else tuple(at.features.factors)
-    return ResearchPanel(chosen.reset_index(drop=True), calendar, horizon, factors)
+    return ResearchPanel(chosen.reset_index(drop=True), calendar, horizon, factors, target_name)
 
 
 def _from_source(source: BarSource, tickers: Sequence[str], end: pd.Timestamp) -> tuple[pd.DataFrame, Calendar]:

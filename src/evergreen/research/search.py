@@ -64,7 +64,7 @@ def search(
 
 
 def _config(base: TrainingConfig, changes: Mapping[str, Any]) -> TrainingConfig:
-    known = {each.name for each in fields(TrainingConfig)}
+    known = {each.name for each in fields(TrainingConfig)} - {"horizon", "target"}  # these come with the data's labels
     if strange := sorted(set(changes) - known):
         raise BadInput(
             f"{', '.join(strange)} cannot be chosen in a training.", f"Known are {', '.join(sorted(known))}."

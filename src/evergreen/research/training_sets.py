@@ -76,6 +76,11 @@ def training_set_with(
     return stamp(training_frame(joined, labels), audit(joined, labels, bars, compute, store.lookback, horizon))
 
 
+def installation_bars(at: Workspace, as_of: pd.Timestamp, known_at: pd.Timestamp) -> pd.DataFrame:
+    """The installation's bars up to a session as known at a moment, each company under its newest name."""
+    return at.listings.companies(at.bars.as_of(known_at, end=as_of))
+
+
 def installation_training_set(
     at: Workspace, as_of: pd.Timestamp, known_at: pd.Timestamp, horizon: int, names: Sequence[str] = ()
 ) -> pd.DataFrame:
@@ -95,7 +100,7 @@ def installation_training_set(
         LooksAhead: a feature holds what was not known at its session.
     """
     chosen = list(names or at.features.names)
-    bars = at.listings.companies(at.bars.as_of(known_at, end=as_of))
+    bars = installation_bars(at, as_of, known_at)
     labels = forward_return(bars, horizon)
     entities = at.listings.as_named(labels.index).to_frame().set_axis(labels.index)
     entities["event_timestamp"] = at.calendar.closes(pd.DatetimeIndex(entities["session"]))

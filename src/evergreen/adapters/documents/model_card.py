@@ -14,6 +14,7 @@ from evergreen.adapters.models.folder import ModelFolder
 from evergreen.core.evaluation.evaluate import skill_line
 from evergreen.core.model.manifest import Manifest
 from evergreen.core.model.registry import reader
+from evergreen.core.model.targets.registry import target
 
 CARD, PAGE, BILL = "model_card.md", "model_card.html", "sbom.cdx.json"
 PACKAGES = ("numpy", "pandas", "scipy", "feast", "mlflow", "prefect")  # whatever fitted it is in the bill of materials
@@ -96,8 +97,8 @@ def model_card(model: ModelFolder, known: Provenance) -> str:
     audit = (known.audit or "none on record").rstrip(".")
     parts = [
         f"# Model card: version {known.version}",
-        f"A {reader(manifest.kind).title} of the log return over {manifest.horizon} session(s), trained through "
-        f"{manifest.trained_through}, standing at {manifest.as_of}. Asked for: {known.cause}.",
+        f"A {reader(manifest.kind).title} of the {target(manifest.target).title} over {manifest.horizon} session(s), "
+        f"trained through {manifest.trained_through}, standing at {manifest.as_of}. Asked for: {known.cause}.",
         "## What it can do",
         f"**{skill_line(metrics['metrics'])}**",
         f"Gate: {known.verdict}",

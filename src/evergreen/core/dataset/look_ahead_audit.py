@@ -23,6 +23,7 @@ from evergreen.core.dataset.splits import Fold
 from evergreen.errors import BadInput, Refused
 
 Compute = Callable[[pd.DataFrame], pd.DataFrame]
+Label = Callable[[pd.DataFrame, int], pd.Series]
 
 RELATIVE, ABSOLUTE = 1e-5, 1e-6  # what a sum taken from another starting point may differ by
 AFTER_SPLIT = 1e-3  # a share count enters some factors as log(volume + 1)
@@ -83,6 +84,8 @@ def audit(
     horizon: int,
     cuts: int = 8,
     seed: int = 0,
+    label: Label = forward_return,
+    label_lookback: int = 0,
 ) -> Audit:
     """Put the four questions to features and labels as they are to be trained on.
 
@@ -95,6 +98,8 @@ def audit(
         horizon: of the labels, in sessions.
         cuts: sessions to sample, spread over the history.
         seed: of the sample and of the changes.
+        label: labels of any bars and horizon, as `labels` were made.
+        label_lookback: sessions before its own that a label reads.
 
     Raises:
         BadInput: too few sessions to cut anywhere.
@@ -103,7 +108,7 @@ def audit(
     history = _History(ordered, pd.DatetimeIndex(ordered["session"].unique()), compute, lookback, seed)
     at = _sampled(len(history.sessions), lookback, cuts, seed)
     findings = [finding for t in at for finding in history.findings(features, t)]
-    findings += [finding for t in at for finding in history.label_findings(labels, t, horizon)]
+    findings += [finding for t in at for finding in history.label_findings(labels, t, horizon, label, label_lookback)]
     dates = tuple(iso(history.sessions[t]) for t in at)
     first = {finding.rpartition(" (")[0]: finding for finding in reversed(findings)}
     return Audit(features.shape[1], dates, tuple(reversed(first.values())))
@@ -186,14 +191,14 @@ class _History:
             for name in _moved(before, after, tolerance):
                 yield f"{name} {failing} ({iso(now)})"
 
-    def label_findings(self, labels: pd.Series, t: int, horizon: int) -> Iterator[str]:
+    def label_findings(self, labels: pd.Series, t: int, horizon: int, label: Label, lookback: int) -> Iterator[str]:
         """What is wrong with the labels of session number t."""
-        now, end = self.sessions[t], t + horizon + 1
-        known = forward_return(self.between(t, end), horizon).xs(now, level="session")
+        now, start, end = self.sessions[t], t - lookback, t + horizon + 1
+        known = label(self.between(start, end), horizon).xs(now, level="session")
         own = labels.xs(now, level="session").reindex(known.index)
         if len(_moved(own.to_frame(), known.to_frame(), RELATIVE)):
-            yield f"the label is not the return over {horizon} sessions ({iso(now)})"
-        if forward_return(self.between(t, end - 1), horizon).notna().any():
+            yield f"the label is not that of {horizon} sessions ahead ({iso(now)})"
+        if label(self.between(start, end - 1), horizon).xs(now, level="session").notna().any():
             yield f"the label is known before {horizon} sessions have passed ({iso(now)})"
 
     def _up_to(self, features: pd.DataFrame, t: int) -> pd.DataFrame:

@@ -14,13 +14,13 @@ from evergreen.core.evaluation.diebold_mariano import dm_test
 from evergreen.core.evaluation.metrics import gain_over_random_walk, ic, icir, rank_ic, session_losses, skill
 
 
-def evaluate(oos: pd.DataFrame) -> dict[str, float | None]:
+def evaluate(oos: pd.DataFrame, is_return: bool = True) -> dict[str, float | None]:
     """Metrics of out-of-sample rows (ticker, session, forecast, label, lower, upper); None where undefined.
 
     `gain` is mean r against the random walk (see `gain_over_random_walk`) with one-sided 90 % bounds,
     `p_better` the one-sided p of that gain, `ic`, `rank_ic`, `icir` and `rank_icir` come with two-sided 90 % intervals
-    that allow for autocorrelation, price errors are as in `price_error`, `coverage` is the share of labels inside
-    their interval.
+    that allow for autocorrelation, price errors (of returns) are as in `price_error`, `coverage` is the share of labels
+    inside their interval. What is not a return has a target's naive forecast, 0, in the random walk's place.
     """
     rows = oos.set_index(["ticker", "session"])
     forecast, label = rows["forecast"], rows["label"]
@@ -33,7 +33,7 @@ def evaluate(oos: pd.DataFrame) -> dict[str, float | None]:
         "skill": skill(losses, zero),
         **_coefficient("ic", "icir", pearson),
         **_coefficient("rank_ic", "rank_icir", spearman),
-        **price_error(forecast, label),
+        **(price_error(forecast, label) if is_return else {}),
         "gain": gain.mean,
         "gain_lower90": gain.lower90,
         "gain_upper90": gain.upper90,
@@ -74,10 +74,12 @@ def price_error(forecast: pd.Series, label: pd.Series) -> dict[str, float]:
     }
 
 
-def by_year(oos: pd.DataFrame) -> pd.DataFrame:
+def by_year(oos: pd.DataFrame, is_return: bool = True) -> pd.DataFrame:
     """`evaluate` for each calendar year of at least 20 sessions; one row a year, NaN where undefined."""
     years = {year: rows for year, rows in oos.groupby(oos["session"].dt.year) if rows["session"].nunique() >= 20}
-    return pd.DataFrame.from_dict({year: evaluate(rows) for year, rows in years.items()}, orient="index", dtype=float)
+    return pd.DataFrame.from_dict(
+        {year: evaluate(rows, is_return) for year, rows in years.items()}, orient="index", dtype=float
+    )
 
 
 @dataclass(frozen=True)
@@ -111,22 +113,22 @@ def quantiles(oos: pd.DataFrame, groups: int = 10) -> Quantiles | None:
     return Quantiles(table, float(table["mean"].corr(pd.Series(table.index, table.index), method="spearman")))
 
 
-def assess(oos: pd.DataFrame, horizon: int) -> dict[str, float | None]:
-    """`evaluate`, the monotonicity of `quantiles`, and the costed portfolio of `core.backtest` (prefix `top_k_`)."""
+def assess(oos: pd.DataFrame, horizon: int, is_return: bool = True) -> dict[str, float | None]:
+    """`evaluate`, the monotonicity of `quantiles`, and of returns the costed portfolio of `backtest` (`top_k_`)."""
     grouped = quantiles(oos)
     values = {"monotonicity": grouped.monotonicity if grouped else math.nan}
-    if oos["ticker"].nunique() > 1:
+    if is_return and oos["ticker"].nunique() > 1:
         values |= {f"top_k_{name}": value for name, value in long_short(oos, horizon).metrics().items()}
-    return evaluate(oos) | {name: value if math.isfinite(value) else None for name, value in values.items()}
+    return evaluate(oos, is_return) | {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
-def skill_line(metrics: Mapping[str, float | None], alpha: float = 0.05) -> str:
-    """One honest sentence on `evaluate`'s gain over the random walk: skill is claimed only at p < alpha."""
+def skill_line(metrics: Mapping[str, float | None], alpha: float = 0.05, baseline: str = "the random walk") -> str:
+    """One honest sentence on `evaluate`'s gain: skill over a target's baseline is claimed only at p < alpha."""
     gain, p = metrics["gain"] or 0.0, metrics["p_better"]
     if p is None:
-        return "Skill over the random walk cannot be judged: a forecast is not finite."
+        return f"Skill over {baseline} cannot be judged: a forecast is not finite."
     sessions, side = f"{metrics['sessions']:.0f} sessions", "below" if gain >= 0 else "above"
-    measured = f"over {sessions} a session's loss is on average {abs(gain):.2%} {side} the random walk's"
+    measured = f"over {sessions} a session's loss is on average {abs(gain):.2%} {side} {baseline}'s"
     if p < alpha:
-        return f"Skill over the random walk: {measured} (p = {p:.3f})."
-    return f"No measurable skill over the random walk: {measured} (p = {p:.3f}, {alpha:g} is needed)."
+        return f"Skill over {baseline}: {measured} (p = {p:.3f})."
+    return f"No measurable skill over {baseline}: {measured} (p = {p:.3f}, {alpha:g} is needed)."

@@ -16,6 +16,7 @@ class TrainingConfig:
 
     Attributes:
         learner: what fits the models, by its name in `core.model.registry`.
+        target: what they forecast, by its name in `core.model.targets.registry`.
         horizon: sessions ahead of the label.
         folds: walk-forward test windows; fewer where the history is too short for so many.
         test_size: sessions in each window (63: a quarter).
@@ -43,6 +44,7 @@ class TrainingConfig:
     """
 
     learner: str = "lightgbm"
+    target: str = "return"
     horizon: int = 1
     folds: int = 16  # four years: what it takes to tell a daily model's skill from none with a few tickers
     test_size: int = 63
@@ -94,7 +96,10 @@ class TrainingConfig:
 
 def recipe(config: TrainingConfig, features: Sequence[str]) -> str:
     """What a model is made by, in 16 hexadecimal digits: equal for two trainings that differ in their data alone."""
-    facts = json.dumps([config.as_dict(), list(features)], sort_keys=True)
+    choices = config.as_dict()
+    if config.target == "return":
+        del choices["target"]  # recipes from before there were others stay what they were
+    facts = json.dumps([choices, list(features)], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 

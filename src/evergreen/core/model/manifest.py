@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 class Manifest:
     """Facts a server needs to load, check and explain one model.
 
-    Returns are log returns over `horizon` sessions. The interval of a forecast f of a ticker with scale s is
-    [f + interval_low s, f + interval_high s] until outcomes have moved it; `scales` holds s by ticker, as of
-    `as_of`. Sessions are ISO dates. `golden_outputs` are the model's
-    answers to `golden_inputs`, to the bit; None in an input stands for NaN. `audit` is the look-ahead
-    audit of the training set, as `core.audit.Audit.to_dict` gives it; None if there was none. `feature_low` and
-    `feature_high` are the ends of `core.inputs.training_range`, `recipe` is `core.model.config.recipe`'s; all three are
-    empty in a manifest from before they were kept.
+    It forecasts `target` (by name), a log return unless another is told, over `horizon` sessions. The interval of a
+    forecast f of a ticker with scale s is [f + interval_low s, f + interval_high s] until outcomes have moved it;
+    `scales` holds s by ticker, as of `as_of`. Sessions are ISO dates. `golden_outputs` are the model's answers to
+    `golden_inputs`, to the bit; None in an input stands for NaN. `audit` is the look-ahead audit of the training set,
+    as `core.audit.Audit.to_dict` gives it; None if there was none. `feature_low` and `feature_high` are the ends of
+    `core.inputs.training_range`, `recipe` is `core.model.config.recipe`'s; all three are empty in a manifest from
+    before they were kept.
     """
 
     kind: str  # the name of the learner that reads the model
@@ -55,6 +55,7 @@ class Manifest:
     feature_low: tuple[float | None, ...] = ()
     feature_high: tuple[float | None, ...] = ()
     recipe: str = ""
+    target: str = "return"
 
     def renews(self, champion: Manifest) -> bool:
         """Whether its model is of the champion's recipe, trained up to a later session.
@@ -73,9 +74,9 @@ class Manifest:
         """Read back what `to_json` wrote.
 
         Raises:
-            Broken: not JSON, or its fields are not a manifest's; the ends of features and the recipe may be missing.
+            Broken: not JSON, or its fields are not a manifest's; ends of features, recipe and target may be missing.
         """
-        values = {"feature_low": (), "feature_high": (), "recipe": ""} | _object(text)
+        values = {"feature_low": (), "feature_high": (), "recipe": "", "target": "return"} | _object(text)
         known = {each.name for each in fields(cls)}
         if values.keys() != known:
             odd = ", ".join(sorted(values.keys() ^ known))

@@ -20,6 +20,7 @@ from evergreen.core.model.intervals import Band, panel_scales
 from evergreen.core.model.manifest import Manifest, nullable
 from evergreen.core.model.protocol import Fit, Learner, Model, forecast
 from evergreen.core.model.registry import learner as registered
+from evergreen.core.model.targets.registry import target
 from evergreen.core.model.verified import sha256
 from evergreen.core.model.walk_forward_record import continuity_of, folds_of, forecast_folds, out_of_sample
 
@@ -108,6 +109,7 @@ class Training:
             audit=None if self.audit is None else self.audit.to_dict(),
             feature_low=self.seen.feature_low,
             feature_high=self.seen.feature_high,
+            target=self.config.target,
             recipe=self.recipe or recipe(self.config, self.seen.feature_names),
         )
 
@@ -162,7 +164,7 @@ def _walk(training_set: TrainingSet, learner: Learner, config: TrainingConfig, p
     return Training(
         model=final.model,
         oos=oos,
-        metrics=assess(oos, config.horizon)
+        metrics=assess(oos, config.horizon, target(config.target).is_return)
         | {"rounds": float(final.rounds)}
         | (continuity.metrics if continuity else {}),
         folds=table.assign(fold=range(1, len(folds) + 1), rounds=[fit.rounds for fit in fits]),

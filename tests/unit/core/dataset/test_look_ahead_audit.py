@@ -114,7 +114,7 @@ def test_audit__bites_a_column_that_was_shifted_after_it_was_computed(bars: pd.D
 
 def test_audit__bites_labels_of_another_horizon_and_of_another_day(bars: pd.DataFrame) -> None:
     longer = verdict(bars, labels=forward_return(bars, 2))
-    assert "the label is not the return over 1 sessions" in longer.sentence
+    assert "the label is not that of 1 sessions ahead" in longer.sentence
     later = forward_return(bars).groupby(level="ticker").shift(-1)
     assert not verdict(bars, labels=later).passed
 

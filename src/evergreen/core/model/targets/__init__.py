@@ -1,0 +1,1 @@
+"""What a model may forecast: `registry` finds targets by name."""

@@ -1,0 +1,36 @@
+"""Targets by name: those that come with the package, and those of others (entry points `evergreen.targets`)."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import cast
+
+from evergreen.core.model.targets.protocol import Target
+from evergreen.errors import NotFound
+
+GROUP = "evergreen.targets"
+HOME = "evergreen.core.model.targets"
+BUILT_IN = {
+    "return": f"{HOME}.returns:Return",
+    "rank": f"{HOME}.ranks:Rank",
+    "neutral": f"{HOME}.neutral:Neutral",
+    "volatility": f"{HOME}.volatility:Volatility",
+}
+
+
+def target(name: str) -> Target:
+    """The target of that name; one of the package's own cannot be replaced.
+
+    Raises:
+        NotFound: nothing is registered under it.
+    """
+    if name in BUILT_IN:
+        return cast(Target, EntryPoint(name, BUILT_IN[name], GROUP).load()())
+    for entry in entry_points(group=GROUP, name=name):
+        return cast(Target, entry.load()())
+    raise NotFound(f"no target {name!r} is registered.", f"Known are {', '.join(target_names())}.")
+
+
+def target_names() -> list[str]:
+    """The names under which targets are registered."""
+    return sorted({*BUILT_IN, *(entry.name for entry in entry_points(group=GROUP))})
