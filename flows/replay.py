@@ -11,6 +11,7 @@ from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from pydantic import Field
 
+from evergreen.adapters.database.requests import BY_HAND
 from evergreen.core.bars.session import iso
 from evergreen.errors import BadSetting
 from evergreen.replay.breaks import Break
@@ -24,9 +25,10 @@ from tasks.bars import name_universe
 from tasks.canary import look_at_canary
 from tasks.clients import ask_clients
 from tasks.models import mirror_aliases
-from tasks.rehearsal import parse_rehearsed
+from tasks.rehearsal import copy_champion, parse_rehearsed
+from tasks.requests import request_retrain
 from tasks.rollout import read_rollout, start_queued
-from tasks.sessions import last_closed_session
+from tasks.sessions import last_closed_session, latest_data_version
 from tasks.waking import await_open_requests
 
 
@@ -53,7 +55,7 @@ def replay(
         history: the first session loaded before the walk.
         clients: how many ask the service for every ticker in each session.
         broken: what goes wrong on purpose with what a challenger is served, such as `shuffled@2009-02-09`: from that
-            session on.
+            session on. Where none is in canary before the walk, a copy of the champion challenges.
 
     Raises:
         BadSetting: the workspace runs on the wall's clock, or what is to break cannot.
@@ -76,8 +78,19 @@ def replay(
         await_open_requests()
     after = max(pd.Timestamp(walked_to) + pd.Timedelta(days=1), first) if walked_to else first
     walk = at.calendar.sessions(after, pd.Timestamp(end))
+    if going_wrong and len(walk):
+        _challenge_by_copy(at.calendar.next(walk[0], -1))
     _walk(source, tickers, walk, clients, going_wrong)
     return iso(end)
+
+
+def _challenge_by_copy(as_of: pd.Timestamp) -> None:
+    rollout = read_rollout()
+    if rollout and not rollout.challenger:
+        evidence = {"run_id": copy_champion(as_of), "reason": "a rehearsal"}
+        cause, why = f"{BY_HAND}: a rehearsal", "A copy of the champion challenges it, to rehearse a failure."
+        request_retrain(cause, why, as_of, latest_data_version().id, evidence, now_at(as_of, workspace()))
+        await_open_requests()
 
 
 def _walk(source: str, tickers: list[str], walk: pd.DatetimeIndex, clients: int, going_wrong: Break | None) -> None:

@@ -1,10 +1,12 @@
-"""What a challenger is served when a rehearsal of the stack breaks it on purpose."""
+"""A failure rehearsed on a whole stack: a challenger beyond doubt, and what it is served when broken on purpose."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+from evergreen.adapters.database import ledger, reading, rollouts
+from evergreen.core.bars.session import iso
 from evergreen.errors import BadSetting
 from evergreen.replay.breaks import REHEARSED, SERVING, Break, parse_break
 from evergreen.workspace import workspace
@@ -26,6 +28,20 @@ def parse_rehearsed(text: str) -> Break:
             f"Kinds are {known}; `evergreen replay` has the others.",
         )
     return broken
+
+
+@effect
+def copy_champion(as_of: pd.Timestamp) -> str:
+    """A run of its own with the champion's files, the soundest challenger there is; returns its id."""
+    from evergreen.adapters.mlflow.tracking import REQUEST_ID
+
+    at = workspace()
+    with reading(at.engine) as conn:
+        champion = rollouts.current(conn, at.settings.model_name).champion
+        run_id = ledger.read_model_version(conn, at.settings.model_name, champion).run_id
+    folder = at.tracking.fetch_run(run_id, at.settings.runs / f"copy-of-{champion}-{iso(as_of)}")
+    tags = {REQUEST_ID: folder.name}
+    return at.tracking.log_training(folder, {"copy_of": champion}, tags, f"copy of {champion}")
 
 
 @effect

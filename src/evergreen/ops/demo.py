@@ -29,8 +29,8 @@ from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
 REHEARSED = (
-    "[bold]Now a failure, made on purpose:[/] another model is trained, and in its first session it is given each "
-    "stock's numbers under another stock's name."
+    "[bold]Now a failure, made on purpose:[/] a copy of the model that serves is tried, and in its first session it is "
+    "given each stock's numbers under another stock's name."
 )
 
 
@@ -38,7 +38,7 @@ REHEARSED = (
 class DemoWalk:
     """What the demo walks: real prices of four stocks, through the break of 2008, then one session more.
 
-    In that one a challenger trained for it is served features `broken` on purpose.
+    In that one a copy of the champion challenges and is served features `broken` on purpose.
     """
 
     start: str = "2008-09-02"
@@ -119,13 +119,8 @@ def show_pages(home: Path, say: Callable[[str], None]) -> None:
 
 
 def _rehearse_failure(api: PrefectApi, at: Workspace, walk: DemoWalk, shown: int, console: Console) -> None:
-    """Another challenger, as sound as the first, and a server that hands it the features of other tickers."""
-    if _walked(at) == pd.Timestamp(walk.end):
-        console.print(REHEARSED)
-        request = api.start("retrain/retrain", {"reason": "to see a challenger fail"})
-        for _ in follow(api, request, pause=0.5):
-            pass
-        _require_completed(api.read(request.id))
+    """A copy of the champion challenges it, and a broken server hands it the features of other tickers."""
+    console.print(REHEARSED)
     _walk(api, at, walk.rehearsal(), shown, console)
 
 

@@ -80,8 +80,11 @@ def write_settings(market: FoundMarket, file: Path, replace: bool) -> None:
     if file.exists() and not replace:
         raise Conflict(f"{file} is there already.", "Edit it, or type --force to write it anew.")
     values = {"calendar": market.calendar, "source": f"files:{market.folder}", "currency": market.currency}
-    table = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()]
-    every = (
-        f"# tickers = {json.dumps(market.tickers[:NAMED], ensure_ascii=False)} would take these alone of all there are"
-    )
-    file.write_text("\n".join(["[market]", *table, every]) + "\n")
+    table = [f"{name} = {_toml(value)}" for name, value in values.items()]
+    every = f"# tickers = {_toml(market.tickers[:NAMED])} would take these alone of all there are"
+    file.write_text("\n".join(["[market]", *table, every]) + "\n", encoding="utf-8")
+
+
+def _toml(value: object) -> str:
+    """Text or a list of texts as TOML has them: as in JSON, and the delete character escaped too."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from evergreen.core.drift import Calibration, Counts, TooLittleHistory, calibrate, make_grid, session_counts
 from evergreen.core.features import FEATURE_NAMES, LOOKBACK
+from evergreen.replay.code_version import code_version
 from evergreen.replay.fits import Fits
 
 AT_HAND = 8  # in memory: those of a few champions
@@ -22,7 +23,7 @@ Calibrated = tuple[Calibration, Counts]
 class Calibrations:
     """Of a market's models by the session of their training, with the counts of the last sessions before it.
 
-    Kept as fits are: by content, by whichever process asks first, and removed with them.
+    Kept as fits are, by whichever process asks first, and removed with them; by the rules' code too, as walks are.
     """
 
     def __init__(self, fits: Fits) -> None:
@@ -30,7 +31,7 @@ class Calibrations:
         self.at = lru_cache(AT_HAND)(self._at)
 
     def _at(self, session: int) -> Calibrated | TooLittleHistory:
-        path = self._fits.folder / f"{self._fits.key(session)}-drift.npz"
+        path = self._fits.folder / f"{self._fits.key(session)}-{code_version()[:16]}.npz"
         with FileLock(path.with_suffix(".lock")):
             if path.exists():
                 return _read(path)

@@ -21,6 +21,7 @@ class ChampionWatch:
         self._skill: dict[str, SkillTest | None] = {}
         self._coverage: dict[str, CoverageTest | None] = {}
         self._settled: dict[str, int] = {}  # the first session that a skill test has not seen
+        self._covered: dict[str, int] = {}  # the same of a coverage test
 
     def look(self, champion: Version, session: int) -> SessionWatch:
         """At a session that is a look; what no cause of the policy asks about is not computed."""
@@ -47,9 +48,7 @@ class ChampionWatch:
         test = self._skill[champion.name]
         if test is None:
             return "unproven"
-        until = session - self._models.market.horizon + 1
-        settled = range(self._settled.get(champion.name, champion.since), until)
-        self._settled[champion.name] = max(settled.start, until)
+        settled = self._newly_settled(self._settled, champion, session)
         losses = champion.losses(settled)
         baselines = choose_loss(test.statistic, losses.loss_random_walk, np.zeros(len(settled)))
         sides = zip(settled, losses.n, champion.judged(test.statistic, settled), baselines, strict=True)
@@ -65,10 +64,16 @@ class ChampionWatch:
         test = self._coverage[champion.name]
         if test is None:
             return False
-        settled = range(champion.since, session - self._models.market.horizon + 1)
+        settled = self._newly_settled(self._covered, champion, session)
         for number, share in champion.covered(settled, level).dropna().items():
             test.update(self._iso(int(str(number))), 1.0 - float(share))
         return test.lost
+
+    def _newly_settled(self, seen: dict[str, int], champion: Version, session: int) -> range:
+        """The champion's sessions settled by a session that a test has not seen, which now counts them as seen."""
+        settled = range(seen.get(champion.name, champion.since), session - self._models.market.horizon + 1)
+        seen[champion.name] = max(settled.start, settled.stop)
+        return settled
 
     def _iso(self, session: int) -> str:
         return iso(self._models.market.sessions[session])

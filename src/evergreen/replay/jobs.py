@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from evergreen.core.model.config import TrainingConfig
 from evergreen.core.policy import Policy
 from evergreen.errors import Unavailable
 from evergreen.replay.breaks import Break, break_labels
+from evergreen.replay.code_version import code_version
 from evergreen.replay.fits import Fits
 from evergreen.replay.market import Market, open_market
 from evergreen.replay.measures import measure
@@ -64,14 +64,6 @@ class Row:
 
 
 @lru_cache(1)
-def code_version() -> str:
-    """What the rules are written down as: a walk under other rules is another walk."""
-    rooms = (Path(str(files(f"evergreen.{room}"))) for room in ("core", "replay"))
-    texts = [path.read_bytes() for room in rooms for path in sorted(room.rglob("*.py"))]
-    return sha256(b"".join(texts)).hexdigest()
-
-
-@lru_cache(1)
 def opened(setting: Setting) -> Models:
     """The models that a replay's folder holds, and makes.
 
@@ -98,12 +90,20 @@ def with_broken_labels(market: Market, breaks: Iterable[Break]) -> Market:
     return market
 
 
+def is_walked(setting: Setting, job: Job) -> bool:
+    """Whether its results are kept."""
+    return (_stored(setting, job) / "measured.json").exists()
+
+
+def _stored(setting: Setting, job: Job) -> Path:
+    return setting.cache / "walks" / job.key(opened(setting))
+
+
 def walk(setting: Setting, job: Job, progress: Progress) -> Row:
     """One policy, from its kept results if it was walked before."""
-    models = opened(setting)
-    stored = setting.cache / "walks" / job.key(models)
-    if not (stored / "measured.json").exists():
-        _keep(stored, _fresh(models, job, progress))
+    stored = _stored(setting, job)
+    if not is_walked(setting, job):
+        _keep(stored, _fresh(opened(setting), job, progress))
     measured = json.loads((stored / "measured.json").read_text())
     progress(job.policy.name, job.last - job.first + 1, job.last - job.first + 1)
     sessions, decisions = (pd.read_parquet(stored / f"{name}.parquet") for name in ("sessions", "decisions"))

@@ -15,7 +15,7 @@ from evergreen.core.model.config import TrainingConfig
 from evergreen.errors import BadInput
 from evergreen.replay.bars import read_bars
 from evergreen.replay.breaks import BARS, break_bars
-from evergreen.replay.jobs import Job, Progress, Row, Setting, opened, with_broken_labels
+from evergreen.replay.jobs import Job, Progress, Row, Setting, is_walked, opened, with_broken_labels
 from evergreen.replay.market import Market, build_market
 from evergreen.replay.measures import paired, regret
 from evergreen.replay.plan import Replay
@@ -53,11 +53,13 @@ def replay(plan: Replay, progress: Progress = lambda what, walked, of: None) -> 
     )
     setting = Setting(plan.cache.resolve(), market.digest, plan.breaks, config)
     models = opened(setting)
-    progress("first model", 0, 1)
-    models.record(first - 1)  # too short a history is said before any process starts
-    progress("first model", 1, 1)
     jobs = [Job(policy, first, last, plan.breaks, plan.seed) for policy in plan.policies]
-    rows = walk_all(setting, jobs, plan.workers, plan.dask_address, progress)
+    left = sum(not is_walked(setting, job) for job in jobs)
+    if left:
+        progress("first model", 0, 1)
+        models.record(first - 1)  # too short a history is said before any process starts
+        progress("first model", 1, 1)
+    rows = walk_all(setting, jobs, min(plan.workers, left), plan.dask_address, progress)
     models.fits.prune()
     return _write(plan, rows)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evergreen.core.canary.instance import difference_from
 from evergreen.core.drift import CoverageTest, SkillTest, TooLittleHistory, outside_by_session
 from evergreen.core.evaluation.losses import Statistic
-from evergreen.core.evaluation.metrics import ic, rank_ic, session_losses
+from evergreen.core.evaluation.metrics import ic, rank_ic
 from evergreen.core.evaluation.statistic import choose_loss, losses_by_session, suited_statistic
 from evergreen.core.model.continuity import Continuity
 from evergreen.core.model.intervals import Band
@@ -177,19 +177,15 @@ class Version:
     def _score_block(self, start: int) -> pd.DataFrame:
         market, numbers = self._market, range(start, min(start + BLOCK, len(self._market.sessions)))
         self.forecast(start)
+        losses = with_random_walk(market, numbers, squared(market, numbers, self._forecasts[start]))
         rows = market.rows(numbers.start, numbers.stop)
         days = market.sessions[numbers.start : numbers.stop]
         session = days.repeat(np.diff(market.first_row[numbers.start : numbers.stop + 1]))
         index = pd.MultiIndex.from_arrays([market.ticker[rows], session], names=["ticker", "session"])
         forecast, label = pd.Series(self._forecasts[start], index), pd.Series(market.label[rows], index)
-        parts = {
-            "n": label.groupby(level="session").count().astype(float),
-            "loss": session_losses(forecast, label),
-            "loss_random_walk": session_losses(0.0 * forecast, label),
-            "rank_ic": rank_ic(forecast, label),
-            "ic": ic(forecast, label),
-        }
-        return pd.DataFrame(parts).reindex(days).set_axis(list(numbers))
+        correlations = {"rank_ic": rank_ic(forecast, label), "ic": ic(forecast, label)}
+        by_session = {name: values.reindex(days).to_numpy() for name, values in correlations.items()}
+        return pd.DataFrame(losses._asdict() | by_session, index=list(numbers))
 
     def forecasts(self, sessions: range) -> pd.DataFrame:
         """Columns ticker (its place), session, forecast of these sessions, as a record has them."""

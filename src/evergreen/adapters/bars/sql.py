@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import bindparam, create_engine, text
+from sqlalchemy import bindparam, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
@@ -43,6 +43,8 @@ class SqlSource:
             self._engine = create_engine(os.path.expandvars(url))
         except (ArgumentError, ImportError) as error:
             raise BadSetting(f"the source's URL cannot be used: {error}.", "Write it as SQLAlchemy does.") from None
+        if self._engine.dialect.name == "sqlite":
+            event.listen(self._engine, "connect", _read_only)
 
     def tickers(self) -> list[str]:
         """What the query has of all sessions, sorted."""
@@ -68,7 +70,7 @@ class SqlSource:
         values: dict[str, Any] = {"start": iso(start), "end": iso(end), "tickers": tickers}
         named = {name: value for name, value in values.items() if f":{name}" in self._query}
         try:
-            with self._engine.connect() as conn:
+            with self._engine.connect().execution_options(postgresql_readonly=True) as conn:
                 rows = pd.read_sql(statement, conn, params=named)
         except OperationalError as error:
             raise Unavailable(
@@ -78,6 +80,11 @@ class SqlSource:
             first = str(error).splitlines()[0]
             raise BadSetting(f"the bars' database does not take the query: {first}.", "Mend the query.") from None
         return conform(_as_bars(rows))
+
+
+def _read_only(connection: Any, _record: Any) -> None:
+    """A source only reads, whatever its query says."""
+    connection.execute("PRAGMA query_only = ON")
 
 
 def open_sql(argument: str, calendar: str) -> SqlSource:

@@ -24,6 +24,7 @@ from evergreen.adapters.feast.import_feast import import_feast
 from evergreen.adapters.infra.accounts import not_admitted
 from evergreen.adapters.infra.dumps import SQLITE
 from evergreen.adapters.infra.urls import without_password
+from evergreen.adapters.mlflow.relocate import ARTIFACTS, follow_database
 from evergreen.errors import BadInput, EvergreenError, NotFound, NotPermitted, Unavailable
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # opens on training runs, not on traces
@@ -79,6 +80,8 @@ def connect(uri: str) -> MlflowClient:
     with answering(uri), _alone(uri):
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
+        if uri.startswith(SQLITE):
+            follow_database(uri)
         client.search_registered_models(max_results=1)
     return client
 
@@ -95,7 +98,7 @@ def experiment_id(client: MlflowClient, uri: str, name: str) -> str:
 def _artifacts(uri: str, experiment: str) -> str | None:
     if not uri.startswith(SQLITE):
         return None
-    return (Path(uri.removeprefix(SQLITE)).resolve().parent / "mlflow-artifacts" / experiment).as_uri()
+    return (Path(uri.removeprefix(SQLITE)).resolve().parent / ARTIFACTS / experiment).as_uri()
 
 
 @contextmanager

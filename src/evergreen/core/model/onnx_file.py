@@ -98,14 +98,39 @@ def model_of_file(content: bytes, known: tuple[str, ...]) -> OnnxModel:
         BadSetting: onnxruntime is not installed.
     """
     notes = open_graph(content).get_modelmeta().custom_metadata_map
-    features = tuple(json.loads(notes["features"])) if "features" in notes else known
+    features = _names(notes["features"]) if "features" in notes else known
     if strange := [name for name in features if name not in known]:
         raise ModelRefused(f"the file asks for {', '.join(map(str, strange[:5]))}, no features of this store.", HINT)
     model = OnnxModel(features, content)
     _require_shape(model)
     if "golden" in notes:
-        _require_golden(model, json.loads(notes["golden"]))
+        _require_golden(model, *_golden_rows(notes["golden"], model.width))
     return model
+
+
+def _names(note: str) -> tuple[str, ...]:
+    names = _json(note)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len({*names}) < len(names):
+        raise ModelRefused("the file's `features` are no list of names, each once.", HINT)
+    return tuple(names)
+
+
+def _golden_rows(note: str, width: int) -> tuple[Rows, Forecasts]:
+    golden = _json(note)
+    try:
+        inputs, outputs = (np.array(golden[part], dtype=np.float64) for part in ("inputs", "outputs"))
+    except (TypeError, KeyError, ValueError, IndexError):
+        raise ModelRefused("the file's `golden` has no rows of numbers in `inputs` and `outputs`.", HINT) from None
+    if inputs.shape != (outputs.size, width):
+        raise ModelRefused(f"the file's `golden` has inputs {inputs.shape} for {outputs.size} outputs.", HINT)
+    return inputs.astype(np.float32), outputs.ravel()
+
+
+def _json(note: str) -> Any:
+    try:
+        return json.loads(note)
+    except (ValueError, RecursionError):
+        raise ModelRefused("the file's notes are no JSON.", HINT) from None
 
 
 def open_graph(content: bytes) -> Any:
@@ -144,9 +169,8 @@ def _require_shape(model: OnnxModel) -> None:
         )
 
 
-def _require_golden(model: OnnxModel, golden: dict[str, Any]) -> None:
-    inputs = np.array(golden["inputs"], dtype=np.float32).reshape(-1, model.width)
-    answers, recorded = model.predict(inputs), np.array(golden["outputs"], dtype=np.float64)
+def _require_golden(model: OnnxModel, inputs: Rows, recorded: Forecasts) -> None:
+    answers = model.predict(inputs)
     usual = float(np.abs(recorded).mean()) if recorded.size else 1.0
     if not np.allclose(answers, recorded, rtol=AGREEMENT, atol=AGREEMENT * usual):
         raise ModelRefused("the graph does not answer its golden rows as its maker did.", "Export it again.")

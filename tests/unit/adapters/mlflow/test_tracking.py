@@ -222,3 +222,11 @@ def _answer_500(server: socket.socket) -> None:
         with connection:
             connection.recv(65536)
             connection.sendall(f"{head}Connection: close\r\n\r\n{body}".encode())
+
+
+def test_connect__artifacts_moved_with_their_database_are_looked_for_beside_it(model_folder, tmp_path):
+    first, then, recorded = tmp_path / "first", tmp_path / "für später", sha256s(model_folder)
+    run_id = Tracking(f"sqlite:///{first / 'mlflow.db'}").log_training(model_folder, {"horizon": 1}, TAGS)
+    first.rename(then)
+    moved = Tracking(f"sqlite:///{then / 'mlflow.db'}")
+    assert sha256s(moved.download(run_id, tmp_path / "models" / "1", recorded)) == recorded

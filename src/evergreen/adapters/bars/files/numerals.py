@@ -43,6 +43,8 @@ def read_numbers(columns: Mapping[str, pd.Series]) -> tuple[dict[str, pd.Series]
     """
     texts = {name: _taken_apart(column) for name, column in columns.items() if not _is_number(column)}
     numbers = {name: column.astype(np.float64) for name, column in columns.items() if name not in texts}
+    if not texts:
+        return numbers, ""
     unit = _one_unit(texts)
     decimal, example = _decimal_mark({name: parts["number"] for name, parts in texts.items()})
     for name, parts in texts.items():

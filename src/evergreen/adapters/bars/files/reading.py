@@ -74,7 +74,8 @@ def about(path: object, rule: str, severity: Severity, message: str, ticker: str
 
 def _read(path: str) -> FileBars:
     table, layout, odd = _opened(path)
-    long = pd.concat([_part(table, part, ticker) for ticker, part in layout.parts], ignore_index=True)
+    parts = [_part(table, part, ticker) for ticker, part in layout.parts]
+    long = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
     if odd and not len(long):
         raise UnreadableFile(f"{path}: every row has another number of fields than the header.", HINT)
     remarks = _Remarks(path)
@@ -138,10 +139,11 @@ def _part(table: pd.DataFrame, part: dict[str, int], ticker: str | None) -> pd.D
 
 
 def _without_actions(rows: pd.DataFrame, remarks: _Remarks) -> pd.DataFrame:
-    actions = action_rows(rows.drop(columns=[name for name in TEXTS if name in rows]))
+    actions = action_rows(rows, [str(name) for name in rows if name not in TEXTS and rows[name].dtype == object])
     if actions.any():
         remarks.add("action_rows", f"rows that tell dividends or splits left out: {named(rows[actions])}")
-    return rows[~actions]
+        return rows[~actions]
+    return rows
 
 
 def _bars(path: str, rows: pd.DataFrame, remarks: _Remarks) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from evergreen.core.bars.schema import KEYS
@@ -13,12 +15,12 @@ LIVE_STATES = 2  # times of one day that a live row beside the final one makes
 SHOWN = 3  # rows named; the count tells of the others
 
 
-def action_rows(table: pd.DataFrame) -> pd.Series:
-    """Rows that tell a dividend or split in words where a number belongs, as Yahoo's pages have them."""
+def action_rows(table: pd.DataFrame, texts: Sequence[str]) -> pd.Series:
+    """Rows that tell a dividend or split in words in one of the columns `texts`, where a number belongs, as Yahoo's
+    pages have them."""
     words = pd.Series(False, index=table.index)
-    for name in table.columns:
-        if table[name].dtype == object:
-            words |= table[name].astype(str).str.contains(_ACTION)
+    for name in texts:
+        words |= table[name].astype(str).str.contains(_ACTION)
     return words
 
 
