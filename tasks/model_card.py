@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from evergreen.adapters.database import ledger, reading
@@ -35,6 +36,7 @@ def write_model_card(request: RetrainRequest, judgement: Judgement, now: datetim
         verdict=judgement.verdict.sentence,
         data=_data(trained_on),
         notebook_sha256=sha256(executed.read_bytes()).hexdigest() if executed.exists() else "",
+        audit=_audit(executed.with_name("training_set.parquet")),
     )
     model = read_model_folder(at.settings.runs / request.id / "output")
     papers = model_card.write_model_card(
@@ -53,10 +55,20 @@ def _why(request: RetrainRequest, judgement: Judgement) -> str:
     )
 
 
+def _audit(training_set: Path) -> str:
+    """What the look-ahead audit said of the set it was trained on; empty where none is kept."""
+    from evergreen.adapters.models.training_file import TrainingFile
+    from evergreen.core.dataset.look_ahead_audit import verdict_on
+
+    verdict = verdict_on(TrainingFile(training_set), (), 1) if training_set.exists() else None
+    return verdict.sentence if verdict else ""
+
+
 def _data(version: ledger.DataVersion) -> dict[str, Any]:
+    first, last = version.report.get("first"), version.report.get("last")
     return {
         "from": version.source,
-        "sessions added": f"{version.first_session} to {version.last_session}" if version.first_session else "none",
+        "sessions added": f"{first} to {last}" if first else "none",
         "rows added": version.rows_added,
         "rows refused by validation": version.rows_refused,
         "restated": version.restated,

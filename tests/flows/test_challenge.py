@@ -129,5 +129,10 @@ def test_model_card__lies_with_the_model_and_its_notebook_in_mlflow(copied) -> N
     papers = {"model_card/model_card.md", "model_card/model_card.html", "model_card/sbom.cdx.json"}
     assert _artifacts(copied, run_id, "model_card") == papers
     assert _artifacts(copied, run_id, "notebook") == {"notebook/train.ipynb", "notebook/train.html"}
+    card = next(copied.settings.runs.glob("*/model_card/model_card.md")).read_text()
+    assert (
+        "Look-ahead audit: No look-ahead in 158 features" in card
+        and "| sessions added | `2000-03-01 to 2008-06-30` |" in card
+    )
     why = copied.tracking._client.get_model_version(MODEL, "2").description
     assert why.startswith("**bootstrap**") and "Admitted to canary." in why

@@ -93,7 +93,8 @@ def write_model_card(model: ModelFolder, known: Provenance, lock: Path, folder: 
 
 def model_card(model: ModelFolder, known: Provenance) -> str:
     """The card as Markdown (sections after Mitchell et al., "Model Cards for Model Reporting", FAT* 2019)."""
-    manifest, metrics, audit = model.manifest, model.metrics, known.audit or "none on record"
+    manifest, metrics = model.manifest, model.metrics
+    audit = (known.audit or "none on record").rstrip(".")
     parts = [
         f"# Model card: version {known.version}",
         f"A {reader(manifest.kind).title} of the {target(manifest.target).title} over {manifest.horizon} session(s), "
@@ -140,7 +141,7 @@ def _strongest(importance: Mapping[str, float]) -> str:
 
 
 def _metric_rows(metrics: Mapping[str, float | None]) -> Iterable[dict[str, Any]]:
-    for name in SHOWN:
+    for name in [name for name in SHOWN if metrics.get(name) is not None]:
         ends = [metrics.get(f"{name.removesuffix('_return')}_{end}") for end in ("lower90", "upper90")]
         interval = " to ".join(f"{end:+.4f}" for end in ends if end is not None)
         yield {"metric": f"`{name}`", "out of sample": _number(metrics.get(name)), "90 % interval": interval or "-"}

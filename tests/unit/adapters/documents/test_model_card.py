@@ -21,6 +21,7 @@ KNOWN = Provenance(
     verdict="Admitted to canary. Over 250 sessions ...",
     data={"rows refused by validation": 3},
     notebook_sha256="f" * 64,
+    audit="No look-ahead in 158 features at 8 sessions.",
 )
 
 
@@ -35,6 +36,8 @@ def test_model_card__says_what_is_on_record(model_folder, tmp_path):
     text = card.read_text()
     for fact in ("version 7", KNOWN.verdict, model.manifest.training_set_sha256, "f" * 64, "abc123", "Limits of use"):
         assert fact in text
+    assert "Look-ahead audit: No look-ahead in 158 features at 8 sessions.\n" in text
+    assert "| - | - |" not in text, "what was not measured is not listed"
     assert "over the random walk" in text and "| rows refused by validation | `3` |" in text
     assert text.count(model.manifest.model_sha256) == 1
     html = page.read_text()
