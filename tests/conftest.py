@@ -60,7 +60,13 @@ def s3() -> Iterator[dict[str, str]]:
 
 
 def enter(home: Path, patch: pytest.MonkeyPatch) -> Workspace:
-    """Make `home` the workspace of this process, on the clock of a replay."""
+    """Make `home` the workspace of this process, on the clock of a replay.
+
+    MLflow remembers for a process where the artifacts of a run lie: copies of a home have the same runs elsewhere.
+    """
+    from mlflow.tracking._tracking_service import utils
+
+    utils._artifact_repos_cache.clear()
     patch.setenv("EVERGREEN_HOME", str(home))
     patch.setenv("EVERGREEN_CLOCK", "replay")
     open_workspace.cache_clear()

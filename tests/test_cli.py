@@ -263,7 +263,7 @@ def one_sentence_of_last_line(completed: subprocess.CompletedProcess[str]) -> st
 @pytest.mark.parametrize("typed", [(), ("abc", "--model", "mine.onnx")])
 def test_challenge__is_of_a_run_or_of_a_file(tmp_path: Path, typed: tuple[str, ...]) -> None:
     completed = run("challenge", *typed, cwd=tmp_path)
-    assert "a challenge is a run or a file" in one_sentence(completed) and completed.returncode == 2
+    assert "a challenge is one run or one file" in one_sentence(completed) and completed.returncode == 2
 
 
 def test_challenge__a_file_that_is_not_there_is_named_before_anything_is_asked(tmp_path: Path) -> None:
