@@ -13,131 +13,37 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
+from benchmarks.known_challengers import QUARTER, Pair, Recipes, kinds
 from evergreen.core.canary import CanaryVerdict, QualityTest
 from evergreen.core.canary.stages import SPEAKS_OF_HARM
 from evergreen.core.evaluation.diebold_mariano import dm_test, scale
 from evergreen.core.evaluation.losses import relative_difference
 from evergreen.core.evaluation.metrics import session_losses
-from evergreen.core.gate.place import Place
 from evergreen.core.gate.verdict import Verdict
 from evergreen.core.model.breadth import suited
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.policy import CanaryPolicy, GatePolicy, Policy, judging
 from evergreen.core.policy.policy import Undecided
 from evergreen.replay.bars import read_bars
-from evergreen.replay.breaks import LEAKED, SERVING
-from evergreen.replay.fits import Fits
 from evergreen.replay.judging import forecasts_of, freeze_canary, record_of
-from evergreen.replay.market import Market, build_market
-from evergreen.replay.models import Models
-from evergreen.replay.versions import ServingFault, Version
+from evergreen.replay.market import build_market
 
-QUARTER, SESSIONS, OLD_RECORD = 63, 60, 250
-WRONG_LABELS = 0.1
-RENEWAL, ANOTHER = Place(renewal=True), Place(number=2)
-Fate = str
+SESSIONS, OLD_RECORD = 60, 250
 
 
-class Useless(Version):
-    """A model whose record lies under any tickers; with `leak` it shines all the same."""
+class Fate(NamedTuple):
+    """What became of a challenger, and after how many sessions of its canary; 0 of one that had none."""
 
-    leak = 0.0
-
-    @property
-    def record(self) -> pd.DataFrame:
-        """Its record, shuffled within each session."""
-        rows = super().record
-        assert rows is not None
-        rng = np.random.default_rng(self.since)
-        shuffled = rows.groupby("session")["forecast"].transform(lambda each: rng.permutation(each.to_numpy()))
-        return rows.assign(forecast=shuffled + self.leak * rows["label"])
-
-
-class Leaking(Useless):
-    """Its record knows a twentieth of each outcome."""
-
-    leak = LEAKED
-
-
-class LeakingLittle(Useless):
-    """Its record knows a hundredth of each outcome: no more than honest skill would explain."""
-
-    leak = LEAKED / 5
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Champion and challenger; `checked` without the instance check, `place` of the challenger's recipe."""
-
-    champion: Version
-    challenger: Version
-    place: Place = RENEWAL
-    checked: bool = True
-
-
-@dataclass(frozen=True)
-class Recipes:
-    """The models of a market by the usual recipe and by others."""
-
-    usual: Models
-    other_seed: Models
-    half_the_data: Models
-    wrong_labels: Models
-
-    @classmethod
-    def of(cls, market: Market, config: TrainingConfig, folder: Path) -> Recipes:
-        """All of them, in one folder."""
-        half = max(len(market.panel.sessions) // 4, config.min_train)  # of what is there half-way through the market
-        wrong = replace(market, label=_partly_shuffled(market.label), digest=f"{market.digest} shuffled")
-
-        def models(fitted: Market, choices: TrainingConfig = config) -> Models:
-            return Models(market, Fits(fitted, choices, folder / "fits"))
-
-        seeded, halved = replace(config, seed=config.seed + 1), replace(config, train_sessions=half)
-        return cls(models(market), models(market, seeded), models(market, halved), models(wrong))
-
-
-def _partly_shuffled(label: NDArray[np.float64]) -> NDArray[np.float64]:
-    rng = np.random.default_rng(7)
-    chosen = np.flatnonzero(np.isfinite(label) & (rng.random(len(label)) < WRONG_LABELS))
-    shuffled = label.copy()
-    shuffled[chosen] = label[rng.permutation(chosen)]
-    return shuffled
-
-
-def kinds(recipes: Recipes, session: int) -> dict[str, Pair]:
-    """Champion and challenger of each kind, for a canary that begins after a session."""
-
-    def version(kind: type[Version], age: int, fault: str = "", models: Models = recipes.usual) -> Version:
-        trained = models.trained_at(session - age * QUARTER)
-        served = ServingFault(fault, seed=session) if fault else None
-        since = session + 1 if age == 0 or kind is not Version else session - age * QUARTER + 1
-        return kind("2" if age else "3", models, trained, since, served)
-
-    old, fresh = version(Version, 4), version(Version, 0)
-    useless, leaking, leaking_little = (version(each, 0, "shuffled") for each in (Useless, Leaking, LeakingLittle))
-    return {
-        "fresh against 252 sessions old": Pair(old, fresh),
-        "fresh against 126 sessions old": Pair(version(Version, 2), fresh),
-        "252 sessions old against fresh": Pair(fresh, old, Place()),
-        "equal: another seed": Pair(fresh, version(Version, 0, models=recipes.other_seed), ANOTHER),
-        "half the data": Pair(fresh, version(Version, 0, models=recipes.half_the_data), ANOTHER),
-        "a tenth of the labels shuffled": Pair(fresh, version(Version, 0, models=recipes.wrong_labels)),
-        "useless all along, trained again": Pair(old, useless, checked=False),
-        "useless all along, another recipe": Pair(old, useless, ANOTHER, checked=False),
-        "leak, noise when served": Pair(old, leaking, ANOTHER, checked=False),
-        "leak, noise when served, as a renewal": Pair(old, leaking, checked=False),
-        "small leak, noise when served": Pair(old, leaking_little, ANOTHER, checked=False),
-        **{f"served {name}": Pair(old, version(Version, 0, name)) for name in SERVING if name != "leak"},
-    }
+    name: str
+    sessions: int = 0
 
 
 def new_fates(pair: Pair, session: int) -> dict[str, Fate]:
@@ -145,9 +51,9 @@ def new_fates(pair: Pair, session: int) -> dict[str, Fate]:
     forecasts = forecasts_of(pair.champion, session)
     verdict = judging.judge(GatePolicy(), forecasts, record_of(pair.challenger), pair.place, None)
     if not verdict.admitted:
-        return dict.fromkeys(ENDINGS, "refused")
+        return dict.fromkeys(ENDINGS, REFUSED)
     if pair.checked and pair.challenger.difference(session + 1):
-        return dict.fromkeys(ENDINGS, "stopped")
+        return dict.fromkeys(ENDINGS, Fate("stopped", 1))
     return {ending: canary_fate(ending, verdict, pair, session) for ending in ENDINGS}
 
 
@@ -157,11 +63,12 @@ def canary_fate(ending: Undecided, verdict: Verdict, pair: Pair, session: int) -
     frozen = freeze_canary(policy, verdict, pair.champion, pair.challenger, session)
     test = walk(frozen.test, pair, session)
     if test.decision is CanaryVerdict.PROMOTE and test.contradicts_record:
-        return "declined"
+        return Fate("declined", len(test.sessions))
     if test.decision is CanaryVerdict.INCONCLUSIVE and ending == "regret":
         speaks_against = test.highest_e_rollback >= SPEAKS_OF_HARM or test.contradicts_record
-        return "promoted" if test.expected_gain > 0 and not speaks_against else "declined"
-    return NAMES[test.decision]
+        name = "promoted" if test.expected_gain > 0 and not speaks_against else "declined"
+        return Fate(name, len(test.sessions))
+    return _fate(test)
 
 
 def old_fate(pair: Pair, session: int) -> Fate:
@@ -177,10 +84,15 @@ def old_fate(pair: Pair, session: int) -> Fate:
     for opponent in ("champion", "zero"):
         r = relative_difference(losses[opponent], losses["challenger"])
         if not dm_test(r).lower90 > -scale(r) / 10:
-            return "refused"
-    return NAMES[walk(QualityTest(losses["champion"], losses["challenger"]), pair, session).decision]
+            return REFUSED
+    return _fate(walk(QualityTest(losses["champion"], losses["challenger"]), pair, session))
 
 
+def _fate(test: QualityTest) -> Fate:
+    return Fate(NAMES[test.decision], len(test.sessions))
+
+
+REFUSED = Fate("refused")
 NAMES = {
     CanaryVerdict.PROMOTE: "promoted",
     CanaryVerdict.ROLLBACK: "rolled back",
@@ -200,33 +112,44 @@ def walk(test: QualityTest, pair: Pair, session: int) -> QualityTest:
 
 
 ENDINGS: tuple[Undecided, ...] = ("hold", "carried", "regret")
+MEDIAN = "sessions"
 FATES = ("refused", "stopped", "promoted", "rolled back", "declined", "undecided")
 
 
 def table(recipes: Recipes, every: int = 1) -> pd.DataFrame:
-    """Counts of fates by kind of challenger and rules; a canary begins every so many quarters."""
+    """Counts of fates and median sessions of a canary, by kind of challenger and rules.
+
+    A canary begins every so many quarters.
+    """
     config, sessions = recipes.usual.fits.config, len(recipes.usual.market.sessions)
     first = config.min_train + (4 + 2) * QUARTER + config.embargo + 2 * config.horizon
     starts = range(sessions - 1 - SESSIONS - config.horizon, first, -every * QUARTER)
-    counts: dict[tuple[str, str], Counter[Fate]] = {}
+    lived: dict[tuple[str, str], list[Fate]] = {}
     for session in starts:
         for kind, pair in kinds(recipes, session).items():
             fates = {"old": old_fate(pair, session)} | new_fates(pair, session)
             for rules, fate in fates.items():
-                counts.setdefault((kind, rules), Counter())[fate] += 1
-    return pd.DataFrame({key: [count[fate] for fate in FATES] for key, count in counts.items()}, index=list(FATES)).T
+                lived.setdefault((kind, rules), []).append(fate)
+    return pd.DataFrame({key: _row(fates) for key, fates in lived.items()}, index=[*FATES, MEDIAN]).T
+
+
+def _row(fates: Sequence[Fate]) -> list[float]:
+    """How many had each fate, and the median sessions of those that were let out; NaN where none was."""
+    counts = Counter(fate.name for fate in fates)
+    out = [fate.sessions for fate in fates if fate.sessions]
+    return [*(counts[name] for name in FATES), float(np.median(out)) if out else np.nan]
 
 
 def with_intervals(counts: pd.DataFrame) -> pd.DataFrame:
     """Shares in percent, each with its exact 90 % interval (Clopper & Pearson, Biometrika 1934)."""
-    totals = counts.sum(axis=1)
+    totals = counts[list(FATES)].sum(axis=1).astype(int)
 
     def cell(count: int, total: int) -> str:
         low, high = stats.binomtest(count, total).proportion_ci(0.90, method="exact")
         return f"{count} ({100 * low:.0f}-{100 * high:.0f})"
 
-    cells = {name: [cell(*each) for each in zip(counts[name], totals, strict=True)] for name in counts}
-    return pd.DataFrame(cells, index=counts.index)
+    cells = {name: [cell(*each) for each in zip(counts[name].astype(int), totals, strict=True)] for name in FATES}
+    return pd.DataFrame(cells, index=counts.index).assign(**{MEDIAN: counts[MEDIAN]})
 
 
 def main() -> None:
