@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any, cast
 
 from evergreen.adapters.bars.sources import BarSource
+from evergreen.core.registered import entry_names, find_entry
 from evergreen.errors import BadSetting
 
 GROUP = "evergreen.sources"
@@ -43,9 +44,7 @@ def open_source(spec: str, calendar: str = "XNYS") -> BarSource:
         BadSetting: anything else.
     """
     name, _, argument = spec.partition(":")
-    if name in BUILT_IN:
-        return _opener(EntryPoint(name, BUILT_IN[name], GROUP))(argument, calendar)
-    for entry in entry_points(group=GROUP, name=name):
+    if entry := find_entry(GROUP, name, BUILT_IN):
         return _opener(entry)(argument, calendar)
     if argument and all(part.isidentifier() for part in name.split(".")):
         return _open_class(name, argument, calendar)
@@ -54,7 +53,7 @@ def open_source(spec: str, calendar: str = "XNYS") -> BarSource:
 
 def source_names() -> list[str]:
     """The names under which sources are registered."""
-    return sorted({*BUILT_IN, *(entry.name for entry in entry_points(group=GROUP))})
+    return entry_names(GROUP, BUILT_IN)
 
 
 def _opener(entry: EntryPoint) -> Opener:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from evergreen.core.model.protocol import Learner, Model, Reader
 from evergreen.core.model.verified import read_verified
+from evergreen.core.registered import entry_names, find_entry
 from evergreen.errors import ModelRefused, NotFound
 
 if TYPE_CHECKING:  # a served model is parsed in a process that has no pandas
@@ -45,16 +46,14 @@ def learner(name: str) -> Learner:
     Raises:
         NotFound: nothing is registered under it.
     """
-    if name in BUILT_IN:
-        return cast(Learner, EntryPoint(name, BUILT_IN[name], GROUP).load()())
-    for entry in entry_points(group=GROUP, name=name):
+    if entry := find_entry(GROUP, name, BUILT_IN):
         return cast(Learner, entry.load()())
     raise NotFound(f"no learner {name!r} is registered.", f"Known are {', '.join(learner_names())}.")
 
 
 def learner_names() -> list[str]:
     """The names under which learners are registered."""
-    return sorted({*BUILT_IN, *(entry.name for entry in entry_points(group=GROUP))})
+    return entry_names(GROUP, BUILT_IN)
 
 
 def read_model(kind: str, content: bytes) -> Model:

@@ -62,7 +62,7 @@ def test_registry__names_are_known_and_another_packages_target_is_one_of_them(mo
     assert [target(name).name for name in NAMES] == NAMES
     theirs = EntryPoint("theirs", "evergreen.core.model.targets.ranks:Rank", "evergreen.targets")
     monkeypatch.setattr(
-        "evergreen.core.model.targets.registry.entry_points",
+        "evergreen.core.registered.entry_points",
         lambda group, name=None: metadata.EntryPoints([theirs] if name in (None, "theirs") else []),
     )
     assert target("theirs").name == "rank" and "theirs" in target_names()

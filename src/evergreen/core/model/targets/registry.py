@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from evergreen.core.model.targets.protocol import Target
+from evergreen.core.registered import entry_names, find_entry
 from evergreen.errors import NotFound
 
 GROUP = "evergreen.targets"
@@ -24,13 +24,11 @@ def target(name: str) -> Target:
     Raises:
         NotFound: nothing is registered under it.
     """
-    if name in BUILT_IN:
-        return cast(Target, EntryPoint(name, BUILT_IN[name], GROUP).load()())
-    for entry in entry_points(group=GROUP, name=name):
+    if entry := find_entry(GROUP, name, BUILT_IN):
         return cast(Target, entry.load()())
     raise NotFound(f"no target {name!r} is registered.", f"Known are {', '.join(target_names())}.")
 
 
 def target_names() -> list[str]:
     """The names under which targets are registered."""
-    return sorted({*BUILT_IN, *(entry.name for entry in entry_points(group=GROUP))})
+    return entry_names(GROUP, BUILT_IN)
