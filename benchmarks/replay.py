@@ -1,7 +1,7 @@
 """A replay of delivery policies: time, memory and sessions a second, beside the walk through the flows.
 
 `python -m benchmarks.replay` walks the packaged sample (4 tickers, 13 years); with numbers, a simulated market of so
-many tickers and years, and models of so many sessions: `python -m benchmarks.replay 500 18 756`.
+many tickers and years, and models of so many sessions: `python -m benchmarks.replay 500 18 378`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ POLICIES = ("default", "never", "calendar:20", "calendar:250", "drift", "skill",
 NINTH = "calendar:60"
 LIVE = 1.2  # seconds of one session of the demo's walk through the flows, four tickers; measured by `make demo`
 WORKERS = 2
-WINDOW = 756  # sessions a model is fitted on: three years; on a broad panel, 250 were not shown worse than all
+WINDOW = 378  # sessions a model is fitted on: a year and a half; on a broad panel, 250 were not shown worse than all
 MEASURED = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 SAMPLE = ["AAPL", "IBM", "MSFT", "GOOG"]
 
