@@ -9,7 +9,6 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from typing import Any
 
-from evergreen.core.causes import Cause
 from evergreen.replay.jobs import Job, Progress, Row, Setting, walk
 
 
@@ -46,19 +45,18 @@ def _in_processes(setting: Setting, jobs: Sequence[Job], workers: int, progress:
     with context.Manager() as manager:
         messages = manager.Queue()
         with ProcessPoolExecutor(workers, context) as pool:
-            futures = {job: pool.submit(_telling, setting, job, messages) for job in sorted(jobs, key=_lightness)}
+            futures = {job: pool.submit(_telling, setting, job, messages) for job in begun_in_order(jobs)}
             _listen(list(futures.values()), messages, progress)
             return [futures[job].result() for job in jobs]
 
 
-def _lightness(job: Job) -> tuple[int, int]:
-    """Small for long walks, which begin first: no process is to be left with one while the others rest.
+def begun_in_order(jobs: Sequence[Job]) -> list[Job]:
+    """Long walks first, so that no process is left with one while the others rest.
 
     A policy that looks for findings asks for the record of each of its models, a fit a fold. One that looks ahead comes
     last, when the models that it shares with another have been fitted.
     """
-    findings = [cause for cause in job.policy.trigger.causes if cause is not Cause.CALENDAR]
-    return job.policy.hindsight, -len(findings)
+    return sorted(jobs, key=lambda job: (job.policy.hindsight, -len(job.policy.trigger.findings)))
 
 
 def _telling(setting: Setting, job: Job, messages: Any) -> Row:
