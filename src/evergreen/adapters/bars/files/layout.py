@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from evergreen.adapters.bars.files.opening import HINT
 from evergreen.adapters.bars.files.spellings import SPELLINGS, plain
@@ -57,6 +58,11 @@ def find_layout(path: object, lines: Sequence[Sequence[str]], given: Collection[
 
 def columns_of(header: Sequence[str]) -> dict[str, int]:
     """Our name for each column of the header that we know, by the first spelling it has, with its place."""
+    return dict(_columns_of(tuple(header)))
+
+
+@lru_cache(maxsize=64)  # the files of a folder mostly have one header
+def _columns_of(header: tuple[str, ...]) -> dict[str, int]:
     spelled = {plain(name): place for place, name in reversed(list(enumerate(header)))}
     places = {name: next((spelled[s] for s in spellings if s in spelled), -1) for name, spellings in SPELLINGS.items()}
     return {name: place for name, place in places.items() if place >= 0}

@@ -36,8 +36,9 @@ SUFFIXES = (
 )
 HINT = "A file of bars has a header and columns for date, open, high, low, close and volume."
 ABSENT = ["", "null", "NULL", "nan", "NaN", "N/A", "n/a", "None", "-"]
-_SEPARATORS = (",", ";", "\t", "|")
-_AFTER_A_NAME = r"[^\W\d][>\"']? *"  # as in a header: between numbers a comma may be a decimal one
+_SEPARATORS = {  # after a name, as in a header: between numbers a comma may be a decimal one
+    mark: re.compile(r"[^\W\d][>\"']? *" + re.escape(mark)) for mark in (",", ";", "\t", "|")
+}
 _BINARY = {  # by their first bytes
     b"PK\x03\x04": "a workbook or an archive",
     b"\xd0\xcf\x11\xe0": "an old workbook",
@@ -51,7 +52,8 @@ _PAGES = (b"<!doctype", b"<html", b"<?xml", b"{", b"[")
 _HEAD = 65_536  # bytes: room for the header of a table of 500 tickers
 _HEAD_LINES = 24
 _FEWEST_COLUMNS = 3  # of notes beside a table
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -95,13 +97,15 @@ class Delimited:
         return table.to_pandas().rename(columns=int), odd
 
 
-def open_delimited(path: str) -> Delimited:
+def open_delimited(path: str, data: bytes | None = None) -> Delimited:
     """The text table at `path` (a path or an fsspec URL): UTF-8, UTF-16 or Western; comma, semicolon, tab or bar.
+
+    With `data` these bytes are read in place of the file's.
 
     Raises:
         UnreadableFile: nothing there, a page, no text, or several files packed into one.
     """
-    data = content(path)
+    data = content(path) if data is None else data
     for start, form in _BINARY.items():
         if data.startswith(start):
             raise UnreadableFile(f"{path} is no text: by its content it is {form}.", "Name it by what it is.")
@@ -109,9 +113,7 @@ def open_delimited(path: str) -> Delimited:
     if data.lstrip()[:16].lower().startswith(_PAGES) or not data.strip():
         raise UnreadableFile(f"{path} holds {'a page or message' if data.strip() else 'nothing'}, not bars.", HINT)
     head = data[:_HEAD].decode("utf-8", errors="replace").splitlines()[:_HEAD_LINES]
-    counts = {
-        mark: max(len(re.findall(_AFTER_A_NAME + re.escape(mark), line)) for line in head) for mark in _SEPARATORS
-    }
+    counts = {mark: max(len(after.findall(line)) for line in head) for mark, after in _SEPARATORS.items()}
     separator = max(counts, key=lambda mark: counts[mark])
     lines = list(csv.reader(head, delimiter=separator, skipinitialspace=True))
     return Delimited(data, separator, [[field.strip() for field in line] for line in lines])
@@ -200,9 +202,9 @@ def _hidden(member: str) -> bool:
 
 
 def _as_utf8(data: bytes) -> bytes:
-    if data.startswith(_UTF16):
+    if data.startswith(UTF16):
         return data.decode("utf-16", errors="replace").encode()
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    data = data.removeprefix(BOM)
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:

@@ -45,7 +45,7 @@ def live_rows(bars: pd.DataFrame, times: pd.Series) -> pd.Series:
     live one too.
     """
     early = pd.Series(False, index=bars.index)
-    if not bars.duplicated(KEYS).any():
+    if bars["session"].is_unique or not bars.duplicated(KEYS).any():
         return early
     last = bars.groupby("ticker")["session"].transform("max")
     twice = bars[(bars["session"] == last) & bars.duplicated(KEYS, keep=False)]
