@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -40,7 +41,7 @@ class KeptFiles:
         self.name = "files"
         self.calendar = calendar
         self._folder = folder
-        self._place = home / sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+        self._place = home / sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
 
     @cached_property
     def _memory(self) -> KeptRows:
@@ -55,7 +56,7 @@ class KeptFiles:
         return repeated_files(_contents(self._memory), self._digest)
 
     def _digest(self, file: str) -> str:
-        return digest_of_bars(self._rows(None, [("file", "=", file)]))
+        return digest_of_bars(self._rows(None, [("file", "=", os.fsencode(file))]))
 
     def _rows(self, years: Collection[int] | None, filters: Filters) -> pd.DataFrame:
         """The kept bars; read anew from the files themselves where what was kept is damaged."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
@@ -12,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,7 +28,7 @@ from evergreen.errors import UnreadableFile
 
 SCHEMA = pa.schema(
     [
-        ("file", pa.string()),
+        ("file", pa.binary()),  # a name need not be text
         ("ticker", pa.string()),
         ("session", pa.timestamp("us")),
         *((name, pa.float64()) for name in NUMBERS),
@@ -105,7 +107,8 @@ class KeptRows:
             for name in chosen
         ]
         table = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
-        return pd.DataFrame(table.to_pandas(deduplicate_objects=True, date_as_object=False))
+        rows = pd.DataFrame(table.to_pandas(deduplicate_objects=True, date_as_object=False))
+        return rows.assign(file=_each(os.fsdecode, rows["file"]))
 
     def updated(self, remembered: dict[str, Remembered], forgotten: Collection[str], rows: pd.DataFrame) -> KeptRows:
         """What is kept once the bars of the files `forgotten` are gone and `rows` (with their `file`) have come.
@@ -133,7 +136,8 @@ class KeptRows:
         return KeptRows(self.place)
 
     def _write(self, name: str, rows: pd.DataFrame) -> None:
-        table = pa.Table.from_pandas(rows[SCHEMA.names], schema=SCHEMA, preserve_index=False)
+        plain = rows.assign(file=_each(os.fsencode, rows["file"]))[SCHEMA.names]
+        table = pa.Table.from_pandas(plain, schema=SCHEMA, preserve_index=False)
         put(
             self.place / name,
             lambda draft: pq.write_table(table, draft, compression="zstd", write_page_checksum=True),
@@ -148,7 +152,11 @@ class KeptRows:
             "years": self.years,
             "files": {file: asdict(one) | {"findings": _plain(one.findings)} for file, one in self.files.items()},
         }
-        put(self.place / MANIFEST, lambda draft: draft.write_text(json.dumps(content)), self.place / ".aside")
+
+        def write(draft: Path) -> None:
+            draft.write_text(json.dumps(content))
+
+        put(self.place / MANIFEST, write, self.place / ".aside")
 
     def _sweep(self, used: set[str]) -> None:
         """Remove the years that neither this nor the manifest before it names: another run may still read that."""
@@ -162,6 +170,12 @@ def reading_code() -> str:
     """By which code files were read: what another one read is read again."""
     room = Path(str(files("evergreen.adapters.bars.files")))
     return sha256(b"".join(path.read_bytes() for path in sorted(room.glob("*.py")))).hexdigest()
+
+
+def _each(turn: Callable[[Any], str | bytes], names: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    """Names of files in another form, each turned once."""
+    codes, distinct = pd.factorize(names)
+    return np.array([turn(name) for name in distinct], dtype=object)[codes]
 
 
 def _plain(findings: Sequence[Finding]) -> list[dict[str, Any]]:

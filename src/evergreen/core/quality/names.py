@@ -19,7 +19,9 @@ TICKER = re.compile(  # what exchanges and vendors use: a symbol, class, series 
     r"\^?[A-Z0-9&*$]{1,14}([.\-/:=][A-Z0-9]{1,6}| [A-Z0-9]{1,3}){0,3}"
 )
 COMPANY = re.compile(r".+ (INC|CO|LTD|PLC|AG|SA|NV|LLC|LP|GRP)")  # the words that end a company's name
-DOWNLOADS = re.compile(r"HISTORICALDATA|DOWNLOAD|EXPORT|QUOTE|PRICES?|STOCKS?|DATA|\d{9,}")
+DOWNLOADS = re.compile(
+    r"HISTORICALDATA|HISTORY|DOWNLOAD|EXPORT|QUOTE|PRICES?|STOCKS?|DATA|DAILY|OHLCV?|BARS|TABLE|\d{9,}"
+)
 MARKS = re.compile(r"[.\-/: _]")  # with which one symbol is written in several ways
 NEARBY = 21  # bars, centred: what a ticker's own price is there
 

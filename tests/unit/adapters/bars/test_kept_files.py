@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,7 +110,8 @@ def test_kept__files_that_come_go_or_say_the_same_are_as_in_a_whole_reading(fold
     (folder / "S3.csv").write_text(text_of("S1", 290))  # one series under two names
     BARS[BARS["ticker"] == "S2"][["ticker", *COLUMNS]].to_parquet(folder / "again.parquet")
     (folder / "notes.pdf").write_text("x")
-    assert run() == ["S3.csv", "again.parquet", "notes.pdf"]
+    (folder / os.fsdecode(b"S\xff.csv")).write_text(text_of("S0", 200))
+    assert run() == ["S3.csv", os.fsdecode(b"S\xff.csv"), "again.parquet", "notes.pdf"]
     (folder / "S2.csv").write_text(text_of("S2", 300))  # now says what the Parquet file says
     (folder / "S0.csv").unlink()
     assert run() == []

@@ -65,6 +65,7 @@ def read_days(column: pd.Series) -> Days:
     if (plain := _plain_iso(column)) is not None:
         return Days(plain, pd.Series("", index=column.index))
     text = column.astype(object).where(column.notna(), "").astype(str).str.strip().str.replace(r"\s+", " ", regex=True)
+    text = text.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
     codes, uniques = pd.factorize(text.str.replace(r"(?<=\d)[年月](?=\d)", "-", regex=True).str.replace("日", ""))
     written = pd.Series(uniques, dtype=object).astype(str)
     days, decision = _parsed(written)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,16 +29,25 @@ class FolderBars:
 
 
 def files_in(place: Path) -> list[Path]:
-    """The files below `place` (or `place` itself, if it is one), by name; hidden ones and those marked `_` apart."""
+    """The files below `place` (or `place` itself, if it is one), by name, links followed; hidden ones apart, and what
+    programs mark by `_`."""
     if place.is_file():
         return [place]
-    below = (path for path in place.rglob("*") if path.is_file())
-    return sorted(path for path in below if not any(part.startswith((".", "_")) for part in _below(path, place)))
+    seen: set[str] = set()
+    files: list[Path] = []
+    for folder, folders, names in os.walk(place, followlinks=True):
+        real = os.path.realpath(folder)  # a link may lead back to where one has been
+        folders[:] = [] if real in seen else [name for name in folders if not name.startswith((".", "_"))]
+        files += [] if real in seen else [Path(folder, name) for name in names if not _is_hidden(name)]
+        seen.add(real)
+    return sorted(files)
 
 
 def bar_files(place: Path) -> list[Path]:
     """The files of `files_in` that may hold bars, by their suffix."""
-    return [path for path in files_in(place) if suffix_of(path.name) or path == place]
+    return [
+        path for path in files_in(place) if (suffix_of(path.name) and not path.name.startswith("_")) or path == place
+    ]
 
 
 State = tuple[Path, int, int]
@@ -77,7 +87,12 @@ Outcome = FileBars | UnreadableFile | Finding
 
 def read_or_refuse(file: str, alone: bool = False) -> Outcome:
     """What becomes of a file; one given `alone` is read whatever it is called."""
-    if not suffix_of(file) and Path(file).exists() and not alone:
+    path = Path(file)
+    if path.exists() and not path.is_file():
+        return about(file, "not_bars", "warn", "a pipe or a device: left out")
+    if path.name.startswith("_") and not alone:
+        return about(file, "not_bars", "warn", "marked by _ as not for reading: left out")
+    if not suffix_of(file) and path.exists() and not alone:
         return about(file, "not_bars", "warn", "no file of bars by its name: left out")
     try:
         return read_rows(file)
@@ -141,8 +156,9 @@ def _state(file: Path) -> State:
     return file, stat.st_mtime_ns, stat.st_size
 
 
-def _below(path: Path, place: Path) -> tuple[str, ...]:
-    return path.relative_to(place).parts
+def _is_hidden(name: str) -> bool:
+    """Whether nobody would miss the file: but one called like bars is missed."""
+    return name.startswith(".") or (name.startswith("_") and not suffix_of(name))
 
 
 def _mixed_tickers(file: str, tickers: Sequence[str]) -> list[Finding]:

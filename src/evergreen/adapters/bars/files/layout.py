@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from evergreen.adapters.bars.files.opening import HINT
-from evergreen.adapters.bars.files.spellings import SPELLINGS, plain
+from evergreen.adapters.bars.files.spellings import SPELLINGS, plain, scale_of
 from evergreen.core.bars.schema import NUMBERS, PRICES, REQUIRED
 from evergreen.errors import UnreadableFile
 
-TEXTS = ("ticker", "session", "time")
+TEXTS = ("ticker", "session", "time", "currency")
 _UNNAMED = ("", "unnamed", "index")
 _CORNERS = (*_UNNAMED, "price", "ticker", "attributes", "symbols", "symbol")
 _FEWEST_KNOWN = 3  # columns by which a line is taken for the header
@@ -27,6 +27,7 @@ class Layout:
     header: int
     parts: list[tuple[str | None, dict[str, int]]]
     preamble: int = 0
+    shares: float = 1.0  # what a volume of 1 means
 
     def places(self, texts: bool) -> list[int]:
         """The places of the columns that are texts, or numbers, each once."""
@@ -50,10 +51,12 @@ def find_layout(path: object, lines: Sequence[Sequence[str]], given: Collection[
     _refuse_headless(path, header, columns)
     if "session" not in columns:
         columns |= _unnamed_dates(header, rows)
+    if "session" not in columns and "time" in columns:  # as charts export it: one column for both
+        columns["session"] = columns.pop("time")
     _refuse_wide(path, header, columns)
     require(path, [*columns, *given], header)
     _refuse_twice(path, header, columns)
-    return Layout(start + 1, [(None, columns)], start)
+    return Layout(start + 1, [(None, columns)], start, scale_of(header[columns["volume"]]))
 
 
 def columns_of(header: Sequence[str]) -> dict[str, int]:

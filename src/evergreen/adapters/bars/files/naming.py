@@ -19,7 +19,14 @@ _DAY = re.compile(r"(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})(?!\d)")
 def ticker_of(path: object) -> str:
     """The ticker that a file's folder (`ticker=AAPL`) or name says."""
     name = _from_folders(path, "ticker") or _stem(path)
-    return name.strip().upper()
+    return printable(name.strip()).upper()
+
+
+def printable(text: str) -> str:
+    """Text that a terminal, a page and UTF-8 take as it is: what they do not is written as its code."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def day_of(path: object) -> pd.Timestamp | None:
@@ -62,7 +69,7 @@ def read_tickers(column: pd.Series) -> tuple[pd.Series, list[str]]:
     folded = np.empty(len(distinct), dtype=object)
     spelled: dict[str, dict[str, None]] = {}
     for place, text in enumerate(map(_as_text, distinct)):
-        folded[place] = text.strip().strip("\"'").strip().upper()
+        folded[place] = printable(text.strip().strip("\"'").strip()).upper()
         spelled.setdefault(folded[place], {})[text] = None
     remarks = [
         f"{ticker} is spelled {', '.join(map(repr, spellings))}: read as one"

@@ -15,7 +15,7 @@ _BETWEEN_THOUSANDS = r"(?<=\d)[\s\u00a0\u202f'’](?=\d{3}(?!\d))"
 _LETTER = r"[^\W\d_]"
 _MARKS = "$€£¥₹₩₽₺₪₫฿₴₦₱¢"
 _LETTERS = "USD EUR GBP GBX GBp JPY CHF AUD CAD NZD HKD SGD CNY RMB INR KRW TWD SEK NOK DKK PLN BRL ZAR kr p Rs Fr zł"
-_UNIT = rf"[{_MARKS}]|(?:{'|'.join(_LETTERS.split())})\.?(?!{_LETTER})"
+_UNIT = rf"(?:US|HK|NT|MX|[ACRS])?\$|[{_MARKS}]|(?:{'|'.join(_LETTERS.split())})\.?(?!{_LETTER})"
 _SCALE = {
     "K": 1e3, "TSD": 1e3, "LAKH": 1e5, "LAC": 1e5, "M": 1e6, "MN": 1e6, "MLN": 1e6, "MIO": 1e6,
     "CR": 1e7, "B": 1e9, "BN": 1e9, "MRD": 1e9,

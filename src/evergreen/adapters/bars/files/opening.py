@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from evergreen.adapters.bars.files.spellings import KNOWN, plain
 from evergreen.errors import BadInput, UnreadableFile
 
 PACKED = (".gz", ".bz2", ".xz", ".zip")
@@ -23,7 +24,7 @@ DELIMITED = (".csv", ".txt", ".tsv", ".xls")  # many call a text table so; a rea
 PARQUET = (".parquet", ".pq")
 SHEETS = (".xlsx",)
 FEATHER = (".feather", ".arrow")
-JSON = (".json",)
+JSON = (".json", ".jsonl", ".ndjson")
 MOST_UNPACKED = 100  # times: text of bars is packed to a fifth, at most to a twentieth
 ARCHIVE = (".zip",)  # of one text table, whatever it is called
 SUFFIXES = (
@@ -53,7 +54,10 @@ _HEAD = 65_536  # bytes: room for the header of a table of 500 tickers
 _HEAD_LINES = 24
 _FEWEST_COLUMNS = 3  # of notes beside a table
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
+UTF32 = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
 BOM = b"\xef\xbb\xbf"
+_ENCODINGS = ("cp1252", "cp1250", "cp932", "gb18030", "big5", "euc-kr", "cp1251", "cp1254")
+_HEAD_FIELDS = 100  # room for notes before the header
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,8 @@ def _read_typed(form: str, file: io.BytesIO) -> pd.DataFrame:
         return pd.read_parquet(file)
     if form in FEATHER:
         return pd.read_feather(file)
-    return pd.read_json(file, dtype=False, convert_dates=False)
+    lines = form != ".json" or re.match(rb"\s*\{[^{]*\}\s*\{", file.getvalue()) is not None
+    return pd.read_json(file, dtype=False, convert_dates=False, lines=lines)
 
 
 def content(path: str) -> bytes:
@@ -203,13 +208,23 @@ def _hidden(member: str) -> bool:
 
 def _as_utf8(data: bytes) -> bytes:
     if data.startswith(UTF16):
-        return data.decode("utf-16", errors="replace").encode()
+        wide = "utf-32" if data.startswith(UTF32) else "utf-16"
+        return data.decode(wide, errors="replace").encode()
     data = data.removeprefix(BOM)
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace").encode()  # prices are ASCII; only names can differ
+        return data.decode(_encoding_of(data[:_HEAD]), errors="replace").encode()
     return data
+
+
+def _encoding_of(head: bytes) -> str:
+    """The encoding in which most fields are names of columns that we know: prices are ASCII, only names can differ."""
+    counts = {}
+    for encoding in _ENCODINGS:
+        fields = re.split(r"[,;\t|\n]", head.decode(encoding, errors="replace"))
+        counts[encoding] = sum(plain(field) in KNOWN for field in fields[:_HEAD_FIELDS])
+    return max(counts, key=counts.__getitem__)
 
 
 def suffix_of(path: str) -> str:

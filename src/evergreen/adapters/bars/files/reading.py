@@ -11,7 +11,7 @@ import pyarrow as pa
 from evergreen.adapters.bars.files.dates import read_days
 from evergreen.adapters.bars.files.factor_meaning import factor_meaning
 from evergreen.adapters.bars.files.layout import TEXTS, Layout, find_layout
-from evergreen.adapters.bars.files.naming import day_of, read_tickers, refuse_year, ticker_of
+from evergreen.adapters.bars.files.naming import day_of, printable, read_tickers, refuse_year, ticker_of
 from evergreen.adapters.bars.files.numerals import read_numbers
 from evergreen.adapters.bars.files.opening import (
     ARCHIVE,
@@ -24,7 +24,14 @@ from evergreen.adapters.bars.files.opening import (
     suffix_of,
     unreadable,
 )
-from evergreen.adapters.bars.files.rows import action_rows, live_rows, named, refuse_intraday
+from evergreen.adapters.bars.files.rows import (
+    action_rows,
+    live_rows,
+    named,
+    refuse_currencies,
+    refuse_intraday,
+    refuse_nameless,
+)
 from evergreen.core.bars.schema import PRICES, SUPPLIED, conform
 from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding, Severity
@@ -73,17 +80,17 @@ def read_rows(path: Path | str, data: bytes | None = None) -> FileBars:
     """
     try:
         return _read(str(path), data)
-    except UnreadableFile:
-        raise
+    except UnreadableFile as error:
+        raise UnreadableFile(printable(error.what), error.hint) from None
     except BadInput as error:
-        raise UnreadableFile(f"{path}: {error.what}", error.hint) from None
+        raise UnreadableFile(printable(f"{path}: {error.what}"), error.hint) from None
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise unreadable(path, suffix_of(str(path)), error) from None
+        raise unreadable(printable(str(path)), suffix_of(str(path)), error) from None
 
 
 def about(path: object, rule: str, severity: Severity, message: str, ticker: str = "") -> Finding:
     """A finding about a file."""
-    return Finding(rule, severity, ticker, None, "file", None, f"{path}: {message}")
+    return Finding(rule, severity, ticker, None, "file", None, printable(f"{path}: {message}"))
 
 
 def _read(path: str, data: bytes | None) -> FileBars:
@@ -93,11 +100,17 @@ def _read(path: str, data: bytes | None) -> FileBars:
     if odd and not len(long):
         raise UnreadableFile(f"{path}: every row has another number of fields than the header.", HINT)
     remarks = _Remarks(path)
+    if layout.shares != 1:
+        remarks.add("number_form", f"volumes are counted in {layout.shares:,.0f}: multiplied by it")
     if layout.preamble:
         remarks.add("preamble", f"the first {layout.preamble} lines are no table: left out")
     if odd:
         remarks.add("odd_rows", f"rows with another number of fields left out: {named(pd.DataFrame({'row': odd}))}")
     bars = _bars(path, _without_actions(_dated(path, long, remarks), remarks), remarks)
+    if layout.shares != 1:
+        bars["volume"] *= layout.shares
+    if not len(bars):
+        remarks.add("no_rows", "a header, and no bar below it")
     header = layout.header if layout.parts[0][0] is None else 0
     return FileBars(bars, tuple(remarks.findings), header, remarks.decimal)
 
@@ -174,6 +187,10 @@ def _bars(path: str, rows: pd.DataFrame, remarks: _Remarks) -> pd.DataFrame:
     bars = pd.DataFrame(numbers.columns | keys)
     times = rows["time"].fillna("").astype(str) if "time" in rows else days.times
     refuse_intraday(bars, times)
+    if "ticker" not in rows:
+        refuse_nameless(bars)
+    if "currency" in rows:
+        refuse_currencies(bars["ticker"], rows["currency"])
     left_out = {
         "undated_rows": (bars["session"].isna(), "rows without a date left out"),
         "live_rows": (live_rows(bars, times), "earlier states of the newest session left out"),
