@@ -52,6 +52,25 @@ def _shifted_dates(bars: pd.DataFrame, at: Places) -> Faulty:
     return spoiled, events(spoiled, at.spans)
 
 
+def _moved_months(bars: pd.DataFrame, at: Places) -> Faulty:
+    """A month of some tickers' dates years early, before all others."""
+    runs = [np.arange(row, row + 21) for row in at.rows]
+    rows = np.concatenate(runs)
+    spoiled = bars.copy()
+    back = bars["session"].max().year - bars["session"].min().year + 1
+    spoiled.loc[rows, "session"] = spoiled.loc[rows, "session"] - pd.DateOffset(years=back)
+    return spoiled, events(spoiled, runs)
+
+
+def _spellings(bars: pd.DataFrame, at: Places) -> Faulty:
+    """Some tickers with a class behind a point in one half of their bars, and behind a dash in the other."""
+    spoiled = bars.copy()
+    for row, span in zip(at.rows, at.spans, strict=True):
+        name = bars["ticker"].loc[row]
+        spoiled.loc[span, "ticker"] = np.where(span < row, f"{name}.B", f"{name}-B")
+    return spoiled, events(spoiled, at.spans)
+
+
 def _without(bars: pd.DataFrame, at: Places, shortest: int, longest: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The bars without runs of some, each told by the first bar after it."""
     ends = [row + at.rng.integers(shortest, longest + 1) for row in at.rows]
@@ -115,6 +134,8 @@ FAULTS: dict[str, Fault] = {
     "weekend_bar": _weekend,
     "future_bar": _future,
     "shifted_dates": _shifted_dates,
+    "moved_months": _moved_months,
+    "spellings": _spellings,
     "missing_sessions": _missing_sessions,
     "recycled_symbol": _recycled,
     "same_series": _same_series,

@@ -78,14 +78,16 @@ def _twins(panel: DeliveryPanel) -> Ints:
     """
     tape = panel.tape
     comparable = np.flatnonzero((tape.row >= 0) & (tape.volume > 0) & (tape.high > tape.low))
-    columns = [panel.numbers[name][tape.row[comparable]] for name in (*PRICES, "volume")]
     digest = pd.util.hash_array(tape.at[comparable])
-    for column in columns:
-        digest = digest * MIX + pd.util.hash_array(column)
-    codes, _ = pd.factorize(digest)
-    common = np.bincount(codes)[codes] > 1
+    for name in (*PRICES, "volume"):
+        digest = digest * MIX + pd.util.hash_array(panel.numbers[name][tape.row[comparable]])
+    ordered = np.sort(digest)  # a table of all digests would be as large as the bars
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     group = np.full(len(tape), -1)
-    group[comparable[common]] = codes[common]
+    if len(twice):
+        place = np.minimum(np.searchsorted(twice, digest), len(twice) - 1)
+        common = twice[place] == digest
+        group[comparable[common]] = place[common]
     return group
 
 
