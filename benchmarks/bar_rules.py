@@ -4,7 +4,7 @@
 
 `AROUND` (bars refused on either side of a jump that cannot be told) and `WICK` (how far an extreme must lie from what
 is around it) were set after a look at real stocks. Here is what other values would do in a simulated market: spin-offs
-that no factor tells, with the labels that still hold one; wrong wicks of several sizes, and a flash crash, which is none.
+that no factor tells, with the labels that still hold one; wrong wicks of several sizes; a flash crash, which is none.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from evergreen.core.market import simulate
 from evergreen.core.market.places import Places
 from evergreen.core.quality import check, jumps, series, split
 
-SPUN_OFF = (0.45, 0.62)  # of the price that stays: no usual ratio of a split lies between
+SPUN_OFF = (0.53, 0.62)  # of the price that stays: no usual ratio of a split lies between
 SPURIOUS = 0.4  # in logs: no label of these markets is so large by itself
-FLASH = (0.25, 0.65)  # in logs below the open: of the names on 2015-08-24
+FLASH = (0.25, 0.7)  # in logs below the open: of the names on 2015-08-24
 HORIZONS = (1, 5, 20)
 
 
@@ -62,7 +62,7 @@ def with_flash_crash(bars: pd.DataFrame, at: Places, share: float) -> pd.DataFra
     crashed = bars.copy()
     rows = np.flatnonzero(bars["session"] == at.days[0])
     rows = at.rng.permutation(rows)[: round(share * len(rows))]
-    crashed.loc[rows, "low"] = crashed.loc[rows, "open"] * np.exp(-at.rng.uniform(*FLASH, len(rows)) * 2)
+    crashed.loc[rows, "low"] = crashed.loc[rows, "open"] * np.exp(-at.rng.uniform(*FLASH, len(rows)))
     return crashed
 
 
@@ -75,9 +75,9 @@ def jumps_table(bars: pd.DataFrame, days: pd.DatetimeIndex) -> None:
         with constant(jumps, "AROUND", around):
             findings = check(spun, days)
             accepted, refused = split(spun, findings)
-        told = len({each.ticker for each in findings if each.rule == "unexplained_jump"})
+        blamed = len({each.ticker for each in findings if each.rule == "unexplained_jump"})
         left = [(forward_return(accepted, horizon).abs() > SPURIOUS).sum() for horizon in HORIZONS]
-        print(f"{around:<10}{told:>6}{len(refused):>14}" + "".join(f"{count:>16}" for count in left))
+        print(f"{around:<10}{blamed:>6}{len(refused):>14}" + "".join(f"{count:>16}" for count in left))
 
 
 def wicks_table(bars: pd.DataFrame, days: pd.DatetimeIndex) -> None:

@@ -10,6 +10,7 @@ from evergreen.core.market.places import Fault, Ints, Places, events
 
 Faulty = tuple[pd.DataFrame, pd.DataFrame]
 _KEYS = ["ticker", "session"]
+_MOVED = 8  # years, past most panels' start; weekdays move by three, as over the three years they were once moved by
 
 
 def _added(bars: pd.DataFrame, extra: pd.DataFrame) -> Faulty:
@@ -53,12 +54,11 @@ def _shifted_dates(bars: pd.DataFrame, at: Places) -> Faulty:
 
 
 def _moved_months(bars: pd.DataFrame, at: Places) -> Faulty:
-    """A month of some tickers' dates years early, before all others."""
+    """A month of some tickers' dates eight years early."""
     runs = [np.arange(row, row + 21) for row in at.rows]
     rows = np.concatenate(runs)
     spoiled = bars.copy()
-    back = bars["session"].max().year - bars["session"].min().year + 1
-    spoiled.loc[rows, "session"] = spoiled.loc[rows, "session"] - pd.DateOffset(years=back)
+    spoiled.loc[rows, "session"] = spoiled.loc[rows, "session"] - pd.DateOffset(years=_MOVED)
     return spoiled, events(spoiled, runs)
 
 
