@@ -43,9 +43,18 @@ def _silently(setting: Setting, job: Job) -> Row:
 def _in_processes(setting: Setting, jobs: Sequence[Job], workers: int, progress: Progress) -> list[Row]:
     messages = SPAWNED.SimpleQueue()
     with processes(workers, _tell_by, messages) as pool:
-        futures = [pool.submit(_telling, setting, job) for job in jobs]
-        _listen(futures, messages, progress)
-        return [future.result() for future in futures]
+        futures = {job: pool.submit(_telling, setting, job) for job in begun_in_order(jobs)}
+        _listen(list(futures.values()), messages, progress)
+        return [futures[job].result() for job in jobs]
+
+
+def begun_in_order(jobs: Sequence[Job]) -> list[Job]:
+    """Long walks first, so that no process is left with one while the others rest.
+
+    A policy that looks for findings asks for the record of each of its models, a fit a fold. One that looks ahead comes
+    last, when the models that it shares with another have been fitted.
+    """
+    return sorted(jobs, key=lambda job: (job.policy.hindsight, -len(job.policy.trigger.findings)))
 
 
 _messages: Any = None  # of a process of the pool: where it tells how far it is
