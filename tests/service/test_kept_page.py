@@ -66,13 +66,13 @@ def test_pages__sixty_at_once_that_take_long_keep_neither_refresh_nor_forecasts_
     monkeypatch.setattr(pages, "view_ticker", slow_ticker)
 
     async def act(client: Client) -> list[httpx.Response]:
-        asked = [asyncio.create_task(client.get(path)) for path in ["/"] * 60 + ["/tickers/AAPL"] * 60]
+        tasks = [asyncio.create_task(client.get(path)) for path in ["/"] * 60 + ["/tickers/AAPL"] * 60]
         changed = world.change_rollout(weight=2_500)
         await until(client, "/v1/rollout", lambda answer: answer.json()["version"] == changed.version)
         assert (await ask(client)).status_code == 200
-        assert not any(task.done() for task in asked)
+        assert not any(task.done() for task in tasks)
         read.set()
-        return await asyncio.gather(*asked)
+        return await asyncio.gather(*tasks)
 
     answers = with_service(world, act)
     assert {answer.status_code for answer in answers} == {200}
