@@ -2,8 +2,8 @@
 
     python -m benchmarks.proposals [HOW_MANY] [TICKERS] [SESSIONS]
 
-Each is trained (ridge, beside the 158) and compared with the champion on a simulated market, and counted in the ledger. Beside it
-what a gate without a ledger would claim: each judged as if it were the first, at 5 %.
+Each is trained (ridge, beside the 158) and compared with the champion on a simulated market, and counted in the
+ledger. Beside it what a gate without a ledger would claim: each judged as if it were the first, at 5 %.
 """
 
 from __future__ import annotations
@@ -52,9 +52,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         claims = propose(factors, tickers, sessions, Path(folder) / "home")
     print(f"{claims.counted} of {claims.factors} random factors claimed better by the gate, which counts them")
-    print(
-        f"{claims.uncounted} of {claims.factors} had p below {ALPHA} against the champion: what would be claimed uncounted"
-    )
+    print(f"{claims.uncounted} of {claims.factors} had p below {ALPHA}: what a gate that does not count would claim")
     print(f"{time.process_time() - began:.0f} s of processor")
 
 
