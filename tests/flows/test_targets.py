@@ -32,11 +32,11 @@ from tests.flows.test_replayed import (
     walk_both_ways,
 )
 
-pytestmark = [pytest.mark.xdist_group("volatile"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.xdist_group("volatile"), pytest.mark.timeout(1500)]
 MODEL, AIM = "evergreen", Aim("volatility", 1)
 # The history has the two folds, half a year, that a gate can judge. Old after a week: a retraining, its gate, a canary.
 STRETCH = Stretch(
-    "sample", tuple(TICKERS), "2005-06-01", "2008-06-30", "2008-07-01", "2008-07-11", 5, target=AIM.target
+    "sample", tuple(TICKERS), "2005-06-01", "2008-06-30", "2008-07-01", "2008-07-16", 5, target=AIM.target
 )
 
 
