@@ -173,11 +173,11 @@ def test_delivered_forecasts__of_two_arms_at_once_each_answers_with_its_own(
     assert take_deliveries.fn(NEXT, copied.calendar.close(NEXT)) == ["3", "4"]
     service = create_app(copied.settings).state.service
     service.keeper.look(datetime.now(UTC))
-    said = {version: table.values for version, table in service.snapshot.tables.items()}
+    values = {version: table.values for version, table in service.snapshot.tables.items()}
     place = service.snapshot.places["IBM"]
-    assert said["3"][place] == said["4"][place] == float(np.float32(DELIVERED["IBM"])), "the first reading stays"
+    assert values["3"][place] == values["4"][place] == float(np.float32(DELIVERED["IBM"])), "the first reading stays"
     silent = service.snapshot.places["AAPL"]
-    assert np.isnan(said["4"][silent]) and said["3"][silent] == float(np.float32(DELIVERED["AAPL"]))
+    assert np.isnan(values["4"][silent]) and values["3"][silent] == float(np.float32(DELIVERED["AAPL"]))
 
 
 def test_log_delivery__what_cannot_be_judged_is_one_sentence(

@@ -103,8 +103,12 @@ def test_service__answers_without_a_price_and_the_answer_is_explained_and_reprod
     assert answer["target"] == "volatility" and answer["forecast_lower"] < answer["forecast"] < answer["forecast_upper"]
     assert [answer[name] for name in ("price", "lower", "upper", "forecast_return")] == [None] * 4
     with reading(volatile.engine) as conn:
-        kept = predictions.find(conn, answer["id"])
-    assert (kept.price, kept.lower, kept.upper) == (None, answer["forecast_lower"], answer["forecast_upper"])
+        on_record = predictions.find(conn, answer["id"])
+    assert (on_record.price, on_record.lower, on_record.upper) == (
+        None,
+        answer["forecast_lower"],
+        answer["forecast_upper"],
+    )
     compared = reproduce(volatile, answer["id"])
     assert [each.name for each in compared] == ["last close", "feature row", "forecast"]
     assert [each for each in compared if not each.same] == []

@@ -28,15 +28,15 @@ SANE = OutputLimits(residual_sigma=1.0, target_low=-1.0, target_high=1.0)
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """Version 1 answers half of the clients, the delivering version 2 the others since the session before WALK."""
-    made = World(tmp_path / "home")
-    made.add_model("1", seed=1)
-    _add_delivering(made, "2")
+    opened = World(tmp_path / "home")
+    opened.add_model("1", seed=1)
+    _add_delivering(opened, "2")
     losses = np.exp(np.random.default_rng(3).normal(0, 0.02, (2, 120))) * 1e-4
     record = replace(CanaryRecord(limits=SANE).with_test(QualityTest(*losses)), started="2008-09-12")
-    made.start_rollout("1", challenger="2", stage="canary_50", weight=5_000, evidence=record)
-    enter(made.settings.home, monkeypatch)
+    opened.start_rollout("1", challenger="2", stage="canary_50", weight=5_000, evidence=record)
+    enter(opened.settings.home, monkeypatch)
     monkeypatch.setattr("tasks.canary.show", lambda *_: None)
-    return made
+    return opened
 
 
 def _add_delivering(world: World, version: str) -> None:
@@ -87,7 +87,7 @@ def test_undelivered__more_than_a_tenth_after_a_week_is_too_much(
 def test_undelivered__ends_the_canary_and_says_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.canary.find_mismatch", lambda *_: None)  # it looks at bars, which this home has none of
     _forecast(world, 5, 20)
-    told = look_at_canary.fn(WALK[4], NOW)
+    became = look_at_canary.fn(WALK[4], NOW)
     row = world.rollout()
-    assert "20 of 20 forecasts of version 2 did not come in time" in told
+    assert "20 of 20 forecasts of version 2 did not come in time" in became
     assert (row.champion, row.challenger, row.weight) == ("1", None, 0), iso(WALK[4])

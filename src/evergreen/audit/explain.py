@@ -27,10 +27,10 @@ def explain(at: Workspace, prediction_id: str, exported: Path | None = None) -> 
         model = ledger.read_model_version(conn, name, answer.version)
         session = ledger.read_session(conn, name, answer.as_of)
         about_version = decisions.of(conn, answer.version)
-    told = answer.forecast if answer.price is None else answer.price
+    number = answer.forecast if answer.price is None else answer.price
     yield (
         "answer",
-        f"{answer.ticker} {told!r} ({answer.lower:.4f} to {answer.upper:.4f}), asked by {answer.client}",
+        f"{answer.ticker} {number!r} ({answer.lower:.4f} to {answer.upper:.4f}), asked by {answer.client}",
     )
     if answer.price is None:
         aim = read_manifest(at.model_folder(model.version), model.files.get(MANIFEST)).aim

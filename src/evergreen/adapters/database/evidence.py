@@ -122,8 +122,10 @@ def answered_intervals(conn: Connection, version: str, aim: Aim) -> pd.DataFrame
         .group_by(outcome.c.session, outcome.c.ticker, outcome.c.value)
     )
     rows = _frame(conn, query, ("outcome", "lower", "upper"))
-    told = rows.pop("priced") > 0
-    return rows.assign(**{side: rows[side].where(~told, np.log(rows[side].where(told))) for side in ("lower", "upper")})
+    is_price = rows.pop("priced") > 0
+    return rows.assign(
+        **{side: rows[side].where(~is_price, np.log(rows[side].where(is_price))) for side in ("lower", "upper")}
+    )
 
 
 def session_losses(
