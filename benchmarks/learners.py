@@ -58,7 +58,8 @@ def read_bars(options: argparse.Namespace) -> pd.DataFrame:
     if options.bars:
         bars = pd.read_parquet(options.bars).rename(columns={"Name": "ticker", "date": "session"})
         bars = bars.assign(session=pd.to_datetime(bars["session"])).drop_duplicates(["ticker", "session"])
-        return bars[bars["session"] <= options.end]
+        upto: pd.DataFrame = bars[bars["session"] <= options.end]
+        return upto
     from evergreen.research.sample import accepted_sample_bars
 
     return accepted_sample_bars(pd.Timestamp(options.end), ["AAPL", "IBM", "MSFT", "GOOG"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from evergreen.adapters.bars import open_source
 from evergreen.adapters.database import decisions, evidence, predictions, reading, requests, rollouts
 from evergreen.adapters.models.folder import read_manifest
 from evergreen.audit.explain import explain
@@ -22,7 +23,6 @@ from evergreen.service.refresh import Keeper
 from evergreen.service.schemas import PredictionAnswer
 from evergreen.service.store import DiskStore
 from evergreen.workspace import Workspace
-from tests.flows.conftest import TICKERS
 from tests.flows.test_replayed import (
     BothWays,
     Stretch,
@@ -34,9 +34,10 @@ from tests.flows.test_replayed import (
 
 pytestmark = [pytest.mark.xdist_group("volatile"), pytest.mark.timeout(1500)]
 MODEL, AIM = "evergreen", Aim("volatility", 1)
-# The history has the two folds, half a year, that a gate can judge. Old after a week: a retraining, its gate, a canary.
+MARKET = "simulated:tickers=4,seed=7,years=3.3"
+# The history has the folds that a gate can judge. Old after a week: a retraining, its gate, a canary.
 STRETCH = Stretch(
-    "sample", tuple(TICKERS), "2005-06-01", "2008-06-30", "2008-07-01", "2008-07-16", 5, target=AIM.target
+    MARKET, tuple(open_source(MARKET).tickers()), "2000-01-03", "2003-03-28", "2003-03-31", "2003-04-09", 5, AIM.target
 )
 
 
@@ -52,9 +53,10 @@ def volatile(both: BothWays) -> Workspace:
     return both.live
 
 
-def _newest_request(at: Workspace) -> str:
+def _request(at: Workspace, reason: str) -> str:
+    """The id of the request that a person made for a reason."""
     with reading(at.engine) as conn:
-        return requests.recent(conn, MODEL)[0].id
+        return next(each.id for each in requests.recent(conn, MODEL) if each.evidence.get("reason") == reason)
 
 
 def _answer(at: Workspace) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def test_outcomes__are_settled_with_the_targets_label_to_the_bit_of_all_history(
         paired = evidence.paired_losses(conn, "2", "3", AIM)
         assert evidence.settled(conn, "2", Aim("return", 1)).empty
     labels = target(AIM.target).label(volatile.bars.as_of(), AIM.horizon)
-    assert len(came) > 5 * len(TICKERS) and came.to_dict() == labels.loc[came.index].to_dict()
+    assert len(came) > 5 * len(STRETCH.tickers) and came.to_dict() == labels.loc[came.index].to_dict()
     assert len(paired) > 0
 
 
@@ -122,9 +124,9 @@ def test_retrain__of_another_target_is_refused_before_anything_is_trained(volati
 
     retrain(reason="prices after all", target="return")
     with pytest.raises(Refused, match="The champion forecasts volatility over 1 session, a model of return over 1"):
-        retrain(_newest_request(volatile))
+        retrain(_request(volatile, "prices after all"))
     retrain(reason="a week", horizon=5)
     with pytest.raises(Refused, match="a model of volatility over 5 sessions cannot be compared with it"):
-        retrain(_newest_request(volatile))
+        retrain(_request(volatile, "a week"))
     with pytest.raises(NotFound, match="no target 'profit'"):
         retrain(reason="a try", target="profit")
