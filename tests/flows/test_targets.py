@@ -23,6 +23,7 @@ from evergreen.service.refresh import Keeper
 from evergreen.service.schemas import PredictionAnswer
 from evergreen.service.store import DiskStore
 from evergreen.workspace import Workspace
+from tests.conftest import enter
 from tests.flows.test_replayed import (
     BothWays,
     Stretch,
@@ -48,9 +49,10 @@ def both(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
-def volatile(both: BothWays) -> Workspace:
-    """As it was lived."""
-    return both.live
+def volatile(both: BothWays, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """As it was lived, and the workspace of this process."""
+    monkeypatch.setenv("EVERGREEN_TARGET", AIM.target)
+    return enter(both.live.settings.home, monkeypatch)
 
 
 def _request(at: Workspace, reason: str) -> str:
