@@ -155,6 +155,7 @@ def test_delivered_forecasts__of_two_arms_at_once_each_answers_with_its_own(
         _challenge(copied, log_delivery(copied, str(place), 1, 1)[0])
     with reading(copied.engine) as conn:
         _serve(copied, rollouts.current(conn, MODEL))
+    with reading(copied.engine) as conn:
         row = rollouts.current(conn, MODEL)
     why = decisions.Decision(
         at=row.updated_at, model=MODEL, kind="canary_start", as_of="2008-07-07", subject="4", summary="for the test"
