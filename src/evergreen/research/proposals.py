@@ -21,18 +21,20 @@ from evergreen.core.features.declared import with_declared
 from evergreen.core.gate.compare import require_audit
 from evergreen.core.gate.place import Place
 from evergreen.core.gate.verdict import Verdict
+from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.core.model.continuity import Continuity
 from evergreen.core.model.manifest import Manifest
 from evergreen.core.model.training import train
 from evergreen.core.policy import GatePolicy
 from evergreen.core.policy.judging import judge
-from evergreen.errors import BadInput, NotFound
+from evergreen.errors import BadInput, NotFound, Refused
 from evergreen.research.panels import ResearchPanel
 from evergreen.research.project import run_folder
 from evergreen.research.registered import champion_record, read_manifest
 from evergreen.research.search import SHOWN
 from evergreen.workspace import Workspace
 
+AIM = "Only forecasts of the same can be compared."
 MOST_FACTORS = 20  # in one training: what a person still reads
 
 
@@ -70,16 +72,19 @@ class Workbench:
 
     @cached_property
     def panel(self) -> ResearchPanel:
-        """Bars, features and labels of the installation as they stand.
+        """Bars and features of the installation as they stand, and labels of what the champion forecasts.
 
         Raises:
             NotFound: no session has been processed yet.
         """
         with reading(self.at.engine) as conn:
-            if (clock := ledger.clock(conn, self.at.settings.model_name)) is None:
-                raise NotFound("No data has come in yet.", "Run the backfill first.")
+            clock = ledger.clock(conn, self.at.settings.model_name)
+            rollout = rollouts.read(conn, self.at.settings.model_name)
+        if clock is None:
+            raise NotFound("No data has come in yet.", "Run the backfill first.")
+        aim = read_manifest(self.at, rollout.champion).aim if rollout else NEXT_RETURN
         bars = self.at.listings.companies(self.at.bars.as_of(end=pd.Timestamp(clock)))
-        return ResearchPanel(bars, self.at.calendar, 1, tuple(self.at.features.factors))
+        return ResearchPanel(bars, self.at.calendar, aim.horizon, tuple(self.at.features.factors), aim.target)
 
     def propose(self, name: str, formula: str) -> ProposedFactor:
         """Look at a factor: does it look ahead, is it there, does another say the same.
@@ -127,12 +132,16 @@ class Workbench:
 
         Raises:
             NotFound, Broken: no such run, or none that a training logged; nothing serves yet.
+            Refused: it forecasts something else than the champion.
         """
         with TemporaryDirectory(prefix=".compared-", dir=self.at.settings.home) as folder:
             model = read_model_folder(self.at.tracking.fetch_run(run_id, Path(folder)))
         with reading(self.at.engine) as conn:
             champion = rollouts.current(conn, self.at.settings.model_name).champion
             counted_as = trials.recipe_of(conn, self.at.settings.model_name, _challenger(run_id))
+        serving = read_manifest(self.at, champion).aim
+        if model.manifest.aim != serving:
+            raise Refused(f"Run {run_id} forecasts {model.manifest.aim.phrase}, the champion {serving.phrase}.", AIM)
         place = self._count(run_id, model.manifest, counted_as or model.manifest.recipe or run_id, model.oos)
         rules = self.at.settings.delivery_policy().gate or GatePolicy()
         continuity = Continuity.from_metrics(model.manifest.metrics)
@@ -164,7 +173,18 @@ class Workbench:
             return with_declared(rows, some, [factor], days)
 
         values = compute(bars)
-        return values, require_passed(audit(values, self.panel.labels, bars, compute, factor.lookback, 1))
+        aim = self.panel.target
+        verdict = audit(
+            values,
+            self.panel.labels,
+            bars,
+            compute,
+            factor.lookback,
+            self.panel.horizon,
+            label=aim.label,
+            label_lookback=aim.lookback,
+        )
+        return values, require_passed(verdict)
 
     def _count(self, run_id: str, manifest: Manifest, recipe: str, record: pd.DataFrame) -> Place:
         model = self.at.settings.model_name
