@@ -51,7 +51,7 @@ def measured(plan: Replay) -> tuple[Replayed, float]:
     return replay(plan), time.perf_counter() - begun
 
 
-class Watched:
+class Usage:
     """Most memory in GB of this process and those it started, looked at twice a second; what they share counts once."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         plan = simulated(out, *(int(each) for each in arguments)) if arguments else sample(out)
-        with Watched() as memory:
+        with Usage() as memory:
             replayed, seconds = measured(plan)
         worked = processor()
         _, ninth = measured(replace(plan, policies=(*plan.policies, *shipped([NINTH]))))

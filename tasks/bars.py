@@ -12,7 +12,8 @@ from evergreen.errors import DeliveryBlocked
 from evergreen.market_data.delivery import Delivery, Order
 from evergreen.workspace import workspace
 from tasks.artifacts import show, table
-from tasks.decorators import effect
+from tasks.assets import BARS, note_checks
+from tasks.decorators import effect, making
 from tasks.notices import notify
 
 
@@ -67,21 +68,23 @@ def keep_ledger(
 @effect
 def name_universe(source: str, tickers: list[str] | None) -> list[str]:
     """The tickers a run is about: those named, else those the market wants or lists of this source, else all it has."""
-    from evergreen.adapters.bars import open_source
-
     at = workspace()
     if named := tickers or list(at.settings.market.tickers_of(source)):
         return named
     listed = at.listings.tickers if source == at.settings.market.source else []
-    return listed or open_source(source, at.calendar.exchange).tickers()
+    return listed or at.source(source).tickers()
 
 
-@effect
+@making(BARS)
 def snapshot_bars(delivery: Delivery, now: datetime) -> str:
     """Commit the bar store as it stands to DVC, push it and write the version down; returns the version."""
     from evergreen.market_data.ingest import record_snapshot
 
-    return record_snapshot(workspace(), delivery.last, delivery.source, delivery.refused, delivery.summary(), now)
+    summary = delivery.summary()
+    version = record_snapshot(workspace(), delivery.last, delivery.source, delivery.refused, summary, now)
+    counted = {name: summary[name] for name in ("first", "last", "rows", "added", "restated", "refused", "findings")}
+    note_checks(BARS, version=version, **counted)
+    return version
 
 
 @effect
@@ -114,11 +117,9 @@ def reached(delivery: Delivery, until: pd.Timestamp) -> pd.Timestamp:
 @effect
 def arrived_sessions(source: str, tickers: list[str], due: list[pd.Timestamp]) -> list[pd.Timestamp]:
     """Those of the sessions `due` of which `source` has a bar by now: asked for at once where there are several."""
-    from evergreen.adapters.bars import open_source
-
     if len(due) < 2:
         return due
-    bars = open_source(source, workspace().calendar.exchange).fetch(tickers, due[0], due[-1])
+    bars = workspace().source(source).fetch(tickers, due[0], due[-1])
     there = set(bars["session"])
     return [session for session in due if session in there]
 

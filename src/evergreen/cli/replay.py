@@ -28,6 +28,7 @@ def replay(
     ticker: Annotated[list[str] | None, typer.Option(help="Repeat for several; all of the bars if absent.")] = None,
     calendar: Annotated[str, typer.Option(help="The exchange of the files.")] = "XNYS",
     horizon: Annotated[int, typer.Option(help="Sessions ahead.")] = 1,
+    target: Annotated[str, typer.Option(help="What is forecast: return, rank, neutral, volatility.")] = "return",
     broken: Annotated[
         list[str] | None, typer.Option("--break", help="KIND@SESSION, what goes wrong on purpose.")
     ] = None,
@@ -46,6 +47,7 @@ def replay(
     """
     import pandas as pd
 
+    from evergreen.adapters.infra.ending import ended_once
     from evergreen.replay.breaks import parse_break
     from evergreen.replay.plan import Replay, shipped
     from evergreen.replay.report import table_for_people, write_report
@@ -58,6 +60,7 @@ def replay(
         policies=shipped(policy, policies),
         out=out,
         calendar=calendar,
+        target=target,
         horizon=horizon,
         seed=seed,
         train_sessions=train_sessions,
@@ -66,7 +69,7 @@ def replay(
         dask_address=dask,
         tickers=tuple(ticker or ()),
     )
-    with shown() as progress:
+    with ended_once(), shown() as progress:
         replayed = walk(plan, progress)
     page = write_report(replayed, out / "report.html")
     if track:
