@@ -97,7 +97,7 @@ class Delta:
 
     def append(self, rows: pd.DataFrame) -> None:
         """Store a session; compact the month before when it begins a new one."""
-        from deltalake import DeltaTable, write_deltalake
+        from deltalake import DeltaTable, write_deltalake  # type: ignore[import-not-found]  # a peer
 
         month = f"{rows['event_timestamp'].iloc[0]:%Y-%m}"
         table = pa.Table.from_pandas(rows.assign(month=month), preserve_index=False)
@@ -168,16 +168,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tickers", type=int, default=500)
     parser.add_argument("--sessions", type=int, default=252)
-    parser.add_argument("--kept", nargs="+", default=["Parts", "Delta", "Year"])
     arguments = parser.parse_args()
     days = pd.bdate_range("2020-01-02", periods=arguments.sessions).tz_localize("UTC").as_unit("us")
+    kinds: dict[str, Callable[[Path], Kept]] = {"parts": Parts, "Delta": Delta, "a file a year": Year}
     sides = {}
-    for name in arguments.kept:
+    for name, kind in kinds.items():
         with tempfile.TemporaryDirectory() as folder:
-            sides[name] = measure(
-                {"Parts": Parts, "Delta": Delta, "Year": Year}[name](Path(folder)), days, arguments.tickers
-            )
-        print(pd.DataFrame(sides).round(3).to_string(), "\n", flush=True)
+            sides[name] = measure(kind(Path(folder)), days, arguments.tickers)
+    print(pd.DataFrame(sides).round(3).to_string())
     own = arguments.tickers * 4 * len(FEATURE_NAMES) / 1e6
     print(f"a session's own values: {own:.2f} MB")
 

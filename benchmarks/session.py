@@ -94,15 +94,16 @@ def main() -> None:
     for years in arguments.years:
         with tempfile.TemporaryDirectory() as folder:
             walked = walk(Path(folder), arguments.tickers, years)
-        month = sum(walked[-MONTH:]) / MONTH
+        month = pd.concat(walked[-MONTH:]).groupby(level=0, sort=False).mean()
         sides = {"last": walked[-1], f"mean of {MONTH}": month}
         print(f"{arguments.tickers} tickers, {years:g} years")
         print(pd.concat(sides, axis=1).round(2).to_string())
         own = month.drop([BARE])
-        kept = own.drop(["materialize_features"])["kB"].sum()
+        online = float(own["kB"]["materialize_features"])
+        kept = float(own["kB"].sum()) - online
         print(
-            f"a session: {own['seconds'].sum():.2f} s, {kept:,.0f} kB kept, {kept / month.loc[BARE, 'kB']:.1f} times"
-            f" its own bytes; online {own.loc['materialize_features', 'kB']:,.0f} kB\n",
+            f"a session: {own['seconds'].sum():.2f} s, {kept:,.0f} kB kept, {kept / float(month['kB'][BARE]):.1f} times"
+            f" its own bytes; online {online:,.0f} kB\n",
             flush=True,
         )
 
