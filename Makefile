@@ -36,7 +36,7 @@ faults: $(ready) ## kill it at each step, for some minutes
 	@$(bin)/python -m pytest -n 2 --dist loadgroup -m "faults and not services"
 
 test-services: $(ready) ## the loop against real PostgreSQL and Redis servers (Debian: postgresql, redis-server)
-	@$(bin)/python -m pytest -m services -rs
+	@$(bin)/python -m pytest -n 2 --dist loadfile -m services -rs
 
 examples := airflow luigi kubeflow
 

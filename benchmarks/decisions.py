@@ -160,12 +160,13 @@ def main() -> None:
     parser.add_argument("--until", default="2013-02-28")
     parser.add_argument("--folder", type=Path, default=Path(".evergreen/decisions"))
     parser.add_argument("--every", type=int, default=1, help="quarters from one canary to the next")
+    parser.add_argument("--min-train", type=int, default=TrainingConfig.min_train, help="sessions before a first fold")
     options = parser.parse_args()
     end = pd.Timestamp(options.until)
     market = build_market(
         read_bars(options.bars, "XNYS", end, end, options.tickers or None), 1, options.folder / "market"
     )
-    config = TrainingConfig(**suited(len(market.tickers)))  # type: ignore[arg-type]
+    config = TrainingConfig(min_train=options.min_train, **suited(len(market.tickers)))  # type: ignore[arg-type]
     print(with_intervals(table(Recipes.of(market, config, options.folder), options.every)).to_string())
 
 

@@ -1,7 +1,7 @@
 """A replay of delivery policies: time, memory and sessions a second, beside the walk through the flows.
 
 `python -m benchmarks.replay` walks the packaged sample (4 tickers, 13 years); with numbers, a simulated market of so
-many tickers and years, and models of so many sessions: `python -m benchmarks.replay 500 18 756`.
+many tickers and years, and models of so many sessions: `python -m benchmarks.replay 500 18 378`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import resource
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 import psutil
@@ -24,7 +26,7 @@ POLICIES = ("default", "never", "calendar:20", "calendar:250", "drift", "skill",
 NINTH = "calendar:60"
 LIVE = 1.2  # seconds of one session of the demo's walk through the flows, four tickers; measured by `make demo`
 WORKERS = 2
-WINDOW = 756  # sessions a model is fitted on: three years; on a broad panel, 250 were not shown worse than all
+WINDOW = 378  # sessions a model is fitted on: a year and a half; on a broad panel, 250 were not shown worse than all
 MEASURED = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 SAMPLE = ["AAPL", "IBM", "MSFT", "GOOG"]
 
@@ -49,10 +51,32 @@ def measured(plan: Replay) -> tuple[Replayed, float]:
     return replay(plan), time.perf_counter() - begun
 
 
-def peak() -> float:
-    """Most memory of this process and of all walking ones, in GB; pages of files that they share count in each."""
-    own, largest = (resource.getrusage(who).ru_maxrss for who in MEASURED)
-    return (own + WORKERS * largest) / 1e6
+class Usage:
+    """Most memory in GB of this process and those it started, looked at twice a second; what they share counts once."""
+
+    def __init__(self) -> None:
+        self.peak, self._ended = 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        own = psutil.Process()
+        while not self._ended.wait(0.5):
+            self.peak = max(self.peak, sum(_share(each) for each in (own, *own.children(recursive=True))))
+
+
+def _share(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_full_info().pss) / 1e9
+    except psutil.NoSuchProcess:  # it ended since the children were listed
+        return 0.0
 
 
 def processor() -> float:
@@ -66,14 +90,15 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         plan = simulated(out, *(int(each) for each in arguments)) if arguments else sample(out)
-        replayed, seconds = measured(plan)
+        with Usage() as memory:
+            replayed, seconds = measured(plan)
         worked = processor()
         _, ninth = measured(replace(plan, policies=(*plan.policies, *shipped([NINTH]))))
         sessions = len(replayed.sessions)
         print(f"{plan.bars}: {len(POLICIES)} policies, {sessions:,} sessions of a policy, {WORKERS} processes")
         print(f"time        {seconds:.0f} s, a ninth policy {ninth:.0f} s more ({ninth / seconds:.0%})")
         print(f"processor   {worked:.0f} s, {worked / WORKERS:.0f} s on each of {WORKERS} with nothing else to do")
-        print(f"memory      {peak():.1f} GB at most; {psutil.cpu_count()} processors")
+        print(f"memory      {memory.peak:.1f} GB at most; {psutil.cpu_count()} processors")
         print(f"a second    {sessions / seconds:.0f} sessions, through the flows {1 / LIVE:.1f} ({LIVE} s each)")
         print()
         print(table_for_people(replayed.summary))

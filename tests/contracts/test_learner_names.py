@@ -31,7 +31,7 @@ NAMED = {
     "src/evergreen/adapters/database/migrations/versions/0001_first_tables.py": "kinds were a list once",
     "src/evergreen/adapters/database/migrations/versions/0010_any_learner.py": "it takes that list away",
     "src/evergreen/core/model/ridge.py": "a comment",
-    "src/evergreen/replay/spreading.py": "a comment",
+    "src/evergreen/adapters/infra/pool.py": "a comment",
 }
 
 

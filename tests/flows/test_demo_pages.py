@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -19,7 +20,7 @@ from evergreen.workspace import Workspace
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 
-def test_look__shows_status_page_and_mlflow_until_interrupted(tmp_path: Path) -> None:
+def test_look__shows_status_page_and_mlflow_until_interrupted_again_and_again(tmp_path: Path) -> None:
     Workspace(demo_settings(tmp_path)).engine.connect().close()  # the records of a walk of no session
     command = [sys.executable, "-u", "-m", "evergreen", "demo", "--look", "--home", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as looking:
@@ -27,7 +28,11 @@ def test_look__shows_status_page_and_mlflow_until_interrupted(tmp_path: Path) ->
         printed = list(itertools.takewhile(lambda line: line != "Ctrl-C stops them\n", looking.stdout))
         links = re.findall(r"http://\S+", "".join(line for line in printed if "browser" in line))
         assert [httpx.get(link).status_code for link in links] == [200, 200]
-        assert {member.name for member in Stack(tmp_path).alive()} == {"mlflow", "service"}
-        looking.send_signal(signal.SIGINT)
+        members = Stack(tmp_path).alive()
+        assert {member.name for member in members} == {"mlflow", "service"}
+        for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
+            looking.send_signal(number)
+            time.sleep(0.2)
         assert looking.wait(timeout=60) == 0
+    assert not any(member.alive for member in members)
     assert Stack(tmp_path).members() == []

@@ -12,15 +12,9 @@ from evergreen.core.model.manifest import Manifest
 from evergreen.core.model.protocol import forecast
 from evergreen.core.model.ridge import Ridge
 from evergreen.errors import ModelRefused, NotFound
+from evergreen.service.composing import Tables, compose
 from evergreen.service.proving import ModelProcess, prove
-from evergreen.service.state import (
-    Lineup,
-    ServedModel,
-    Tables,
-    Universe,
-    compose,
-    make_universe,
-)
+from evergreen.service.state import Lineup, ServedModel, Universe, make_universe
 from tests.service.world import NAMES, NOW, SESSION, TICKERS, World, manifest_of, panel, train
 
 

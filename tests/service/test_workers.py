@@ -46,6 +46,22 @@ def test_workers__all_follow_each_change_and_a_killed_one_is_replaced(tmp_path: 
         assert decisions.verify(conn) == []
 
 
+@pytest.mark.faults
+def test_workers__end_with_their_supervisor(tmp_path: Path) -> None:
+    with service(tmp_path, 2) as (base, pid):
+        asyncio.run(until_healthy(base))
+        family = psutil.Process(pid).children(recursive=True)
+        os.kill(pid, signal.SIGKILL)
+        gone, left = psutil.wait_procs(family, timeout=60)
+    assert len(gone) >= 2 and not left
+
+
+async def until_healthy(base: str) -> None:
+    """Wait for the first answer of a service that has nothing to serve."""
+    async with httpx.AsyncClient(base_url=base, transport=httpx.AsyncHTTPTransport(retries=600), timeout=60) as client:
+        assert (await client.get("/healthz")).status_code == 200
+
+
 def version_served(base: str) -> int:
     """The rollout version of whichever worker takes a new connection."""
     return int(httpx.get(f"{base}/v1/rollout", timeout=30).json()["version"])

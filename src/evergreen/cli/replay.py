@@ -46,6 +46,7 @@ def replay(
     """
     import pandas as pd
 
+    from evergreen.adapters.infra.ending import ended_once
     from evergreen.replay.breaks import parse_break
     from evergreen.replay.plan import Replay, shipped
     from evergreen.replay.report import table_for_people, write_report
@@ -66,7 +67,7 @@ def replay(
         dask_address=dask,
         tickers=tuple(ticker or ()),
     )
-    with shown() as progress:
+    with ended_once(), shown() as progress:
         replayed = walk(plan, progress)
     page = write_report(replayed, out / "report.html")
     if track:

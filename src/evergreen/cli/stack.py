@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +24,6 @@ def demo(
 ) -> None:
     """Walk real prices through the break of 2008, on a stack of its own, in a few minutes."""
     import shutil
-    import signal
 
     from rich.console import Console
 
@@ -33,7 +31,6 @@ def demo(
     from evergreen.ops.demo import DemoWalk, run_demo, show_pages
     from evergreen.workspace import require_writable
 
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     if look:
         show_pages(home.resolve(), print)
         return
@@ -51,13 +48,15 @@ def up(
     service_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 8780,
 ) -> None:
     """Start the stack and leave it running: Prefect server, worker, MLflow, service."""
+    from evergreen.adapters.infra.ending import ended_once
     from evergreen.ops import first_hour, local_stack
     from evergreen.workspace import require_writable
 
     settings = load_settings()
     require_writable(settings.home)
     print(first_hour.UP)
-    variables = local_stack.start(settings, local_stack.Ports(prefect_port, mlflow_port, service_port), print)
+    with ended_once():
+        variables = local_stack.start(settings, local_stack.Ports(prefect_port, mlflow_port, service_port), print)
     for name, link in local_stack.links(settings, variables).items():
         print(f"{name:<8} opens in a browser at {link}")
     for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):

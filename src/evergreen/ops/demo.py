@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from evergreen.adapters.database import decisions, ledger, reading
 from evergreen.adapters.database.triggers import EVERYTHING
+from evergreen.adapters.infra.ending import ended_once
 from evergreen.adapters.infra.prefect_api import FlowRun, PrefectApi
 from evergreen.adapters.infra.processes import LOOPBACK, Stack
 from evergreen.audit.history import give_account
@@ -77,14 +79,13 @@ def run_demo(home: Path, account: Path, walk: DemoWalk, console: Console) -> dic
     settings, stack = demo_settings(home), Stack(home)
     if stopped := stack.stop():
         console.print(f"stopped what an earlier demo left running: {', '.join(stopped)}")
-    try:
+    with ended_once(), ExitStack() as ending:
+        ending.callback(stack.stop)
         variables = local_stack.start(settings, Ports(0, 0, 0), lambda line: console.print(f"  {line}"))
         api, at = PrefectApi.at(variables), Workspace(settings)
         shown = _walk(api, at, walk.parameters(), 0, console)
         _rehearse_failure(api, at, walk, shown, console)
         report = give_account(Workspace(settings).engine, settings.model_name)
-    finally:
-        stack.stop()
     account.write_text(json.dumps(report, indent=2, default=str))
     tell(report, account, home, console)
     return report
@@ -105,17 +106,12 @@ def show_pages(home: Path, say: Callable[[str], None]) -> None:
     settings = demo_settings(home)
     if not (home / "evergreen.db").exists():
         raise NotFound(f"{home} holds no demo.", "Type `evergreen demo`; it takes a few minutes.")
-    variables = local_stack.start_pages(settings, Ports(0, 0, 0), say)
-    say(f"status page opens in a browser at http://{LOOPBACK}:{variables['EVERGREEN_SERVICE_PORT']}")
-    say(f"mlflow opens in a browser at {local_stack.links(settings, variables)['mlflow']}")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background begins with it ignored
-    say("Ctrl-C stops them")
-    try:
+    with ended_once(), suppress(KeyboardInterrupt), local_stack.pages(settings, Ports(0, 0, 0), say) as variables:
+        say(f"status page opens in a browser at http://{LOOPBACK}:{variables['EVERGREEN_SERVICE_PORT']}")
+        say(f"mlflow opens in a browser at {local_stack.links(settings, variables)['mlflow']}")
+        say("Ctrl-C stops them")
         signal.pause()
-    except KeyboardInterrupt:
-        return
-    finally:
-        Stack(home).stop()
 
 
 def _rehearse_failure(api: PrefectApi, at: Workspace, walk: DemoWalk, shown: int, console: Console) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -149,20 +149,22 @@ def start(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict[
         return _start(settings, ports, say)
 
 
-def start_pages(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict[str, str]:
-    """Bring MLflow and the service up, and nothing that would change what they show; returns their environment.
+@contextmanager
+def pages(settings: Settings, ports: Ports, say: Callable[[str], None]) -> Iterator[dict[str, str]]:
+    """MLflow and the service for a while, and nothing that would change what they show; gives their environment.
 
     Raises:
         Conflict: the stack runs, or another process is starting it.
     """
-    stack = Stack(settings.home)
-    with stack.only_starter(), _all_or_none(stack):
-        chosen = ports.chosen()
-        variables = environment(settings, chosen)
-        pages = [each for each in commands(settings, chosen) if each[0].name != "prefect"]
-        for member, health in [(stack.start(command, variables), health) for command, health in pages]:
-            _await(member, health, say)
-    return variables
+    stack, chosen = Stack(settings.home), ports.chosen()
+    variables = environment(settings, chosen)
+    parts = [each for each in commands(settings, chosen) if each[0].name != "prefect"]
+    with ExitStack() as ending:
+        with stack.only_starter():
+            ending.callback(stack.stop)
+            for member, health in [(stack.start(command, variables), health) for command, health in parts]:
+                _await(member, health, say)
+        yield variables
 
 
 @contextmanager

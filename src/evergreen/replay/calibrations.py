@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-from evergreen.core.drift import Calibration, Counts, TooLittleHistory, calibrate, make_grid, session_counts
+from evergreen.core.drift import REMEMBERED, Calibration, Counts, TooLittleHistory, calibrate, make_grid, session_counts
 from evergreen.core.features import FEATURE_NAMES, LOOKBACK
 from evergreen.replay.code_version import code_version
 from evergreen.replay.fits import Fits
@@ -41,8 +41,8 @@ class Calibrations:
             return calibrated
 
     def _calibrate(self, session: int) -> Calibrated | TooLittleHistory:
-        history = self.features(0, session + 1)
-        counts = session_counts(history, make_grid(history))
+        grid = make_grid(self.features(0, session + 1))
+        counts = session_counts(self.features(max(0, session + 1 - REMEMBERED), session + 1), grid)
         calibration = calibrate(counts, memory=LOOKBACK)
         if isinstance(calibration, TooLittleHistory):
             return calibration

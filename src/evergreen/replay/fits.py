@@ -6,13 +6,14 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.model.protocol import Fit, FitsAtWill, Learner
@@ -41,17 +42,31 @@ class Fits:
         """The model of the first `stop` labelled sessions."""
         return self._recent(stop)
 
+    def of(self, stops: Sequence[int]) -> list[Fit]:
+        """The models of the first so many sessions each; what another process makes just now is waited for last."""
+        for stop in stops:
+            with suppress(Timeout):
+                self._make(stop, wait=0)
+        return [self.before(stop) for stop in stops]
+
     def _load(self, stop: int) -> Fit:
-        path = self.folder / f"{self.key(stop)}.npz"
+        self._make(stop)
+        return self._read(self._path(stop))
+
+    def _make(self, stop: int, wait: float = -1) -> None:
+        """Make a fit that is not there; `wait` seconds for another process that is at it, by default until its end."""
+        path = self._path(stop)
         if not path.exists():
-            with FileLock(path.with_suffix(".lock")):
+            with FileLock(path.with_suffix(".lock"), wait):
                 if not path.exists():
                     _write(path, self._fitter(stop))
-        return self._read(path)
+
+    def _path(self, stop: int) -> Path:
+        return self.folder / f"{self.key(stop)}.npz"
 
     def has(self, stop: int) -> bool:
         """Whether it is made already."""
-        return (self.folder / f"{self.key(stop)}.npz").exists()
+        return self._path(stop).exists()
 
     def key(self, stop: int) -> str:
         """The name of a fit: what it is made from."""

@@ -55,10 +55,7 @@ def replay(plan: Replay, progress: Progress = lambda what, walked, of: None) -> 
     models = opened(setting)
     jobs = [Job(policy, first, last, plan.breaks, plan.seed) for policy in plan.policies]
     left = sum(not is_walked(setting, job) for job in jobs)
-    if left:
-        progress("first model", 0, 1)
-        models.record(first - 1)  # too short a history is said before any process starts
-        progress("first model", 1, 1)
+    models.require_history(first - 1)  # said before any process starts
     rows = walk_all(setting, jobs, min(plan.workers, left), plan.dask_address, progress)
     models.fits.prune()
     return _write(plan, rows)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from evergreen.adapters.infra.pool import SPAWNED, processes
 from evergreen.replay.jobs import Job, Progress, Row, Setting, walk
 
 
@@ -41,17 +41,32 @@ def _silently(setting: Setting, job: Job) -> Row:
 
 
 def _in_processes(setting: Setting, jobs: Sequence[Job], workers: int, progress: Progress) -> list[Row]:
-    context = multiprocessing.get_context("spawn")  # a fork would take LightGBM's threads along
-    with context.Manager() as manager:
-        messages = manager.Queue()
-        with ProcessPoolExecutor(workers, context) as pool:
-            futures = [pool.submit(_telling, setting, job, messages) for job in jobs]
-            _listen(futures, messages, progress)
-            return [future.result() for future in futures]
+    messages = SPAWNED.SimpleQueue()
+    with processes(workers, _tell_by, messages) as pool:
+        futures = {job: pool.submit(_telling, setting, job) for job in begun_in_order(jobs)}
+        _listen(list(futures.values()), messages, progress)
+        return [futures[job].result() for job in jobs]
 
 
-def _telling(setting: Setting, job: Job, messages: Any) -> Row:
-    return walk(setting, job, lambda what, walked, of: messages.put((what, walked, of)))
+def begun_in_order(jobs: Sequence[Job]) -> list[Job]:
+    """Long walks first, so that no process is left with one while the others rest.
+
+    A policy that looks for findings asks for the record of each of its models, a fit a fold. One that looks ahead comes
+    last, when the models that it shares with another have been fitted.
+    """
+    return sorted(jobs, key=lambda job: (job.policy.hindsight, -len(job.policy.trigger.findings)))
+
+
+_messages: Any = None  # of a process of the pool: where it tells how far it is
+
+
+def _tell_by(messages: Any) -> None:
+    global _messages
+    _messages = messages
+
+
+def _telling(setting: Setting, job: Job) -> Row:
+    return walk(setting, job, lambda what, walked, of: _messages.put((what, walked, of)))
 
 
 def _listen(futures: Sequence[Future[Row]], messages: Any, progress: Progress) -> None:

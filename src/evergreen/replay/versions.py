@@ -19,11 +19,10 @@ from evergreen.core.model.intervals import Band
 from evergreen.errors import BadInput
 from evergreen.replay.breaks import LEAKED, SERVING
 from evergreen.replay.losses import SessionLosses, squared, with_random_walk
-from evergreen.replay.models import Models, Monitor, Trained
+from evergreen.replay.models import BLOCK, Models, Monitor, Trained
 
 Floats = NDArray[np.float64]
 
-BLOCK = 32  # sessions forecast at once
 RANDOM_WALK = "1"
 SCORES = ("n", "loss", "loss_random_walk", "rank_ic", "ic")
 
@@ -114,7 +113,7 @@ class Version:
 
     def forecast(self, session: int) -> Floats:
         """Of every row of a session, log return."""
-        start = session - (session - self.since) % BLOCK
+        start = session - session % BLOCK
         if start not in self._forecasts:
             self._forecasts[start] = self._forecast_block(start)
         first = self._market.first_row
@@ -166,7 +165,7 @@ class Version:
 
     def scores(self, sessions: range) -> pd.DataFrame:
         """By number of session: tickers with an outcome, losses, RankIC and IC of its forecasts; NaN without any."""
-        starts = sorted({session - (session - self.since) % BLOCK for session in sessions})
+        starts = sorted({session - session % BLOCK for session in sessions})
         for start in starts:
             if start not in self._scores:
                 self._scores[start] = self._score_block(start)

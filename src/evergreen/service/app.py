@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from evergreen import __version__
+from evergreen.adapters.infra.ending import end_with_parent
 from evergreen.errors import BadSetting, PortInUse
 from evergreen.service.answering import Answerer
 from evergreen.service.connections import BoundedProtocol, make_room
@@ -115,7 +116,8 @@ def _assembled(service: Service, life: Life, tracing: Tracing | None) -> FastAPI
 
 
 def from_environment() -> FastAPI:
-    """The service of one worker process, which reads the settings for itself."""
+    """The service of one worker process, which reads the settings for itself and ends with its supervisor."""
+    end_with_parent()
     BoundedProtocol.room = make_room()
     return create_app(load_settings(), once_serving=gc.freeze)
 

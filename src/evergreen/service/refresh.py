@@ -16,8 +16,9 @@ import pandas as pd
 
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.service.attempts import Attempts
+from evergreen.service.composing import Tables, compose
 from evergreen.service.metrics import Metrics
-from evergreen.service.state import Lineup, ServedModel, Snapshot, Tables, Universe, compose
+from evergreen.service.state import Lineup, ServedModel, Snapshot, Universe
 
 log = logging.getLogger("evergreen.service")
 

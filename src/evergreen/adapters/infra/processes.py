@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
+from evergreen.adapters.infra.ending import held_back
 from evergreen.adapters.infra.urls import trusts_proxy
 from evergreen.errors import Conflict, PortInUse, Unavailable
 
@@ -105,10 +106,10 @@ class Stack:
             raise Conflict(f"Another process is starting the stack in {self.home}.", "Wait for it.") from None
 
     def start(self, command: Command, environment: dict[str, str]) -> Member:
-        """Start one member in a session of its own and record it before anything else happens."""
+        """Start one member in a session of its own and record it before anything else happens, a signal too."""
         log = self.home / "logs" / f"{command.name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as stream:
+        with held_back(), log.open("ab") as stream:
             process = subprocess.Popen(
                 [sys.executable, *command.arguments],
                 env=os.environ | environment,
@@ -117,21 +118,22 @@ class Stack:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        member = Member(command.name, process.pid, start_of(process.pid), command.url, str(log))
-        self._write([*self.alive(), member])
+            member = Member(command.name, process.pid, start_of(process.pid), command.url, str(log))
+            self._write([*self.alive(), member])
         return member
 
     def stop(self) -> list[str]:
         """Stop every recorded member with its children; returns the names stopped, newest first.
 
         The newest, the worker, goes before the others, and the runs under it before itself: it waits for its
-        runs, and for its server.
+        runs, and for its server. Signals wait until all are gone.
         """
-        trees = {member.name: _tree(member) for member in reversed(self.alive())}
-        stopping = list(trees.values())
-        for part in (_children(stopping[:1]), _leaders(stopping[:1]), _leaders(stopping) + _children(stopping)):
-            _end(part)
-        self.record.unlink(missing_ok=True)
+        with held_back():
+            trees = {member.name: _tree(member) for member in reversed(self.alive())}
+            stopping = list(trees.values())
+            for part in (_children(stopping[:1]), _leaders(stopping[:1]), _leaders(stopping) + _children(stopping)):
+                _end(part)
+            self.record.unlink(missing_ok=True)
         return [name for name, tree in trees.items() if tree]
 
     def _write(self, members: list[Member]) -> None:

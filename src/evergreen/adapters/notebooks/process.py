@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+from evergreen.adapters.infra.ending import ended_once
+
 Report = Callable[[dict[str, Any]], None]
 
 
@@ -22,9 +24,9 @@ def main() -> int:
     """Run the job; 0 when every cell ran."""
     reports = _reserve_standard_output()
     job = json.loads(sys.stdin.readline())
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     threading.Thread(target=_end_with_caller, daemon=True).start()
-    return _run(job, lambda report: print(json.dumps(report), file=reports, flush=True))
+    with ended_once():
+        return _run(job, lambda report: print(json.dumps(report), file=reports, flush=True))
 
 
 def _reserve_standard_output() -> TextIO:

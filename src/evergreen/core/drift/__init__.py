@@ -1,7 +1,7 @@
 """Drift: is the market different enough to retrain? Calibrated on the model's own history first."""
 
 from evergreen.core.causes import TRIGGERS, Cause
-from evergreen.core.drift.calibration import Calibration, TooLittleHistory, calibrate
+from evergreen.core.drift.calibration import REMEMBERED, Calibration, TooLittleHistory, calibrate
 from evergreen.core.drift.cause import LATELY, RULES, Diagnosis, Reaction, Signs, cause, missing_share
 from evergreen.core.drift.check import COOLDOWN, LEVEL, DriftCheck, DriftVerdict, Outcome, check, verdict
 from evergreen.core.drift.counts import Counts, join, session_counts
@@ -17,6 +17,7 @@ __all__ = [
     "COOLDOWN",
     "LATELY",
     "LEVEL",
+    "REMEMBERED",
     "RULES",
     "RUN_LENGTH",
     "TRIGGERS",

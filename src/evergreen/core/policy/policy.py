@@ -61,6 +61,11 @@ class TriggerPolicy:
         _require("trigger", most_a_month=self.most_a_month >= 1)
 
     @property
+    def findings(self) -> tuple[Cause, ...]:
+        """The causes that are found in data; the calendar is none."""
+        return tuple(cause for cause in self.causes if cause is not Cause.CALENDAR)
+
+    @property
     def limits(self) -> Limits:
         """What holds a retraining back that a finding asks for."""
         return Limits(cooldown=self.cooldown, most_a_month=self.most_a_month)

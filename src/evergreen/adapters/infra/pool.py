@@ -1,0 +1,44 @@
+"""Processes that share work, none of which outlives the one that started them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from evergreen.adapters.infra.ending import end_with_parent
+from evergreen.errors import Unavailable
+
+SPAWNED = multiprocessing.get_context("spawn")  # a fork would take LightGBM's threads along
+
+
+@contextmanager
+def processes(workers: int, begin: Callable[..., None], *given: Any) -> Iterator[ProcessPoolExecutor]:
+    """So many processes, each of which calls `begin(*given)` first; a signal or an error ends all of them at once.
+
+    Raises:
+        Unavailable: one of them was killed.
+    """
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, SPAWNED, _begin, (begin, *given))
+    try:
+        yield pool
+    except BaseException as error:
+        for each in set(multiprocessing.active_children()) - others:
+            each.kill()
+        if isinstance(error, BrokenProcessPool):
+            hint = "Run it again, it goes on where it stopped; with fewer --workers if memory ran out."
+            raise Unavailable("A process of several was killed.", hint) from None
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin(begin: Callable[..., None], *given: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them; the one that started them decides
+    end_with_parent()
+    begin(*given)
