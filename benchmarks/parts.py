@@ -32,7 +32,7 @@ from evergreen.core.features import FEATURE_NAMES
 RECENT = 61  # sessions that a session's features read
 
 
-class Kept(Protocol):
+class Table(Protocol):
     """What is compared."""
 
     folder: Path
@@ -78,7 +78,7 @@ class Year:
         """Store a session."""
         new = pa.Table.from_pandas(rows, preserve_index=False)
         both = pa.concat_tables([pq.read_table(self.file), new]) if self.file.exists() else new
-        pq.write_table(both, self.file, compression="zstd", row_group_size=32_768)
+        pq.write_table(both, self.file, compression="zstd", use_dictionary=["ticker"], row_group_size=32_768)
 
     def rows(self) -> ds.Dataset:
         """All that is stored."""
@@ -103,10 +103,10 @@ class Delta:
         table = pa.Table.from_pandas(rows.assign(month=month), preserve_index=False)
         write_deltalake(str(self.folder), table, mode="append", partition_by=["month"])
         if self.month and month != self.month:
-            kept = DeltaTable(str(self.folder))
-            kept.optimize.compact(partition_filters=[("month", "=", self.month)])
-            kept.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
-            kept.create_checkpoint()
+            delta = DeltaTable(str(self.folder))
+            delta.optimize.compact(partition_filters=[("month", "=", self.month)])
+            delta.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+            delta.create_checkpoint()
         self.month = month
 
     def rows(self) -> ds.Dataset:
@@ -138,26 +138,26 @@ def seconds(call: Callable[[], Any]) -> float:
     return min(took)
 
 
-def measure(kept: Kept, days: pd.DatetimeIndex, tickers: int) -> dict[str, float]:
+def measure(table: Table, days: pd.DatetimeIndex, tickers: int) -> dict[str, float]:
     """Write every session, then read."""
     rng, spent, written = np.random.default_rng(1), [], []
     for day in days:
         rows = session(day, tickers, rng)
         began, before = time.process_time(), bytes_written()
-        kept.append(rows)
+        table.append(rows)
         spent.append(time.process_time() - began)
         written.append((bytes_written() - before) / 1e6)
-    assert kept.rows().count_rows() == len(days) * tickers
-    files_left = [path for path in kept.folder.rglob("*") if path.is_file()]
+    assert table.rows().count_rows() == len(days) * tickers
+    files_left = [path for path in table.folder.rglob("*") if path.is_file()]
     ticker = pc.field("ticker") == "S7"
     return {
         "MB a session, mean": float(np.mean(written)),
         "MB a session, most": max(written),
         "s a session, first 21": float(np.mean(spent[:21])),
         "s a session, last 21": float(np.mean(spent[-21:])),
-        f"s, all columns of {RECENT} sessions": seconds(lambda: kept.recent(days[-RECENT])),
-        "s, a ticker's history": seconds(lambda: kept.rows().to_table(filter=ticker)),
-        "s, one column of all": seconds(lambda: kept.rows().to_table(columns=["KMID"])),
+        f"s, all columns of {RECENT} sessions": seconds(lambda: table.recent(days[-RECENT])),
+        "s, a ticker's history": seconds(lambda: table.rows().to_table(filter=ticker)),
+        "s, one column of all": seconds(lambda: table.rows().to_table(columns=["KMID"])),
         "files": len(files_left),
         "MB on disk": sum(path.stat().st_size for path in files_left) / 1e6,
     }
@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=252)
     arguments = parser.parse_args()
     days = pd.bdate_range("2020-01-02", periods=arguments.sessions).tz_localize("UTC").as_unit("us")
-    kinds: dict[str, Callable[[Path], Kept]] = {"parts": Parts, "Delta": Delta, "a file a year": Year}
+    kinds: dict[str, Callable[[Path], Table]] = {"parts": Parts, "Delta": Delta, "a file a year": Year}
     sides = {}
     for name, kind in kinds.items():
         with tempfile.TemporaryDirectory() as folder:

@@ -100,9 +100,9 @@ def main() -> None:
         print(pd.concat(sides, axis=1).round(2).to_string())
         own = month.drop([BARE])
         online = float(own["kB"]["materialize_features"])
-        kept = float(own["kB"].sum()) - online
+        stored, bare_kb = float(own["kB"].sum()) - online, float(month["kB"][BARE])
         print(
-            f"a session: {own['seconds'].sum():.2f} s, {kept:,.0f} kB kept, {kept / float(month['kB'][BARE]):.1f} times"
+            f"a session: {own['seconds'].sum():.2f} s, {stored:,.0f} kB kept, {stored / bare_kb:.1f} times"
             f" its own bytes; online {online:,.0f} kB\n",
             flush=True,
         )

@@ -100,9 +100,9 @@ def read_contents(path: Path) -> Contents:
         FileNotFoundError: it is gone.
     """
     with _readable(path):
-        told = {key.decode(): text.decode() for key, text in (pq.read_metadata(path).metadata or {}).items()}
-    if {"bars", "restatements", "sessions"} <= told.keys():
-        return Contents(int(told["bars"]), int(told["restatements"]), tuple(told["sessions"].split()))
+        footer = {key.decode(): text.decode() for key, text in (pq.read_metadata(path).metadata or {}).items()}
+    if {"bars", "restatements", "sessions"} <= footer.keys():
+        return Contents(int(footer["bars"]), int(footer["restatements"]), tuple(footer["sessions"].split()))
     keys = load(path, columns=KEYS)
     return contents_of(frame(keys), keys.group_by(KEYS).aggregate([]).num_rows)
 

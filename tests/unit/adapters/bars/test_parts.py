@@ -7,14 +7,14 @@ import pytest
 from evergreen.adapters.bars import parts
 
 
-def made(folder: Path, *names: str) -> list[Path]:
+def touch(folder: Path, *names: str) -> list[Path]:
     for name in names:
         (folder / f"{name}.parquet").touch()
     return sorted(folder.glob("*.parquet"))
 
 
-def names(found: list[parts.Part]) -> list[str]:
-    return [part.path.stem for part in found]
+def names(listed: list[parts.Part]) -> list[str]:
+    return [part.path.stem for part in listed]
 
 
 SINGLE = [f"part-{n:06d}-{n:06d}_2008-01-{n + 2:02d}_2008-01-{n + 2:02d}" for n in (1, 2, 3)]
@@ -22,17 +22,17 @@ MERGED, NEXT = "part-000001-000002_2008-01-03_2008-01-04", "part-000004-000004_2
 
 
 def test_standing__leaves_out_what_was_merged_and_orders_by_arrival(tmp_path: Path) -> None:
-    paths = made(tmp_path, NEXT, *SINGLE, "year=2008", "year=2007", "else")
+    paths = touch(tmp_path, NEXT, *SINGLE, "year=2008", "year=2007", "else")
     assert names(parts.standing(paths)) == ["else", "year=2007", "year=2008", *SINGLE, NEXT]
-    paths = made(tmp_path, MERGED)
+    paths = touch(tmp_path, MERGED)
     assert names(parts.standing(paths)) == ["else", "year=2007", "year=2008", MERGED, SINGLE[2], NEXT]
     (tmp_path / "beside").mkdir()
-    beside = made(tmp_path / "beside", SINGLE[0])
+    beside = touch(tmp_path / "beside", SINGLE[0])
     assert names(parts.standing([*paths, *beside])).count(SINGLE[0]) == 1
 
 
 def test_standing__reads_by_name_which_days_a_file_may_hold(tmp_path: Path) -> None:
-    paths = made(tmp_path, NEXT, *SINGLE, "year=2008", "year=2007", "else")
+    paths = touch(tmp_path, NEXT, *SINGLE, "year=2008", "year=2007", "else")
     assert names(parts.standing(paths, "2008-01-05")) == ["else", "year=2008", SINGLE[2], NEXT]
     assert names(parts.standing(paths, "2006-01-01", "2007-04-30")) == ["else", "year=2007"]
     assert names(parts.standing(paths, "2008-02-02", "2008-02-03")) == ["else", "year=2008"]
@@ -41,19 +41,19 @@ def test_standing__reads_by_name_which_days_a_file_may_hold(tmp_path: Path) -> N
 def test_following__counts_on_from_what_was_merged(tmp_path: Path) -> None:
     days = ("2008-02-01", "2008-02-01")
     assert parts.following(tmp_path, *days).stem == "part-000001-000001_2008-02-01_2008-02-01"
-    made(tmp_path, MERGED)
+    touch(tmp_path, MERGED)
     assert parts.following(tmp_path, *days).stem == "part-000003-000003_2008-02-01_2008-02-01"
 
 
 def test_merge_finished__takes_the_months_before_the_newest_once_there_are_several(tmp_path: Path) -> None:
-    made(tmp_path, *SINGLE, "year=2008")
+    touch(tmp_path, *SINGLE, "year=2008")
 
     def write(paths: list[Path], target: Path) -> None:
         assert [path.stem for path in paths] == SINGLE
         target.touch()
 
     parts.merge_finished(tmp_path, lambda paths, target: pytest.fail("the month is not over"))
-    made(tmp_path, NEXT)
+    touch(tmp_path, NEXT)
     parts.merge_finished(tmp_path, write)
     merged = "part-000001-000003_2008-01-03_2008-01-05"
     assert names(parts.standing(tmp_path.glob("*"))) == ["year=2008", merged, NEXT]
