@@ -1,10 +1,12 @@
-"""Where one session's time goes, by step, in a store of one year and in one of five: it may not grow with the history.
+"""Where one session's time and bytes go, by step, in stores of different lengths: neither may grow with the history.
 
-    python -m benchmarks.session [--tickers 505] [--years 1 5]
+    python -m benchmarks.session [--tickers 505] [--years 0.5 2 5]
 
-A simulated market is loaded at once, then five sessions are walked by the tasks of the flow `daily`, in this process
-and without a server; the last one is told. Processor time, imports apart. Beside it stands what the store's own bytes
-cost: writing the session's bars and features as two bare Parquet files.
+A simulated market is loaded at once with its features, then sessions are walked by the tasks of the flow `daily`, in
+this process and without a server, for more than a month, so that the merging of a month's parts is among them. Told
+are processor time (imports apart) and the bytes given to the system to write, of the last session and of the mean of
+the last 21. Beside them stands what the store's own bytes cost: the session's bars and features as two bare Parquet
+files. `online` bytes are those of Feast's online store, which keeps one row a value and no history.
 """
 
 from __future__ import annotations
@@ -20,11 +22,13 @@ from typing import Any
 
 import pandas as pd
 
-WALKED = 5  # the first ones pay for imports and connections
+WALKED = 26  # the first ones pay for imports and connections; a month has up to 23 sessions
+MONTH = 21  # sessions that an amortised figure is the mean of
+BARE = "bare Parquet files"
 
 
-def walk(home: Path, tickers: int, years: float) -> dict[str, float]:
-    """Seconds of processor time of each step of the last session walked."""
+def walk(home: Path, tickers: int, years: float) -> list[pd.DataFrame]:
+    """Seconds of processor time and bytes written, by step, of each session walked."""
     os.environ |= {"EVERGREEN_HOME": str(home), "EVERGREEN_CLOCK": "replay"}
     from evergreen.adapters.bars import open_source
     from evergreen.workspace import workspace
@@ -37,9 +41,9 @@ def walk(home: Path, tickers: int, years: float) -> dict[str, float]:
     now = closed(at, last)
     delivery = bars.ingest_bars.fn(source, names, days[0], last, now, history=True)
     bars.snapshot_bars.fn(delivery, now)
-    features.build_features.fn(days[-WALKED - 30], last)
+    features.build_features.fn(days[0], last)
     features.materialize_features.fn(last, now)
-    return [session(at, source, names, day) for day in days[-WALKED:]][-1]
+    return [session(at, source, names, day) for day in days[-WALKED:]]
 
 
 def closed(at: Any, day: pd.Timestamp) -> Any:
@@ -47,16 +51,16 @@ def closed(at: Any, day: pd.Timestamp) -> Any:
     return (at.calendar.close(day) + timedelta(minutes=30)).to_pydatetime()
 
 
-def session(at: Any, source: str, names: list[str], day: pd.Timestamp) -> dict[str, float]:
-    """The steps of one session, with the processor time each took."""
+def session(at: Any, source: str, names: list[str], day: pd.Timestamp) -> pd.DataFrame:
+    """The steps of one session: the processor seconds each took and the bytes it wrote."""
     from tasks import bars, features, profiles
 
-    took: dict[str, float] = {}
+    took: dict[str, dict[str, float]] = {}
 
     def step(name: str, call: Callable[[], Any]) -> Any:
-        began = time.process_time()
+        began, before = time.process_time(), bytes_written()
         outcome = call()
-        took[name] = time.process_time() - began
+        took[name] = {"seconds": time.process_time() - began, "kB": (bytes_written() - before) / 1e3}
         return outcome
 
     now = closed(at, day)
@@ -66,8 +70,13 @@ def session(at: Any, source: str, names: list[str], day: pd.Timestamp) -> dict[s
     step("materialize_features", lambda: features.materialize_features.fn(day, now))
     served = step("read_served", lambda: features.read_served.fn(names, day))
     step("profile_session", lambda: profiles.profile_session.fn(served, day, version))
-    step("bare Parquet files", lambda: bare(at, served, day))
-    return took
+    step(BARE, lambda: bare(at, served, day))
+    return pd.DataFrame(took).T
+
+
+def bytes_written() -> int:
+    """What this process gave the system to write, all its threads together."""
+    return int(Path("/proc/self/io").read_text().split("wchar: ")[1].split()[0])
 
 
 def bare(at: Any, served: pd.DataFrame, day: pd.Timestamp) -> None:
@@ -80,19 +89,23 @@ def main() -> None:
     """Print the steps for each length of history side by side."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tickers", type=int, default=505)
-    parser.add_argument("--years", type=float, nargs="+", default=[1.0, 5.0])
+    parser.add_argument("--years", type=float, nargs="+", default=[0.5, 2.0, 5.0])
     arguments = parser.parse_args()
-    by_years = {}
     for years in arguments.years:
         with tempfile.TemporaryDirectory() as folder:
-            by_years[f"{years:g} years"] = walk(Path(folder), arguments.tickers, years)
-    steps = pd.DataFrame(by_years)
-    own = steps.drop("bare Parquet files").sum()
-    print(steps.round(2).to_string())
-    each = ", ".join(f"{seconds:.1f} s with {name}" for name, seconds in own.items())
-    print(f"one session of {arguments.tickers} tickers: {each}")
-    print(f"the longest history costs {own.iloc[-1] / own.iloc[0]:.2f} times the shortest")
-    print(f"{own.iloc[-1] / steps.loc['bare Parquet files'].iloc[-1]:.0f} times bare Parquet files")
+            walked = walk(Path(folder), arguments.tickers, years)
+        month = pd.concat(walked[-MONTH:]).groupby(level=0, sort=False).mean()
+        sides = {"last": walked[-1], f"mean of {MONTH}": month}
+        print(f"{arguments.tickers} tickers, {years:g} years")
+        print(pd.concat(sides, axis=1).round(2).to_string())
+        own = month.drop([BARE])
+        online = float(own["kB"]["materialize_features"])
+        stored, bare_kb = float(own["kB"].sum()) - online, float(month["kB"][BARE])
+        print(
+            f"a session: {own['seconds'].sum():.2f} s, {stored:,.0f} kB kept, {stored / bare_kb:.1f} times"
+            f" its own bytes; online {online:,.0f} kB\n",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evergreen.adapters.bars.store import SCHEMA, write_bars
+from evergreen.adapters.bars.parquet import SCHEMA, write_bars
 from evergreen.core.bars.schema import KEYS, NUMBERS
 from evergreen.errors import Broken
 

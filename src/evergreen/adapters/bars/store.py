@@ -1,36 +1,37 @@
-"""The bar store: Parquet, one file a year, append-only, able to say what was known at any time."""
+"""The bar store: Parquet in parts that are never rewritten, append-only, able to say what was known at any time."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from evergreen.adapters.bars.writing import LOCK, only_writer, replace
+from evergreen.adapters.bars import parts
+from evergreen.adapters.bars.parquet import (
+    ORDER,
+    Filters,
+    contents_of,
+    frame,
+    load,
+    merge_bars,
+    newest_arrival,
+    read_contents,
+    write_bars,
+)
+from evergreen.adapters.bars.writing import LOCK, only_writer
 from evergreen.core.bars.calendar import Calendar
-from evergreen.core.bars.schema import COLUMNS, KEYS, NUMBERS, conform, empty_bars
+from evergreen.core.bars.schema import KEYS, NUMBERS, conform, empty_bars
 from evergreen.core.bars.session import iso
 from evergreen.errors import BadInput, Broken
 
-SCHEMA = pa.schema(
-    [
-        ("ticker", pa.string()),
-        ("session", pa.timestamp("us")),
-        *((name, pa.float64()) for name in NUMBERS),
-        ("source", pa.string()),
-        ("known_at", pa.timestamp("us", tz="UTC")),
-        ("known_at_assumed", pa.bool_()),
-    ]
-)
+T = TypeVar("T")
 ASSUMED_DELAY = timedelta(minutes=30)  # after the close: when end-of-day bars are usually final
 
 
@@ -47,13 +48,25 @@ class AppendReport:
         """Whether the store holds anything it did not."""
         return self.added + self.restated > 0
 
+    def __add__(self, other: AppendReport) -> AppendReport:
+        """Both deliveries as one."""
+        return AppendReport(self.added + other.added, self.restated + other.restated, self.unchanged + other.unchanged)
+
+
+@dataclass(frozen=True)
+class _News:
+    """Bars as they are to be stored, so many of them of a ticker and session that the store does not have."""
+
+    bars: pd.DataFrame
+    fresh: int
+
 
 class BarStore:
-    """Bars under `root`/bars: one Parquet file a year, sorted by ticker, session and `known_at`.
+    """Bars under `root`/bars, in Parquet files sorted by ticker, session and `known_at`; `parts` says which.
 
-    Rows are only ever added, deliveries in the order they arrive. Each file is written aside and renamed, so
-    a kill leaves every file whole; the same delivery again completes what was cut short and otherwise changes
-    no byte.
+    Rows are only ever added, deliveries in the order they arrive: a delivery is a file for each year it begins and
+    one for the rest. Each file is written aside and renamed, so a kill leaves every file whole; the same delivery
+    again completes what was cut short and otherwise changes no byte.
     """
 
     def __init__(self, root: Path, calendar: Calendar, delay: timedelta = ASSUMED_DELAY) -> None:
@@ -79,15 +92,10 @@ class BarStore:
         """
         arrival = _instant(known_at)
         bars = _unique(conform(delivery)).assign(source=source, known_at=arrival, known_at_assumed=False)
-        reports = []
         with only_writer(self.root / LOCK):
-            for year, part in bars.groupby(bars["session"].dt.year, sort=True):
-                reports.append(self._append_year(self._path(int(str(year))), part, arrival, assumed))
-        return AppendReport(
-            sum(report.added for report in reports),
-            sum(report.restated for report in reports),
-            sum(report.unchanged for report in reports),
-        )
+            report = self._append(bars, arrival, assumed)
+            parts.merge_finished(self.folder, lambda paths, target: merge_bars(paths, target, self._aside))
+        return report
 
     def as_of(
         self,
@@ -98,14 +106,12 @@ class BarStore:
     ) -> pd.DataFrame:
         """The bars from `start` to `end` (sessions, inclusive) as known at `known_at`, by default now."""
         instant = None if known_at is None else _instant(known_at)
-        parts = [_in_force(rows, instant) for rows in self._read(tickers, start, end)]
-        filled = [part for part in parts if len(part)]
-        return conform(pd.concat(filled, ignore_index=True)) if filled else empty_bars()
+        return conform(_in_force(self._rows(tickers, start, end), instant))
 
     def sessions(self) -> pd.DatetimeIndex:
         """Every session of which a bar is stored."""
-        days = [_load(path, columns=["session"])["session"].unique().to_pandas() for path in self._files()]
-        return pd.DatetimeIndex(np.sort(pd.concat(days).to_numpy()) if days else [], dtype="datetime64[us]")
+        days = {day for contents in self._each(read_contents) for day in contents.sessions}
+        return pd.DatetimeIndex(sorted(days), dtype="datetime64[us]")
 
     def last_session(self) -> pd.Timestamp | None:
         """The newest session stored; None when empty."""
@@ -114,67 +120,88 @@ class BarStore:
 
     def changed_since(self, known_at: pd.Timestamp) -> pd.Timestamp | None:
         """The earliest session of which a bar became known after `known_at` (UTC); None when none did."""
-        later = [("known_at", ">", known_at)]
-        days = [pq.read_table(path, columns=["session"], filters=later)["session"] for path in self._files()]
-        first = [pc.min(column).as_py() for column in days if len(column)]
-        return pd.Timestamp(min(first)) if first else None
+
+        def first(path: Path) -> list[pd.Timestamp]:
+            if newest_arrival(path) <= known_at:
+                return []
+            return [pd.Timestamp(pc.min(load(path, [("known_at", ">", known_at)], ["session"])["session"]).as_py())]
+
+        return min((day for days in self._each(first) for day in days), default=None)
 
     def counts(self) -> tuple[int, int]:
         """How many bars are stored, and how many rows beside them restate one."""
-        tables = [_load(path, columns=KEYS) for path in self._files()]
-        bars = sum(table.group_by(KEYS).aggregate([]).num_rows for table in tables)
-        return bars, sum(table.num_rows for table in tables) - bars
+        each = self._each(read_contents)
+        return sum(contents.bars for contents in each), sum(contents.restatements for contents in each)
 
     def content_hash(self) -> str:
-        """sha256 over every file's name and bytes: equal stores have equal hashes."""
+        """sha256 over every file's name and bytes: equal after the same deliveries in the same order."""
         digest = hashlib.sha256()
-        for path in self._files():
+        for path in sorted(self._files()):
             digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
-    def _append_year(self, path: Path, bars: pd.DataFrame, arrival: pd.Timestamp, assumed: bool) -> AppendReport:
-        stored = _frame(_load(path)) if path.exists() else empty_bars()
+    def _append(self, bars: pd.DataFrame, arrival: pd.Timestamp, assumed: bool) -> AppendReport:
+        """Write a file for each year that has none, then one for what is new of the others."""
+        report, later = AppendReport(0, 0, 0), []
+        for year, of_year in bars.groupby(bars["session"].dt.year, sort=True):
+            news, file = self._news(of_year, arrival, assumed), parts.of_year(self.folder, int(str(year)))
+            if file.exists():
+                later.append(news)
+            elif len(news.bars):
+                self._write(file, news)
+            report += AppendReport(news.fresh, len(news.bars) - news.fresh, len(of_year) - len(news.bars))
+        rows = pd.concat([news.bars for news in later]) if later else bars.iloc[:0]
+        if len(rows):
+            days = iso(rows["session"].min()), iso(rows["session"].max())
+            self._write(parts.following(self.folder, *days), _News(rows, sum(news.fresh for news in later)))
+        return report
+
+    def _news(self, bars: pd.DataFrame, arrival: pd.Timestamp, assumed: bool) -> _News:
+        """Of bars of one year those that say something new, as they are to be stored."""
+        stored = self._rows(None, bars["session"].min(), bars["session"].max())
         known = _matches(bars, stored[KEYS].drop_duplicates())["known"]
         news = ~_says_the_same(bars, _in_force(stored, arrival))
         fresh = news & ~known
         if assumed:
             stamps = bars["known_at"].mask(fresh, self._assumed(bars, arrival))
             bars = bars.assign(known_at=stamps, known_at_assumed=fresh)
-        if news.any():
-            self._write(path, pd.concat([stored, bars[news]], ignore_index=True) if len(stored) else bars)
-        return AppendReport(int(fresh.sum()), int((news & known).sum()), int((~news).sum()))
+        return _News(bars[news], int(fresh.sum()))
 
     def _assumed(self, bars: pd.DataFrame, arrival: pd.Timestamp) -> pd.Series:
         closes = self.calendar.closes(pd.DatetimeIndex(bars["session"]))
         stamps = pd.Series(closes + self.delay, index=bars.index)
         return stamps.where(stamps < arrival, arrival)
 
-    def _write(self, path: Path, bars: pd.DataFrame) -> None:
-        write_bars(path, bars.sort_values([*KEYS, "known_at"], kind="stable"), self.root / ".aside")
+    def _write(self, path: Path, news: _News) -> None:
+        parts.remove_merged(self.folder)
+        ordered = news.bars.sort_values(ORDER, kind="stable")
+        write_bars(path, ordered, self._aside, contents=contents_of(ordered, news.fresh))
 
-    def _read(
+    def _rows(
         self, tickers: Sequence[str] | None, start: pd.Timestamp | None, end: pd.Timestamp | None
-    ) -> list[pd.DataFrame]:
-        first = start if start is not None else pd.Timestamp.min
-        last = end if end is not None else pd.Timestamp.max
-        parts = []
-        for path in self._files():
-            if first.year <= int(path.stem.removeprefix("year=")) <= last.year:
-                parts.append(_frame(_load(path, _among(tickers, start, end))))
-        return parts
+    ) -> pd.DataFrame:
+        """All that was ever stored of them, in the order of arrival."""
+        filters = _among(tickers, start, end)
+        days = parts.FIRST_DAY if start is None else iso(start), parts.LAST_DAY if end is None else iso(end)
+        tables = self._each(lambda path: load(path, filters), *days)
+        return frame(pa.concat_tables(tables)) if tables else empty_bars()
 
-    def _path(self, year: int) -> Path:
-        return self.folder / f"year={year:04d}.parquet"
+    def _each(self, read: Callable[[Path], T], first: str = parts.FIRST_DAY, last: str = parts.LAST_DAY) -> list[T]:
+        """What `read` makes of each file that may hold rows of those days; anew where a part was merged meanwhile."""
+        while True:
+            standing = parts.standing(self._files(), first, last)
+            try:
+                return [read(part.path) for part in standing]
+            except FileNotFoundError as gone:
+                if parts.standing(self._files(), first, last) == standing:
+                    raise Broken(f"a part is gone: {gone}.", "Bring it back with `evergreen data checkout`.") from None
 
     def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("year=*.parquet"))
+        return [*self.folder.glob("year=*.parquet"), *self.folder.glob("part-*.parquet")]
 
-
-def write_bars(path: Path, bars: pd.DataFrame, aside: Path, schema: pa.Schema = SCHEMA) -> None:
-    """Write bars as Parquet, aside and then renamed: equal bars give equal bytes."""
-    table = pa.Table.from_pandas(bars[schema.names], schema=schema, preserve_index=False)
-    plain = table.replace_schema_metadata(None)  # pandas' own would vary with its version
-    replace(path, lambda draft: pq.write_table(plain, draft, compression="zstd"), aside)
+    @property
+    def _aside(self) -> Path:
+        return self.root / ".aside"
 
 
 def _instant(known_at: pd.Timestamp) -> pd.Timestamp:
@@ -206,30 +233,17 @@ def _matches(bars: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_force(rows: pd.DataFrame, known_at: pd.Timestamp | None) -> pd.DataFrame:
-    """The last row of each ticker and session known by `known_at`; `rows` are in the store's order."""
+    """The last row of each ticker and session known by `known_at`; of one instant the last of `rows`."""
     known = rows if known_at is None else rows[rows["known_at"] <= known_at]
-    return known[~known.duplicated(KEYS, keep="last")]
+    several = known.duplicated(KEYS, keep=False)
+    if not several.any():
+        return known
+    versions = known[several].sort_values("known_at", kind="stable")
+    return pd.concat([known[~several], versions[~versions.duplicated(KEYS, keep="last")]])
 
 
-def _among(
-    tickers: Sequence[str] | None, start: pd.Timestamp | None, end: pd.Timestamp | None
-) -> list[tuple[str, str, Any]] | None:
-    """What Parquet's reader leaves out, so that no row of a year becomes an object for nothing."""
+def _among(tickers: Sequence[str] | None, start: pd.Timestamp | None, end: pd.Timestamp | None) -> Filters | None:
+    """What Parquet's reader leaves out, so that no row of a file becomes an object for nothing."""
     of_sessions = [("session", sign, day) for sign, day in ((">=", start), ("<=", end)) if day is not None]
     of_tickers = [("ticker", "in", list(tickers))] if tickers is not None else []
     return [*of_sessions, *of_tickers] or None
-
-
-def _load(path: Path, filters: list[tuple[str, str, Any]] | None = None, columns: list[str] | None = None) -> pa.Table:
-    try:
-        return pq.read_table(path, schema=SCHEMA, columns=columns, filters=filters, partitioning=None)
-    except (pa.ArrowException, OSError) as error:
-        raise Broken(
-            f"{path} is not a readable partition of the bar store: {error}.",
-            "Bring it back with `evergreen data checkout`.",
-        ) from None
-
-
-def _frame(table: pa.Table) -> pd.DataFrame:
-    """A table as bars, each ticker one shared string."""
-    return pd.DataFrame(table.to_pandas(deduplicate_objects=True, date_as_object=False), columns=list(COLUMNS))

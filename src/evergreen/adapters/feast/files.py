@@ -1,4 +1,4 @@
-"""Feature rows on disk: one Parquet file per view and year of the event, append-only.
+"""Feature rows on disk: a folder a view, append-only, in Parquet files that `bars.parts` names by days of events (UTC).
 
 Rows are keyed by ticker, `event_timestamp` and `created`, sorted in the order event, ticker, created. A file
 is written aside, flushed and renamed, so a reader or a crash never meets half of one.
@@ -6,7 +6,6 @@ is written aside, flushed and renamed, so a reader or a crash never meets half o
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from evergreen.adapters.bars import parts
+from evergreen.adapters.bars.writing import replace
 from evergreen.errors import Conflict, NotFound
 
 KEYS = ["ticker", "event_timestamp", "created"]
@@ -38,11 +39,21 @@ def append(folder: Path, rows: pd.DataFrame, first_stays: bool = False) -> int:
     Raises:
         Conflict: a version stored under the same `created` has other values.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     table = _conform(rows)
     years = pc.year(table["event_timestamp"])
-    distinct = sorted(pc.unique(years).to_pylist())
-    return sum(_append_year(folder, year, table.filter(pc.equal(years, year)), first_stays) for year in distinct)
+    news = {
+        parts.of_year(folder, year): _news(folder, table.filter(pc.equal(years, year)), first_stays)
+        for year in sorted(pc.unique(years).to_pylist())
+    }
+    later = [rows for file, rows in news.items() if file.exists()]
+    for file, of_year in news.items():
+        if len(of_year) and not file.exists():
+            _write(of_year, file)
+    if any(map(len, later)):
+        together = pa.concat_tables(later)
+        _write(together, parts.following(folder, *_days(together)))
+    parts.merge_finished(folder, _merge)
+    return sum(map(len, news.values()))
 
 
 def read(
@@ -59,7 +70,7 @@ def read(
     Raises:
         NotFound: nothing was ever written there.
     """
-    rows = stored(place)
+    rows = stored(place, after, until)
     keep = ds.scalar(True)
     if after is not None:
         keep &= ds.field(event) >= moment(after, rows.schema.field(event).type)
@@ -70,16 +81,19 @@ def read(
     return rows.to_table(columns=columns, filter=keep)
 
 
-def stored(place: Path) -> ds.Dataset:
-    """All rows of a Parquet file, or of the files in a folder.
+def stored(place: Path, after: pd.Timestamp | None = None, until: pd.Timestamp | None = None) -> ds.Dataset:
+    """All rows of a Parquet file, or of the files in a folder that may hold events in [after, until].
 
     Raises:
         NotFound: nothing was ever written there.
     """
-    files = [str(place)] if place.is_file() else sorted(map(str, place.rglob("*.parquet")))
+    files = [place] if place.is_file() else sorted(place.rglob("*.parquet"))
     if not files:
         raise NotFound(f"no feature rows in {place}.", "Ingest bars and write their features first.")
-    return ds.dataset(files, format="parquet")
+    first = parts.FIRST_DAY if after is None else _day(after)
+    within = parts.standing(files, first, parts.LAST_DAY if until is None else _day(until))
+    schema = ds.dataset(files[0], format="parquet").schema
+    return ds.dataset([str(part.path) for part in within], schema=schema, format="parquet")
 
 
 def moment(instant: pd.Timestamp, kind: pa.DataType) -> pa.Scalar:
@@ -103,21 +117,34 @@ def _conform(rows: pd.DataFrame) -> pa.Table:
     return table.cast(pa.schema([(f.name, types.get(f.name, f.type)) for f in table.schema]))
 
 
-def _append_year(folder: Path, year: int, rows: pa.Table, first_stays: bool) -> int:
-    file = folder / f"year={year}.parquet"
-    stored = pq.read_table(file) if file.exists() else rows.slice(0, 0)
-    merged = pa.concat_tables([stored, rows.select(stored.column_names)])
-    new = np.arange(len(merged)) >= len(stored)
-    order = pc.sort_indices(merged, sort_keys=_ORDER).to_numpy()
-    merged, new = merged.take(pa.array(order)), new[order]
-    keep = ~(new & _repeats(merged, file, first_stays))
-    if not (keep & new).any():
-        return 0
-    _replace(merged.filter(pa.array(keep)), file)
-    return int((keep & new).sum())
+def _news(folder: Path, rows: pa.Table, first_stays: bool) -> pa.Table:
+    """Of rows of one year those that say something new, in the files' order."""
+    events = pc.min_max(rows["event_timestamp"]).as_py()
+    before = _standing(folder, rows, pd.Timestamp(events["min"]), pd.Timestamp(events["max"]))
+    both = pa.concat_tables([before, rows.select(before.column_names)])
+    new = np.arange(len(both)) >= len(before)
+    order = pc.sort_indices(both, sort_keys=_ORDER).to_numpy()
+    both, new = both.take(pa.array(order)), new[order]
+    return both.filter(pa.array(new & ~_repeats(both, folder.name, first_stays)))
 
 
-def _repeats(rows: pa.Table, file: Path, first_stays: bool) -> NDArray[np.bool_]:
+def _standing(folder: Path, like: pa.Table, after: pd.Timestamp, until: pd.Timestamp) -> pa.Table:
+    """The rows stored of events in [after, until], with their columns in the files' order."""
+    if not any(folder.glob("*.parquet")):
+        return like.slice(0, 0)
+    return read(folder, stored(folder).schema.names, after, until)
+
+
+def _days(rows: pa.Table) -> tuple[str, str]:
+    events = pc.min_max(rows["event_timestamp"]).as_py()
+    return _day(pd.Timestamp(events["min"])), _day(pd.Timestamp(events["max"]))
+
+
+def _day(instant: pd.Timestamp) -> str:
+    return instant.tz_convert("UTC").strftime("%Y-%m-%d")
+
+
+def _repeats(rows: pa.Table, view: str, first_stays: bool) -> NDArray[np.bool_]:
     """Where a row has the values of the version before it; refuses two versions under one `created`."""
     pair = _equals_previous(rows.select(KEYS[:2]))
     same = pair & _equals_previous(rows.drop_columns(KEYS))
@@ -128,7 +155,7 @@ def _repeats(rows: pa.Table, file: Path, first_stays: bool) -> NDArray[np.bool_]
     if clash.size:
         where = {name: rows[name][int(clash[0])].as_py() for name in KEYS}
         raise Conflict(
-            f"{file.parent.name} of {where['ticker']} at {where['event_timestamp']} is stored otherwise.",
+            f"{view} of {where['ticker']} at {where['event_timestamp']} is stored otherwise.",
             f"A correction needs a known_at of its own, later than {where['created']}.",
         )
     return same
@@ -144,10 +171,20 @@ def _equals_previous(rows: pa.Table) -> NDArray[np.bool_]:
     return np.append(False, equal)[: len(rows)]
 
 
-def _replace(table: pa.Table, file: Path) -> None:
-    aside = file.with_suffix(".tmp")
-    with aside.open("wb") as out:
-        pq.write_table(table, out, compression="zstd", use_dictionary=["ticker"], row_group_size=32_768)
-        out.flush()
-        os.fsync(out.fileno())
-    aside.replace(file)
+def _merge(paths: Sequence[Path], target: Path) -> None:
+    _write_file(pa.concat_tables([pq.read_table(path, partitioning=None) for path in paths]).sort_by(_ORDER), target)
+
+
+def _write(rows: pa.Table, file: Path) -> None:
+    parts.remove_merged(file.parent)
+    _write_file(rows, file)
+
+
+def _write_file(rows: pa.Table, file: Path) -> None:
+    """With no more in the footer than a reader uses: of four tickers it would be twice what the values are."""
+
+    def write(draft: Path) -> None:
+        options = {"compression": "zstd", "use_dictionary": KEYS[:1], "row_group_size": 32_768}
+        pq.write_table(rows, draft, write_statistics=KEYS, store_schema=False, **options)
+
+    replace(file, write, file.parents[1] / ".aside")

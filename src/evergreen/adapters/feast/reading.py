@@ -75,13 +75,15 @@ def look_up(
 
 def _part(source: ViewFiles, moments: pd.Series[pd.Timestamp], reach: pd.Timedelta | None) -> ds.Dataset:
     """The row groups that can hold what is looked for; whole ones, so that rows keep their positions."""
-    whole, span = stored(source.place), moments.dropna()
+    span = moments.dropna()
     if span.empty:
-        return whole
+        return stored(source.place)
+    after = None if reach is None else span.min() - reach
+    whole = stored(source.place, after, span.max())
     kind = whole.schema.field(source.event).type
     keep = ds.field(source.event) <= moment(span.max(), kind)
-    if reach is not None:
-        keep &= ds.field(source.event) >= moment(span.min() - reach, kind)
+    if after is not None:
+        keep &= ds.field(source.event) >= moment(after, kind)
     parts = [part.subset(keep) for part in whole.get_fragments(keep)]
     return ds.FileSystemDataset(parts, whole.schema, whole.format, whole.filesystem)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.bars import AppendReport, BarStore
+from evergreen.adapters.bars.parquet import ORDER, write_bars
 from evergreen.adapters.bars.store import ASSUMED_DELAY
 from evergreen.adapters.bars.writing import only_writer
 from evergreen.core.bars.calendar import Calendar
@@ -49,14 +51,93 @@ def test_append__gives_back_what_it_was_given_and_says_when_it_was_known(tmp_pat
 
 
 def test_append__the_same_twice_changes_no_byte(tmp_path: Path) -> None:
-    store, other = BarStore(tmp_path / "a", Calendar("XNYS")), BarStore(tmp_path / "b", Calendar("XNYS"))
+    store = BarStore(tmp_path, Calendar("XNYS"))
     store.append(BARS, at(0), "test")
     before = store.content_hash()
     assert store.append(BARS, at(5), "again") == AppendReport(0, 0, len(BARS))
     assert store.content_hash() == before
-    for _, part in BARS.groupby(BARS["session"].dt.isocalendar().week):
-        other.append(part, at(0), "test")
-    assert other.content_hash() == before
+
+
+def delivered(root: Path, days: pd.DatetimeIndex = DAYS) -> BarStore:
+    """A store that got each session in a delivery of its own, all at one instant."""
+    store = BarStore(root, Calendar("XNYS"))
+    for day in days:
+        store.append(BARS[BARS["session"] == day], at(0), "test")
+    return store
+
+
+def files(store: BarStore) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in store.folder.iterdir()}
+
+
+def test_append__a_session_is_a_part_never_rewritten_and_a_finished_month_one(tmp_path: Path) -> None:
+    store, written = BarStore(tmp_path / "a", Calendar("XNYS")), dict[str, bytes]()
+    for day in DAYS:
+        store.append(BARS[BARS["session"] == day], at(0), "test")
+        assert files(store).items() >= {name: written[name] for name in written.keys() & files(store)}.items()
+        written |= files(store)
+    names = sorted(files(store))
+    assert names[0] == "part-000001-000019_2007-12-04_2007-12-31.parquet"
+    assert [name[12:-8] for name in names[1:-2]] == [
+        f"{n:06d}_{d:%Y-%m-%d}_{d:%Y-%m-%d}" for n, d in enumerate(DAYS[21:], 20)
+    ]
+    assert names[-2:] == ["year=2007.parquet", "year=2008.parquet"]
+    at_once = BarStore(tmp_path / "b", Calendar("XNYS"))
+    at_once.append(BARS, at(0), "test")
+    pd.testing.assert_frame_equal(store.as_of(), at_once.as_of())
+    assert store.counts() == at_once.counts() == (len(BARS), 0)
+    pd.testing.assert_index_equal(store.sessions(), DAYS)
+
+
+def test_append__what_a_month_held_is_told_apart_after_it_became_one(tmp_path: Path) -> None:
+    """The same bar restated twice at one instant, which only the order of arrival tells apart."""
+    store = delivered(tmp_path, DAYS[:20])
+    bar = BARS[(BARS["session"] == DAYS[4]) & (BARS["ticker"] == "S1")]
+    for factor, hours in ((1.01, 1), (1.02, 3), (1.03, 3)):
+        store.append(bar.assign(close=bar["close"] * factor), at(hours), "test")
+    before = [store.as_of(at(hours)) for hours in (0, 1, 2, 3)]
+    for day in DAYS[20:23]:
+        store.append(BARS[BARS["session"] == day], at(4), "test")
+    assert len([name for name in files(store) if name.startswith("part")]) == 3
+    for hours, then in enumerate(before):
+        pd.testing.assert_frame_equal(store.as_of(at(hours)), then)
+    assert store.counts() == (3 * 23, 3)
+    assert store.changed_since(at(3)) == DAYS[20]
+    assert store.changed_since(at(2)) == DAYS[4]
+    assert store.changed_since(at(4)) is None
+
+
+def test_append__goes_on_from_the_version_before_and_leaves_its_files_alone(tmp_path: Path) -> None:
+    """It kept a file a year, with a restatement beside what it replaced, and nothing in the footer."""
+    store = BarStore(tmp_path, Calendar("XNYS"))
+    store.append(BARS[BARS["session"] < DAYS[-2]], at(0), "test")
+    restated = BARS.iloc[[5]].assign(close=BARS["close"].iloc[5] * 1.01)
+    store.append(restated, at(1), "test")
+    rows = pd.concat([pd.read_parquet(path) for path in store.folder.iterdir()])
+    (store.folder / "part-000001-000001_2007-12-10_2007-12-10.parquet").unlink()
+    for year, part in rows.groupby(rows["session"].dt.year):
+        write_bars(store.folder / f"year={year}.parquet", part.sort_values(ORDER), tmp_path / ".aside")
+    before = files(store)
+    assert store.counts() == (3 * (len(DAYS) - 2), 1)
+    assert store.changed_since(at(0)) == DAYS[5]
+    store.append(BARS[BARS["session"] >= DAYS[-3]], at(2), "test")
+    assert files(store).items() >= before.items()
+    assert store.counts() == (len(BARS), 1) and store.last_session() == DAYS[-1]
+    pd.testing.assert_frame_equal(prices(store.as_of(at(0))), prices(BARS[BARS["session"] < DAYS[-2]]))
+
+
+def test_as_of__reads_on_when_a_month_becomes_one_meanwhile(tmp_path: Path) -> None:
+    store, left = delivered(tmp_path, DAYS[:21]), list(DAYS[21:23])
+
+    def read(path: Path) -> int:
+        while left:  # the first merges the month's parts, the second removes them
+            store.append(BARS[BARS["session"] == left.pop(0)], at(0), "test")
+        return len(pd.read_parquet(path))
+
+    assert sum(store._each(read)) == 3 * 23
+    (store.folder / "part-000099-000099_2008-01-31_2008-01-31.parquet").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(Broken, match="000099"):
+        store.as_of()
 
 
 def test_append__assumes_history_was_known_at_its_own_close(tmp_path: Path) -> None:
@@ -204,6 +285,54 @@ def test_append__killed_at_any_write_ends_alike_when_run_again(tmp_path: Path) -
         hurt.as_of()
         hurt.append(BARS, at(0), "test")
         assert hurt.content_hash() == calm.content_hash()
+
+
+MERGED = """
+import os, signal, sys
+import pandas as pd
+from pathlib import Path
+from evergreen.adapters.bars import BarStore, writing
+from evergreen.core.bars.calendar import Calendar
+from evergreen.core.market import simulate
+
+bars = simulate(3, Calendar("XNYS").sessions(pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31")), seed=1)
+for folder in sys.argv[3:]:
+    left = [int(Path(folder).name)]
+    def dying(call):
+        def before(*given, **options):
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+            return call(*given, **options)
+        return before
+    child = os.fork()
+    if child == 0:
+        writing._sync, Path.unlink, Path.replace = dying(writing._sync), dying(Path.unlink), dying(Path.replace)
+        store = BarStore(Path(folder), Calendar("XNYS"))
+        for day in sys.argv[1:3]:
+            store.append(bars[bars["session"] == day], pd.Timestamp("2008-02-01", tz="UTC"), "test")
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.faults
+def test_append__killed_between_parts_and_their_merging_ends_alike_when_run_again(tmp_path: Path) -> None:
+    """Six steps write a part and merge the month, nineteen remove what was merged, three write the next part."""
+    before, last = delivered(tmp_path / "before", DAYS[:21]), DAYS[21:23]
+    calm = files(delivered(tmp_path / "calm", DAYS[:23]))
+    hurt = [BarStore(tmp_path / str(step), Calendar("XNYS")) for step in (*range(7), 9, 24, 25, 27, 28)]
+    for store in hurt:
+        shutil.copytree(before.root, store.root)
+    given = [*(f"{day:%Y-%m-%d}" for day in last), *(str(store.root) for store in hurt)]
+    process = subprocess.run([sys.executable, "-c", MERGED, *given], check=True, capture_output=True, text=True)
+    assert process.stdout.split() == [str(-signal.SIGKILL)] * (len(hurt) - 1) + ["0"]
+    for store in hurt:
+        whole = len(store.as_of())
+        assert whole in {3 * 21, 3 * 22, 3 * 23} and store.counts() == (whole, 0)
+        for day in last:
+            store.append(BARS[BARS["session"] == day], at(0), "test")
+        assert files(store) == calm
 
 
 def test_append__waits_for_another_writer_and_then_says_who_is_in_the_way(tmp_path: Path) -> None:
