@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from evergreen.adapters.bars.files import read_any
 from evergreen.core.bars.calendar import Calendar
-from evergreen.core.market import FAULTS, Spoiled, simulate, spoil
+from evergreen.core.market import FAULTS, HARMLESS, Spoiled, simulate, spoil
 from evergreen.core.quality import RULES, Screening, screen, split
 
+XNYS = Calendar("XNYS")
 DAY = {"faulty_session", "vendor_fault"}
 NAMED = {
     "missing_value": {"not_finite"},
@@ -35,6 +36,7 @@ NAMED = {
     "high_below_low": {"high_not_highest", "low_not_lowest"},
     "halved_close": {"low_not_lowest", "spike"},
     "lost_digit": {"spike", "lost_digit"},
+    "decimal_comma": {"spike", "lost_digit"},
     "wrong_wick": {"wick"},
     "spike": {"spike"},
     "wrong_company": {"wrong_company", "spike"},
@@ -43,6 +45,8 @@ NAMED = {
     "halted": {"halted"},
     "unadjusted_split": {"unadjusted_split"},
     "half_adjusted_split": {"unadjusted_split"},
+    "other_unit": {"unadjusted_split"},
+    "provisional_session": {"provisional_session"},
     "day_fields_missing": DAY,
     "day_volume_zero": DAY,
     "day_repeats_previous": DAY,
@@ -51,13 +55,19 @@ NAMED = {
     "weekend_bar": {"not_a_session"},
     "future_bar": {"future_session"},
     "shifted_dates": {"shifted_dates"},
+    "moved_months": {"shifted_dates"},
+    "spellings": {"other_spelling"},
     "missing_sessions": {"missing_sessions"},
     "recycled_symbol": {"recycled_symbol"},
     "same_series": {"same_series"},
     "day_mostly_absent": {"low_coverage"},
     "day_partly_absent": {"thin_coverage"},
 }
-WHOLE_TICKERS = {"shifted_dates", "same_series"}  # of a few tickers: with most of them it is another fault
+WHOLE_TICKERS = {
+    "shifted_dates",
+    "moved_months",
+    "same_series",
+}  # of a few tickers: with most of them it is another fault
 KEYS = ["ticker", "session"]
 
 
@@ -105,10 +115,18 @@ def untouched(spoiled: Spoiled, screening: Screening) -> int:
     return int(apart.sum()) if len(truth) else len(about)
 
 
+def refused_for_nothing(spoiled: Spoiled, screening: Screening) -> tuple[int, int]:
+    """Of what is no fault, how often a bar of its ticker is refused, and all."""
+    grave = [rule.name for rule in RULES if rule.severity != "warn"]
+    hurt = set(hit_by(screening, grave)["ticker"])
+    tickers = spoiled.truth.groupby("event")["ticker"].first()
+    return int(tickers.isin(hurt).sum()), len(tickers)
+
+
 def clean_panel(path: Path | None) -> pd.DataFrame:
     """Bars in which no rule finds anything: those of a file less the tickers with findings, or simulated ones."""
     bars = simulate(300, 5 * 252, seed=11) if path is None else read_any(path)
-    days = Calendar("XNYS").sessions(bars["session"].min(), bars["session"].max())
+    days = XNYS.sessions(bars["session"].min(), bars["session"].max())
     screening = screen(bars, days)
     findings = screening.findings()
     grave = [finding for finding in findings if finding.severity != "warn"]
@@ -129,13 +147,13 @@ def main() -> None:
     options.add_argument("--count", type=int, default=200)
     given = options.parse_args()
     bars = clean_panel(given.bars)
-    days = Calendar("XNYS").sessions(bars["session"].min(), bars["session"].max())
+    days = XNYS.sessions(bars["session"].min(), bars["session"].max())
     print(f"\n{'class':<24}{'injected':>9}{'found':>7}{'recall':>8}{'limits':>8}{'false alarms':>14}{'seconds':>9}")
     for number, kind in enumerate(FAULTS):
         few = kind in WHOLE_TICKERS
         spoiled = spoil(bars, kind, seed=100 + number, count=given.count // 10 if few else given.count)
         begun = time.perf_counter()
-        screening = screen(spoiled.bars, days)
+        screening = screen(spoiled.bars, XNYS.sessions(spoiled.bars["session"].min(), bars["session"].max()))
         seconds = time.perf_counter() - begun
         seen, injected = recall(spoiled.truth, marked_by(screening, NAMED[kind]))
         rival, _ = recall(spoiled.truth, limits(screening.bars))
@@ -144,6 +162,11 @@ def main() -> None:
             f"{kind:<24}{injected:>9}{seen:>7}{seen / max(injected, 1):>8.1%}{rival / max(injected, 1):>8.1%}"
             f"{alarms:>14}{seconds:>9.2f}"
         )
+    print(f"\n{'no fault':<24}{'injected':>9}{'refused':>9}")
+    for number, kind in enumerate(HARMLESS):
+        spoiled = spoil(bars, kind, seed=200 + number, count=given.count)
+        refused, injected = refused_for_nothing(spoiled, screen(spoiled.bars, days))
+        print(f"{kind:<24}{injected:>9}{refused:>9}")
 
 
 if __name__ == "__main__":

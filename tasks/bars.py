@@ -67,13 +67,11 @@ def keep_ledger(
 @effect
 def name_universe(source: str, tickers: list[str] | None) -> list[str]:
     """The tickers a run is about: those named, else those the market wants or lists of this source, else all it has."""
-    from evergreen.adapters.bars import open_source
-
     at = workspace()
     if named := tickers or list(at.settings.market.tickers_of(source)):
         return named
     listed = at.listings.tickers if source == at.settings.market.source else []
-    return listed or open_source(source, at.calendar.exchange).tickers()
+    return listed or at.source(source).tickers()
 
 
 @effect
@@ -114,11 +112,9 @@ def reached(delivery: Delivery, until: pd.Timestamp) -> pd.Timestamp:
 @effect
 def arrived_sessions(source: str, tickers: list[str], due: list[pd.Timestamp]) -> list[pd.Timestamp]:
     """Those of the sessions `due` of which `source` has a bar by now: asked for at once where there are several."""
-    from evergreen.adapters.bars import open_source
-
     if len(due) < 2:
         return due
-    bars = open_source(source, workspace().calendar.exchange).fetch(tickers, due[0], due[-1])
+    bars = workspace().source(source).fetch(tickers, due[0], due[-1])
     there = set(bars["session"])
     return [session for session in due if session in there]
 

@@ -164,6 +164,11 @@ class Settings(BaseModel):
         return self.home.resolve() / "keys.json"
 
     @property
+    def read_files(self) -> Path:
+        """What was read of the files of bars, for the next run to read no more than what changed."""
+        return self.home.resolve() / "read"
+
+    @property
     def runs(self) -> Path:
         """Working folders of notebooks and training sets."""
         return self.home.resolve() / "runs"

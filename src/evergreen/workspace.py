@@ -13,7 +13,7 @@ from evergreen.settings import MarketSettings, Settings, load_settings
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from evergreen.adapters.bars import BarStore
+    from evergreen.adapters.bars import BarSource, BarStore
     from evergreen.adapters.dvc import Snapshots
     from evergreen.adapters.feast import Features
     from evergreen.adapters.mlflow.tracking import Tracking
@@ -58,6 +58,14 @@ class Workspace:
         from evergreen.adapters.bars import BarStore
 
         return BarStore(self.settings.data, self.calendar, self.settings.market.delay)
+
+    def source(self, spec: str) -> BarSource:
+        """The source that `spec` names (as `open_source` takes it), for the market's exchange; what files were read is
+        kept in the home."""
+        from evergreen.adapters.bars import KeepingSource, open_source
+
+        opened = open_source(spec, self.calendar.exchange)
+        return opened.keep_in(self.settings.read_files) if isinstance(opened, KeepingSource) else opened
 
     @cached_property
     def snapshots(self) -> Snapshots:

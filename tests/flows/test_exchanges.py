@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -23,10 +24,19 @@ HISTORY = 640  # sessions: the folds that the gate can judge need 633
 WALKED = 2
 
 
+SPECIAL = {"XBOM": datetime(2020, 8, 8, 19, 15)}  # a Saturday evening: no calendar knows it, the setting declares it
+
+
+def calendar_of(exchange: str) -> Calendar:
+    return Calendar(exchange, (SPECIAL[exchange],) if exchange in SPECIAL else ())
+
+
 def market(exchange: str) -> tuple[pd.DataFrame, pd.DatetimeIndex]:
-    """Bars of four names, history and the sessions walked."""
-    calendar = Calendar(exchange)
+    """Bars of four names, history and the sessions walked; the last of these is the special one, where there is one."""
+    calendar = calendar_of(exchange)
     first = calendar.next(pd.Timestamp("2018-01-01"))
+    if exchange in SPECIAL:
+        first = calendar.next(pd.Timestamp(SPECIAL[exchange].date()), 1 - HISTORY - WALKED)
     days = calendar.sessions(first, calendar.next(first, HISTORY + WALKED - 1))
     return simulate(4, days, seed=3), days
 
@@ -41,9 +51,12 @@ def test_loop__is_whole_on_any_exchange(
     from flows.daily import daily
     from flows.retrain import retrain
 
-    calendar = Calendar(exchange)
+    calendar = calendar_of(exchange)
     bars, days = market(exchange)
     first = days[0]
+    if exchange in SPECIAL:
+        assert iso(days[-1]) == iso(SPECIAL[exchange].date()) and days[-1].dayofweek == 5
+        monkeypatch.setenv("EVERGREEN_MARKET_SPECIAL_SESSIONS", SPECIAL[exchange].isoformat())
     (tmp_path / "vendor").mkdir()
     bars.to_parquet(tmp_path / "vendor" / "bars.parquet")
     monkeypatch.setenv("EVERGREEN_MARKET_CALENDAR", exchange.lower())

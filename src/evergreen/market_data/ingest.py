@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from evergreen.adapters.bars import AppendReport, BarSource, ReportingSource, open_source
+from evergreen.adapters.bars import AppendReport, BarSource, ReportingSource
 from evergreen.adapters.database import ledger, writing
 from evergreen.core.bars.corporate_actions import link_factors
 from evergreen.core.bars.session import iso
@@ -85,7 +85,7 @@ def _fetch(at: Workspace, order: Order, known: pd.DataFrame) -> tuple[pd.DataFra
 
     A session's delivery is fetched with the session before it, the one on which the two scales meet.
     """
-    origin = open_source(order.source, at.calendar.exchange)
+    origin = at.source(order.source)
     since = order.first if order.history else at.calendar.next(order.first, -1)
     linked = link_factors(origin.fetch(list(order.tickers), since, order.last), known)
     remarks = origin.findings() if isinstance(origin, ReportingSource) else []
@@ -131,8 +131,7 @@ def _ask_second_source(at: Workspace, order: Order, bars: pd.DataFrame, history:
     if not order.second_source:
         return []
     try:
-        second_source = open_source(order.second_source, at.calendar.exchange)
-        theirs = second_source.fetch(list(order.tickers), order.first - BEFORE, order.last)
+        theirs = at.source(order.second_source).fetch(list(order.tickers), order.first - BEFORE, order.last)
     except EvergreenError as absent:
         message = f"the second source {order.second_source} did not answer: {absent.what}"
         return [Finding("second_source_absent", "warn", "", None, "close", None, message)]

@@ -12,7 +12,6 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from evergreen.adapters.bars import open_source
 from evergreen.adapters.database import owed, quarantine, reading, writing
 from evergreen.adapters.database.owed import OwedBar, Settlement
 from evergreen.core.bars.session import iso
@@ -62,7 +61,7 @@ def late_orders(at: Workspace, source: str, tickers: Sequence[str], clock: pd.Ti
         return []
     days = pd.DatetimeIndex(missing.get_level_values("session"))
     late = sorted(set(missing.get_level_values("ticker")))
-    delivery = open_source(source, at.calendar.exchange).fetch(late, days.min(), days.max())
+    delivery = at.source(source).fetch(late, days.min(), days.max())
     there = Keys.from_frame(delivery[["ticker", "session"]])
     arrived = missing[missing.isin(there)].to_frame(index=False)
     by_session = {day: tuple(arrived.loc[arrived["session"] == day, "ticker"]) for day in days.unique().sort_values()}

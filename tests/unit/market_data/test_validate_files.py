@@ -67,9 +67,11 @@ def test_inspect_paths__an_empty_folder_says_so(tmp_path: Path) -> None:
         looked_at(tmp_path)
 
 
-def test_inspect_paths__a_delivery_without_rows_has_no_findings(tmp_path: Path) -> None:
+def test_inspect_paths__a_file_without_rows_is_named(tmp_path: Path) -> None:
     pd.DataFrame(columns=["date", "open", "high", "low", "close", "volume"]).to_csv(tmp_path / "a.csv", index=False)
-    assert looked_at(tmp_path) == Inspection([], [], bars=0, tickers=0)
+    inspection = looked_at(tmp_path)
+    assert [(finding.rule, finding.severity) for finding in inspection.findings] == [("no_rows", "warn")]
+    assert (inspection.unreadable, inspection.bars, inspection.tickers) == ([], 0, 0)
 
 
 def test_inspect_paths__mentions_every_file_of_a_folder(tmp_path: Path) -> None:

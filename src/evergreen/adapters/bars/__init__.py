@@ -5,6 +5,7 @@ from evergreen.adapters.bars.registry import open_source
 from evergreen.adapters.bars.sources import (
     BarSource,
     FilesSource,
+    KeepingSource,
     LoadedSource,
     ReportingSource,
     SampleSource,
@@ -17,6 +18,7 @@ __all__ = [
     "BarSource",
     "BarStore",
     "FilesSource",
+    "KeepingSource",
     "LoadedSource",
     "ReportingSource",
     "SampleSource",

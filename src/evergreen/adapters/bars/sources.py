@@ -9,12 +9,14 @@ from typing import Any, Protocol, cast, get_args, runtime_checkable
 
 import pandas as pd
 
-from evergreen.adapters.bars.files import FolderBars, bar_files, files_in, read_files
+from evergreen.adapters.bars.files import FolderBars, read_files
+from evergreen.adapters.bars.files.folder import State, states_in
+from evergreen.adapters.bars.kept_files import KeptFiles
 from evergreen.core.bars.schema import SUPPLIED, conform
 from evergreen.core.evaluation.backtest import SESSIONS_A_YEAR
 from evergreen.core.market import START, Drift, DriftKind, simulate
 from evergreen.core.quality import Finding
-from evergreen.errors import BadSetting, NoBars
+from evergreen.errors import BadSetting
 
 
 class BarSource(Protocol):
@@ -48,6 +50,15 @@ class ReportingSource(Protocol):
 
     def findings(self) -> list[Finding]:
         """One a matter; they stand in the delivery's report beside those of validation."""
+        ...
+
+
+@runtime_checkable
+class KeepingSource(Protocol):
+    """A source that can keep in a folder what it read, so that the next run reads only what changed."""
+
+    def keep_in(self, home: Path) -> BarSource:
+        """The source that does so in a folder of its own below `home`; its bars are the same."""
         ...
 
 
@@ -93,7 +104,7 @@ class FilesSource(LoadedSource):
 
     @cached_property
     def _folder(self) -> FolderBars:
-        folder = _folder(self._place)
+        folder = _read_once(states_in(self._place))
         if folder.bars.empty and folder.unreadable:
             raise folder.unreadable[0]
         return folder
@@ -101,6 +112,10 @@ class FilesSource(LoadedSource):
     def findings(self) -> list[Finding]:
         """What is to be said of the files: what was decided about them, left out of them or not read at all."""
         return list(self._folder.findings)
+
+    def keep_in(self, home: Path) -> BarSource:
+        """The source that keeps below `home` what it read."""
+        return KeptFiles(self._place, self.calendar, home)
 
 
 class SimulatedSource(LoadedSource):
@@ -175,25 +190,10 @@ def _drift(text: str) -> Drift:
     return Drift(cast(DriftKind, kind), pd.Timestamp(session), float(size))
 
 
-def _folder(folder: Path) -> FolderBars:
-    if not bar_files(folder):
-        raise NoBars(f"{folder} holds no bars.", "Put CSV or Parquet files there, or name another folder.")
-    return _read_once(tuple((file, *_state(file)) for file in files_in(folder)))
-
-
 @lru_cache(maxsize=1)
-def _read_once(files: tuple[tuple[Path, int, int], ...]) -> FolderBars:
+def _read_once(files: tuple[State, ...]) -> FolderBars:
     """The bars of files in that state: a process that walks several sessions reads them once."""
     return read_files([file for file, *_ in files])
-
-
-def _state(file: Path) -> tuple[int, int]:
-    """When a file was written, in nanoseconds, and its bytes; zeros where it cannot be looked at."""
-    try:
-        stat = file.stat()
-    except OSError:
-        return 0, 0
-    return stat.st_mtime_ns, stat.st_size
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ _DAY = 86_400_000_000  # microseconds
 _ASSUMED = "known_at_assumed"
 SUPPLIED = (*KEYS, *NUMBERS)  # what a source says of a bar
 COLUMNS = (*SUPPLIED, "source", "known_at", _ASSUMED)
+_TYPES = ["object", "datetime64[us]", *["float64"] * len(NUMBERS), "object", "datetime64[us, UTC]", "bool"]
 REQUIRED = ("ticker", "session", *PRICES, "volume")
 
 
@@ -30,16 +31,38 @@ def conform(bars: pd.DataFrame) -> pd.DataFrame:
     missing = [column for column in REQUIRED if column not in bars.columns]
     if missing:
         raise BadInput(f"bars lack the column(s) {', '.join(missing)}.", f"They need {', '.join(REQUIRED)}.")
-    ordered = bars.take(canonical_order(bars))
-    columns = {
-        "ticker": ordered["ticker"].astype(object).to_numpy(),
-        "session": _days(ordered["session"]),
-        **{name: _numbers(ordered, name) for name in NUMBERS},
-        "source": ordered["source"].astype(object).to_numpy() if "source" in bars else "",
-        "known_at": _instants(ordered),
-        "known_at_assumed": ordered["known_at_assumed"].to_numpy(bool) if "known_at_assumed" in bars else False,
+    order = canonical_order(bars)
+
+    def ordered(name: str) -> pd.Series:
+        return bars[name].take(order)
+
+    columns = {  # one after another: a second whole frame beside millions of bars is what memory ends at
+        "ticker": ordered("ticker").astype(object).to_numpy(),
+        "session": _days(ordered("session")),
+        **{name: _numbers(ordered(name), name) for name in NUMBERS if name in bars},
+        "source": ordered("source").astype(object).to_numpy() if "source" in bars else "",
+        "known_at": _instants(ordered("known_at") if "known_at" in bars else None, len(bars)),
+        "known_at_assumed": ordered(_ASSUMED).to_numpy(bool) if _ASSUMED in bars else False,
     }
-    return pd.DataFrame(columns, columns=list(COLUMNS), index=pd.RangeIndex(len(ordered)))
+    columns.setdefault("factor", np.ones(len(bars)))
+    return pd.DataFrame(columns, columns=list(COLUMNS), index=pd.RangeIndex(len(bars)), copy=False)
+
+
+def is_conformed(bars: pd.DataFrame) -> bool:
+    """Whether `bars` are as `conform` gives them, so that one who only reads them may take them as they are."""
+    types = [str(kind) for kind in bars.dtypes]
+    if tuple(bars.columns) != COLUMNS or types != _TYPES or not isinstance(bars.index, pd.RangeIndex):
+        return False
+    if (bars.index.start, bars.index.step) != (0, 1) or bars["session"].isna().any():
+        return False
+    tickers, sessions = bars["ticker"].to_numpy(), bars["session"].to_numpy()
+    starts = np.flatnonzero(tickers[1:] != tickers[:-1]) + 1
+    later = sessions[1:] >= sessions[:-1]
+    later[starts - 1] = True
+    names = tickers[np.r_[0, starts]] if len(tickers) else tickers
+    if not all(isinstance(name, str) for name in names) or not later.all():
+        return False
+    return bool((names[1:] > names[:-1]).all()) and not (sessions.astype(np.int64) % _DAY).any()
 
 
 def canonical_order(bars: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
@@ -65,11 +88,9 @@ def empty_bars() -> pd.DataFrame:
     return conform(pd.DataFrame({name: [] for name in REQUIRED}))
 
 
-def _numbers(bars: pd.DataFrame, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    if name == "factor" and "factor" not in bars:
-        return np.ones(len(bars))
+def _numbers(column: pd.Series, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     try:
-        return bars[name].to_numpy(np.float64, na_value=np.nan)
+        return column.to_numpy(np.float64, na_value=np.nan)
     except (ValueError, TypeError) as error:
         raise BadInput(f"the bars' column {name} is not numbers: {error}.", "Convert it first.") from None
 
@@ -86,7 +107,7 @@ def _days(days: pd.Series) -> pd.Series:
     return stamps.dt.normalize().astype("datetime64[us]").reset_index(drop=True)
 
 
-def _instants(bars: pd.DataFrame) -> pd.Series:
-    if "known_at" not in bars:
-        return pd.Series(pd.NaT, index=pd.RangeIndex(len(bars)), dtype="datetime64[us, UTC]")
-    return pd.to_datetime(bars["known_at"], utc=True).astype("datetime64[us, UTC]").reset_index(drop=True)
+def _instants(known_at: pd.Series | None, count: int) -> pd.Series:
+    if known_at is None:
+        return pd.Series(pd.NaT, index=pd.RangeIndex(count), dtype="datetime64[us, UTC]")
+    return pd.to_datetime(known_at, utc=True).astype("datetime64[us, UTC]").reset_index(drop=True)

@@ -10,6 +10,7 @@ from evergreen.core.market.places import Fault, Ints, Places, events
 
 Faulty = tuple[pd.DataFrame, pd.DataFrame]
 _KEYS = ["ticker", "session"]
+_MOVED = 8  # years, past most panels' start; weekdays move by three, as over the three years they were once moved by
 
 
 def _added(bars: pd.DataFrame, extra: pd.DataFrame) -> Faulty:
@@ -49,6 +50,24 @@ def _shifted_dates(bars: pd.DataFrame, at: Places) -> Faulty:
     rows = np.concatenate(at.spans)
     spoiled = bars.copy()
     spoiled.loc[rows, "session"] = spoiled.loc[rows, "session"] - pd.Timedelta(days=1)
+    return spoiled, events(spoiled, at.spans)
+
+
+def _moved_months(bars: pd.DataFrame, at: Places) -> Faulty:
+    """A month of some tickers' dates eight years early."""
+    runs = [np.arange(row, row + 21) for row in at.rows]
+    rows = np.concatenate(runs)
+    spoiled = bars.copy()
+    spoiled.loc[rows, "session"] = spoiled.loc[rows, "session"] - pd.DateOffset(years=_MOVED)
+    return spoiled, events(spoiled, runs)
+
+
+def _spellings(bars: pd.DataFrame, at: Places) -> Faulty:
+    """Some tickers with a class behind a point in one half of their bars, and behind a dash in the other."""
+    spoiled = bars.copy()
+    for row, span in zip(at.rows, at.spans, strict=True):
+        name = bars["ticker"].loc[row]
+        spoiled.loc[span, "ticker"] = np.where(span < row, f"{name}.B", f"{name}-B")
     return spoiled, events(spoiled, at.spans)
 
 
@@ -115,6 +134,8 @@ FAULTS: dict[str, Fault] = {
     "weekend_bar": _weekend,
     "future_bar": _future,
     "shifted_dates": _shifted_dates,
+    "moved_months": _moved_months,
+    "spellings": _spellings,
     "missing_sessions": _missing_sessions,
     "recycled_symbol": _recycled,
     "same_series": _same_series,

@@ -9,6 +9,7 @@ import pandas as pd
 
 from evergreen.core.bars.schema import conform
 from evergreen.core.market import delivery_faults, value_faults
+from evergreen.core.market.harmless import HARMLESS
 from evergreen.core.market.places import Fault, Ints, Places, events
 from evergreen.errors import BadInput
 
@@ -30,16 +31,19 @@ class Spoiled:
 def spoil(bars: pd.DataFrame, kind: str, seed: int, count: int = 100) -> Spoiled:
     """`bars` with `count` faults of `kind` at random places, one a ticker (or one a session, for those of a day).
 
+    With a kind of `HARMLESS` there are none to be found.
+
     There are fewer where there are fewer tickers with over 120 bars. What is injected is large enough to be seen: a
     price moves by at least 15 % and eight of the ticker's usual moves.
 
     Raises:
         BadInput: no such kind, or no ticker with over 120 bars.
     """
-    if kind not in FAULTS:
-        raise BadInput(f"there is no fault {kind!r}.", f"Known: {', '.join(FAULTS)}.")
+    known = FAULTS | HARMLESS
+    if kind not in known:
+        raise BadInput(f"there is no fault {kind!r}.", f"Known: {', '.join(known)}.")
     clean = conform(bars)
-    spoiled, truth = FAULTS[kind](clean, Places.choose(clean, seed, count))
+    spoiled, truth = known[kind](clean, Places.choose(clean, seed, count))
     return Spoiled(conform(spoiled), truth.reset_index(drop=True))
 
 

@@ -72,6 +72,11 @@ def _lost_digit(own: pd.DataFrame, before: pd.DataFrame, at: Places) -> pd.DataF
     return own.assign(**{name: own[name] * scale for name in _PRICES})
 
 
+def _decimal_comma(own: pd.DataFrame, before: pd.DataFrame, at: Places) -> pd.DataFrame:
+    """The mark was taken for one of thousands: 48,57 is 4857."""
+    return own.assign(**{name: own[name] * 100 for name in _PRICES})
+
+
 def _repeated(own: pd.DataFrame, before: pd.DataFrame, at: Places) -> pd.DataFrame:
     return before
 
@@ -116,6 +121,23 @@ def _unadjusted(bars: pd.DataFrame, at: Places) -> tuple[pd.DataFrame, pd.DataFr
     return _scaled(bars, before, ratios, 1 / ratios), events(bars, list(at.rows[:, None]))
 
 
+def _other_unit(bars: pd.DataFrame, at: Places) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Pounds in the place of pence from some day on, or the other way."""
+    rest = [span[span >= row] for row, span in zip(at.rows, at.spans, strict=True)]
+    return _scaled(bars, rest, at.rng.choice([0.01, 100.0], len(rest))), events(bars, list(at.rows[:, None]))
+
+
+def _provisional(bars: pd.DataFrame, at: Places) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The newest session as it stands soon after its open: a tenth of the shares, a fifth of the way to its close."""
+    rows = np.flatnonzero(bars["session"] == bars["session"].max())
+    own = bars.loc[rows]
+    close = own["open"] + (own["close"] - own["open"]) / 5
+    ends = {"high": np.maximum(own["open"], close), "low": np.minimum(own["open"], close)}
+    spoiled = bars.copy()
+    spoiled.loc[rows, _VALUES] = own.assign(close=close, **ends, volume=np.round(own["volume"] / 10))[_VALUES]
+    return spoiled, events(bars, [rows])
+
+
 def _half_adjusted(bars: pd.DataFrame, at: Places) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A split taken out of the older history only: 20 to 50 bars before it still have the old scale."""
     ratios = at.rng.choice(RATIOS, len(at.rows))
@@ -146,6 +168,7 @@ FAULTS: dict[str, Fault] = {
     "high_below_low": _runs(_swapped),
     "halved_close": _runs(_one_value(lambda at, value: value / 2, ("close",))),
     "lost_digit": _runs(_lost_digit),
+    "decimal_comma": _runs(_decimal_comma, 1, 3),
     "wrong_wick": _runs(_one_value(lambda at, value: value * 10, ("high",))),
     "spike": _spikes,
     "wrong_company": _wrong_company,
@@ -154,6 +177,8 @@ FAULTS: dict[str, Fault] = {
     "halted": _runs(_flat(0.0), 6, 15),
     "unadjusted_split": _unadjusted,
     "half_adjusted_split": _half_adjusted,
+    "other_unit": _other_unit,
+    "provisional_session": _provisional,
     "day_fields_missing": _on_days(_blank, 0.25, 0.9),
     "day_volume_zero": _on_days(_nothing, 0.25, 0.9),
     "day_repeats_previous": _on_days(_repeated, 0.25, 0.9),

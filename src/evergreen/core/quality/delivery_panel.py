@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.core.bars.schema import NUMBERS, canonical_order
-from evergreen.core.quality.tape import Floats, Ints, Mask, Tape, smallest_steps
+from evergreen.core.quality.tape import Floats, Ints, Mask, Placed, Tape, smallest_steps
 
 ROUNDING = 1e-9  # relative: what float arithmetic on adjusted prices may do to the order of a bar
 
@@ -55,17 +55,36 @@ class DeliveryPanel:
         """Bars that are wrong in themselves: not finite, not positive, or out of order."""
         value = self.numbers
         low, high = value["low"], value["high"]
-        inner = np.stack([value["open"], value["close"]])
-        top, bottom = np.maximum(inner.max(axis=0), low), np.minimum(inner.min(axis=0), high)
+        top = np.maximum(np.maximum(value["open"], value["close"]), low)
+        bottom = np.minimum(np.minimum(value["open"], value["close"]), high)
         ordered = (high >= top - ROUNDING * np.abs(high)) & (low <= bottom + ROUNDING * np.abs(low))
         sound = ordered & (bottom > 0) & (low > 0) & (value["factor"] > 0) & (value["volume"] >= 0)
-        finite = np.isfinite(np.sum(list(value.values()), axis=0))
-        return np.asarray(~(sound & finite))
+        for each in value.values():
+            sound &= np.isfinite(each)
+        return np.asarray(~sound)
 
     @cached_property
-    def whole(self) -> Tape:
+    def whole(self) -> Placed:
         """The bars that lie on a session, one a ticker and session, malformed ones too; what is delivered again
         counts instead of the bar known earlier."""
+        return self._placed_and_sound[0]
+
+    @cached_property
+    def tape(self) -> Tape:
+        """The bars of `whole` that are well-formed: those one may compare."""
+        return self._placed_and_sound[1]
+
+    @cached_property
+    def _placed_and_sound(self) -> tuple[Placed, Tape]:
+        """Both at once: the prices of malformed bars are not kept."""
+        everything = self._everything()
+        sound = np.ones(len(everything), dtype=bool)
+        delivered = everything.row >= 0
+        sound[delivered] = ~self.malformed[everything.row[delivered]]
+        placed = Placed(everything.ticker, everything.at, everything.row)
+        return placed, everything if sound.all() else everything.keep(sound)
+
+    def _everything(self) -> Tape:
         placed = ~self.copied & (self.at >= 0)
         delivered, rows = (self.bars, np.arange(len(self.bars))) if placed.all() else _where(self.bars, placed)
         if self.past.empty:
@@ -77,16 +96,7 @@ class DeliveryPanel:
         at = self.days.get_indexer(pd.DatetimeIndex(both["session"]))
         return _tape(both.take(order), rows[order], at[order])
 
-    @cached_property
-    def tape(self) -> Tape:
-        """The bars of `whole` that are well-formed: those one may compare."""
-        whole = self.whole
-        sound = np.ones(len(whole), dtype=bool)
-        delivered = whole.row >= 0
-        sound[delivered] = ~self.malformed[whole.row[delivered]]
-        return whole if sound.all() else whole.keep(sound)
-
-    def mask(self, tape: Tape, marked: Mask) -> Mask:
+    def mask(self, tape: Placed, marked: Mask) -> Mask:
         """A mask over the delivery of the bars `marked` in `tape`."""
         rows = tape.row[marked]
         mask = np.zeros(len(self.bars), dtype=bool)

@@ -19,7 +19,9 @@ TICKER = re.compile(  # what exchanges and vendors use: a symbol, class, series 
     r"\^?[A-Z0-9&*$]{1,14}([.\-/:=][A-Z0-9]{1,6}| [A-Z0-9]{1,3}){0,3}"
 )
 COMPANY = re.compile(r".+ (INC|CO|LTD|PLC|AG|SA|NV|LLC|LP|GRP)")  # the words that end a company's name
-DOWNLOADS = re.compile(r"HISTORICALDATA|DOWNLOAD|EXPORT|QUOTE|PRICES?|STOCKS?|DATA|\d{9,}")
+DOWNLOADS = re.compile(
+    r"HISTORICALDATA|HISTORY|DOWNLOAD|EXPORT|QUOTE|PRICES?|STOCKS?|DATA|DAILY|OHLCV?|BARS|TABLE|\d{9,}"
+)
 MARKS = re.compile(r"[.\-/: _]")  # with which one symbol is written in several ways
 NEARBY = 21  # bars, centred: what a ticker's own price is there
 
@@ -76,14 +78,16 @@ def _twins(panel: DeliveryPanel) -> Ints:
     """
     tape = panel.tape
     comparable = np.flatnonzero((tape.row >= 0) & (tape.volume > 0) & (tape.high > tape.low))
-    columns = [panel.numbers[name][tape.row[comparable]] for name in (*PRICES, "volume")]
     digest = pd.util.hash_array(tape.at[comparable])
-    for column in columns:
-        digest = digest * MIX + pd.util.hash_array(column)
-    codes, _ = pd.factorize(digest)
-    common = np.bincount(codes)[codes] > 1
+    for name in (*PRICES, "volume"):
+        digest = digest * MIX + pd.util.hash_array(panel.numbers[name][tape.row[comparable]])
+    ordered = np.sort(digest)  # a table of all digests would be as large as the bars
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     group = np.full(len(tape), -1)
-    group[comparable[common]] = codes[common]
+    if len(twice):
+        place = np.minimum(np.searchsorted(twice, digest), len(twice) - 1)
+        common = twice[place] == digest
+        group[comparable[common]] = place[common]
     return group
 
 

@@ -37,13 +37,12 @@ def future_session(panel: DeliveryPanel) -> Mask:
 
 def not_finite(panel: DeliveryPanel) -> Mask:
     """NaN or infinite, in any column."""
-    finite: Mask = np.isfinite(np.column_stack([panel.numbers[name] for name in NUMBERS]))
-    return ~finite
+    return np.column_stack([~np.isfinite(panel.numbers[name]) for name in NUMBERS])
 
 
 def not_positive(panel: DeliveryPanel) -> Mask:
     """A price or a factor of zero or less."""
-    return np.column_stack([panel.numbers[name] for name in (*PRICES, "factor")]) <= 0
+    return np.column_stack([panel.numbers[name] <= 0 for name in (*PRICES, "factor")])
 
 
 def negative_volume(panel: DeliveryPanel) -> Mask:

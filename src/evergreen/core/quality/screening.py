@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.core.bars.schema import NUMBERS, conform, empty_bars
+from evergreen.core.bars.schema import NUMBERS, conform, empty_bars, is_conformed
 from evergreen.core.bars.session import iso
 from evergreen.core.quality.days import day_masks
 from evergreen.core.quality.delivery_panel import DeliveryPanel
@@ -165,7 +165,7 @@ def screen(
     days = pd.DatetimeIndex(sessions).as_unit("us")
     last = as_of if as_of is not None else (days[-1] if len(days) else pd.Timestamp.min)
     past = empty_bars() if history is None else conform(history)
-    panel = DeliveryPanel(conform(bars), days, last, past, universe)
+    panel = DeliveryPanel(bars if is_conformed(bars) else conform(bars), days, last, past, universe)
     with np.errstate(all="ignore"):
         masks = row_masks(panel) | series_masks(panel) | name_masks(panel)
         masks |= day_masks(panel, masks)

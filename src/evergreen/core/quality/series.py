@@ -17,7 +17,7 @@ from evergreen.core.quality.jumps import (
     unadjusted_split,
     unexplained_jump,
 )
-from evergreen.core.quality.tape import Floats, Mask, Tape
+from evergreen.core.quality.tape import Floats, Mask, Placed, Tape
 
 SPIKE_GAP = 0.04  # in logs, between the whole range of the spike and the ranges around it
 SPIKE_DEVIATIONS = 5.0  # usual moves: beyond them a gap out and back does not happen in turmoil either
@@ -101,7 +101,7 @@ def _flat(tape: Tape, traded: Mask) -> Mask:
     return np.asarray(flat & (np.bincount(run, minlength=len(run) + 1)[run] >= FLAT_BARS))
 
 
-def missing_sessions(tape: Tape) -> Mask:
+def missing_sessions(tape: Placed) -> Mask:
     """The first bar after sessions of which the ticker has none."""
     return tape.follows() & (np.diff(tape.at, prepend=0) > 1)
 
@@ -116,23 +116,20 @@ def recycled_symbol(tape: Tape) -> Mask:
 
 def series_masks(panel: DeliveryPanel) -> dict[str, Mask]:
     """Every rule of this module on the delivery; jumps are looked for once spikes and wicks are taken out."""
-    tape = panel.tape
-    spikes = spike(tape)
-    within = tape.keep(~spikes) if spikes.any() else tape
-    wicks = wick(within)
-    settled = within.keep(~wicks) if wicks.any() else within
+    settled, masks = panel.tape, dict[str, Mask]()
+    for rule in (spike, wick):
+        marked_bars = rule(settled)
+        masks[rule.__name__] = panel.mask(settled, marked_bars)
+        settled = settled.keep(~marked_bars) if marked_bars.any() else settled
     jump = jumps(settled)
     lost = lost_digit(settled, jump)
     split = unadjusted_split(settled, jump) & ~lost
     untold = around(settled, unexplained_jump(settled, jump) & ~lost & ~split)
-    masks = {
-        "spike": (tape, spikes),
-        "wick": (within, wicks),
-        "lost_digit": (settled, lost),
-        "unadjusted_split": (settled, split),
-        "unexplained_jump": (settled, untold),
-        "missing_sessions": (panel.whole, missing_sessions(panel.whole)),
+    masks |= {
+        "lost_digit": panel.mask(settled, lost),
+        "unadjusted_split": panel.mask(settled, split),
+        "unexplained_jump": panel.mask(settled, untold),
+        "missing_sessions": panel.mask(panel.whole, missing_sessions(panel.whole)),
     }
-    for rule in (stale_bar, flat_line, halted, recycled_symbol):
-        masks[rule.__name__] = (settled, rule(settled))
-    return {name: panel.mask(of, marked) for name, (of, marked) in masks.items()}
+    others = (stale_bar, flat_line, halted, recycled_symbol)
+    return masks | {rule.__name__: panel.mask(settled, rule(settled)) for rule in others}

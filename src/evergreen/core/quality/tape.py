@@ -22,8 +22,8 @@ LEAST_MOVE = 0.002  # in logs: a fund that hardly moves is not judged by its las
 
 
 @dataclass(frozen=True)
-class Tape:
-    """Bars by ticker and session, one each, prices and shares adjusted; every array has one value a bar.
+class Placed:
+    """Bars by ticker and session, one each; every array has one value a bar.
 
     `ticker` numbers the tickers, `at` the sessions of the exchange, `row` is the bar's place in the delivery, -1
     for a bar that was known before.
@@ -32,6 +32,21 @@ class Tape:
     ticker: Ints
     at: Ints
     row: Ints
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def follows(self, bars: int = 1) -> Mask:
+        """Whether the ticker has as many as `bars` bars before."""
+        same = np.zeros(len(self), dtype=bool)
+        same[bars:] = self.ticker[bars:] == self.ticker[:-bars] if len(self) > bars else same[bars:]
+        return same
+
+
+@dataclass(frozen=True)
+class Tape(Placed):
+    """Bars with their prices and shares, adjusted."""
+
     open: Floats
     high: Floats
     low: Floats
@@ -39,18 +54,9 @@ class Tape:
     volume: Floats
     tick: Floats  # the smallest step the ticker's price was seen to take, adjusted like the bar's prices
 
-    def __len__(self) -> int:
-        return len(self.row)
-
     def keep(self, chosen: Mask) -> Tape:
         """The tape without the bars that are not `chosen`."""
         return Tape(**{name: values[chosen] for name, values in vars(self).items()})
-
-    def follows(self, bars: int = 1) -> Mask:
-        """Whether the ticker has as many as `bars` bars before."""
-        same = np.zeros(len(self), dtype=bool)
-        same[bars:] = self.ticker[bars:] == self.ticker[:-bars] if len(self) > bars else same[bars:]
-        return same
 
     def before(self, values: Floats, bars: int = 1) -> Floats:
         """`values` as they were `bars` bars ago, NaN where the ticker had none."""

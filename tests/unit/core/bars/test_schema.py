@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.core.bars.schema import COLUMNS, adjusted, conform, empty_bars
+from evergreen.core.bars.schema import COLUMNS, adjusted, conform, empty_bars, is_conformed
 from evergreen.errors import BadInput
 
 
@@ -61,3 +61,21 @@ def test_adjusted__scales_prices_up_and_volume_down_and_only_once() -> None:
     np.testing.assert_allclose(scaled["volume"], [200, 400, 300])
     pd.testing.assert_frame_equal(adjusted(scaled), scaled)
     pd.testing.assert_frame_equal(adjusted(bare()), bare())
+
+
+def test_is_conformed__is_true_of_what_conform_gives_and_of_nothing_else() -> None:
+    bars = conform(pd.concat([bare(), bare()]))
+    assert is_conformed(bars) and is_conformed(empty_bars()) and conform(bars).equals(bars)
+    others = [
+        bare(),
+        bars.iloc[::-1],
+        bars.iloc[::-1].reset_index(drop=True),
+        bars.iloc[1:],
+        bars.assign(more=1),
+        bars.assign(volume=bars["volume"].astype(int)),
+        bars.assign(session=bars["session"] + pd.Timedelta(hours=1)),
+        bars.assign(session=bars["session"].where(bars.index > 0)),
+        bars.assign(ticker=bars["ticker"].where(bars.index > 0)),
+        bars.assign(ticker=["B", "B", "A", "A", "C", "C"]),
+    ]
+    assert not any(map(is_conformed, others))

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.faults import NAMED, WHOLE_TICKERS, marked_by, recall, untouched
+from benchmarks.faults import NAMED, WHOLE_TICKERS, marked_by, recall, refused_for_nothing, untouched
 from evergreen.core.bars.calendar import Calendar
-from evergreen.core.market import FAULTS, restate, simulate, spoil, with_corporate_actions, with_listings
+from evergreen.core.market import FAULTS, HARMLESS, restate, simulate, spoil, with_corporate_actions, with_listings
 from evergreen.core.quality import check, screen
 from evergreen.errors import BadInput
 
@@ -23,6 +23,12 @@ def test_screen__finds_the_injected_defect_and_accuses_no_other_bar(kind: str) -
     seen, injected = recall(spoiled.truth, marked_by(screening, NAMED[kind]))
     assert injected > 0 and seen >= 0.95 * injected
     assert untouched(spoiled, screening) == 0
+
+
+@pytest.mark.parametrize("kind", HARMLESS)
+def test_screen__refuses_nothing_for_what_is_no_fault(kind: str) -> None:
+    spoiled = spoil(BARS, kind, seed=8, count=40)
+    assert refused_for_nothing(spoiled, screen(spoiled.bars, DAYS)) == (0, 40)
 
 
 def test_spoil__gives_equal_faults_for_equal_seeds_and_refuses_unknown_ones() -> None:

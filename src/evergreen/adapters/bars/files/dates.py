@@ -65,6 +65,7 @@ def read_days(column: pd.Series) -> Days:
     if (plain := _plain_iso(column)) is not None:
         return Days(plain, pd.Series("", index=column.index))
     text = column.astype(object).where(column.notna(), "").astype(str).str.strip().str.replace(r"\s+", " ", regex=True)
+    text = text.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
     codes, uniques = pd.factorize(text.str.replace(r"(?<=\d)[年月](?=\d)", "-", regex=True).str.replace("日", ""))
     written = pd.Series(uniques, dtype=object).astype(str)
     days, decision = _parsed(written)
@@ -99,8 +100,11 @@ def _with_seconds(time: str) -> str:
 
 def _plain_iso(column: pd.Series) -> pd.Series | None:
     """The days of a column that has YYYY-MM-DD throughout, as most files have; None for another."""
-    texts = column.to_numpy()
-    if not all(type(text) is str and len(text) == _ISO_LENGTH and text[4] == text[7] == "-" for text in texts):
+    if not len(column) or column.dtype != object or not isinstance(column.iloc[0], str):
+        return None
+    texts = column.to_numpy().astype(str)  # as wide as the longest of them
+    letters = texts.view(np.uint32).reshape(len(texts), -1)
+    if letters.shape[1] != _ISO_LENGTH or not (letters[:, [4, 7]] == ord("-")).all() or not letters.all():
         return None
     try:
         return pd.Series(texts.astype("datetime64[D]").astype("datetime64[us]"), index=column.index)

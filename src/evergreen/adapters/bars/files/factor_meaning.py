@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from evergreen.core.bars.schema import KEYS
+from evergreen.core.bars.session import iso
 from evergreen.core.evaluation.robust import MAD_TO_SIGMA
+from evergreen.errors import BadInput
 
 HALF_WAY = 0.5  # between the slope of raw prices, 1, and of adjusted ones, 0
 ERRORS = 3.0  # standard errors: chance lies as far off once in seven hundred files
@@ -25,18 +27,40 @@ def factor_meaning(bars: pd.DataFrame) -> Meaning:
     tells where its slope lies more than three errors from the half way to the next meaning. One that tells raw prices
     tells it for the file: what another has against it is a fault of its own, such as a dividend a hundred times too
     large.
+
+    Raises:
+        BadInput: the factor tells single events.
     """
     ordered = bars.sort_values(KEYS)
     own = ordered["ticker"].eq(ordered["ticker"].shift())
     with np.errstate(all="ignore"):
         steps = np.log(ordered["factor"]).diff().where(own)
         moves = np.log(ordered["close"]).diff().where(own)
+    _refuse_events(ordered, own)
     usable = np.isfinite(steps) & np.isfinite(moves)
     by_ticker = pd.DataFrame({"ticker": ordered["ticker"], "steps": steps, "moves": moves})[usable].groupby("ticker")
     meanings = {meaning for meaning in map(_meaning, (rows for _, rows in by_ticker)) if meaning}
     if "raw" in meanings or not meanings:
         return "raw"
     return "applied" if "applied" in meanings else "inverse"
+
+
+def _refuse_events(ordered: pd.DataFrame, own: pd.Series) -> None:
+    """Refuse a factor that stands at single days: it tells each event by itself, and not what came of all of them.
+
+    Raises:
+        BadInput: it is 1 but for single days between others.
+    """
+    away = ordered["factor"].ne(1) & ordered["factor"].notna()
+    before, after = away.shift(fill_value=False) & own, (away & own).shift(-1, fill_value=False)
+    inner = own & own.shift(-1, fill_value=False)
+    if away.any() and not (away & (before | after)).any() and (away & inner).any():
+        day = ordered.loc[away & inner, "session"].iloc[0]
+        raise BadInput(
+            f"the factor is {ordered.loc[away & inner, 'factor'].iloc[0]:g} on {iso(day)} and 1 around it: it tells "
+            "single events.",
+            "A bar's factor is the product of all events after it; or leave the column out.",
+        )
 
 
 def _meaning(ticker: pd.DataFrame) -> Meaning | None:

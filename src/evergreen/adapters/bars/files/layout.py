@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from evergreen.adapters.bars.files.opening import HINT
-from evergreen.adapters.bars.files.spellings import SPELLINGS, plain
+from evergreen.adapters.bars.files.spellings import SPELLINGS, plain, scale_of
 from evergreen.core.bars.schema import NUMBERS, PRICES, REQUIRED
 from evergreen.errors import UnreadableFile
 
-TEXTS = ("ticker", "session", "time")
+TEXTS = ("ticker", "session", "time", "currency")
 _UNNAMED = ("", "unnamed", "index")
 _CORNERS = (*_UNNAMED, "price", "ticker", "attributes", "symbols", "symbol")
 _FEWEST_KNOWN = 3  # columns by which a line is taken for the header
@@ -26,6 +27,7 @@ class Layout:
     header: int
     parts: list[tuple[str | None, dict[str, int]]]
     preamble: int = 0
+    shares: float = 1.0  # what a volume of 1 means
 
     def places(self, texts: bool) -> list[int]:
         """The places of the columns that are texts, or numbers, each once."""
@@ -49,14 +51,21 @@ def find_layout(path: object, lines: Sequence[Sequence[str]], given: Collection[
     _refuse_headless(path, header, columns)
     if "session" not in columns:
         columns |= _unnamed_dates(header, rows)
+    if "session" not in columns and "time" in columns:  # as charts export it: one column for both
+        columns["session"] = columns.pop("time")
     _refuse_wide(path, header, columns)
     require(path, [*columns, *given], header)
     _refuse_twice(path, header, columns)
-    return Layout(start + 1, [(None, columns)], start)
+    return Layout(start + 1, [(None, columns)], start, scale_of(header[columns["volume"]]))
 
 
 def columns_of(header: Sequence[str]) -> dict[str, int]:
     """Our name for each column of the header that we know, by the first spelling it has, with its place."""
+    return dict(_columns_of(tuple(header)))
+
+
+@lru_cache(maxsize=64)  # the files of a folder mostly have one header
+def _columns_of(header: tuple[str, ...]) -> dict[str, int]:
     spelled = {plain(name): place for place, name in reversed(list(enumerate(header)))}
     places = {name: next((spelled[s] for s in spellings if s in spelled), -1) for name, spellings in SPELLINGS.items()}
     return {name: place for name, place in places.items() if place >= 0}

@@ -6,6 +6,7 @@ import re
 from pathlib import PurePath
 from urllib.parse import unquote
 
+import numpy as np
 import pandas as pd
 
 from evergreen.adapters.bars.files.opening import suffix_of
@@ -18,7 +19,14 @@ _DAY = re.compile(r"(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})(?!\d)")
 def ticker_of(path: object) -> str:
     """The ticker that a file's folder (`ticker=AAPL`) or name says."""
     name = _from_folders(path, "ticker") or _stem(path)
-    return name.strip().upper()
+    return printable(name.strip()).upper()
+
+
+def printable(text: str) -> str:
+    """Text that a terminal, a page and UTF-8 take as it is: what they do not is written as its code."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def day_of(path: object) -> pd.Timestamp | None:
@@ -57,19 +65,22 @@ def refuse_year(path: object, days: pd.Series) -> None:
 
 def read_tickers(column: pd.Series) -> tuple[pd.Series, list[str]]:
     """The tickers as text, trimmed and in capitals, and a sentence for each matter a person should look at."""
-    text = column.map(_as_text)
-    codes, uniques = pd.factorize(text)
-    written = pd.Series(uniques, dtype=object)
-    folded = written.str.strip().str.strip("\"'").str.strip().str.upper()
-    remarks = []
-    for ticker, spellings in written.groupby(folded):
-        if len(spellings) > 1:
-            remarks.append(f"{ticker} is spelled {', '.join(map(repr, spellings))}: read as one")
-    codes_of_digits = folded[folded.str.isdecimal()]
-    if len(codes_of_digits) and codes_of_digits.str.len().nunique() > 1:
-        shortest, longest = (min(codes_of_digits, key=len), max(codes_of_digits, key=len))
+    codes, distinct = pd.factorize(column.astype(object), use_na_sentinel=False)
+    folded = np.empty(len(distinct), dtype=object)
+    spelled: dict[str, dict[str, None]] = {}
+    for place, text in enumerate(map(_as_text, distinct)):
+        folded[place] = printable(text.strip().strip("\"'").strip()).upper()
+        spelled.setdefault(folded[place], {})[text] = None
+    remarks = [
+        f"{ticker} is spelled {', '.join(map(repr, spellings))}: read as one"
+        for ticker, spellings in sorted(spelled.items())
+        if len(spellings) > 1
+    ]
+    digits = [ticker for ticker in spelled if ticker.isdecimal()]
+    if len({len(ticker) for ticker in digits}) > 1:
+        shortest, longest = min(digits, key=len), max(digits, key=len)
         remarks.append(f"codes such as {shortest} and {longest} may have lost leading zeros: write them as text")
-    return pd.Series(folded.to_numpy()[codes], index=column.index, dtype=object), remarks
+    return pd.Series(folded[codes], index=column.index, dtype=object), remarks
 
 
 def _as_text(value: object) -> str:

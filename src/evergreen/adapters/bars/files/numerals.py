@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ _BETWEEN_THOUSANDS = r"(?<=\d)[\s\u00a0\u202f'’](?=\d{3}(?!\d))"
 _LETTER = r"[^\W\d_]"
 _MARKS = "$€£¥₹₩₽₺₪₫฿₴₦₱¢"
 _LETTERS = "USD EUR GBP GBX GBp JPY CHF AUD CAD NZD HKD SGD CNY RMB INR KRW TWD SEK NOK DKK PLN BRL ZAR kr p Rs Fr zł"
-_UNIT = rf"[{_MARKS}]|(?:{'|'.join(_LETTERS.split())})\.?(?!{_LETTER})"
+_UNIT = rf"(?:US|HK|NT|MX|[ACRS])?\$|[{_MARKS}]|(?:{'|'.join(_LETTERS.split())})\.?(?!{_LETTER})"
 _SCALE = {
     "K": 1e3, "TSD": 1e3, "LAKH": 1e5, "LAC": 1e5, "M": 1e6, "MN": 1e6, "MLN": 1e6, "MIO": 1e6,
     "CR": 1e7, "B": 1e9, "BN": 1e9, "MRD": 1e9,
@@ -30,8 +31,16 @@ _MOSTLY = 0.5  # of a column: with more that is no number the column is somethin
 _HINT = "Write them with a decimal point and without separators of thousands."
 
 
-def read_numbers(columns: Mapping[str, pd.Series]) -> tuple[dict[str, pd.Series], str]:
-    """The columns as floats, what is no number as NaN, and what was decided; empty where nothing had to be.
+class Numbers(NamedTuple):
+    """The columns as floats, the decimal mark they were read with, and what was decided, if anything had to be."""
+
+    columns: dict[str, pd.Series]
+    decimal: str = "."
+    decision: str = ""
+
+
+def read_numbers(columns: Mapping[str, pd.Series]) -> Numbers:
+    """The columns as floats, what is no number as NaN.
 
     Columns that are numbers already stay. From the texts of all others one decimal mark is found: by a mark with
     other than three digits after it, one beside another mark, or one of whole shares. A unit (`$`, `USD`, `p`) is
@@ -44,7 +53,7 @@ def read_numbers(columns: Mapping[str, pd.Series]) -> tuple[dict[str, pd.Series]
     texts = {name: _taken_apart(column) for name, column in columns.items() if not _is_number(column)}
     numbers = {name: column.astype(np.float64) for name, column in columns.items() if name not in texts}
     if not texts:
-        return numbers, ""
+        return Numbers(numbers)
     unit = _one_unit(texts)
     decimal, example = _decimal_mark({name: parts["number"] for name, parts in texts.items()})
     for name, parts in texts.items():
@@ -53,7 +62,7 @@ def read_numbers(columns: Mapping[str, pd.Series]) -> tuple[dict[str, pd.Series]
     mark = "comma" if decimal == "," else "point"
     decisions = [f"numbers such as {example} are read with a decimal {mark}"] if example else []
     decisions += [f"prices are marked {unit} and enter as they are written"] if unit else []
-    return numbers, "; ".join(decisions)
+    return Numbers(numbers, decimal, "; ".join(decisions))
 
 
 def _is_number(column: pd.Series) -> bool:

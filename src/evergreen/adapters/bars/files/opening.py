@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from evergreen.adapters.bars.files.spellings import KNOWN, plain
 from evergreen.errors import BadInput, UnreadableFile
 
 PACKED = (".gz", ".bz2", ".xz", ".zip")
@@ -23,7 +24,7 @@ DELIMITED = (".csv", ".txt", ".tsv", ".xls")  # many call a text table so; a rea
 PARQUET = (".parquet", ".pq")
 SHEETS = (".xlsx",)
 FEATHER = (".feather", ".arrow")
-JSON = (".json",)
+JSON = (".json", ".jsonl", ".ndjson")
 MOST_UNPACKED = 100  # times: text of bars is packed to a fifth, at most to a twentieth
 ARCHIVE = (".zip",)  # of one text table, whatever it is called
 SUFFIXES = (
@@ -36,8 +37,9 @@ SUFFIXES = (
 )
 HINT = "A file of bars has a header and columns for date, open, high, low, close and volume."
 ABSENT = ["", "null", "NULL", "nan", "NaN", "N/A", "n/a", "None", "-"]
-_SEPARATORS = (",", ";", "\t", "|")
-_AFTER_A_NAME = r"[^\W\d][>\"']? *"  # as in a header: between numbers a comma may be a decimal one
+_SEPARATORS = {  # after a name, as in a header: between numbers a comma may be a decimal one
+    mark: re.compile(r"[^\W\d][>\"']? *" + re.escape(mark)) for mark in (",", ";", "\t", "|")
+}
 _BINARY = {  # by their first bytes
     b"PK\x03\x04": "a workbook or an archive",
     b"\xd0\xcf\x11\xe0": "an old workbook",
@@ -51,7 +53,11 @@ _PAGES = (b"<!doctype", b"<html", b"<?xml", b"{", b"[")
 _HEAD = 65_536  # bytes: room for the header of a table of 500 tickers
 _HEAD_LINES = 24
 _FEWEST_COLUMNS = 3  # of notes beside a table
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+UTF32 = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
+BOM = b"\xef\xbb\xbf"
+_ENCODINGS = ("cp1252", "cp1250", "cp932", "gb18030", "big5", "euc-kr", "cp1251", "cp1254")
+_HEAD_FIELDS = 100  # room for notes before the header
 
 
 @dataclass(frozen=True)
@@ -95,13 +101,15 @@ class Delimited:
         return table.to_pandas().rename(columns=int), odd
 
 
-def open_delimited(path: str) -> Delimited:
+def open_delimited(path: str, data: bytes | None = None) -> Delimited:
     """The text table at `path` (a path or an fsspec URL): UTF-8, UTF-16 or Western; comma, semicolon, tab or bar.
+
+    With `data` these bytes are read in place of the file's.
 
     Raises:
         UnreadableFile: nothing there, a page, no text, or several files packed into one.
     """
-    data = content(path)
+    data = content(path) if data is None else data
     for start, form in _BINARY.items():
         if data.startswith(start):
             raise UnreadableFile(f"{path} is no text: by its content it is {form}.", "Name it by what it is.")
@@ -109,9 +117,7 @@ def open_delimited(path: str) -> Delimited:
     if data.lstrip()[:16].lower().startswith(_PAGES) or not data.strip():
         raise UnreadableFile(f"{path} holds {'a page or message' if data.strip() else 'nothing'}, not bars.", HINT)
     head = data[:_HEAD].decode("utf-8", errors="replace").splitlines()[:_HEAD_LINES]
-    counts = {
-        mark: max(len(re.findall(_AFTER_A_NAME + re.escape(mark), line)) for line in head) for mark in _SEPARATORS
-    }
+    counts = {mark: max(len(after.findall(line)) for line in head) for mark, after in _SEPARATORS.items()}
     separator = max(counts, key=lambda mark: counts[mark])
     lines = list(csv.reader(head, delimiter=separator, skipinitialspace=True))
     return Delimited(data, separator, [[field.strip() for field in line] for line in lines])
@@ -155,7 +161,8 @@ def _read_typed(form: str, file: io.BytesIO) -> pd.DataFrame:
         return pd.read_parquet(file)
     if form in FEATHER:
         return pd.read_feather(file)
-    return pd.read_json(file, dtype=False, convert_dates=False)
+    lines = form != ".json" or re.match(rb"\s*\{[^{]*\}\s*\{", file.getvalue()) is not None
+    return pd.read_json(file, dtype=False, convert_dates=False, lines=lines)
 
 
 def content(path: str) -> bytes:
@@ -200,14 +207,24 @@ def _hidden(member: str) -> bool:
 
 
 def _as_utf8(data: bytes) -> bytes:
-    if data.startswith(_UTF16):
-        return data.decode("utf-16", errors="replace").encode()
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    if data.startswith(UTF16):
+        wide = "utf-32" if data.startswith(UTF32) else "utf-16"
+        return data.decode(wide, errors="replace").encode()
+    data = data.removeprefix(BOM)
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace").encode()  # prices are ASCII; only names can differ
+        return data.decode(_encoding_of(data[:_HEAD]), errors="replace").encode()
     return data
+
+
+def _encoding_of(head: bytes) -> str:
+    """The encoding in which most fields are names of columns that we know: prices are ASCII, only names can differ."""
+    counts = {}
+    for encoding in _ENCODINGS:
+        fields = re.split(r"[,;\t|\n]", head.decode(encoding, errors="replace"))
+        counts[encoding] = sum(plain(field) in KNOWN for field in fields[:_HEAD_FIELDS])
+    return max(counts, key=counts.__getitem__)
 
 
 def suffix_of(path: str) -> str:

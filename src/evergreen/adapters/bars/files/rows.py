@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from evergreen.core.bars.schema import KEYS
+from evergreen.core.bars.schema import KEYS, PRICES
 from evergreen.errors import BadInput
 
 _ACTION = r"(?i)dividend|split|distribution"
 _INTRADAY_SHARE = 0.5  # of rows that share ticker and day with another one at another time: a day's row is not its bar
+MOSTLY = 0.5  # of the days: on fewer a bar may have come twice
 LIVE_STATES = 2  # times of one day that a live row beside the final one makes
 SHOWN = 3  # rows named; the count tells of the others
 
@@ -38,6 +39,38 @@ def refuse_intraday(keys: pd.DataFrame, times: pd.Series) -> None:
         raise BadInput(f"these are bars of parts of a session, {per_day} a day.", "Give one bar a session.")
 
 
+def refuse_nameless(bars: pd.DataFrame) -> None:
+    """Refuse bars of several names, of which no column says which is whose.
+
+    Raises:
+        BadInput: most days have several rows that disagree.
+    """
+    if bars["session"].is_unique:
+        return
+    different = bars[["session", *PRICES]].drop_duplicates()
+    beside = different.groupby("session")["close"].size()
+    if (beside > 1).mean() > MOSTLY and beside.median() > 1:
+        raise BadInput(
+            f"there are {int(beside.median())} bars a day, and no column says whose each is.", "Call it `ticker`."
+        )
+
+
+def refuse_currencies(tickers: pd.Series, currencies: pd.Series) -> None:
+    """Refuse prices of one name in several currencies.
+
+    Raises:
+        BadInput: there are some.
+    """
+    pairs = pd.DataFrame({"ticker": tickers, "currency": currencies.astype(object)}).dropna().drop_duplicates()
+    twice = pairs[pairs["ticker"].duplicated(keep=False)]
+    if len(twice):
+        (ticker, both) = next(iter(twice.groupby("ticker")["currency"]))
+        raise BadInput(
+            f"prices of {ticker} are in several currencies, {', '.join(sorted(map(str, both))[:4])}.",
+            "Give all of them in one.",
+        )
+
+
 def live_rows(bars: pd.DataFrame, times: pd.Series) -> pd.Series:
     """Rows of a ticker's newest day that another row of that day goes beyond: the session as it stood earlier.
 
@@ -45,7 +78,7 @@ def live_rows(bars: pd.DataFrame, times: pd.Series) -> pd.Series:
     live one too.
     """
     early = pd.Series(False, index=bars.index)
-    if not bars.duplicated(KEYS).any():
+    if bars["session"].is_unique or not bars.duplicated(KEYS).any():
         return early
     last = bars.groupby("ticker")["session"].transform("max")
     twice = bars[(bars["session"] == last) & bars.duplicated(KEYS, keep=False)]
