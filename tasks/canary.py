@@ -135,9 +135,9 @@ def _case(rollout: Rollout, look: CanaryLook, action: Action) -> dict[str, Any]:
 
 def _settled_losses(at: Workspace, rollout: Rollout, statistic: Statistic) -> list[tuple[str, float, float]]:
     """Losses of champion and challenger by session."""
-    horizon = read_manifest(at, rollout.champion).horizon
+    aim = read_manifest(at, rollout.champion).aim
     with reading(at.engine) as conn:
-        paired = evidence.paired_losses(conn, rollout.champion, str(rollout.challenger), horizon, statistic=statistic)
+        paired = evidence.paired_losses(conn, rollout.champion, str(rollout.challenger), aim, statistic=statistic)
     losses = paired.loc[np.isfinite(paired["champion"]), ["session", "champion", "challenger"]]
     return [
         (iso(session), float(champion), float(challenger))

@@ -98,11 +98,12 @@ def delivered_to(version: str, served: pd.DataFrame, session: pd.Timestamp, now:
     """
     from evergreen.core.features.row_hashes import row_hashes
     from evergreen.core.model.deliveries import sift
+    from evergreen.core.model.targets.registry import target
 
     at = workspace()
     _, model = _load(at, version)
     assert isinstance(model, DeliveredForecasts)
-    delivery = _read_delivery(model.place, version)
+    delivery = _read_delivery(model.place, version, target(read_manifest(at, version).target).is_return)
     seen_at = datetime.now(UTC) if at.settings.clock == "live" else now  # after the reading, however long that took
     due = pd.MultiIndex.from_product([served.index, [session]], names=["ticker", "session"])
     deadline = pd.Series(at.calendar.next_opens(pd.DatetimeIndex([session])), index=[session])
@@ -114,12 +115,12 @@ def delivered_to(version: str, served: pd.DataFrame, session: pd.Timestamp, now:
     return forecasts.assign(version=version, feature_hash=hashes, made_at=seen_at)
 
 
-def _read_delivery(place: str, version: str) -> pd.DataFrame:
+def _read_delivery(place: str, version: str, is_return: bool) -> pd.DataFrame:
     from evergreen.adapters.models.delivery_file import fetch, table_of
     from evergreen.core.model.deliveries import parse_delivery
 
     try:
-        return parse_delivery(table_of(fetch(place), place), place)
+        return parse_delivery(table_of(fetch(place), place), place, is_return)
     except BadInput as error:
         print(f"Version {version} delivers nothing now: {error}")
         return NOTHING

@@ -43,6 +43,7 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
     """Compare a version with the champion on walk-forward sessions neither was trained on; counts its recipe."""
     from evergreen.core.gate.compare import require_audit
     from evergreen.core.model.continuity import Continuity
+    from evergreen.core.model.targets.registry import target
     from evergreen.core.policy import GatePolicy
     from evergreen.core.policy.judging import judge
 
@@ -56,7 +57,7 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
     rules = policy.gate or GatePolicy()
     manifest = read_manifest(at, version)
     continuity = Continuity.from_metrics(manifest.metrics)
-    verdict = require_audit(judge(rules, champion, challenger, place, continuity), manifest)
+    verdict = require_audit(judge(rules, champion, challenger, place, continuity, target(manifest.target)), manifest)
     _write_down(at, request, version, verdict, now)
     print(f"Version {version} against {rollout.champion}: {verdict.sentence}")
     show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)
@@ -121,13 +122,16 @@ def _write_down(at: Workspace, request: RetrainRequest, version: str, verdict: V
 def _freeze(at: Workspace, rollout: Rollout, version: str, policy: Policy, verdict: Verdict) -> CanaryRecord:
     """The canary's test and its limits on outputs, fixed on sessions both models forecast out of sample."""
     from evergreen.core.canary import CanaryRecord
+    from evergreen.core.model.targets.registry import target
     from evergreen.core.policy import CanaryPolicy
     from evergreen.core.policy.judging import freeze_canary
 
     champion, challenger = champion_record(at, rollout.champion), read_record(at, version)
     assert champion is not None
     manifest, usual = read_manifest(at, version), read_manifest(at, rollout.champion)
-    target = manifest.target_low, manifest.target_high
-    frozen = freeze_canary(policy, verdict, champion, challenger, usual.residual_sigma, target, manifest.horizon)
+    span, by_order = (manifest.target_low, manifest.target_high), target(manifest.target).by_order
+    frozen = freeze_canary(
+        policy, verdict, champion, challenger, usual.residual_sigma, span, manifest.horizon, by_order
+    )
     ladder = (policy.canary or CanaryPolicy()).ladder
     return CanaryRecord(limits=frozen.limits, power=frozen.plan, ladder=ladder).with_test(frozen.test)

@@ -100,7 +100,7 @@ def model_card(model: ModelFolder, known: Provenance) -> str:
         f"A {reader(manifest.kind).title} of the {target(manifest.target).title} over {manifest.horizon} session(s), "
         f"trained through {manifest.trained_through}, standing at {manifest.as_of}. Asked for: {known.cause}.",
         "## What it can do",
-        f"**{skill_line(metrics['metrics'])}**",
+        f"**{skill_line(metrics['metrics'], baseline=target(manifest.target).baseline)}**",
         f"Gate: {known.verdict}",
         _table(_metric_rows(metrics["metrics"])),
         "## Walk-forward folds",

@@ -76,25 +76,25 @@ class DeliveryPanel:
 
     @cached_property
     def _placed_and_sound(self) -> tuple[Placed, Tape]:
-        """Both at once: the prices of malformed bars are not kept."""
-        everything = self._everything()
-        sound = np.ones(len(everything), dtype=bool)
-        delivered = everything.row >= 0
-        sound[delivered] = ~self.malformed[everything.row[delivered]]
-        placed = Placed(everything.ticker, everything.at, everything.row)
-        return placed, everything if sound.all() else everything.keep(sound)
+        """Both at once; the prices of malformed bars are never taken."""
+        bars, rows, at = self._on_sessions()
+        sound = np.ones(len(rows), dtype=bool)
+        sound[rows >= 0] = ~self.malformed[rows[rows >= 0]]
+        codes = pd.factorize(bars["ticker"])[0]
+        return Placed(codes, at, rows), _tape(bars, Placed(codes[sound], at[sound], rows[sound]), sound)
 
-    def _everything(self) -> Tape:
+    def _on_sessions(self) -> tuple[pd.DataFrame, Ints, Ints]:
+        """The bars of `whole`, for each its row in the delivery and its session's number."""
         placed = ~self.copied & (self.at >= 0)
         delivered, rows = (self.bars, np.arange(len(self.bars))) if placed.all() else _where(self.bars, placed)
         if self.past.empty:
-            return _tape(delivered, rows, self.at[placed])
+            return delivered, rows, self.at[placed]
         past = self._known_before(delivered)
         both = pd.concat([past, delivered], ignore_index=True)
         rows = np.concatenate([np.full(len(past), -1), rows])
         order = canonical_order(both)
         at = self.days.get_indexer(pd.DatetimeIndex(both["session"]))
-        return _tape(both.take(order), rows[order], at[order])
+        return both.take(order), rows[order], at[order]
 
     def mask(self, tape: Placed, marked: Mask) -> Mask:
         """A mask over the delivery of the bars `marked` in `tape`."""
@@ -117,12 +117,23 @@ def _where(bars: pd.DataFrame, mask: Mask) -> tuple[pd.DataFrame, Ints]:
     return bars[mask], np.flatnonzero(mask)
 
 
-def _tape(bars: pd.DataFrame, rows: Ints, at: Ints) -> Tape:
-    factor = bars["factor"].to_numpy()
-    prices = {name: bars[name].to_numpy() * factor for name in ("open", "high", "low", "close")}
-    codes = pd.factorize(bars["ticker"])[0]
-    tick = smallest_steps(bars["close"].to_numpy(), codes) * factor
-    return Tape(ticker=codes, at=at, row=rows, **prices, volume=bars["volume"].to_numpy() / factor, tick=tick)
+def _tape(bars: pd.DataFrame, placed: Placed, chosen: Mask) -> Tape:
+    """The chosen of `bars`, column by column."""
+
+    def values(name: str) -> Floats:
+        return np.asarray(bars[name].to_numpy()[chosen], dtype=np.float64)
+
+    factor = values("factor")
+    prices = {name: values(name) * factor for name in ("open", "high", "low", "close")}
+    tick = smallest_steps(values("close"), placed.ticker) * factor
+    return Tape(
+        ticker=placed.ticker,
+        at=placed.at,
+        row=placed.row,
+        **prices,
+        volume=values("volume") / factor,
+        tick=tick,
+    )
 
 
 def _as_above(values: pd.Series) -> Mask:

@@ -21,7 +21,7 @@ from evergreen.core.quality.tape import Floats, Mask, Placed, Tape
 
 SPIKE_GAP = 0.04  # in logs, between the whole range of the spike and the ranges around it
 SPIKE_DEVIATIONS = 5.0  # usual moves: beyond them a gap out and back does not happen in turmoil either
-WICK = 1.0  # in logs, beyond open, close and the bars around; flash crashes (2015-08-24) went 0.7
+WICK = 0.7  # in logs, beyond open, close and the bars around: twice; no real bar to 2016 went 0.5 alone
 WICK_DEVIATIONS = 15.0  # usual moves, for shares that swing by 7 % and more a day
 WILD_RANGE = 5.0  # usual moves of the close: on quiet days a name in a hundred has such a range
 COARSE = 0.01  # of the price: where a step is greater, prices stand still between steps
@@ -58,7 +58,7 @@ def _departs(tape: Tape, low: Floats, high: Floats, length: int, least: Floats) 
 
 
 def wick(tape: Tape) -> Mask:
-    """A high over 2.7 times, or a low below 1/2.7 of, what the bars around and either open or close reached, on a day
+    """A high over twice, or a low below half of, what the bars around and either open or close reached, on a day
     when the ranges of other names were as usual: in a flash crash they were not.
 
     An open or a close may be as wrong as the extreme it made. The newest close may be true: what comes after tells.
