@@ -16,6 +16,7 @@ from evergreen.core.model.targets.registry import target as known_target
 from evergreen.errors import AlreadyClaimed
 from evergreen.workspace import workspace
 from flows.clock import last_walked, now_at
+from flows.lineage import LINEAGE
 from flows.names import flow_and_request
 from tasks.calibration import calibrate_drift
 from tasks.gate import judge_challenger
@@ -35,7 +36,7 @@ from tasks.training import (
 )
 
 
-@flow(flow_run_name=flow_and_request, log_prints=True)
+@flow(flow_run_name=flow_and_request, log_prints=True, **LINEAGE)
 def retrain(
     request_id: str | None = None,
     reason: str = "asked for by hand",

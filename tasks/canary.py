@@ -17,11 +17,11 @@ from evergreen.core.canary import Guardrails
 from evergreen.core.canary.guardrails import check_outputs
 from evergreen.core.model.deliveries import MOST_MISSING
 from evergreen.core.policy import Action, CanaryLook, DecisionKind, InstanceDiffers, decide
+from evergreen.research.registered import read_manifest
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import picture, show, table
 from tasks.decorators import effect
 from tasks.instance import find_mismatch
-from tasks.models import read_manifest
 from tasks.rollout import carry_out
 
 if TYPE_CHECKING:

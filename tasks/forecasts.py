@@ -15,12 +15,13 @@ from evergreen.core.model.deliveries import NOTHING
 from evergreen.core.model.manifest import Manifest
 from evergreen.core.model.protocol import Model
 from evergreen.errors import BadInput
+from evergreen.research.registered import read_manifest
 from evergreen.workspace import Workspace, workspace
-from tasks.decorators import effect
-from tasks.models import read_manifest
+from tasks.assets import FEATURES, FORECASTS, MODEL, note_checks
+from tasks.decorators import effect, making
 
 
-@effect
+@making(FORECASTS, FEATURES, MODEL)
 def score_universe(
     served: pd.DataFrame, session: pd.Timestamp, now: datetime, to_challenger: pd.DataFrame | None = None
 ) -> bool:
@@ -35,11 +36,13 @@ def score_universe(
         to_challenger: what the challenger is served in their place, where a rehearsal breaks it on purpose.
     """
     at = workspace()
-    if at.calendar.close(at.calendar.next(session)) <= now:
-        return False
-    handed = (served, served if to_challenger is None else to_challenger)
-    _record(at, dict(zip(_serving(at), handed, strict=False)), session, now)
-    return True
+    in_time = at.calendar.close(at.calendar.next(session)) > now
+    versions = _serving(at)
+    if in_time:
+        handed = (served, served if to_challenger is None else to_challenger)
+        _record(at, dict(zip(versions, handed, strict=False)), session, now)
+    note_checks(FORECASTS, session=iso(session), versions=versions, tickers=len(served), in_time=in_time)
+    return in_time
 
 
 @effect

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from evergreen.adapters.database import decisions, evidence, reading, rollouts, trials, writing
+from evergreen.adapters.database import decisions, reading, rollouts, trials, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.policy.kinds import DecisionKind
+from evergreen.research.registered import champion_record, read_manifest, read_record
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import show
+from tasks.assets import tell_verdict
 from tasks.decorators import effect
-from tasks.models import read_manifest, read_record
 
 if TYPE_CHECKING:
     from evergreen.core.canary import CanaryRecord
@@ -60,23 +61,11 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
     verdict = require_audit(judge(rules, champion, challenger, place, continuity, target(manifest.target)), manifest)
     _write_down(at, request, version, verdict, now)
     print(f"Version {version} against {rollout.champion}: {verdict.sentence}")
+    tell_verdict(version, rollout.champion, verdict.to_dict(), verdict.sentence)
     show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)
     tries = policy.canary is not None and champion is not None and (verdict.admitted or policy.gate is None)
     record = _freeze(at, rollout, version, policy, verdict) if tries else None
     return Judgement(version, rollout.champion, verdict, record, first=champion is None)
-
-
-def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
-    """All a champion forecast out of sample: its walk-forward record, then what it said while it served.
-
-    Returns ticker, session, forecast; None for the random walk.
-    """
-    if read_manifest(at, version).kind == "random_walk":
-        return None
-    with reading(at.engine) as conn:
-        served = evidence.forecasts(conn, version).rename(columns={"value": "forecast"})
-    record = pd.concat([read_record(at, version), served])[["ticker", "session", "forecast"]]
-    return record.drop_duplicates(["ticker", "session"], keep="first", ignore_index=True)
 
 
 def _place(at: Workspace, request: RetrainRequest, rollout: Rollout, version: str, record: pd.DataFrame) -> Place:

@@ -6,9 +6,9 @@ import pandas as pd
 
 from evergreen.adapters.database import evidence, reading, rollouts
 from evergreen.core.bars.schema import NUMBERS
+from evergreen.research.registered import read_manifest
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
-from tasks.models import read_manifest
 
 KEPT = pd.Timedelta(days=430)  # more than a year, and more sessions than a drift check looks back
 

@@ -18,11 +18,13 @@ from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.infra.preload import importing
 from evergreen.core.model.aim import Aim
 from evergreen.core.model.choices import TrainingChoices
+from evergreen.core.model.manifest import Manifest
 from evergreen.errors import NotebookFailed, Refused
+from evergreen.research.registered import champion_record
 from evergreen.workspace import REPOSITORY, workspace
 from tasks.artifacts import show
-from tasks.decorators import effect
-from tasks.gate import champion_record
+from tasks.assets import FEATURES, MODEL, note_checks
+from tasks.decorators import effect, making
 from tasks.readiness import require_same_aim
 
 NOTEBOOK = REPOSITORY / "notebooks" / "train.ipynb"
@@ -124,7 +126,7 @@ def progress_artifact() -> Callable[[int, int], None]:
     return show_progress
 
 
-@effect
+@making(MODEL, FEATURES)
 def register_random_walk(
     request: RetrainRequest, training_set: TrainingSet, choices: TrainingChoices, now: datetime
 ) -> str:
@@ -140,7 +142,7 @@ def register_random_walk(
     return keep_version(request, run_id, walk, now)
 
 
-@effect
+@making(MODEL, FEATURES)
 def register_trained(request: RetrainRequest, output: Path, now: datetime) -> str:
     """Attach the executed notebook to its MLflow run, register the model and fetch it back; returns the version."""
     from evergreen.adapters.models.folder import read_run_id
@@ -153,7 +155,7 @@ def register_trained(request: RetrainRequest, output: Path, now: datetime) -> st
     return keep_version(request, run_id, output, now)
 
 
-@effect
+@making(MODEL, FEATURES)
 def register_challenger(request: RetrainRequest, training_set: TrainingSet, run_id: str, now: datetime) -> str:
     """Register the model of a research run, if its record holds against the bar store; returns the version.
 
@@ -201,6 +203,7 @@ def keep_version(request: RetrainRequest, run_id: str, trained: Path, now: datet
     with reading(at.engine) as conn:
         version = ledger.version_of_run(conn, name, run_id, number)
     at.tracking.download(run_id, at.model_folder(version), files)
+    manifest = read_manifest(at.model_folder(version))
     registered = ledger.ModelVersion(
         model=name,
         version=version,
@@ -208,14 +211,29 @@ def keep_version(request: RetrainRequest, run_id: str, trained: Path, now: datet
         sha256=files[MODEL],
         as_of=request.as_of,
         created_at=now,
-        kind=read_manifest(at.model_folder(version)).kind,
+        kind=manifest.kind,
         data_version=request.data_version,
         request_id=request.id,
         files=files,
     )
     with writing(at.engine) as conn:
         ledger.record_model_version(conn, registered)
+    _note_version(registered, manifest)
     return version
+
+
+def _note_version(registered: ledger.ModelVersion, manifest: Manifest) -> None:
+    audit = manifest.audit or {}
+    note_checks(
+        MODEL,
+        version=registered.version,
+        kind=registered.kind,
+        run_id=registered.run_id,
+        sha256=registered.sha256,
+        data_version=registered.data_version,
+        trained_through=manifest.trained_through,
+        look_ahead_findings=len(audit["findings"]) if "findings" in audit else None,
+    )
 
 
 def commit() -> str:

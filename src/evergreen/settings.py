@@ -82,6 +82,7 @@ class Settings(BaseModel):
     service_hosts: str = ""  # further names the service goes by, parted by commas; a request by another is refused
     service_auth: bool = False  # ask for an API key (`evergreen key add NAME`); needed off loopback
     trace_collector: str = ""  # address of an OpenTelemetry collector (OTLP over HTTP) that is sent requests' traces
+    lineage: str = ""  # file or URL that is sent each flow run's OpenLineage events
     requests_per_second: float = 1_000  # of one client; 0 is no limit
     max_feature_age: int = 3  # sessions after which an answer says `stale`
     lease_seconds: float = 300.0  # silence after which a retraining's worker is taken for dead
