@@ -1,4 +1,4 @@
-# Every target sets itself up: a machine needs Python 3.11 or 3.12, make and git.
+# Every target sets itself up: a machine needs Python 3.11 to 3.14, make and git.
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test faults test-services test-examples test-pages test-security check bench bench-nightly rehearse compare audit secrets \
 	check-deploy image retrain promote rollback docs site notebook deploy lock clean
@@ -66,7 +66,7 @@ check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 	@$(bin)/nbstripout --verify notebooks/*.ipynb
 
 benchmarks := alpha158 autocorrelated bar_rules canary discoveries drift drift_history drift_memory drift_speed faults gate intervals market point_in_time_join \
-	prompt replay retrain rollout_changes scale scale_memory service session streams validation
+	prompt proposals replay retrain rollout_changes scale scale_memory service session streams validation
 nightly := gate market service
 
 bench-nightly: $(ready) ## the benchmarks that take minutes, kept with date and commit in .evergreen/benchmarks
@@ -129,7 +129,7 @@ notebook: $(ready) ## open the notebooks in JupyterLab
 	@$(bin)/jupyter lab --notebook-dir notebooks
 
 POOL ?= process
-extras := --extra yahoo --extra team --extra s3 --extra otel --extra onnx
+extras := --extra yahoo --extra team --extra s3 --extra otel --extra onnx --extra mcp
 
 deploy: $(ready) ## register the flows on the server that PREFECT_API_URL names (POOL=process, docker or kubernetes)
 	@$(bin)/evergreen deploy --pool $(POOL)

@@ -28,6 +28,7 @@ from evergreen.core.evaluation.diebold_mariano import dm_test, scale
 from evergreen.core.evaluation.losses import relative_difference
 from evergreen.core.evaluation.metrics import session_losses
 from evergreen.core.gate.verdict import Verdict
+from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.core.model.breadth import suited
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.policy import CanaryPolicy, GatePolicy, Policy, judging
@@ -164,7 +165,7 @@ def main() -> None:
     options = parser.parse_args()
     end = pd.Timestamp(options.until)
     market = build_market(
-        read_bars(options.bars, "XNYS", end, end, options.tickers or None), 1, options.folder / "market"
+        read_bars(options.bars, "XNYS", end, end, options.tickers or None), NEXT_RETURN, options.folder / "market"
     )
     config = TrainingConfig(min_train=options.min_train, **suited(len(market.tickers)))  # type: ignore[arg-type]
     print(with_intervals(table(Recipes.of(market, config, options.folder), options.every)).to_string())

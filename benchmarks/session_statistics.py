@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from evergreen.core.evaluation.losses import Statistic, difference
+from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.core.model.breadth import suited
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.model.fitting import forecast_sessions
@@ -127,7 +128,7 @@ def main() -> None:
     clean = read_bars(options.bars, "XNYS", end, end)
     names = sorted(clean.bars["ticker"].unique())[:: options.every]
     clean.bars.drop(clean.bars.index[~clean.bars["ticker"].isin(names)], inplace=True)
-    market = build_market(clean, 1, options.folder / "market")
+    market = build_market(clean, NEXT_RETURN, options.folder / "market")
     config = TrainingConfig(folds=options.folds, **suited(len(market.tickers)))  # type: ignore[arg-type]
     models = Models(market, Fits(market, config, options.folder / "fits"))
     rows, variants = damaged(market, models, seed=7)

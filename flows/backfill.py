@@ -10,6 +10,7 @@ from prefect import flow
 from evergreen.adapters.database.requests import BOOTSTRAP
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
+from flows.lineage import LINEAGE
 from flows.names import flow_and_session
 from tasks.bars import ingest_bars, name_universe, reached, require_accepted, snapshot_bars
 from tasks.features import build_features, materialize_features
@@ -18,7 +19,7 @@ from tasks.rollout import read_rollout
 from tasks.sessions import close_session, last_closed_session
 
 
-@flow(flow_run_name=flow_and_session, log_prints=True)
+@flow(flow_run_name=flow_and_session, log_prints=True, **LINEAGE)
 def backfill(
     source: str | None = None,
     tickers: list[str] | None = None,

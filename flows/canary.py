@@ -9,13 +9,14 @@ from prefect import flow
 from evergreen.core.bars.session import iso
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
+from flows.lineage import LINEAGE
 from flows.names import flow_and_session
 from tasks.canary import look_at_canary
 from tasks.models import mirror_aliases
 from tasks.rollout import start_queued
 
 
-@flow(flow_run_name=flow_and_session, log_prints=True)
+@flow(flow_run_name=flow_and_session, log_prints=True, **LINEAGE)
 def canary(as_of: date | None = None, dry_run: bool = False) -> str:
     """Weigh what has settled and move, promote or roll back; returns what was done and why.
 

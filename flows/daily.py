@@ -13,6 +13,7 @@ from evergreen.errors import Broken, NotFound
 from evergreen.replay.breaks import Break
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
+from flows.lineage import LINEAGE
 from flows.names import flow_and_session
 from tasks.bars import (
     arrived_sessions,
@@ -35,7 +36,7 @@ from tasks.rehearsal import break_served
 from tasks.sessions import close_session, is_closed, last_closed_session
 
 
-@flow(flow_run_name=flow_and_session, log_prints=True)
+@flow(flow_run_name=flow_and_session, log_prints=True, **LINEAGE)
 def daily(
     source: str | None = None,
     tickers: list[str] | None = None,

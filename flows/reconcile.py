@@ -8,6 +8,7 @@ import pandas as pd
 from prefect import flow
 
 from evergreen.workspace import workspace
+from flows.lineage import LINEAGE
 from tasks.artifacts import show, table
 from tasks.forecasts import take_deliveries
 from tasks.ledger import show_triggers
@@ -17,7 +18,7 @@ from tasks.sessions import last_closed_session
 from tasks.waking import free_dead_claims, wake_waiting
 
 
-@flow(log_prints=True)
+@flow(log_prints=True, **LINEAGE)
 def reconcile() -> dict[str, list[str]]:
     """Free requests whose worker died, wake lost ones, mend aliases, refetch models; returns what was done."""
     now, at = datetime.now(UTC), workspace()

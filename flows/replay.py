@@ -19,6 +19,7 @@ from evergreen.workspace import workspace
 from flows.backfill import backfill
 from flows.clock import now_at
 from flows.daily import process_session
+from flows.lineage import LINEAGE
 from flows.names import flow_and_span
 from flows.reconcile import reconcile
 from tasks.bars import name_universe
@@ -32,7 +33,7 @@ from tasks.sessions import last_closed_session, latest_data_version
 from tasks.waking import await_open_requests
 
 
-@flow(flow_run_name=flow_and_span, log_prints=True)
+@flow(flow_run_name=flow_and_span, log_prints=True, **LINEAGE)
 def replay(
     source: str | None = None,
     tickers: list[str] | None = None,

@@ -6,11 +6,12 @@ from datetime import date
 
 from prefect import flow
 
+from flows.lineage import LINEAGE
 from flows.names import flow_and_span
 from tasks.replay import compare_policies, show_replay
 
 
-@flow(flow_run_name=flow_and_span, log_prints=True)
+@flow(flow_run_name=flow_and_span, log_prints=True, **LINEAGE)
 def replay_policies(
     bars: str,
     start: date,

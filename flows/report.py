@@ -9,11 +9,12 @@ from prefect import flow
 
 from evergreen.workspace import workspace
 from flows.clock import resolve_session
+from flows.lineage import LINEAGE
 from flows.names import flow_and_session
 from tasks.report import run_drift_notebook, show_report, write_profile_page
 
 
-@flow(flow_run_name=flow_and_session, log_prints=True)
+@flow(flow_run_name=flow_and_session, log_prints=True, **LINEAGE)
 def report(as_of: date | None = None, version: str | None = None) -> list[str]:
     """Execute `notebooks/drift.ipynb` for a session and write its profile page; returns where they are.
 

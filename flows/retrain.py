@@ -12,16 +12,18 @@ from pydantic import Field
 from evergreen.adapters.database.requests import BY_HAND, RetrainRequest
 from evergreen.core.model.choices import TrainingChoices
 from evergreen.core.model.registry import learner as registered
+from evergreen.core.model.targets.registry import target as known_target
 from evergreen.errors import AlreadyClaimed
 from evergreen.workspace import workspace
 from flows.clock import last_walked, now_at
+from flows.lineage import LINEAGE
 from flows.names import flow_and_request
 from tasks.calibration import calibrate_drift
 from tasks.gate import judge_challenger
 from tasks.ledger import show_triggers
 from tasks.model_card import write_model_card
 from tasks.models import mirror_aliases
-from tasks.readiness import require_trainable
+from tasks.readiness import require_trainable, usual_aim
 from tasks.requests import claim_request, confirm_claim, finish_request, holding_claim, read_request, request_retrain
 from tasks.rollout import deliver, install_random_walk, read_rollout
 from tasks.sessions import latest_data_version
@@ -34,16 +36,17 @@ from tasks.training import (
 )
 
 
-@flow(flow_run_name=flow_and_request, log_prints=True)
+@flow(flow_run_name=flow_and_request, log_prints=True, **LINEAGE)
 def retrain(
     request_id: str | None = None,
     reason: str = "asked for by hand",
     run_id: str | None = None,
-    horizon: Annotated[int, Field(ge=1)] = 1,
+    horizon: Annotated[int | None, Field(ge=1)] = None,
     seed: int = 7,
     tuning_budget: Annotated[int, Field(ge=0)] = 0,
     learner: str = "lightgbm",
     folds: Annotated[int | None, Field(ge=1)] = None,
+    target: str = "",
 ) -> str:
     """Train, register and judge the challenger a request asks for; returns what became of it.
 
@@ -51,13 +54,15 @@ def retrain(
         request_id: the request on record; the automation passes it. Without one a request is made here.
         reason: why, when a person starts it.
         run_id: a finished run of MLflow whose model is to be judged in place of one trained here.
-        horizon: sessions ahead that the model forecasts.
+        horizon: sessions ahead that the model forecasts; by default the champion's, 1 for the first.
         seed: of the training.
         tuning_budget: configurations to search among before the folds; 0 takes the defaults. The gate counts each.
         learner: what fits the model, by name: lightgbm, ridge, blend, or another that is registered.
         folds: most walk-forward test windows; by default as many as suit the number of tickers.
+        target: what the model forecasts, by name; by default the setting `target`.
     """
-    choices = TrainingChoices(horizon, learner, folds, seed, tuning_budget)
+    aim = usual_aim(workspace(), target, horizon)
+    choices = TrainingChoices(aim.horizon, learner, folds, seed, tuning_budget, aim.target)
     if request_id is None:
         return _request_by_hand(reason, run_id, choices)
     try:
@@ -71,7 +76,7 @@ def retrain(
 
 def _train_and_judge(request: RetrainRequest, choices: TrainingChoices, now: datetime) -> str:
     require_trainable(request, choices)
-    training_set = make_training_set(request, choices.horizon, now)
+    training_set = make_training_set(request, choices.aim, now)
     if read_rollout() is None:
         install_random_walk(request, register_random_walk(request, training_set, choices, now), now)
     if run_id := request.evidence.get("run_id"):
@@ -92,6 +97,7 @@ def _train_and_judge(request: RetrainRequest, choices: TrainingChoices, now: dat
 def _request_by_hand(reason: str, run_id: str | None, choices: TrainingChoices) -> str:
     at = workspace()
     registered(choices.learner)
+    known_target(choices.target)
     as_of = last_walked()
     now = now_at(as_of, at)
     cause, why = f"{BY_HAND}: {reason}{choices.phrase}", f"A challenger is wanted: {reason}{choices.phrase}."

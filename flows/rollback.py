@@ -10,12 +10,13 @@ from prefect import flow
 from evergreen.core.bars.session import iso
 from evergreen.workspace import workspace
 from flows.clock import now_at, resolve_session
+from flows.lineage import LINEAGE
 from flows.names import flow_and_action
 from tasks.models import mirror_aliases
 from tasks.rollout import end_rollout
 
 
-@flow(flow_run_name=flow_and_action, log_prints=True)
+@flow(flow_run_name=flow_and_action, log_prints=True, **LINEAGE)
 def rollback(reason: str, action: Literal["cancel", "restore", "promote"] = "cancel", as_of: date | None = None) -> str:
     """Cancel the running canary, restore the previous champion, or promote the challenger; returns who serves.
 

@@ -12,7 +12,8 @@ from evergreen.errors import DeliveryBlocked
 from evergreen.market_data.delivery import Delivery, Order
 from evergreen.workspace import workspace
 from tasks.artifacts import show, table
-from tasks.decorators import effect
+from tasks.assets import BARS, note_checks
+from tasks.decorators import effect, making
 from tasks.notices import notify
 
 
@@ -74,12 +75,16 @@ def name_universe(source: str, tickers: list[str] | None) -> list[str]:
     return listed or at.source(source).tickers()
 
 
-@effect
+@making(BARS)
 def snapshot_bars(delivery: Delivery, now: datetime) -> str:
     """Commit the bar store as it stands to DVC, push it and write the version down; returns the version."""
     from evergreen.market_data.ingest import record_snapshot
 
-    return record_snapshot(workspace(), delivery.last, delivery.source, delivery.refused, delivery.summary(), now)
+    summary = delivery.summary()
+    version = record_snapshot(workspace(), delivery.last, delivery.source, delivery.refused, summary, now)
+    counted = {name: summary[name] for name in ("first", "last", "rows", "added", "restated", "refused", "findings")}
+    note_checks(BARS, version=version, **counted)
+    return version
 
 
 @effect

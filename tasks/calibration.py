@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading
+from evergreen.research.registered import read_manifest
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
-from tasks.models import read_manifest
 from tasks.training import TrainingSet
 
 

@@ -17,11 +17,11 @@ from evergreen.core.canary import Guardrails
 from evergreen.core.canary.guardrails import check_outputs
 from evergreen.core.model.deliveries import MOST_MISSING
 from evergreen.core.policy import Action, CanaryLook, DecisionKind, InstanceDiffers, decide
+from evergreen.research.registered import read_manifest
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import picture, show, table
 from tasks.decorators import effect
 from tasks.instance import find_mismatch
-from tasks.models import read_manifest
 from tasks.rollout import carry_out
 
 if TYPE_CHECKING:
@@ -135,9 +135,9 @@ def _case(rollout: Rollout, look: CanaryLook, action: Action) -> dict[str, Any]:
 
 def _settled_losses(at: Workspace, rollout: Rollout, statistic: Statistic) -> list[tuple[str, float, float]]:
     """Losses of champion and challenger by session."""
-    horizon = read_manifest(at, rollout.champion).horizon
+    aim = read_manifest(at, rollout.champion).aim
     with reading(at.engine) as conn:
-        paired = evidence.paired_losses(conn, rollout.champion, str(rollout.challenger), horizon, statistic=statistic)
+        paired = evidence.paired_losses(conn, rollout.champion, str(rollout.challenger), aim, statistic=statistic)
     losses = paired.loc[np.isfinite(paired["champion"]), ["session", "champion", "challenger"]]
     return [
         (iso(session), float(champion), float(challenger))

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task, task
+from prefect.assets import Asset
 from prefect.cache_policies import NO_CACHE
+from prefect.tasks import MaterializingTask
 
 from evergreen.core.bars.session import iso
 from evergreen.errors import Transient
 
 P = ParamSpec("P")
 R = TypeVar("R")
+DELAYS = [1.0, 5.0]  # seconds before a second and a third try: a server that starts again is back by then
 
 
 def is_transient(_task: Any, _run: Any, state: Any) -> bool:
@@ -41,11 +44,28 @@ def _subject(parameters: dict[str, Any]) -> list[str]:
 
 def effect(function: Callable[P, R]) -> Task[P, R]:
     """A task that changes something outside: never cached, retried twice when the failure is transient."""
-    decorate = task(
+    return task(
         cache_policy=NO_CACHE,
         task_run_name=name_run(function),
-        retries=2,
-        retry_delay_seconds=[1.0, 5.0],
+        retries=len(DELAYS),
+        retry_delay_seconds=DELAYS,
         retry_condition_fn=is_transient,
-    )
-    return decorate(function)
+    )(function)
+
+
+def making(asset: Asset, *sources: Asset) -> Callable[[Callable[P, R]], MaterializingTask[P, R]]:
+    """An effect whose runs make `asset` from `sources`: the server is told, also when one fails."""
+
+    def decorate(function: Callable[P, R]) -> MaterializingTask[P, R]:
+        return MaterializingTask(
+            function,
+            assets=[asset],
+            asset_deps=list(sources),
+            cache_policy=NO_CACHE,
+            task_run_name=name_run(function),
+            retries=len(DELAYS),
+            retry_delay_seconds=DELAYS,
+            retry_condition_fn=is_transient,
+        )
+
+    return decorate

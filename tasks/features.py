@@ -9,10 +9,11 @@ import pandas as pd
 from evergreen.adapters.database import ledger, reading, writing
 from evergreen.core.bars.session import iso
 from evergreen.workspace import Workspace, workspace
-from tasks.decorators import effect
+from tasks.assets import BARS, FEATURES, note_checks
+from tasks.decorators import effect, making
 
 
-@effect
+@making(FEATURES, BARS)
 def update_features(session: pd.Timestamp) -> int:
     """Build the features of `session`, and again those that bars known since the last session can have changed."""
     return _build(min(first_change(session), session), session)
@@ -27,7 +28,7 @@ def first_change(session: pd.Timestamp) -> pd.Timestamp:
     return changed if changed is not None else session
 
 
-@effect
+@making(FEATURES, BARS)
 def build_features(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     """Compute the factors of every session from `first` to `as_of` and write them to Feast's offline store.
 
@@ -48,7 +49,10 @@ def _build(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     named = at.listings.as_named(features.index)
     closes = pd.Series(at.calendar.closes(days), index=named)
     prices = rows[["close", "factor"]].set_axis(named)
-    return at.features.write(features.set_axis(named), prices, known.set_axis(named), closes)
+    written = at.features.write(features.set_axis(named), prices, known.set_axis(named), closes)
+    missing = float(features.isna().to_numpy().mean()) if len(features) else 0.0
+    note_checks(FEATURES, first=iso(first), last=iso(as_of), rows=written, missing_share=missing)
+    return written
 
 
 def known_at(bars: pd.DataFrame, lookback: int) -> pd.Series:

@@ -15,12 +15,13 @@ from evergreen.core.model.deliveries import NOTHING
 from evergreen.core.model.manifest import Manifest
 from evergreen.core.model.protocol import Model
 from evergreen.errors import BadInput
+from evergreen.research.registered import read_manifest
 from evergreen.workspace import Workspace, workspace
-from tasks.decorators import effect
-from tasks.models import read_manifest
+from tasks.assets import FEATURES, FORECASTS, MODEL, note_checks
+from tasks.decorators import effect, making
 
 
-@effect
+@making(FORECASTS, FEATURES, MODEL)
 def score_universe(
     served: pd.DataFrame, session: pd.Timestamp, now: datetime, to_challenger: pd.DataFrame | None = None
 ) -> bool:
@@ -35,11 +36,13 @@ def score_universe(
         to_challenger: what the challenger is served in their place, where a rehearsal breaks it on purpose.
     """
     at = workspace()
-    if at.calendar.close(at.calendar.next(session)) <= now:
-        return False
-    handed = (served, served if to_challenger is None else to_challenger)
-    _record(at, dict(zip(_serving(at), handed, strict=False)), session, now)
-    return True
+    in_time = at.calendar.close(at.calendar.next(session)) > now
+    versions = _serving(at)
+    if in_time:
+        handed = (served, served if to_challenger is None else to_challenger)
+        _record(at, dict(zip(versions, handed, strict=False)), session, now)
+    note_checks(FORECASTS, session=iso(session), versions=versions, tickers=len(served), in_time=in_time)
+    return in_time
 
 
 @effect
@@ -98,11 +101,12 @@ def delivered_to(version: str, served: pd.DataFrame, session: pd.Timestamp, now:
     """
     from evergreen.core.features.row_hashes import row_hashes
     from evergreen.core.model.deliveries import sift
+    from evergreen.core.model.targets.registry import target
 
     at = workspace()
     _, model = _load(at, version)
     assert isinstance(model, DeliveredForecasts)
-    delivery = _read_delivery(model.place, version)
+    delivery = _read_delivery(model.place, version, target(read_manifest(at, version).target).is_return)
     seen_at = datetime.now(UTC) if at.settings.clock == "live" else now  # after the reading, however long that took
     due = pd.MultiIndex.from_product([served.index, [session]], names=["ticker", "session"])
     deadline = pd.Series(at.calendar.next_opens(pd.DatetimeIndex([session])), index=[session])
@@ -114,12 +118,12 @@ def delivered_to(version: str, served: pd.DataFrame, session: pd.Timestamp, now:
     return forecasts.assign(version=version, feature_hash=hashes, made_at=seen_at)
 
 
-def _read_delivery(place: str, version: str) -> pd.DataFrame:
+def _read_delivery(place: str, version: str, is_return: bool) -> pd.DataFrame:
     from evergreen.adapters.models.delivery_file import fetch, table_of
     from evergreen.core.model.deliveries import parse_delivery
 
     try:
-        return parse_delivery(table_of(fetch(place), place), place)
+        return parse_delivery(table_of(fetch(place), place), place, is_return)
     except BadInput as error:
         print(f"Version {version} delivers nothing now: {error}")
         return NOTHING

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from evergreen.adapters.database import decisions, evidence, reading, rollouts, trials, writing
+from evergreen.adapters.database import decisions, reading, rollouts, trials, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.policy.kinds import DecisionKind
+from evergreen.research.registered import champion_record, read_manifest, read_record
 from evergreen.workspace import Workspace, workspace
 from tasks.artifacts import show
+from tasks.assets import tell_verdict
 from tasks.decorators import effect
-from tasks.models import read_manifest, read_record
 
 if TYPE_CHECKING:
     from evergreen.core.canary import CanaryRecord
@@ -43,6 +44,7 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
     """Compare a version with the champion on walk-forward sessions neither was trained on; counts its recipe."""
     from evergreen.core.gate.compare import require_audit
     from evergreen.core.model.continuity import Continuity
+    from evergreen.core.model.targets.registry import target
     from evergreen.core.policy import GatePolicy
     from evergreen.core.policy.judging import judge
 
@@ -56,26 +58,14 @@ def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Ju
     rules = policy.gate or GatePolicy()
     manifest = read_manifest(at, version)
     continuity = Continuity.from_metrics(manifest.metrics)
-    verdict = require_audit(judge(rules, champion, challenger, place, continuity), manifest)
+    verdict = require_audit(judge(rules, champion, challenger, place, continuity, target(manifest.target)), manifest)
     _write_down(at, request, version, verdict, now)
     print(f"Version {version} against {rollout.champion}: {verdict.sentence}")
+    tell_verdict(version, rollout.champion, verdict.to_dict(), verdict.sentence)
     show("gate", f"Gate: version {version} against {rollout.champion}", verdict.sentence, *verdict.reasons)
     tries = policy.canary is not None and champion is not None and (verdict.admitted or policy.gate is None)
     record = _freeze(at, rollout, version, policy, verdict) if tries else None
     return Judgement(version, rollout.champion, verdict, record, first=champion is None)
-
-
-def champion_record(at: Workspace, version: str) -> pd.DataFrame | None:
-    """All a champion forecast out of sample: its walk-forward record, then what it said while it served.
-
-    Returns ticker, session, forecast; None for the random walk.
-    """
-    if read_manifest(at, version).kind == "random_walk":
-        return None
-    with reading(at.engine) as conn:
-        served = evidence.forecasts(conn, version).rename(columns={"value": "forecast"})
-    record = pd.concat([read_record(at, version), served])[["ticker", "session", "forecast"]]
-    return record.drop_duplicates(["ticker", "session"], keep="first", ignore_index=True)
 
 
 def _place(at: Workspace, request: RetrainRequest, rollout: Rollout, version: str, record: pd.DataFrame) -> Place:
@@ -121,13 +111,16 @@ def _write_down(at: Workspace, request: RetrainRequest, version: str, verdict: V
 def _freeze(at: Workspace, rollout: Rollout, version: str, policy: Policy, verdict: Verdict) -> CanaryRecord:
     """The canary's test and its limits on outputs, fixed on sessions both models forecast out of sample."""
     from evergreen.core.canary import CanaryRecord
+    from evergreen.core.model.targets.registry import target
     from evergreen.core.policy import CanaryPolicy
     from evergreen.core.policy.judging import freeze_canary
 
     champion, challenger = champion_record(at, rollout.champion), read_record(at, version)
     assert champion is not None
     manifest, usual = read_manifest(at, version), read_manifest(at, rollout.champion)
-    target = manifest.target_low, manifest.target_high
-    frozen = freeze_canary(policy, verdict, champion, challenger, usual.residual_sigma, target, manifest.horizon)
+    span, by_order = (manifest.target_low, manifest.target_high), target(manifest.target).by_order
+    frozen = freeze_canary(
+        policy, verdict, champion, challenger, usual.residual_sigma, span, manifest.horizon, by_order
+    )
     ladder = (policy.canary or CanaryPolicy()).ladder
     return CanaryRecord(limits=frozen.limits, power=frozen.plan, ladder=ladder).with_test(frozen.test)

@@ -12,9 +12,9 @@ from evergreen.adapters.models.folder import load_model, on_record
 from evergreen.core.bars.session import iso
 from evergreen.core.canary.instance import difference_from
 from evergreen.core.policy import InstanceDiffers
+from evergreen.research.registered import read_manifest
 from evergreen.workspace import Workspace
 from tasks.features import features_at
-from tasks.models import read_manifest
 
 
 def find_mismatch(at: Workspace, rollout: Rollout, as_of: pd.Timestamp) -> InstanceDiffers | None:

@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from evergreen.adapters.database import ledger, reading, rollouts
-from evergreen.adapters.models import folder
 from evergreen.core.model.manifest import Manifest
 from evergreen.errors import NotFound
+from evergreen.research.registered import read_manifest
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
-
-
-def read_manifest(at: Workspace, version: str) -> Manifest:
-    """The manifest of a version that has a local copy.
-
-    Raises:
-        ModelRefused: it is not the registered one.
-    """
-    with reading(at.engine) as conn:
-        registered = ledger.read_model_version(conn, at.settings.model_name, version)
-    return folder.read_manifest(at.model_folder(version), registered.files.get(folder.MANIFEST))
-
-
-def read_record(at: Workspace, version: str) -> pd.DataFrame:
-    """The walk-forward record of a version that has a local copy: what the gate and a canary judge it by.
-
-    Raises:
-        ModelRefused: it is not the registered one.
-    """
-    with reading(at.engine) as conn:
-        registered = ledger.read_model_version(conn, at.settings.model_name, version)
-    return folder.read_oos(at.model_folder(version), registered.files.get(folder.OOS))
 
 
 def serving_manifest(at: Workspace) -> Manifest | None:

@@ -9,29 +9,32 @@ from sqlalchemy import Connection
 
 from evergreen.adapters.database import evidence, intervals, rollouts, writing
 from evergreen.core.bars.session import iso
+from evergreen.research.registered import read_manifest
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.features import first_change
-from tasks.models import read_manifest, serving_manifest
+from tasks.models import serving_manifest
 
 
 @effect
 def settle_outcomes(as_of: pd.Timestamp, data_version: str, now: datetime) -> int:
-    """Write down the returns whose horizon has passed by `as_of`, and move the intervals; returns how many."""
-    from evergreen.core.dataset.labels import forward_return
+    """Write down what came true of the champion's target by `as_of`, and move the intervals; returns of how many."""
     from evergreen.core.model.intervals import SCALE_SESSIONS
+    from evergreen.core.model.targets.registry import target
 
     at = workspace()
     manifest = serving_manifest(at)
     if manifest is None:
         return 0
     recent = at.calendar.next(min(first_change(as_of), as_of), -2 * manifest.horizon)
+    forecast = target(manifest.target)
     reach = min(recent, at.calendar.next(as_of, -2 * manifest.horizon - SCALE_SESSIONS))
-    bars = at.listings.companies(at.bars.as_of(start=reach, end=as_of))
-    labels = forward_return(bars, manifest.horizon)
+    bars = at.listings.companies(at.bars.as_of(start=at.calendar.next(reach, -forecast.lookback), end=as_of))
+    labels = forecast.label(bars, manifest.horizon)
+    labels = labels[labels.index.get_level_values("session") >= reach]
     settled = labels[labels.index.get_level_values("session") >= recent].dropna().rename("value").reset_index()
     settled["ticker"] = at.listings.names_then(settled["ticker"], settled["session"])  # as it was forecast
-    settled = settled.assign(horizon=manifest.horizon, known_at=now, data_version=data_version)
+    settled = settled.assign(**manifest.aim._asdict(), known_at=now, data_version=data_version)
     with writing(at.engine) as conn:
         evidence.record_outcomes(conn, settled)
         move_intervals(at, conn, labels, as_of, manifest.horizon)

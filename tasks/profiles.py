@@ -6,9 +6,9 @@ import pandas as pd
 
 from evergreen.adapters.database import evidence, reading, rollouts
 from evergreen.core.bars.schema import NUMBERS
+from evergreen.research.registered import read_manifest
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
-from tasks.models import read_manifest
 
 KEPT = pd.Timedelta(days=430)  # more than a year, and more sessions than a drift check looks back
 
@@ -44,11 +44,11 @@ def _profile_outputs(at: Workspace, champion: str, session: pd.Timestamp, tags: 
     """The champion's forecasts of this session, and the labels of the session whose horizon ends with it."""
     from evergreen.adapters import monitoring
 
-    horizon = read_manifest(at, champion).horizon
-    labelled = at.calendar.next(session, -horizon)
+    aim = read_manifest(at, champion).aim
+    labelled = at.calendar.next(session, -aim.horizon)
     with reading(at.engine) as conn:
         forecasts = evidence.forecasts(conn, champion, session)[["value"]]
-        labels = evidence.settled(conn, champion, horizon, labelled, labelled)[["outcome"]]
+        labels = evidence.settled(conn, champion, aim, labelled, labelled)[["outcome"]]
     for kind, day, values in (("forecasts", session, forecasts), ("labels", labelled, labels)):
         if len(values):
             monitoring.write(monitoring.profile(values, day, tags), at.settings.profiles / kind)

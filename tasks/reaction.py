@@ -139,7 +139,7 @@ def _skill_line(finding: DriftFinding) -> str:
         return ""
     skill = finding.evidence
     return (
-        f"Realized skill: {skill['skill']}. Mean r against the random walk {skill['skill_mean']:+.4f}, promised at "
+        f"Realized skill: {skill['skill']}. Mean r against the naive forecast {skill['skill_mean']:+.4f}, promised at "
         f"least {skill['skill_record']:+.4f}; evidence of a loss {skill['skill_evidence']:.1f}, of missed "
         f"intervals {skill['coverage_evidence']:.1f}; {skill['run_length']:g} is needed."
     )

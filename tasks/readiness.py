@@ -8,12 +8,14 @@ import pandas as pd
 
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.dataset.splits import fewest_sessions
+from evergreen.core.model.aim import Aim
 from evergreen.core.model.choices import TrainingChoices
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.policy import GatePolicy
 from evergreen.errors import Refused
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
+from tasks.models import serving_manifest
 
 COPIES = 4  # of the training set on disk: the join's, its file, what the notebook writes and what MLflow keeps of it
 NUMBER = 4  # bytes of a factor's float32
@@ -25,14 +27,42 @@ def require_trainable(request: RetrainRequest, choices: TrainingChoices) -> None
     """Pass if a training can end well as far as can be known before it starts.
 
     Raises:
-        Refused: the experiment was deleted, the disk is too full, or the history too short.
+        Refused: the champion forecasts something else, the experiment was deleted, the disk is too full, or the
+            history too short.
         Unavailable: MLflow does not answer.
     """
     at = workspace()
     at.tracking.require_active()
     _require_disk(at)
-    if "run_id" not in request.evidence:  # a finished run was trained already
+    if "run_id" not in request.evidence:  # a finished run was trained already, and says itself what it forecasts
+        require_same_aim(at, choices.aim)
         _require_history(at, request, choices)
+
+
+def usual_aim(at: Workspace, target: str = "", horizon: int | None = None) -> Aim:
+    """What a training aims at: as it was chosen, else the setting's target at the champion's horizon."""
+    manifest = serving_manifest(at)
+    return Aim(target or at.settings.target, horizon or (manifest.horizon if manifest else 1))
+
+
+def require_same_aim(at: Workspace, aim: Aim) -> None:
+    """Pass if a model of this aim can follow the champion: only forecasts of one outcome can be compared.
+
+    The random walk may be followed at another horizon, for it says 0 at any. Not in another target: clients who were
+    told prices would be told something else.
+
+    Raises:
+        Refused: it cannot.
+    """
+    manifest = serving_manifest(at)
+    if manifest is None or manifest.aim == aim:
+        return
+    if manifest.kind == "random_walk" and manifest.target == aim.target:
+        return
+    raise Refused(
+        f"The champion forecasts {manifest.aim.phrase}, a model of {aim.phrase} cannot be compared with it.",
+        f"Give it a home of its own: EVERGREEN_HOME, and EVERGREEN_TARGET={aim.target}.",
+    )
 
 
 def _require_disk(at: Workspace) -> None:

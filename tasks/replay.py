@@ -49,6 +49,7 @@ def compare_policies(
         policies=tuple(choose(at.settings.delivery_policies(), name) for name in dict.fromkeys(policies)),
         out=out,
         calendar=calendar or at.calendar.exchange,
+        target=at.settings.target,
         horizon=horizon,
         seed=seed,
         train_sessions=at.settings.train_sessions,

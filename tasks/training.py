@@ -16,17 +16,22 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from evergreen.adapters.database import ledger, reading, rollouts, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.adapters.infra.preload import importing
+from evergreen.core.model.aim import Aim
 from evergreen.core.model.choices import TrainingChoices
+from evergreen.core.model.manifest import Manifest
 from evergreen.errors import NotebookFailed, Refused
+from evergreen.research.registered import champion_record
 from evergreen.workspace import REPOSITORY, workspace
 from tasks.artifacts import show
-from tasks.decorators import effect
-from tasks.gate import champion_record
+from tasks.assets import FEATURES, MODEL, note_checks
+from tasks.decorators import effect, making
+from tasks.readiness import require_same_aim
 
 NOTEBOOK = REPOSITORY / "notebooks" / "train.ipynb"
 NOTEBOOK_TIMEOUT = 1200  # seconds: forty times what 500 tickers over five years take on two cores
 BARS, CHAMPION = "bars.parquet", "champion.parquet"  # beside the training set
-LABEL_TOLERANCE = 1e-6  # log return: closes of two deliveries rounded to other digits agree, restated ones do not
+# Log return, or another target's larger unit: closes that two deliveries rounded otherwise agree, restated ones do not.
+LABEL_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,14 @@ class TrainingSet:
 
 
 @effect
-def make_training_set(request: RetrainRequest, horizon: int, now: datetime) -> TrainingSet:
+def make_training_set(request: RetrainRequest, aim: Aim, now: datetime) -> TrainingSet:
     """Join features and labels as they were known at `now`, through Feast, and audit them for look-ahead."""
     from evergreen.adapters.models.training_file import SLAB
     from evergreen.core.dataset.panel import training_set_sha256
     from evergreen.research.training_sets import installation_bars, installation_training_set
 
     at = workspace()
-    frame = installation_training_set(at, pd.Timestamp(request.as_of), pd.Timestamp(now), horizon)
+    frame = installation_training_set(at, pd.Timestamp(request.as_of), pd.Timestamp(now), aim)
     path = at.settings.runs / request.id / "training_set.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(path, index=False, row_group_size=SLAB)
@@ -65,7 +70,7 @@ def run_training_notebook(request: RetrainRequest, training_set: TrainingSet, ch
 
     output = training_set.path.parent / "output"
     executed = output.parent / "train.ipynb"
-    parameters = notebook_parameters(request, training_set, output) | choices.as_dict()
+    parameters = notebook_parameters(request, training_set, output, choices.target) | choices.as_dict()
     try:
         with importing("evergreen.adapters.mlflow.tracking"):  # what the next task needs
             run_notebook(NOTEBOOK, parameters, executed, timeout=NOTEBOOK_TIMEOUT, on_progress=progress_artifact())
@@ -76,9 +81,12 @@ def run_training_notebook(request: RetrainRequest, training_set: TrainingSet, ch
     return output
 
 
-def notebook_parameters(request: RetrainRequest, training_set: TrainingSet, output: Path) -> dict[str, Any]:
+def notebook_parameters(
+    request: RetrainRequest, training_set: TrainingSet, output: Path, target: str
+) -> dict[str, Any]:
     """What the notebook is told of the data, of where its model goes and of who asked for it."""
     from evergreen.core.model.breadth import suited
+    from evergreen.core.model.targets.registry import target as registered
 
     tickers = pd.read_parquet(training_set.path, columns=["ticker"])["ticker"].nunique()
     return {
@@ -92,7 +100,7 @@ def notebook_parameters(request: RetrainRequest, training_set: TrainingSet, outp
         "commit": commit(),
         "request_id": request.id,
         "run_name": f"{request.cause} {request.as_of}",
-    } | suited(tickers)
+    } | suited(tickers, registered(target).by_order)
 
 
 def _write_champion(path: Path) -> str:
@@ -118,7 +126,7 @@ def progress_artifact() -> Callable[[int, int], None]:
     return show_progress
 
 
-@effect
+@making(MODEL, FEATURES)
 def register_random_walk(
     request: RetrainRequest, training_set: TrainingSet, choices: TrainingChoices, now: datetime
 ) -> str:
@@ -134,7 +142,7 @@ def register_random_walk(
     return keep_version(request, run_id, walk, now)
 
 
-@effect
+@making(MODEL, FEATURES)
 def register_trained(request: RetrainRequest, output: Path, now: datetime) -> str:
     """Attach the executed notebook to its MLflow run, register the model and fetch it back; returns the version."""
     from evergreen.adapters.models.folder import read_run_id
@@ -147,31 +155,27 @@ def register_trained(request: RetrainRequest, output: Path, now: datetime) -> st
     return keep_version(request, run_id, output, now)
 
 
-@effect
+@making(MODEL, FEATURES)
 def register_challenger(request: RetrainRequest, training_set: TrainingSet, run_id: str, now: datetime) -> str:
     """Register the model of a research run, if its record holds against the bar store; returns the version.
 
     Raises:
         NotFound, Broken: no such run, or not one that the training notebook logged.
-        Refused: no price follows from its target; the outcomes it was judged by are not those of the bar store, or it
-            stands after the request.
+        Refused: it forecasts something else than the champion; the outcomes it was judged by are not those of the bar
+            store, or it stands after the request.
     """
     from evergreen.adapters.models.folder import read_model_folder
-    from evergreen.core.model.targets.registry import target
 
     at = workspace()
     folder = at.tracking.fetch_run(run_id, training_set.path.parent / "output")
     model = read_model_folder(folder)
-    if not (forecast := target(model.manifest.target)).is_return:
-        raise Refused(
-            f"Run {run_id} cannot challenge: it forecasts the {forecast.title}, and clients are answered with prices.",
-            "Train it on the target `return`; this one stays research, with its figures in MLflow.",
-        )
+    require_same_aim(at, model.manifest.aim)
     if problem := mismatch_reason(
         model.oos, pd.read_parquet(training_set.path, columns=["ticker", "session", "label"])
     ):
         raise Refused(
-            f"Run {run_id} cannot challenge: {problem}.", "Train it on this installation's bars, and say its --horizon."
+            f"Run {run_id} cannot challenge: {problem}.",
+            "Train it on this installation's bars, and say its --target and --horizon.",
         )
     return keep_version(request, run_id, folder, now)
 
@@ -199,6 +203,7 @@ def keep_version(request: RetrainRequest, run_id: str, trained: Path, now: datet
     with reading(at.engine) as conn:
         version = ledger.version_of_run(conn, name, run_id, number)
     at.tracking.download(run_id, at.model_folder(version), files)
+    manifest = read_manifest(at.model_folder(version))
     registered = ledger.ModelVersion(
         model=name,
         version=version,
@@ -206,14 +211,29 @@ def keep_version(request: RetrainRequest, run_id: str, trained: Path, now: datet
         sha256=files[MODEL],
         as_of=request.as_of,
         created_at=now,
-        kind=read_manifest(at.model_folder(version)).kind,
+        kind=manifest.kind,
         data_version=request.data_version,
         request_id=request.id,
         files=files,
     )
     with writing(at.engine) as conn:
         ledger.record_model_version(conn, registered)
+    _note_version(registered, manifest)
     return version
+
+
+def _note_version(registered: ledger.ModelVersion, manifest: Manifest) -> None:
+    audit = manifest.audit or {}
+    note_checks(
+        MODEL,
+        version=registered.version,
+        kind=registered.kind,
+        run_id=registered.run_id,
+        sha256=registered.sha256,
+        data_version=registered.data_version,
+        trained_through=manifest.trained_through,
+        look_ahead_findings=len(audit["findings"]) if "findings" in audit else None,
+    )
 
 
 def commit() -> str:

@@ -187,15 +187,29 @@ def test_help__imports_nothing_heavy(tmp_path: Path) -> None:
     assert completed.stdout.strip() == "[]"
 
 
-def test_find_python__names_the_versions_it_needs(tmp_path: Path) -> None:
+def find_python(folder: Path, **programs: str) -> subprocess.CompletedProcess[str]:
+    """What the script that looks for an interpreter says where only these programs are: shell scripts by name."""
+    for name, script in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
     script = Path(__file__).parents[1] / ".ci" / "find-python"
-    (tmp_path / "python3").write_text("#!/bin/sh\ncase $1 in --version) echo Python 3.13.1;; *) exit 1;; esac\n")
-    (tmp_path / "python3").chmod(0o755)
-    completed = subprocess.run(
-        ["/bin/sh", script], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
-    )
+    return subprocess.run(["/bin/sh", script], env={"PATH": str(folder)}, capture_output=True, text=True, check=False)
+
+
+TOO_NEW = "case $1 in --version) echo Python 3.15.1;; *) exit 1;; esac"
+
+
+def test_find_python__names_the_versions_it_needs(tmp_path: Path) -> None:
+    completed = find_python(tmp_path, python3=TOO_NEW)
     assert completed.returncode == 1
-    assert completed.stderr.startswith("Evergreen needs Python 3.11 or 3.12 (found: Python 3.13.1)")
+    assert completed.stderr.startswith("Evergreen needs Python 3.11 to 3.14 (found: Python 3.15.1)")
+
+
+def test_find_python__has_uv_fetch_one_where_none_fits_and_says_so_where_that_fails(tmp_path: Path) -> None:
+    fetched = find_python(tmp_path, python3=TOO_NEW, uv='[ "$2" = install ] || echo /fetched/python3.12')
+    assert (fetched.returncode, fetched.stdout) == (0, "/fetched/python3.12\n")
+    unreachable = find_python(tmp_path, python3=TOO_NEW, uv="exit 2")
+    assert unreachable.returncode == 1 and "or uv, or name it" in unreachable.stderr
 
 
 def test_predictions_export__says_when_there_is_nothing_and_forgets_only_by_date(tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ class Settings(BaseModel):
 
     home: Path = Path(".evergreen")  # where everything is kept
     model_name: str = "evergreen"  # under which models are registered and decisions are kept
+    target: str = "return"  # what its models forecast: return, rank, neutral, volatility, or one you registered
     market: MarketSettings = MarketSettings()
     clock: Literal["live", "replay"] = "live"  # replay: now is the last session processed
     database_url: str = ""  # rollout, decisions, predictions: SQLite or PostgreSQL; empty: SQLite in the home
@@ -81,6 +82,7 @@ class Settings(BaseModel):
     service_hosts: str = ""  # further names the service goes by, parted by commas; a request by another is refused
     service_auth: bool = False  # ask for an API key (`evergreen key add NAME`); needed off loopback
     trace_collector: str = ""  # address of an OpenTelemetry collector (OTLP over HTTP) that is sent requests' traces
+    lineage: str = ""  # file or URL that is sent each flow run's OpenLineage events
     requests_per_second: float = 1_000  # of one client; 0 is no limit
     max_feature_age: int = 3  # sessions after which an answer says `stale`
     lease_seconds: float = 300.0  # silence after which a retraining's worker is taken for dead

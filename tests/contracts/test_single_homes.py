@@ -7,7 +7,7 @@ import pytest
 from evergreen.workspace import REPOSITORY
 
 HOMES = {
-    r"whylogs": "src/evergreen/adapters/monitoring/profiler.py",
+    r"whylogs": "src/evergreen/adapters/monitoring/",
     r"""["'](?:model\.txt|oos\.parquet|metrics\.json|run\.json)["']""": "src/evergreen/adapters/models/folder.py",
 }
 

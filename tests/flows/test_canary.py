@@ -72,7 +72,7 @@ def _live(at: Workspace, errors: tuple[float, float], seed: int = 6) -> None:
         forecasts = rows.assign(version=version, value=value, feature_hash="-", made_at=NOW)
         with writing(at.engine) as conn:
             evidence.record_forecasts(conn, forecasts)
-    settled = rows.assign(horizon=1, value=0.0, known_at=NOW, data_version="data")
+    settled = rows.assign(horizon=1, target="return", value=0.0, known_at=NOW, data_version="data")
     with writing(at.engine) as conn:
         evidence.record_outcomes(conn, settled)
 

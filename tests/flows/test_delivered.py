@@ -14,6 +14,7 @@ from evergreen.adapters.database import decisions, evidence, ledger, reading, re
 from evergreen.adapters.models.folder import read_manifest, read_oos
 from evergreen.audit.explain import explain
 from evergreen.audit.reproduce import reproduce
+from evergreen.core.canary import CanaryRecord
 from evergreen.core.dataset.labels import forward_return
 from evergreen.errors import BadInput, EvergreenError, Unavailable, UnreadableFile
 from evergreen.research.given_models import log_delivery
@@ -143,6 +144,41 @@ def test_delivered_forecasts__a_place_that_cannot_be_read_costs_a_session_its_fo
     service = create_app(copied.settings).state.service
     service.keeper.look(datetime.now(UTC))
     assert "Nothing was delivered to version 3" in service.keeper.alarms["snapshot"]
+
+
+def test_delivered_forecasts__of_two_arms_at_once_each_answers_with_its_own(
+    copied: Workspace, file: Path, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs.csv"
+    table.assign(forecast=-table["forecast"]).to_csv(theirs, index=False)
+    for place in (file, theirs):
+        _challenge(copied, log_delivery(copied, str(place), 1, 1)[0])
+    with reading(copied.engine) as conn:
+        _serve(copied, rollouts.current(conn, MODEL))
+    with reading(copied.engine) as conn:
+        row = rollouts.current(conn, MODEL)
+    why = decisions.Decision(
+        at=row.updated_at, model=MODEL, kind="canary_start", as_of="2008-07-07", subject="4", summary="for the test"
+    )
+    arms = {"challenger": "4", "stage": "canary_50", "weight": 5_000, "evidence": CanaryRecord()}
+    rollouts.change(copied.engine, row, why, **arms)
+    _deliver(file, NEXT, ["AAPL", "IBM"])
+    _deliver(theirs, NEXT, ["IBM", "GOOG"])
+    _walk(copied, NEXT)
+    with reading(copied.engine) as conn:
+        arrived = {version: set(evidence.forecasts(conn, version, NEXT)["ticker"]) for version in ("3", "4")}
+    assert arrived == {"3": {"AAPL", "IBM"}, "4": {"IBM", "GOOG"}}
+    theirs.write_text(theirs.read_text().replace(f"IBM,{NEXT:%Y-%m-%d},0.00225", f"IBM,{NEXT:%Y-%m-%d},0.5"))
+    from tasks.forecasts import take_deliveries
+
+    assert take_deliveries.fn(NEXT, copied.calendar.close(NEXT)) == ["3", "4"]
+    service = create_app(copied.settings).state.service
+    service.keeper.look(datetime.now(UTC))
+    values = {version: table.values for version, table in service.snapshot.tables.items()}
+    place = service.snapshot.places["IBM"]
+    assert values["3"][place] == values["4"][place] == float(np.float32(DELIVERED["IBM"])), "the first reading stays"
+    silent = service.snapshot.places["AAPL"]
+    assert np.isnan(values["4"][silent]) and values["3"][silent] == float(np.float32(DELIVERED["AAPL"]))
 
 
 def test_log_delivery__what_cannot_be_judged_is_one_sentence(

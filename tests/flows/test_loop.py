@@ -16,6 +16,7 @@ from evergreen.adapters.models.folder import read_model_folder
 from evergreen.audit.history import give_account
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.session import iso
+from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.core.model.manifest import Manifest
 from evergreen.workspace import REPOSITORY, Workspace
 from tests.flows.conftest import TICKERS, UNTIL, WALKED, run_of
@@ -107,7 +108,7 @@ def test_daily__every_forecast_settles_once_its_horizon_has_passed(copied: Works
     with reading(copied.engine) as conn:
         champion = rollouts.current(conn, MODEL).champion
         forecasts = evidence.forecasts(conn, champion)
-        losses = evidence.session_losses(conn, champion, horizon=1)
+        losses = evidence.session_losses(conn, champion, NEXT_RETURN)
     assert forecasts["session"].nunique() == WALKED
     assert len(losses) == WALKED - 1
     assert (losses["n"] == len(TICKERS)).all()
@@ -116,7 +117,7 @@ def test_daily__every_forecast_settles_once_its_horizon_has_passed(copied: Works
 def test_daily__outcome_is_the_adjusted_return(copied: Workspace) -> None:
     with reading(copied.engine) as conn:
         champion = rollouts.current(conn, MODEL).champion
-        losses = evidence.session_losses(conn, champion, horizon=1)
+        losses = evidence.session_losses(conn, champion, NEXT_RETURN)
     session = pd.Timestamp(losses["session"].iloc[0])
     bars = copied.bars.as_of(start=session, end=Calendar("XNYS").next(session))
     price = (bars["close"] * bars["factor"]).to_numpy().reshape(len(TICKERS), 2)

@@ -44,7 +44,8 @@ def _challenge(at: Workspace, run_id: str) -> str:
 
     retrain(run_id=run_id, reason="a file")
     with reading(at.engine) as conn:
-        return retrain(requests.recent(conn, MODEL)[0].id)
+        (request,) = [each for each in requests.recent(conn, MODEL) if each.evidence.get("run_id") == run_id]
+    return retrain(request.id)
 
 
 def test_model_file__is_judged_on_later_sessions_served_explained_and_reproduced(copied: Workspace, file: Path) -> None:

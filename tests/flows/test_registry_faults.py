@@ -144,9 +144,8 @@ def test_manifest_altered_alone__is_fetched_again(copied: Workspace) -> None:
 
 
 def test_record_altered_alone__the_gate_refuses_it_and_reconcile_fetches_it_again(copied: Workspace) -> None:
+    from evergreen.research.registered import champion_record, read_record
     from flows.reconcile import reconcile
-    from tasks.gate import champion_record
-    from tasks.models import read_record
 
     with reading(copied.engine) as conn:
         champion = rollouts.current(conn, MODEL).champion

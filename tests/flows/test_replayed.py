@@ -14,6 +14,7 @@ import pytest
 from evergreen.adapters.bars import open_source
 from evergreen.adapters.database import decisions, evidence, reading, rollouts
 from evergreen.adapters.database.decisions import RecordedDecision
+from evergreen.core.model.aim import Aim
 from evergreen.core.model.breadth import suited
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.policy import DecisionKind
@@ -42,6 +43,7 @@ class Stretch:
     first: str
     last: str
     retrain_after: int = 250
+    target: str = "return"
 
 
 # Until the demo's canary has answered clients: a drift, a retraining, a gate, a canary that climbs two stages.
@@ -66,10 +68,14 @@ class BothWays:
 def both(
     request: pytest.FixtureRequest, prefect_server: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[BothWays]:
-    stretch: Stretch = request.param
-    folder = tmp_path_factory.mktemp("both_ways")
+    yield from walk_both_ways(request.param, tmp_path_factory.mktemp("both_ways"))
+
+
+def walk_both_ways(stretch: Stretch, folder: Path) -> Iterator[BothWays]:
+    """A stretch lived and replayed; this process works in its home until it is let go."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVERGREEN_RETRAIN_AFTER", str(stretch.retrain_after))
+        patch.setenv("EVERGREEN_TARGET", stretch.target)
         patch.setattr("flows.replay.ask_clients", lambda tickers, session, clients: None)
         at = enter(folder / "home", patch)
         _walk_live(at, stretch)
@@ -101,13 +107,20 @@ def _walk_replayed(stretch: Stretch, folder: Path) -> Walk:
     (default,) = shipped(["default"])
     policy = replace(default, trigger=replace(default.trigger, retrain_after=stretch.retrain_after))
     first, last = pd.Timestamp(stretch.first), pd.Timestamp(stretch.last)
-    market = build_market(read_bars(stretch.source, "XNYS", first, last, list(stretch.tickers)), 1, folder / "market")
-    config = TrainingConfig(**suited(len(stretch.tickers)))  # type: ignore[arg-type]
+    bars = read_bars(stretch.source, "XNYS", first, last, list(stretch.tickers))
+    market = build_market(bars, Aim(stretch.target, 1), folder / "market")
+    choices = suited(len(stretch.tickers), market.target.by_order)
+    config = TrainingConfig(target=stretch.target, **choices)  # type: ignore[arg-type]
     places = market.sessions.get_indexer(pd.DatetimeIndex([first, last]))
     return Walk(policy, Models(market, Fits(market, config, folder / "fits")), int(places[0]), int(places[1])).run()
 
 
 def test_replay__takes_the_decisions_of_the_live_flows_with_the_same_numbers(both: BothWays) -> None:
+    require_same_decisions(both)
+
+
+def require_same_decisions(both: BothWays) -> None:
+    """Fail where the replay decided otherwise than the flows, or by other numbers."""
     live, ours = _decided(both.live), both.replayed.decisions
     days = both.replayed.models.market.sessions
     assert [(one.kind, f"{days[one.session]:%Y-%m-%d}", one.version) for one in ours] == [
@@ -125,6 +138,11 @@ def test_replay__and_flows_retrain_judge_and_move_a_canary_in_the_stretch(both: 
 
 
 def test_replay__weighs_a_canary_as_the_live_flows_do(both: BothWays) -> None:
+    require_same_canary(both)
+
+
+def require_same_canary(both: BothWays) -> None:
+    """Fail where the replay's canary stands otherwise than the flows', or has no session."""
     with reading(both.live.engine) as conn:
         rollout = rollouts.current(conn, MODEL)
     assert rollout.evidence is not None
@@ -138,10 +156,15 @@ def test_replay__weighs_a_canary_as_the_live_flows_do(both: BothWays) -> None:
 
 @pytest.mark.parametrize("version", ["2", "3"])
 def test_replay__serves_the_forecasts_that_the_live_flows_kept(both: BothWays, version: str) -> None:
+    require_same_forecasts(both, version)
+
+
+def require_same_forecasts(both: BothWays, version: str) -> None:
+    """Fail where a version forecast otherwise in the replay, or where it lost otherwise."""
     walk, ours = both.replayed, both.replayed.versions[version]
     with reading(both.live.engine) as conn:
         forecasts = evidence.forecasts(conn, version)
-        losses = evidence.session_losses(conn, version, horizon=1)
+        losses = evidence.session_losses(conn, version, walk.models.market.aim)
     served = ours.forecasts(range(ours.since, walk.last + 1))
     assert np.array_equal(served["forecast"].to_numpy(), forecasts["value"].to_numpy())
     scores = ours.scores(range(ours.since, walk.last))

@@ -51,7 +51,7 @@ def _forecasts(days: pd.DatetimeIndex, version: str, values: np.ndarray) -> pd.D
 
 
 def _outcomes(days: pd.DatetimeIndex, values: np.ndarray) -> pd.DataFrame:
-    return _long(days, values).assign(horizon=1, known_at=NOW, data_version="5d1f0c2ab7e9")
+    return _long(days, values).assign(horizon=1, target="return", known_at=NOW, data_version="5d1f0c2ab7e9")
 
 
 def _long(days: pd.DatetimeIndex, values: np.ndarray) -> pd.DataFrame:

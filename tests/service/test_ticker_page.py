@@ -54,6 +54,20 @@ def test_ticker__that_left_shows_only_its_past(world: World) -> None:
     assert '<th scope="row">price</th>' not in page
 
 
+def test_pages__of_a_target_without_prices_tell_the_forecast_and_its_naive_one(world: World) -> None:
+    for version in ("1", "2"):
+        file = world.settings.models / version / "manifest.json"
+        file.write_text(file.read_text().replace('"target":"return"', '"target":"volatility"'))
+    ticker, status = page_of(world, "/tickers/AAPL"), page_of(world, "/")
+    assert (
+        "Forecast is the log of realized volatility over the month" in ticker
+        and "0 is an unchanged volatility" in ticker
+    )
+    assert '<th scope="row">forecast</th>' in ticker and '<th scope="row">price</th>' not in ticker
+    assert "(0 is an unchanged volatility) with the interval it gives" in status
+    assert ">forecast</button>" in status and ">price</button>" not in status and ">return</button>" not in status
+
+
 def test_ticker__nobody_knows_is_404_with_a_sentence(world: World) -> None:
     assert "Nothing was ever forecast of" in page_of(world, "/tickers/ZZZ", 404)
 

@@ -22,6 +22,7 @@ from evergreen.core.dataset.labels import forward_return
 from evergreen.core.features import LOOKBACK, alpha158
 from evergreen.core.features.row_hashes import row_hashes
 from evergreen.core.market import simulate
+from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.core.model.training import TrainingConfig, train, training_frame, training_set_sha256
 from evergreen.market_data.delivery import Order
 from evergreen.market_data.ingest import ingest, record_snapshot
@@ -101,7 +102,7 @@ def train_as_of(at: Workspace, known_at: datetime) -> tuple[str, str]:
 
     with writing(at.engine) as conn:
         request, _ = requests.request(conn, "evergreen", f"test {known_at}", "v", DAYS[-1], {}, known_at)
-    training_set = make_training_set.fn(request, 1, known_at)
+    training_set = make_training_set.fn(request, NEXT_RETURN, known_at)
     training = train(pd.read_parquet(training_set.path), CONFIG)
     return training.manifest(request.as_of, "v").model_sha256, training_set.sha256
 

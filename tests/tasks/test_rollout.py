@@ -67,7 +67,7 @@ def settle_sessions(world: World, challenger_error: float = 0.010) -> None:
             value = error * np.exp(generator.normal(0, 0.01, len(rows)))
             forecasts = rows.assign(version=version, value=value, feature_hash="-", made_at=NOW)
             evidence.record_forecasts(conn, forecasts)
-        settled = rows.assign(horizon=1, value=0.0, known_at=NOW, data_version="data")
+        settled = rows.assign(horizon=1, target="return", value=0.0, known_at=NOW, data_version="data")
         evidence.record_outcomes(conn, settled)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from evergreen.adapters.database import archive, decisions, ledger, predictions, reading
 from evergreen.adapters.database.ledger import ModelVersion
 from evergreen.adapters.database.predictions import Prediction
-from evergreen.adapters.models.folder import load_model, on_record, read_commit
+from evergreen.adapters.models.folder import MANIFEST, load_model, on_record, read_commit, read_manifest
 from evergreen.core.model.delivered import KIND as DELIVERED
 from evergreen.core.model.delivered import DeliveredForecasts
 from evergreen.workspace import Workspace
@@ -27,10 +27,14 @@ def explain(at: Workspace, prediction_id: str, exported: Path | None = None) -> 
         model = ledger.read_model_version(conn, name, answer.version)
         session = ledger.read_session(conn, name, answer.as_of)
         about_version = decisions.of(conn, answer.version)
+    number = answer.forecast if answer.price is None else answer.price
     yield (
         "answer",
-        f"{answer.ticker} {answer.price!r} ({answer.lower:.4f} to {answer.upper:.4f}), asked by {answer.client}",
+        f"{answer.ticker} {number!r} ({answer.lower:.4f} to {answer.upper:.4f}), asked by {answer.client}",
     )
+    if answer.price is None:
+        aim = read_manifest(at.model_folder(model.version), model.files.get(MANIFEST)).aim
+        yield "target", f"{aim.phrase}: no price follows from it"
     yield (
         "asked at",
         f"{answer.at:%Y-%m-%d %H:%M:%S} UTC, features of session {answer.as_of}, last close {answer.last_close}",

@@ -11,6 +11,7 @@ from evergreen.adapters.database import decisions, evidence, ledger, predictions
 from evergreen.adapters.database.decisions import RecordedDecision
 from evergreen.adapters.database.triggers import EVERYTHING
 from evergreen.core.evaluation.losses import skill_score
+from evergreen.core.model.aim import NEXT_RETURN, Aim
 from evergreen.core.policy.kinds import DecisionKind
 
 STEPS = (  # kinds of decisions on who serves
@@ -24,7 +25,7 @@ STEPS = (  # kinds of decisions on who serves
 )
 
 
-def give_account(engine: Engine, model: str, horizon: int = 1) -> dict[str, Any]:
+def give_account(engine: Engine, model: str, aim: Aim = NEXT_RETURN) -> dict[str, Any]:
     """The whole history of a model as plain data, ready for JSON.
 
     Keys: sessions (processed since the history was loaded), bars and refused (rows), drift_events, retrains,
@@ -43,7 +44,7 @@ def give_account(engine: Engine, model: str, horizon: int = 1) -> dict[str, Any]
             "canary": [_step(decision) for decision in recorded if decision.kind in STEPS],
             "champion": _champion(conn, model),
             "predictions": predictions.count(conn),
-            "skill": _skill(conn, model, horizon),
+            "skill": _skill(conn, model, aim),
         }
 
 
@@ -93,16 +94,16 @@ def _champion(conn: Connection, model: str) -> dict[str, Any]:
     }
 
 
-def _skill(conn: Connection, model: str, horizon: int) -> list[dict[str, Any]]:
+def _skill(conn: Connection, model: str, aim: Aim) -> list[dict[str, Any]]:
     versions = sorted(
         version.version for version in ledger.model_versions(conn, model) if version.kind != "random_walk"
     )
-    by_version = [_skill_of(conn, version, horizon) for version in versions]
+    by_version = [_skill_of(conn, version, aim) for version in versions]
     return [skill for skill in by_version if skill["sessions"]]
 
 
-def _skill_of(conn: Connection, version: str, horizon: int) -> dict[str, Any]:
-    losses = evidence.session_losses(conn, version, horizon)
+def _skill_of(conn: Connection, version: str, aim: Aim) -> dict[str, Any]:
+    losses = evidence.session_losses(conn, version, aim)
     loss, baseline = losses["loss"].mean(), losses["baseline_loss"].mean()
     return {
         "version": version,

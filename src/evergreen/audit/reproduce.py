@@ -120,6 +120,8 @@ def _row_hash(row: pd.DataFrame, recorded: str) -> str:
 
 
 def _numbers(answer: Prediction, forecast: float, close: float) -> list[Input]:
+    if answer.price is None:
+        return [Input("forecast", repr(answer.forecast), repr(forecast))]
     return [
         Input("forecast return", repr(answer.forecast), repr(forecast)),
         Input("price", repr(answer.price), repr(close * math.exp(forecast))),

@@ -16,6 +16,7 @@ from evergreen.cli import (
     init,
     keys,
     logs,
+    mcp,
     quarantine,
     records,
     replay,
@@ -38,6 +39,7 @@ for topic in (
     backup.app,
     comparing.app,
     replay.app,
+    mcp.app,
 ):
     app.add_typer(topic)
 app.add_typer(data.versions, name="data")

@@ -28,6 +28,7 @@ def replay(
     ticker: Annotated[list[str] | None, typer.Option(help="Repeat for several; all of the bars if absent.")] = None,
     calendar: Annotated[str, typer.Option(help="The exchange of the files.")] = "XNYS",
     horizon: Annotated[int, typer.Option(help="Sessions ahead.")] = 1,
+    target: Annotated[str, typer.Option(help="What is forecast: return, rank, neutral, volatility.")] = "return",
     broken: Annotated[
         list[str] | None, typer.Option("--break", help="KIND@SESSION, what goes wrong on purpose.")
     ] = None,
@@ -59,6 +60,7 @@ def replay(
         policies=shipped(policy, policies),
         out=out,
         calendar=calendar,
+        target=target,
         horizon=horizon,
         seed=seed,
         train_sessions=train_sessions,

@@ -42,15 +42,16 @@ def backfill(source: str | None = None, ticker: Tickers = None, as_of: str | Non
 @app.command()
 def retrain(
     reason: Annotated[str, typer.Option(help="Why; it goes into the decision log.")],
-    horizon: Annotated[int | None, typer.Option(min=1, help="Sessions ahead that the model forecasts.")] = None,
+    horizon: Annotated[int | None, typer.Option(min=1, help="Sessions ahead; by default the champion's.")] = None,
     learner: Annotated[str | None, typer.Option(help="lightgbm, ridge, blend or another that is registered.")] = None,
     folds: Annotated[int | None, typer.Option(min=1, help="Walk-forward windows; fewer suit a short history.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the training.")] = None,
     tuning_budget: Annotated[int | None, typer.Option(min=0, help="Configurations to search among.")] = None,
+    target: Annotated[str | None, typer.Option(help="What it forecasts; by default the setting `target`.")] = None,
 ) -> None:
     """Ask the server for a challenger."""
     choices = {"horizon": horizon, "learner": learner, "folds": folds, "seed": seed, "tuning_budget": tuning_budget}
-    start("retrain/retrain", {"reason": reason} | choices)
+    start("retrain/retrain", {"reason": reason, "target": target} | choices)
 
 
 @app.command()

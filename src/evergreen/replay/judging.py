@@ -32,7 +32,8 @@ UNJUDGED = Verdict(admitted=True, better=False, reasons=(), sessions=0, opponent
 def judge(rules: GatePolicy, champion: Version, challenger: Version, session: int) -> Verdict:
     """The gate's verdict as known at a session. A replay has one recipe, and each training of it renews the last."""
     place = Place(renewal=champion.trained is not None)
-    return judging.judge(rules, forecasts_of(champion, session), record_of(challenger), place, challenger.continuity)
+    ours, theirs = forecasts_of(champion, session), record_of(challenger)
+    return judging.judge(rules, ours, theirs, place, challenger.continuity, champion.target)
 
 
 def forecasts_of(champion: Version, session: int) -> pd.DataFrame | None:
@@ -63,8 +64,9 @@ def freeze_canary(policy: Policy, verdict: Verdict, champion: Version, challenge
     forecasts = forecasts_of(champion, session)
     if forecasts is None or challenger.trained is None:
         raise BadInput("a canary takes two trained versions.", "The first model replaces the random walk at once.")
-    record, target = record_of(challenger), challenger.trained.target
-    return judging.freeze_canary(policy, verdict, forecasts, record, champion.residual_sigma, target, champion.horizon)
+    record, sigma, span = record_of(challenger), champion.residual_sigma, challenger.trained.target
+    by_order = champion.target.by_order
+    return judging.freeze_canary(policy, verdict, forecasts, record, sigma, span, champion.horizon, by_order)
 
 
 def guardrails(champion: Version, challenger: Version, frozen: Frozen, session: int) -> Guardrails:

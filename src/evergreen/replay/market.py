@@ -15,10 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evergreen.core.bars.calendar import Calendar
-from evergreen.core.dataset.labels import forward_return
 from evergreen.core.dataset.panel import Panel
 from evergreen.core.features import FEATURE_NAMES, alpha158
+from evergreen.core.model.aim import Aim
 from evergreen.core.model.intervals import panel_scales
+from evergreen.core.model.targets.protocol import Target
+from evergreen.core.model.targets.registry import target
 from evergreen.replay.bars import CleanBars
 
 Floats = NDArray[np.float64]
@@ -39,7 +41,7 @@ class Market:
         ticker: of each row.
         matrix: factors of each row, float32.
         label: of each row, NaN where it never became known.
-        horizon: sessions ahead of the labels.
+        aim: what the labels are of.
         refused: by session: rows delivered, and refused.
         digest: SHA-256 of all of it.
     """
@@ -51,9 +53,19 @@ class Market:
     ticker: NDArray[np.int32]
     matrix: NDArray[np.float32]
     label: Floats
-    horizon: int
+    aim: Aim
     refused: NDArray[np.int64]
     digest: str
+
+    @property
+    def horizon(self) -> int:
+        """Sessions ahead of the labels."""
+        return self.aim.horizon
+
+    @property
+    def target(self) -> Target:
+        """What the labels are of."""
+        return target(self.aim.target)
 
     def rows(self, start: int, stop: int) -> slice:
         """Rows of the sessions numbered start <= i < stop."""
@@ -130,13 +142,13 @@ class Picked:
 
 
 def build_market(
-    clean: CleanBars, horizon: int, folder: Path, progress: Callable[[float], None] = lambda share: None
+    clean: CleanBars, aim: Aim, folder: Path, progress: Callable[[float], None] = lambda share: None
 ) -> Market:
     """Compute a market's arrays into `folder`, or find them there.
 
     Factors are computed for some tickers at a time and put in place, so that memory never holds them twice.
     """
-    bars, digest = clean.bars, _digest(clean, horizon)
+    bars, digest = clean.bars, _digest(clean, aim)
     if (folder / "market.json").exists() and json.loads((folder / "market.json").read_text())["digest"] == digest:
         return open_market(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -145,14 +157,14 @@ def build_market(
     tickers = np.array(sorted(bars["ticker"].unique()), dtype=object)
     codes = pd.Categorical(bars["ticker"], categories=tickers).codes.astype(np.int32)
     session = days.searchsorted(bars["session"])
-    label = forward_return(bars, horizon).reindex(pd.MultiIndex.from_frame(bars[["ticker", "session"]])).to_numpy()
-    _store(folder, "label", label)
+    label = target(aim.target).label(bars, aim.horizon)
+    _store(folder, "label", label.reindex(pd.MultiIndex.from_frame(bars[["ticker", "session"]])).to_numpy())
     _store(folder, "ticker", codes)
     _store(folder, "first_row", np.searchsorted(session, np.arange(len(days) + 1)).astype(np.intp))
     _store(folder, "session", days.to_numpy("datetime64[us]"))
     _store(folder, "refused", clean.refused.reindex(days, fill_value=0)[["rows", "refused"]].to_numpy(np.int64))
     _fill_matrix(folder, bars, codes, tickers, Calendar(clean.calendar).sessions(days[0], days[-1]), progress)
-    facts = {"digest": digest, "horizon": horizon, "tickers": tickers.tolist(), "calendar": clean.calendar}
+    facts = {"digest": digest, "aim": aim, "tickers": tickers.tolist(), "calendar": clean.calendar}
     (folder / "market.json").write_text(json.dumps(facts))
     return open_market(folder)
 
@@ -170,7 +182,7 @@ def open_market(folder: Path) -> Market:
         ticker=arrays["ticker"],
         matrix=arrays["matrix"],
         label=arrays["label"],
-        horizon=facts["horizon"],
+        aim=Aim(*facts["aim"]),
         refused=np.load(folder / "refused.npy"),
         digest=facts["digest"],
     )
@@ -205,7 +217,7 @@ def _ends_week(days: pd.DatetimeIndex, calendar: str) -> NDArray[np.bool_]:
     return np.array([after.isocalendar()[:2] != week for after, week in zip(following, weeks, strict=True)])
 
 
-def _digest(clean: CleanBars, horizon: int) -> str:
+def _digest(clean: CleanBars, aim: Aim) -> str:
     hashed = pd.util.hash_pandas_object(clean.bars, index=False).to_numpy()
-    facts = f"{horizon} {clean.calendar} {hashlib.sha256(clean.refused.to_csv().encode()).hexdigest()}"
+    facts = f"{aim} {clean.calendar} {hashlib.sha256(clean.refused.to_csv().encode()).hexdigest()}"
     return hashlib.sha256(hashed.tobytes() + facts.encode()).hexdigest()

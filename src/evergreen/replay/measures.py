@@ -82,8 +82,8 @@ def _difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> Numbers:
 
 
 def _costed(walk: Walk) -> dict[str, float]:
-    """The costed long-short portfolio of what champions forecast; empty with one ticker."""
-    if len(walk.models.market.tickers) < 2:
+    """The costed long-short portfolio of what champions forecast; empty with one ticker, and of what earns nothing."""
+    if len(walk.models.market.tickers) < 2 or not walk.models.market.target.is_return:
         return {}
     served = forecasts_served(walk)
     return long_short(served[np.isfinite(served["forecast"])], walk.models.market.horizon).metrics()

@@ -24,6 +24,7 @@ class Replay:
         out: the folder of the results; kept models lie below it.
         calendar: the exchange of the files.
         horizon: sessions ahead.
+        target: what is forecast, by name.
         seed: of the training and of the breaks.
         train_sessions: most sessions a model is fitted on, as the setting of live training; 0: all there are.
         breaks: what goes wrong on purpose.
@@ -47,6 +48,7 @@ class Replay:
     dask_address: str = ""
     tickers: tuple[str, ...] = ()
     config: TrainingConfig | None = None
+    target: str = "return"
 
     @property
     def cache(self) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from evergreen.core.bars.session import iso
+from evergreen.core.model.aim import Aim
 from evergreen.core.model.breadth import suited
 from evergreen.core.model.config import TrainingConfig
 from evergreen.errors import BadInput
@@ -46,10 +47,11 @@ def replay(plan: Replay, progress: Progress = lambda what, walked, of: None) -> 
     market = _market(plan, progress)
     first, last = _span(plan, market)
     config = plan.config or TrainingConfig(
+        target=plan.target,
         horizon=plan.horizon,
         seed=plan.seed,
         train_sessions=plan.train_sessions,
-        **suited(len(market.tickers)),  # type: ignore[arg-type]
+        **suited(len(market.tickers), market.target.by_order),  # type: ignore[arg-type]
     )
     setting = Setting(plan.cache.resolve(), market.digest, plan.breaks, config)
     models = opened(setting)
@@ -67,7 +69,10 @@ def _market(plan: Replay, progress: Progress) -> Market:
         if broken.kind in BARS:
             bars = replace(bars, bars=break_bars(bars.bars, broken, plan.seed).reset_index(drop=True))
     market = build_market(
-        bars, plan.horizon, plan.cache / "market", lambda share: progress("factors", round(100 * share), 100)
+        bars,
+        Aim(plan.target, plan.horizon),
+        plan.cache / "market",
+        lambda share: progress("factors", round(100 * share), 100),
     )
     return with_broken_labels(market, plan.breaks)
 
@@ -91,6 +96,7 @@ def _write(plan: Replay, rows: Sequence[Row]) -> Replayed:
         "bars": plan.bars,
         "from": iso(plan.start),
         "to": iso(plan.end),
+        "target": plan.target,
         "horizon": plan.horizon,
         "seed": plan.seed,
         "train_sessions": plan.train_sessions,

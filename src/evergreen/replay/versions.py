@@ -16,6 +16,7 @@ from evergreen.core.evaluation.metrics import ic, rank_ic
 from evergreen.core.evaluation.statistic import choose_loss, losses_by_session, suited_statistic
 from evergreen.core.model.continuity import Continuity
 from evergreen.core.model.intervals import Band
+from evergreen.core.model.targets.protocol import Target
 from evergreen.errors import BadInput
 from evergreen.replay.breaks import LEAKED, SERVING
 from evergreen.replay.losses import SessionLosses, squared, with_random_walk
@@ -63,6 +64,11 @@ class Version:
         """Sessions until an outcome of its market is known."""
         return self._market.horizon
 
+    @property
+    def target(self) -> Target:
+        """What is forecast in its market."""
+        return self._market.target
+
     @cached_property
     def record(self) -> pd.DataFrame | None:
         """Its walk-forward record; None of the random walk. That of a leak knows some of each outcome."""
@@ -99,7 +105,8 @@ class Version:
         """The evidence that it still does what its record promised, before its first session."""
         if self.record is None:
             return None
-        rows, statistic = self.record.set_index(["ticker", "session"]), suited_statistic(self.record["session"])
+        statistic = suited_statistic(self.record["session"], self._market.target.by_order)
+        rows = self.record.set_index(["ticker", "session"])
         sides = (rows["forecast"], 0.0 * rows["label"])
         ours, baseline = (losses_by_session(statistic, each, rows["label"]) for each in sides)
         return SkillTest(ours.to_numpy(), baseline.to_numpy(), run_length, statistic, self._market.horizon)
@@ -112,7 +119,7 @@ class Version:
         return CoverageTest(promised, level, run_length, self._market.horizon)
 
     def forecast(self, session: int) -> Floats:
-        """Of every row of a session, log return."""
+        """Of every row of a session, in the target's unit."""
         start = session - session % BLOCK
         if start not in self._forecasts:
             self._forecasts[start] = self._forecast_block(start)

@@ -12,12 +12,13 @@ import pandas as pd
 from evergreen.adapters.database import ledger, reading
 from evergreen.adapters.models.delivery_file import address_of, fetch, table_of
 from evergreen.adapters.models.folder import write_model_folder, write_run
-from evergreen.core.dataset.labels import forward_return
+from evergreen.core.model.aim import Aim
 from evergreen.core.model.delivered import DeliveredForecasts
 from evergreen.core.model.delivered_record import judge_delivered
 from evergreen.core.model.deliveries import Arrivals, parse_delivery, sift
 from evergreen.core.model.given import judge_given
 from evergreen.core.model.onnx_file import model_of_file
+from evergreen.core.model.targets.registry import target
 from evergreen.core.model.training import Training
 from evergreen.core.model.verified import sha256
 from evergreen.errors import BadInput, NotFound, UnreadableFile
@@ -33,7 +34,7 @@ def log_model_file(at: Workspace, path: Path, trained_through: str, horizon: int
         at: the installation whose bars it is judged on.
         path: of an .onnx file.
         trained_through: ISO date of the last session whose prices the model has seen.
-        horizon: sessions ahead that it forecasts.
+        horizon: sessions ahead that it forecasts the installation's target.
         tried: models that it was chosen from, itself included.
 
     Raises:
@@ -47,12 +48,13 @@ def log_model_file(at: Workspace, path: Path, trained_through: str, horizon: int
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}.", "Give an .onnx file.") from None
     model, through = model_of_file(content, at.features.names), _day(trained_through)
+    aim = Aim(at.settings.target, horizon)
     newest = _newest_data(at)
     rows = installation_training_set(
-        at, pd.Timestamp(newest.as_of), pd.Timestamp(datetime.now(UTC)), horizon, model.features
+        at, pd.Timestamp(newest.as_of), pd.Timestamp(datetime.now(UTC)), aim, model.features
     )
-    training = judge_given(model, rows, through, horizon, tried)
-    params = {"model": path.name, "trained_through": trained_through, "horizon": horizon, "tried": tried}
+    training = judge_given(model, rows, through, aim, tried)
+    params = {"model": path.name, "trained_through": trained_through, **aim._asdict(), "tried": tried}
     return _log(at, training, newest, params, path.name)
 
 
@@ -64,7 +66,7 @@ def log_delivery(at: Workspace, place: str, horizon: int, tried: int) -> tuple[s
     Args:
         at: the installation whose bars they are judged on.
         place: of a CSV or Parquet file, a path or an address that fsspec opens.
-        horizon: sessions ahead that they forecast.
+        horizon: sessions ahead that they forecast the installation's target.
         tried: models that their model was chosen from, itself included.
 
     Raises:
@@ -72,15 +74,16 @@ def log_delivery(at: Workspace, place: str, horizon: int, tried: int) -> tuple[s
         NotFound: the installation has no bars.
     """
     address = address_of(place)
-    content = fetch(address)
-    delivery, newest = parse_delivery(table_of(content, address), address), _newest_data(at)
-    labels = forward_return(at.listings.companies(at.bars.as_of(end=pd.Timestamp(newest.as_of))), horizon)
+    content, aim = fetch(address), Aim(at.settings.target, horizon)
+    forecast = target(aim.target)
+    delivery, newest = parse_delivery(table_of(content, address), address, forecast.is_return), _newest_data(at)
+    labels = forecast.label(at.listings.companies(at.bars.as_of(end=pd.Timestamp(newest.as_of))), horizon)
     named = at.listings.as_named(labels.index)
     days = pd.DatetimeIndex(labels.index.get_level_values("session").unique())
     arrivals = sift(delivery, named, pd.Series(at.calendar.next_opens(days), index=days))
     model = DeliveredForecasts(address, sha256(content))
-    training = judge_delivered(model, arrivals, labels, named, horizon, tried)
-    params = {"forecasts": address, "horizon": horizon, "tried": tried}
+    training = judge_delivered(model, arrivals, labels, named, aim, tried)
+    params = {"forecasts": address, **aim._asdict(), "tried": tried}
     run_id = _log(at, training, newest, params, f"forecasts {PurePath(address).name}")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / (PurePath(address).name or "delivery")

@@ -87,7 +87,7 @@ class ResearchPanel:
     def config(self) -> TrainingConfig:
         """The configuration that suits so many tickers."""
         choices = {"horizon": self.horizon, "target": self.target_name}
-        return TrainingConfig(**choices | suited(self.bars["ticker"].nunique()))  # type: ignore[arg-type]
+        return TrainingConfig(**choices | suited(self.bars["ticker"].nunique(), self.target.by_order))  # type: ignore[arg-type]
 
     @property
     def folds(self) -> list[Fold]:

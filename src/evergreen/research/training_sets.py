@@ -13,6 +13,8 @@ from evergreen.core.bars.calendar import Calendar
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.dataset.look_ahead_audit import audit, require_passed, stamp
 from evergreen.core.features import LOOKBACK, DeclaredFactor, alpha158
+from evergreen.core.model.aim import Aim
+from evergreen.core.model.targets.registry import target
 from evergreen.core.model.training import training_frame
 from evergreen.research.sample import accepted_sample_bars
 from evergreen.workspace import Workspace
@@ -82,7 +84,7 @@ def installation_bars(at: Workspace, as_of: pd.Timestamp, known_at: pd.Timestamp
 
 
 def installation_training_set(
-    at: Workspace, as_of: pd.Timestamp, known_at: pd.Timestamp, horizon: int, names: Sequence[str] = ()
+    at: Workspace, as_of: pd.Timestamp, known_at: pd.Timestamp, aim: Aim, names: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Features and labels of the installation's bars as known at a moment, through Feast, audited for look-ahead.
 
@@ -90,7 +92,7 @@ def installation_training_set(
         at: the installation.
         as_of: the last session.
         known_at: UTC; what came later is left out.
-        horizon: of the labels, in sessions.
+        aim: what the labels are of.
         names: features, in this order; all by default.
 
     Returns:
@@ -100,8 +102,8 @@ def installation_training_set(
         LooksAhead: a feature holds what was not known at its session.
     """
     chosen = list(names or at.features.names)
-    bars = installation_bars(at, as_of, known_at)
-    labels = forward_return(bars, horizon)
+    bars, forecast = installation_bars(at, as_of, known_at), target(aim.target)
+    labels = forecast.label(bars, aim.horizon)
     entities = at.listings.as_named(labels.index).to_frame().set_axis(labels.index)
     entities["event_timestamp"] = at.calendar.closes(pd.DatetimeIndex(entities["session"]))
     features = at.features.training_frame(entities, known_at)[chosen]
@@ -110,5 +112,8 @@ def installation_training_set(
     def compute(some: pd.DataFrame) -> pd.DataFrame:
         return at.features.compute(some, calendar=days)[chosen]
 
-    verdict = audit(features, labels, bars, compute, at.features.lookback, horizon)
+    past = at.features.lookback
+    verdict = audit(
+        features, labels, bars, compute, past, aim.horizon, label=forecast.label, label_lookback=forecast.lookback
+    )
     return stamp(training_frame(features, labels), verdict)

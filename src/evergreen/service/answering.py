@@ -114,7 +114,7 @@ class Answerer:
 
     def _prepare(self, snapshot: Snapshot, arm: Arm, place: int) -> Prepared | Unavailable:
         row = _prediction(snapshot, arm, place)
-        if not math.isfinite(row.price):
+        if not math.isfinite(row.forecast if row.price is None else row.price):
             return Unavailable(
                 f"Model {row.champion_version} gave no finite forecast.",
                 "See the alarms on the status page, or roll back with `evergreen canary rollback`.",
@@ -125,17 +125,22 @@ class Answerer:
         return Prepared(row.version, RowForm.of(row), self._text(snapshot, row, place), missed)
 
     def _text(self, snapshot: Snapshot, row: Prediction, place: int) -> bytes:
-        age, inputs = snapshot.ages[place], snapshot.tables[row.version].inputs
-        manifest = snapshot.model(row.version).manifest
+        age, table = snapshot.ages[place], snapshot.tables[row.version]
+        manifest, inputs = snapshot.model(row.version).manifest, table.inputs
+        forecast, low, high = table.interval(place)
         answer = {
             "ticker": row.ticker,
             "as_of": row.as_of,
             "horizon": manifest.horizon,
             "target_session": self._target(snapshot.universe.sessions[place], manifest.horizon),
-            "forecast_return": row.forecast,
+            "target": manifest.target,
+            "forecast": forecast,
+            "forecast_lower": low,
+            "forecast_upper": high,
+            "forecast_return": forecast if table.priced else None,
             "price": row.price,
-            "lower": row.lower,
-            "upper": row.upper,
+            "lower": row.lower if table.priced else None,
+            "upper": row.upper if table.priced else None,
             "last_close": row.last_close,
             "model": row.version,
             "arm": row.arm,
@@ -175,6 +180,7 @@ def _prediction(snapshot: Snapshot, arm: Arm, place: int) -> Prediction:
     speaks = lineup.challenger if arm == "challenger" and math.isfinite(challenger) else None
     answering_model, forecast = (lineup.champion, champion) if speaks is None else (speaks, challenger)
     table, close = snapshot.tables[answering_model.version], float(universe.last_close[place])
+    price, lower, upper = table.prices(place, close)
     return Prediction(
         id="",
         at=datetime.min.replace(tzinfo=UTC),
@@ -183,9 +189,9 @@ def _prediction(snapshot: Snapshot, arm: Arm, place: int) -> Prediction:
         as_of=universe.dates[place],
         arm=arm,
         version=answering_model.version,
-        price=_price(close, forecast),
-        lower=_price(close, forecast + float(table.below[place])),
-        upper=_price(close, forecast + float(table.above[place])),
+        price=price,
+        lower=lower,
+        upper=upper,
         last_close=close,
         forecast=forecast,
         feature_hash=universe.hashes[place],
@@ -202,10 +208,3 @@ def _missed(snapshot: Snapshot, place: int) -> str:
     if challenger is None:
         return "absent"
     return "not_delivered" if snapshot.is_undelivered(challenger, place) else "not_finite"
-
-
-def _price(close: float, forecast: float) -> float:
-    try:
-        return close * math.exp(forecast)
-    except OverflowError:
-        return math.inf

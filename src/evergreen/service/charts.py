@@ -57,6 +57,11 @@ class Chart:
         )
 
 
+def bare(phrase: str) -> str:
+    """A phrase as the name of a line, without its article."""
+    return phrase.removeprefix("the ").removeprefix("an ").removeprefix("a ")
+
+
 @dataclass(frozen=True)
 class _Axes:
     low: float

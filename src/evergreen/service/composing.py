@@ -56,7 +56,7 @@ def compose(
         )
     if not np.isfinite(values[~np.isnan(values)] if lineup.champion.manifest.is_delivered else values).all():
         raise ModelRefused(
-            f"Model {lineup.champion.version} forecasts a non-finite return on the newest features.",
+            f"Model {lineup.champion.version} gives a forecast that is not finite on the newest features.",
             "Roll back with `evergreen canary rollback`.",
         )
     lineup = _fitted(lineup, universe, tables)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,13 +14,14 @@ Hits = Mapping[str, tuple[int, int]]  # ticker -> (forecasts with the right sign
 class TickerForecast:
     """One ticker's forecast: prices in the market's currency, returns in log, `age` in sessions.
 
+    Without a price, where none follows from the target, `lower` and `upper` are ends of the forecast's interval.
     `hit_rate` is the share, 0..1, of the champion's settled forecasts of this ticker whose sign was right; None
-    before any has settled. `challenger` is that model's return, None without one.
+    before any has settled. `challenger` is that model's forecast, None without one.
     """
 
     ticker: str
     last_close: float
-    price: float
+    price: float | None
     lower: float
     upper: float
     forecast: float
@@ -32,21 +32,22 @@ class TickerForecast:
 
 
 def todays_forecasts(snapshot: Snapshot, hits: Hits) -> list[TickerForecast]:
-    """The forecasts that `snapshot` answers with, highest return first."""
+    """The forecasts that `snapshot` answers with, highest first."""
     lineup = snapshot.lineup
     champion = snapshot.tables[lineup.champion.version]
     challenger = snapshot.tables[lineup.challenger.version].values if lineup.challenger is not None else None
     rows = []
     for place, ticker in enumerate(snapshot.universe.tickers):
         close, value = float(snapshot.universe.last_close[place]), float(champion.values[place])
+        price, lower, upper = champion.prices(place, close)
         right, settled = hits.get(ticker, (0, 0))
         rows.append(
             TickerForecast(
                 ticker=ticker,
                 last_close=close,
-                price=close * math.exp(value),
-                lower=close * math.exp(value + champion.below[place]),
-                upper=close * math.exp(value + champion.above[place]),
+                price=price,
+                lower=lower,
+                upper=upper,
                 forecast=value,
                 challenger=None if challenger is None else float(challenger[place]),
                 age=snapshot.ages[place],

@@ -72,7 +72,7 @@ _TICKER = {
     openapi_extra={"parameters": [_TICKER, _CLIENT]},
 )
 async def predict_one(request: Request) -> Response:
-    """Forecast one ticker's price; both models' forecasts go on record, the client's arm answers."""
+    """Forecast one ticker; both models' forecasts go on record, the client's arm answers."""
     # The busiest path: declared parameters would take the framework longer than the forecast does.
     service, ticker = service_of(request), request.path_params["ticker"]
     if len(ticker) > MAX_TICKER:

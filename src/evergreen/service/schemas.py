@@ -22,6 +22,10 @@ EXAMPLE = {  # as the demo answered
     "as_of": "2009-02-06",
     "horizon": 1,
     "target_session": "2009-02-09",
+    "target": "return",
+    "forecast": 0.0009704658055944571,
+    "forecast_lower": -0.05786329739068317,
+    "forecast_upper": 0.05235459813151247,
     "forecast_return": 0.0009704658055944571,
     "price": 371.6404894373446,
     "lower": 350.4062506591432,
@@ -72,10 +76,19 @@ class PredictionAnswer(_Wire):
             description="Session whose close is forecast (ISO date); null where the exchange's calendar ends before it."
         ),
     ]
-    forecast_return: Annotated[float, Field(description="Log return over the horizon.")]
-    price: Annotated[float, Field(description="last_close x exp(forecast_return), in the stock's currency.")]
-    lower: Annotated[float, Field(description="Lower end of the 90 % interval of the price.")]
-    upper: Annotated[float, Field(description="Upper end of the 90 % interval of the price.")]
+    target: Annotated[str, Field(description="What is forecast: return, rank, neutral, volatility, or another name.")]
+    forecast: Annotated[float, Field(description="Of the target over the horizon; 0 is its naive forecast.")]
+    forecast_lower: Annotated[float, Field(description="Lower end of the 90 % interval of the forecast.")]
+    forecast_upper: Annotated[float, Field(description="Upper end of the 90 % interval of the forecast.")]
+    forecast_return: Annotated[
+        float | None, Field(description="The forecast, where it is a log return; null of any other target.")
+    ]
+    price: Annotated[
+        float | None,
+        Field(description="last_close x exp(forecast_return), in the stock's currency; null without a return."),
+    ]
+    lower: Annotated[float | None, Field(description="Lower end of the 90 % interval of the price; null without one.")]
+    upper: Annotated[float | None, Field(description="Upper end of the 90 % interval of the price; null without one.")]
     last_close: Annotated[float, Field(description="Raw close of the session as_of.")]
     model: Annotated[str, Field(description="Registered version of the model that answered.")]
     arm: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +36,7 @@ class ServedModel:
     manifest: Manifest
 
     def forecast(self, universe: Universe) -> Forecasts:
-        """Log return over the manifest's horizon for every ticker, tried twice.
+        """The manifest's target over its horizon for every ticker, tried twice.
 
         Raises:
             ModelRefused: it needs features that are not served.
@@ -64,7 +65,7 @@ class ServedModel:
         standing = universe.standing or Standing(manifest.as_of, manifest.scales, {})
         below, above = standing.reach(universe.tickers, self.version, manifest.band)
         inputs = examine(rows, manifest.feature_low, manifest.feature_high)
-        return ForecastTable(self._forecast(rows, universe), below, above, inputs)
+        return ForecastTable(self._forecast(rows, universe), below, above, inputs, manifest.is_priced)
 
     def _rows(self, universe: Universe) -> Matrix:
         return np.ascontiguousarray(universe.features[:, self.columns(universe.names)])
@@ -101,14 +102,38 @@ class DeliveringModel(ServedModel):
 class ForecastTable:
     """What one model says of every ticker of a universe, in its order.
 
-    `values` are log returns, not finite where it has none; `below` and `above` how far the interval reaches to both
-    sides, log return; `inputs` how much of each ticker's features is missing or beyond its training.
+    `values` are of the model's target, not finite where it has none; `below` and `above` how far the interval reaches
+    to both sides; `inputs` how much of each ticker's features is missing or beyond its training; `priced` whether they
+    are log returns, from which a price follows.
     """
 
     values: Forecasts
     below: Forecasts
     above: Forecasts
     inputs: Inputs
+    priced: bool = True
+
+    def interval(self, place: int) -> tuple[float, float, float]:
+        """The forecast of the ticker at a place, and both ends of its interval."""
+        value = float(self.values[place])
+        return value, value + float(self.below[place]), value + float(self.above[place])
+
+    def prices(self, place: int, close: float) -> tuple[float | None, float, float]:
+        """The forecast price of the ticker at a place and both ends of its interval.
+
+        Where no price follows it is None, and the ends are those of the forecast's.
+        """
+        value, lower, upper = self.interval(place)
+        if not self.priced:
+            return None, lower, upper
+        return _price(close, value), _price(close, lower), _price(close, upper)
+
+
+def _price(close: float, forecast: float) -> float:
+    try:
+        return close * math.exp(forecast)
+    except OverflowError:
+        return math.inf
 
 
 class NoForecasts(ModelRefused):

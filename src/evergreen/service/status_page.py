@@ -11,8 +11,9 @@ from evergreen.adapters.database import reading
 from evergreen.adapters.infra.prefect_api import PrefectApi, running_on
 from evergreen.adapters.infra.running import missing
 from evergreen.core.canary import LADDER, QualityTest
+from evergreen.core.model.targets.registry import target as forecast_target
 from evergreen.errors import EvergreenError
-from evergreen.service.charts import Chart, Level, Series
+from evergreen.service.charts import Chart, Level, Series, bare
 from evergreen.service.papers import PageLink, Papers
 from evergreen.service.refresh import Keeper
 from evergreen.service.store import DiskStore
@@ -21,7 +22,7 @@ from evergreen.service.view import Skill, View, gather
 from evergreen.service.watch import Watch
 from evergreen.settings import Settings
 
-COLUMNS = ("ticker", "last close", "price", "interval", "return", "challenger", "age", "sign right")
+COLUMNS = ("ticker", "last close", "price", "interval", "return", "forecast", "challenger", "age", "sign right")
 MINOR = ("last close", "challenger", "age")  # what a phone's screen has no room for
 
 
@@ -66,7 +67,8 @@ class StatusPage:
         }
 
     def _show(self, alarms: Mapping[str, str], view: View | None, links: Mapping[str, list[PageLink]]) -> str:
-        snapshot, challenger = self._keeper.snapshot, bool(_challenger(view))
+        snapshot = self._keeper.snapshot
+        goal = forecast_target(snapshot.lineup.champion.manifest.target if snapshot else self._settings.target)
         running = running_on(self._prefect) if self._prefect else []
         return render(
             "status.html",
@@ -79,15 +81,23 @@ class StatusPage:
             guardrails=self._watch.verdict,
             ladder=view.rollout.evidence.ladder if view and view.rollout and view.rollout.evidence else LADDER,
             evidence=evidence_chart(view.quality) if view and view.quality else None,
-            skill=skill_chart(view.skills) if view and view.skills else None,
+            skill=skill_chart(view.skills, goal.baseline) if view and view.skills else None,
+            goal=goal,
             now=datetime.now(UTC),
             running=running,
             missing=missing(view.clock, _champion(view), running) if view else "",
             prefect=self._prefect.url.removesuffix("/api") if self._prefect else None,
-            columns=[title for title in COLUMNS if title != "challenger" or challenger],
+            columns=_columns(goal.is_return, bool(_challenger(view))),
             minor=MINOR,
             links=links,
         )
+
+
+def _columns(priced: bool, challenger: bool) -> list[str]:
+    """Titles of the table of forecasts."""
+    absent = {"challenger"} if not challenger else set()
+    absent |= {"forecast"} if priced else {"price", "return"}
+    return [title for title in COLUMNS if title not in absent]
 
 
 def _champion(view: View | None) -> str | None:
@@ -116,8 +126,8 @@ def evidence_chart(quality: QualityTest) -> Chart | None:
     return Chart(title, [look.session for look in path], lines, levels, log=True)
 
 
-def skill_chart(skills: Sequence[Skill]) -> Chart:
-    """Cumulated advantage in squared error over the random walk, by session."""
+def skill_chart(skills: Sequence[Skill], baseline: str) -> Chart:
+    """Cumulated advantage in squared error over a target's naive forecast, by session."""
     sessions = sorted({session for skill in skills for session in skill.losses["session"]})
     lines = [
         Series(
@@ -127,6 +137,6 @@ def skill_chart(skills: Sequence[Skill]) -> Chart:
         )
         for place, skill in enumerate(skills)
     ]
-    title = "Cumulated advantage in squared error over the random walk, in average sessions"
+    title = f"Cumulated advantage in squared error over {baseline}, in average sessions"
     labels = [session.date().isoformat() for session in sessions]
-    return Chart(title, labels, lines, [Level("random walk", 0.0)])
+    return Chart(title, labels, lines, [Level(bare(baseline), 0.0)])

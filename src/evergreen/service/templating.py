@@ -48,8 +48,12 @@ def _percent(share: float, digits: int = 0) -> str:
     return f"{share * 100:.{digits}f}\u00a0%"
 
 
-def _signed(value: float) -> str:
-    return f"{value:+.2%}".replace("%", "\u00a0%")
+def _signed(value: float, is_return: bool = True) -> str:
+    return f"{value:+.2%}".replace("%", "\u00a0%") if is_return else f"{value:+.3f}"
+
+
+def _level(value: float, priced: bool = True) -> str:
+    return f"{value:.2f}" if priced else _signed(value, is_return=False)
 
 
 def _moment(moment: datetime) -> str:
@@ -60,4 +64,4 @@ def _count(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
-_templates.filters |= {"percent": _percent, "moment": _moment, "count": _count, "signed": _signed}
+_templates.filters |= {"percent": _percent, "moment": _moment, "count": _count, "signed": _signed, "level": _level}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 
 from evergreen.adapters.database import evidence
 from evergreen.core.bars.session import iso
 from evergreen.core.canary.assignment import Arm
+from evergreen.core.model.targets.protocol import Target
+from evergreen.core.model.targets.registry import target as registered
 from evergreen.errors import NotFound
-from evergreen.service.charts import Chart, Level, Series
+from evergreen.service.charts import Chart, Level, Series, bare
 from evergreen.service.state import ServedModel, Snapshot
 
 PAST_DAYS = 370  # a year of sessions, and the days until the last of them settles
@@ -22,12 +23,13 @@ ALL_CLIENTS = 10_000  # basis points
 
 @dataclass(frozen=True)
 class Today:
-    """What one model says of the ticker now: prices in the market's currency, `forecast` in log return.
+    """What one model says of the ticker now: prices in the market's currency, `forecast` in the target's unit.
 
-    `missing` and `outside` are shares, 0..1, of its features: without a value, and beyond what it was trained on.
+    Without a price, where none follows, `lower` and `upper` are ends of the forecast's interval. `missing` and
+    `outside` are shares, 0..1, of its features: without a value, and beyond what it was trained on.
     """
 
-    price: float
+    price: float | None
     lower: float
     upper: float
     forecast: float
@@ -62,7 +64,7 @@ class ArmView:
 
     @property
     def saved(self) -> pd.Series[float]:
-        """Squared error saved against the random walk so far, by session, in its average sessions."""
+        """Squared error saved against a forecast of 0 so far, by session, in its average sessions."""
         settled = self.past.dropna().set_index("session")
         walk = settled["outcome"] ** 2
         return ((walk - (settled["forecast"] - settled["outcome"]) ** 2) / walk.mean()).cumsum()
@@ -70,7 +72,7 @@ class ArmView:
 
 @dataclass(frozen=True)
 class PastForecast:
-    """One session's forecasts and what came, log returns; None where there is none."""
+    """One session's forecasts and what came, in the target's unit; None where there is none."""
 
     session: str
     champion: float | None
@@ -86,9 +88,13 @@ class PastForecast:
 
 @dataclass(frozen=True)
 class TickerView:
-    """All that a ticker's page shows; `age` in sessions. Without a served forecast only the past, and `absent` true."""
+    """All that a ticker's page shows; `age` in sessions. Without a served forecast only the past, and `absent` true.
+
+    `forecasts` is the target, `target` the session that it is forecast for.
+    """
 
     ticker: str
+    forecasts: Target
     arms: list[ArmView]
     as_of: str
     target: str
@@ -114,7 +120,7 @@ class TickerView:
 
     @property
     def chart(self) -> Chart | None:
-        """What each arm saved against the random walk; None before anything has settled."""
+        """What each arm saved against the target's naive forecast; None before anything has settled."""
         saved = {arm.version: arm.saved for arm in self.arms if len(arm.saved)}
         sessions = sorted({session for line in saved.values() for session in line.index})
         if not sessions:
@@ -123,8 +129,9 @@ class TickerView:
             Series(f"version {version}", line.reindex(sessions).tolist(), "good" if place == 0 else "other")
             for place, (version, line) in enumerate(saved.items())
         ]
-        title = f"{self.ticker}: squared error saved against the random walk, in average sessions"
-        return Chart(title, [iso(session) for session in sessions], lines, [Level("random walk", 0.0)])
+        baseline = self.forecasts.baseline
+        title = f"{self.ticker}: squared error saved against {baseline}, in average sessions"
+        return Chart(title, [iso(session) for session in sessions], lines, [Level(bare(baseline), 0.0)])
 
 
 def view_ticker(conn: Connection, snapshot: Snapshot, ticker: str, target: str) -> TickerView:
@@ -139,6 +146,7 @@ def view_ticker(conn: Connection, snapshot: Snapshot, ticker: str, target: str) 
         raise NotFound(f"Nothing was ever forecast of {ticker!r} here.", "The status page lists what is.")
     return TickerView(
         ticker=ticker,
+        forecasts=registered(snapshot.lineup.champion.manifest.target),
         arms=arms,
         as_of=snapshot.universe.dates[place] if place is not None else "",
         target=target,
@@ -162,7 +170,7 @@ def _arms(conn: Connection, snapshot: Snapshot, ticker: str, place: int | None) 
             version=model.version,
             answers=answers,
             today=None if place is None else _today(snapshot, model.version, place),
-            past=evidence.of_ticker(conn, ticker, model.version, model.manifest.horizon, start),
+            past=evidence.of_ticker(conn, ticker, model.version, model.manifest.aim, start),
         )
         for arm, model, answers in serving
         if model is not None
@@ -174,8 +182,7 @@ def _today(snapshot: Snapshot, version: str, place: int) -> Today | None:
     value = float(table.values[place])
     if not math.isfinite(value):
         return None
-    lower, upper = value + float(table.below[place]), value + float(table.above[place])
-    price, low, high = (close * float(np.exp(each)) for each in (value, lower, upper))
+    price, low, high = table.prices(place, close)
     return Today(price, low, high, value, float(table.inputs.missing[place]), float(table.inputs.outside[place]))
 
 

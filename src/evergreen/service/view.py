@@ -37,19 +37,19 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Skill:
-    """Realized losses of one version by session, beside the random walk's over the same tickers."""
+    """Realized losses of one version by session, beside those of a forecast of 0 over the same tickers."""
 
     version: str
     losses: pd.DataFrame
 
     @property
     def gain(self) -> float:
-        """Share by which the squared error is below the random walk's; negative when above."""
+        """Share by which the squared error is below that of a forecast of 0; negative when above."""
         return float(skill_score(self.losses["loss"].sum(), self.losses["baseline_loss"].sum()))
 
     @property
     def advantage(self) -> pd.Series[float]:
-        """Cumulated loss of the random walk minus the model's, in average sessions of the former."""
+        """Cumulated loss of a forecast of 0 minus the model's, in average sessions of the former."""
         saved = self.losses["baseline_loss"] - self.losses["loss"]
         return (saved / self.losses["baseline_loss"].mean()).cumsum()
 
@@ -139,14 +139,14 @@ def _forecasts(conn: Connection, snapshot: Snapshot | None) -> list[TickerForeca
         return []
     champion = snapshot.lineup.champion
     since = snapshot.clock - pd.Timedelta(days=SKILL_DAYS)
-    return todays_forecasts(snapshot, evidence.sign_hits(conn, champion.version, champion.manifest.horizon, since))
+    return todays_forecasts(snapshot, evidence.sign_hits(conn, champion.version, champion.manifest.aim, since))
 
 
 def _skills(conn: Connection, row: Rollout | None, snapshot: Snapshot | None) -> list[Skill]:
     if row is None or snapshot is None:
         return []
     start = snapshot.clock - pd.Timedelta(days=SKILL_DAYS)
-    horizon = snapshot.lineup.champion.manifest.horizon
+    aim = snapshot.lineup.champion.manifest.aim
     versions = [row.champion] + ([row.challenger] if row.challenger else [])
-    skills = [Skill(version, evidence.session_losses(conn, version, horizon, start)) for version in versions]
+    skills = [Skill(version, evidence.session_losses(conn, version, aim, start)) for version in versions]
     return [skill for skill in skills if len(skill.losses)]

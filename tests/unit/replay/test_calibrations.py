@@ -9,6 +9,7 @@ import pytest
 
 from evergreen.core.drift import TooLittleHistory
 from evergreen.core.market import simulate
+from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.replay.bars import clean
 from evergreen.replay.calibrations import Calibrations
 from evergreen.replay.fits import Fits
@@ -19,7 +20,7 @@ from tests.unit.replay.conftest import SMALL
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Market:
     bars = simulate(3, 420, seed=5)
-    return build_market(clean(bars, bars["session"].max(), "XNYS"), 1, tmp_path_factory.mktemp("market"))
+    return build_market(clean(bars, bars["session"].max(), "XNYS"), NEXT_RETURN, tmp_path_factory.mktemp("market"))
 
 
 def test_calibrations__a_second_process_reads_what_the_first_worked_out(

@@ -10,6 +10,7 @@ import pytest
 from filelock import FileLock
 
 from evergreen.core.market import simulate
+from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.replay.bars import clean
 from evergreen.replay.fits import Fits
 from evergreen.replay.market import Market, build_market
@@ -19,7 +20,7 @@ from tests.unit.replay.conftest import SMALL
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Market:
     bars = simulate(3, 420, seed=5)
-    return build_market(clean(bars, bars["session"].max(), "XNYS"), 1, tmp_path_factory.mktemp("market"))
+    return build_market(clean(bars, bars["session"].max(), "XNYS"), NEXT_RETURN, tmp_path_factory.mktemp("market"))
 
 
 def test_of__what_another_process_fits_is_waited_for_last(market: Market, tmp_path: Path) -> None:

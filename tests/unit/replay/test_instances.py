@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from evergreen.core.market import simulate
+from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.replay.breaks import SERVING, parse_break
 from evergreen.replay.fits import Fits
 from evergreen.replay.market import build_market
@@ -26,7 +27,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     from evergreen.replay.bars import clean
 
     bars, folder = simulate(6, 500, seed=11, ic=0.2), tmp_path_factory.mktemp("market")
-    market = build_market(clean(bars, bars["session"].max(), "XNYS"), 1, folder / "market")
+    market = build_market(clean(bars, bars["session"].max(), "XNYS"), NEXT_RETURN, folder / "market")
     reads_much = replace(SMALL, rounds=60)  # a fifth of the features missing tells nothing of a model that reads few
     return Models(market, Fits(market, reads_much, folder / "fits"))
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from evergreen.core.market import simulate
+from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.core.model.protocol import forecast
 from evergreen.core.model.registry import learner
 from evergreen.replay.bars import clean
@@ -24,7 +25,7 @@ STOP, START, END = 300, 380, 390
 def market(tmp_path_factory: pytest.TempPathFactory) -> Market:
     """Six stocks whose reversal can be predicted."""
     bars = simulate(6, 420, seed=11, ic=0.2)
-    return build_market(clean(bars, bars["session"].max(), "XNYS"), 1, tmp_path_factory.mktemp("market"))
+    return build_market(clean(bars, bars["session"].max(), "XNYS"), NEXT_RETURN, tmp_path_factory.mktemp("market"))
 
 
 @pytest.mark.parametrize("name", ["lightgbm", "ranked_lightgbm", "ridge", "blend"])

@@ -11,6 +11,7 @@ import pytest
 
 from evergreen.core.evaluation.metrics import session_losses
 from evergreen.core.market import simulate
+from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.replay.bars import clean
 from evergreen.replay.losses import Losses, squared, with_random_walk
 from evergreen.replay.market import Market, build_market
@@ -20,7 +21,7 @@ from evergreen.replay.market import Market, build_market
 def market(tmp_path_factory: pytest.TempPathFactory) -> Market:
     """Four stocks, of which one session lacks some outcomes and the last has none."""
     bars = simulate(4, 80, seed=3)
-    built = build_market(clean(bars, bars["session"].max(), "XNYS"), 1, tmp_path_factory.mktemp("market"))
+    built = build_market(clean(bars, bars["session"].max(), "XNYS"), NEXT_RETURN, tmp_path_factory.mktemp("market"))
     label = np.array(built.label)
     label[built.rows(40, 41)] = [0.01, np.nan, -0.02, np.nan]
     return replace(built, label=label)

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evergreen.core.model.targets.registry import target
 from evergreen.errors import BadInput
+from evergreen.replay.bars import read_bars
 from evergreen.replay.breaks import parse_break
 from evergreen.replay.plan import Replay
 from evergreen.replay.run import replay
@@ -51,6 +53,20 @@ def test_replay__figures_are_those_of_the_served_forecasts(plan: Replay) -> None
     assert row["rank_ic_lower90"] < row["rank_ic"] < row["rank_ic_upper90"]
     assert (known["loss_random_walk"] > 0).all() and (known["n"] == 6).all()
     assert 0.7 < row["coverage"] < 1.0
+
+
+def test_replay__of_volatility_is_judged_by_its_own_label_and_earns_nothing(
+    plan: Replay, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    out = tmp_path_factory.mktemp("volatility")
+    replayed = replay(replace(plan, target="volatility", policies=policies("never"), out=out))
+    bars = read_bars(plan.bars, plan.calendar, plan.end, plan.end, []).bars
+    squares = target("volatility").label(bars, 1).dropna().pow(2).groupby(level="session").mean()
+    known = replayed.sessions[replayed.sessions["n"] > 0].set_index("session")["loss_random_walk"]
+    assert known.to_numpy() == pytest.approx(squares.reindex(known.index).to_numpy())
+    (row,) = replayed.summary["policies"]
+    assert replayed.summary["target"] == "volatility" and row["gain"] > 0
+    assert not [name for name in row if name.startswith("costed_")]
 
 
 def test_replay__bars_after_a_session_change_no_decision_up_to_it(

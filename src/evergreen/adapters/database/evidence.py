@@ -13,6 +13,7 @@ from evergreen.adapters.database.schema import forecast, outcome, prediction
 from evergreen.core.bars.session import Session, iso
 from evergreen.core.evaluation.losses import Statistic
 from evergreen.core.evaluation.statistic import losses_by_session
+from evergreen.core.model.aim import Aim
 from evergreen.errors import BadInput
 
 
@@ -20,8 +21,8 @@ def record_forecasts(conn: Connection, new: pd.DataFrame) -> None:
     """Keep the forecasts a model made when a session closed; the first record of a forecast stays.
 
     Args:
-        new: columns session, ticker, version, value (log return over the horizon; one that is not finite is
-            kept as missing and counts as an infinite loss), feature_hash, made_at (UTC).
+        new: columns session, ticker, version, value (of the version's target; one that is not finite is kept as
+            missing and counts as an infinite loss), feature_hash, made_at (UTC).
     """
     rows = _rows(new, forecast)
     for row in rows:
@@ -33,8 +34,8 @@ def record_outcomes(conn: Connection, settled: pd.DataFrame) -> None:
     """Keep what came true; a restated value replaces the old one unless it was known earlier.
 
     Args:
-        settled: columns ticker, session, horizon (sessions), value (realized log return; rows with NaN, not
-            yet known, are passed over), known_at (UTC), data_version.
+        settled: columns ticker, session, horizon (sessions), target (by name), value (rows with NaN, not yet known,
+            are passed over), known_at (UTC), data_version.
     """
     upsert(conn, outcome, _rows(settled[np.isfinite(settled["value"])], outcome), newer_by="known_at")
 
@@ -60,22 +61,22 @@ def count_forecasts(conn: Connection, version: str) -> int:
 def settled(
     conn: Connection,
     version: str,
-    horizon: int,
+    aim: Aim,
     start: Session | None = None,
     end: Session | None = None,
 ) -> pd.DataFrame:
-    """Forecasts of a version whose outcome is known: session, ticker, forecast, outcome (log returns)."""
+    """Forecasts of a version whose outcome is known: session, ticker, forecast, outcome (both of its target)."""
     query = (
         select(
             forecast.c.session, forecast.c.ticker, forecast.c.value.label("forecast"), outcome.c.value.label("outcome")
         )
-        .join_from(forecast, outcome, _settles(forecast, horizon))
+        .join_from(forecast, outcome, _settles(forecast, aim))
         .where(forecast.c.version == version, *_between(forecast, start, end))
     )
     return _frame(conn, query.order_by(forecast.c.session, forecast.c.ticker), ("forecast", "outcome"))
 
 
-def sign_hits(conn: Connection, version: str, horizon: int, start: Session) -> dict[str, tuple[int, int]]:
+def sign_hits(conn: Connection, version: str, aim: Aim, start: Session) -> dict[str, tuple[int, int]]:
     """By ticker how many of a version's settled forecasts from `start` on had the outcome's sign, and how many settled.
 
     A forecast or an outcome of exactly zero says nothing and is not counted.
@@ -83,60 +84,65 @@ def sign_hits(conn: Connection, version: str, horizon: int, start: Session) -> d
     product = forecast.c.value * outcome.c.value
     query = (
         select(forecast.c.ticker, func.sum(case((product > 0, 1), else_=0)), func.count())
-        .join_from(forecast, outcome, _settles(forecast, horizon))
+        .join_from(forecast, outcome, _settles(forecast, aim))
         .where(forecast.c.version == version, product != 0, *_between(forecast, start, None))
         .group_by(forecast.c.ticker)
     )
     return {ticker: (int(right), int(number)) for ticker, right, number in conn.execute(query)}
 
 
-def of_ticker(conn: Connection, ticker: str, version: str, horizon: int, start: Session) -> pd.DataFrame:
+def of_ticker(conn: Connection, ticker: str, version: str, aim: Aim, start: Session) -> pd.DataFrame:
     """What a version forecast of one ticker from `start` on, and what came true.
 
     Returns:
-        Columns session, forecast, outcome (log returns; NaN where it was not finite, or is not known yet), in order.
+        Columns session, forecast, outcome (NaN where it was not finite, or is not known yet), in order.
     """
     query = (
         select(forecast.c.session, forecast.c.value.label("forecast"), outcome.c.value.label("outcome"))
-        .join_from(forecast, outcome, _settles(forecast, horizon), isouter=True)
+        .join_from(forecast, outcome, _settles(forecast, aim), isouter=True)
         .where(forecast.c.version == version, forecast.c.ticker == ticker, *_between(forecast, start, None))
     )
     return _frame(conn, query.order_by(forecast.c.session), ("forecast", "outcome"))
 
 
-def answered_intervals(conn: Connection, version: str, horizon: int) -> pd.DataFrame:
+def answered_intervals(conn: Connection, version: str, aim: Aim) -> pd.DataFrame:
     """Intervals of a version that clients were given and whose outcome is known, once for each ticker and session.
 
     Returns:
-        Columns session, ticker, outcome, lower, upper (log returns).
+        Columns session, ticker, outcome, lower, upper (of its target: log returns where a price was told).
     """
     same = and_(prediction.c.as_of == outcome.c.session, prediction.c.ticker == outcome.c.ticker)
-    ends = [func.max(prediction.c[side] / prediction.c.last_close).label(side) for side in ("lower", "upper")]
+    unit = case((prediction.c.price.is_(None), 1.0), else_=prediction.c.last_close)
+    ends = [func.max(prediction.c[side] / unit).label(side) for side in ("lower", "upper")]
+    priced = func.count(prediction.c.price).label("priced")
     query = (
-        select(outcome.c.session, outcome.c.ticker, outcome.c.value.label("outcome"), *ends)
+        select(outcome.c.session, outcome.c.ticker, outcome.c.value.label("outcome"), priced, *ends)
         .join_from(outcome, prediction, same)
-        .where(prediction.c.version == version, outcome.c.horizon == horizon)
+        .where(prediction.c.version == version, outcome.c.horizon == aim.horizon, outcome.c.target == aim.target)
         .group_by(outcome.c.session, outcome.c.ticker, outcome.c.value)
     )
     rows = _frame(conn, query, ("outcome", "lower", "upper"))
-    return rows.assign(lower=np.log(rows["lower"]), upper=np.log(rows["upper"]))
+    is_price = rows.pop("priced") > 0
+    return rows.assign(
+        **{side: rows[side].where(~is_price, np.log(rows[side].where(is_price))) for side in ("lower", "upper")}
+    )
 
 
 def session_losses(
     conn: Connection,
     version: str,
-    horizon: int,
+    aim: Aim,
     start: Session | None = None,
     end: Session | None = None,
 ) -> pd.DataFrame:
     """Realized losses of one version by session, over the tickers whose outcome is known.
 
     Returns:
-        Columns session, loss (mean squared error of log returns), baseline_loss (the same of the random walk,
-        which forecasts 0), rank_ic (Spearman correlation of forecast and outcome over the tickers; NaN when
+        Columns session, loss (mean squared error), baseline_loss (the same of a forecast of 0, which of returns is the
+        random walk), rank_ic (Spearman correlation of forecast and outcome over the tickers; NaN when
         either is constant), n (tickers). Sessions from `start` to `end`, both included, in order.
     """
-    pairs = settled(conn, version, horizon, start, end)
+    pairs = settled(conn, version, aim, start, end)
     pairs["loss"] = _squared_error(pairs["forecast"], pairs["outcome"])
     pairs["baseline_loss"] = pairs["outcome"] ** 2
     by_session = pairs.groupby("session", sort=True)
@@ -150,7 +156,7 @@ def paired_losses(
     conn: Connection,
     champion: str,
     challenger: str,
-    horizon: int,
+    aim: Aim,
     start: Session | None = None,
     statistic: Statistic = Statistic.SQUARED_ERROR,
 ) -> pd.DataFrame:
@@ -171,7 +177,7 @@ def paired_losses(
             outcome.c.value,
         )
         .join_from(forecast, other, same)
-        .join(outcome, _settles(forecast, horizon))
+        .join(outcome, _settles(forecast, aim))
         .where(forecast.c.version == champion, other.c.version == challenger)
         .where(*_between(forecast, start, None))
     )
@@ -183,11 +189,12 @@ def paired_losses(
 _SIDES = (("champion", "a"), ("challenger", "b"))
 
 
-def _settles(table: Table, horizon: int) -> ColumnElement[bool]:
+def _settles(table: Table, aim: Aim) -> ColumnElement[bool]:
     return and_(
         outcome.c.session == table.c.session,
         outcome.c.ticker == table.c.ticker,
-        outcome.c.horizon == horizon,
+        outcome.c.horizon == aim.horizon,
+        outcome.c.target == aim.target,
     )
 
 

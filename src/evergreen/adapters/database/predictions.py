@@ -23,9 +23,11 @@ from evergreen.errors import NotFound
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prediction:
-    """One served forecast: `price` with its interval, the return behind it, and what both models said.
+    """One served forecast: `price` with its interval, the forecast behind it, and what both models said.
 
-    `forecast` and the raw outputs are log returns; `challenger_raw` is None when it gave no finite number.
+    `forecast` and the raw outputs are of the model's target, log returns of most; where no price follows from it,
+    `price` is None, and `lower` and `upper` are ends of the forecast's interval. `challenger_raw` is None when it gave
+    no finite number.
     `latency_us`: microseconds from the arrival of its request until it was handed to the log.
     """
 
@@ -36,7 +38,7 @@ class Prediction:
     as_of: str
     arm: str
     version: str
-    price: float
+    price: float | None
     lower: float
     upper: float
     last_close: float

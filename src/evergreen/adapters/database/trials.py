@@ -46,6 +46,12 @@ def recipes(conn: Connection, model: str) -> list[str]:
     return list(conn.execute(query).scalars())
 
 
+def recipe_of(conn: Connection, model: str, challenger: str) -> str | None:
+    """The recipe that a challenger was counted as; None where it never was."""
+    query = select(trial.c.recipe).where(trial.c.model == model, trial.c.challenger == challenger)
+    return conn.execute(query.order_by(trial.c.id)).scalars().first()
+
+
 def discovered(conn: Connection, model: str) -> set[str]:
     """The recipes among them that were promoted by their own evidence, and not as a renewal."""
     promoted = [each for each in decisions.of_kinds(conn, model, [DecisionKind.PROMOTE]) if each.evidence.get("test")]

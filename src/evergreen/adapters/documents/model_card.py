@@ -46,8 +46,12 @@ LIMITS = """
 * Out of use when its features are stale, or when the drift or skill monitor of this installation says so.
 """
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 52rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .75rem; border-bottom: 1px solid #d9dee4 }
+:root { color-scheme: light dark; --paper: #f6f7f3; --ink: #1c2620; --hair: #d9dee4 }
+@media (prefers-color-scheme: dark) { :root { --paper: #121714; --ink: #e4eae5; --hair: #2b352f } }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem }
+body { color: var(--ink); background: var(--paper) }
+table { border-collapse: collapse; margin: 1rem 0 }
+td, th { padding: .25rem .75rem; border-bottom: 1px solid var(--hair) }
 td { font-variant-numeric: tabular-nums } h1, h2 { line-height: 1.2 } code { font-size: .9em; word-break: break-all }
 """
 
@@ -100,7 +104,7 @@ def model_card(model: ModelFolder, known: Provenance) -> str:
         f"A {reader(manifest.kind).title} of the {target(manifest.target).title} over {manifest.horizon} session(s), "
         f"trained through {manifest.trained_through}, standing at {manifest.as_of}. Asked for: {known.cause}.",
         "## What it can do",
-        f"**{skill_line(metrics['metrics'])}**",
+        f"**{skill_line(metrics['metrics'], baseline=target(manifest.target).baseline)}**",
         f"Gate: {known.verdict}",
         _table(_metric_rows(metrics["metrics"])),
         "## Walk-forward folds",

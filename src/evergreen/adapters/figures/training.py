@@ -15,12 +15,13 @@ from evergreen.core.evaluation.metrics import gain_over_random_walk, rank_ic
 ROLLING = 60  # sessions, a quarter of trading: coverage by the single session is too rough to see
 
 
-def skill_over_time(oos: pd.DataFrame, folds: pd.DataFrame) -> Figure:
-    """Cumulative RankIC and cumulative gain over the random walk by session; fold borders as thin lines.
+def skill_over_time(oos: pd.DataFrame, folds: pd.DataFrame, baseline: str = "the random walk") -> Figure:
+    """Cumulative RankIC and cumulative gain over the naive forecast by session; fold borders as thin lines.
 
     Args:
         oos: ticker, session, forecast, label.
         folds: one row per fold with test_start.
+        baseline: what the target's naive forecast is called.
     """
     rows = oos.set_index(["ticker", "session"])
     gain = gain_over_random_walk(rows["forecast"], rows["label"])
@@ -29,7 +30,7 @@ def skill_over_time(oos: pd.DataFrame, folds: pd.DataFrame) -> Figure:
     cumulative(upper, rank_ic(rows["forecast"], rows["label"]).fillna(0.0), GREEN)
     title(upper, "Cumulative RankIC: rises where the order of the stocks was forecast")
     cumulative(lower, gain, BLUE)
-    lower.set_title("Cumulative gain r over the random walk: falls where saying nothing was better", loc="left")
+    lower.set_title(f"Cumulative gain r over {baseline}: falls where saying nothing was better", loc="left")
     for axes in (upper, lower):
         for start in folds["test_start"]:
             axes.axvline(start, color=QUIET, linewidth=0.5, alpha=0.6)
@@ -68,33 +69,36 @@ def importances(importance: pd.Series, top: int = 20) -> Figure:
     return figure
 
 
-def forecast_scatter(oos: pd.DataFrame, bins: int = 10) -> Figure:
-    """Realized against forecast return, with the mean of each decile of forecasts and its standard error."""
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
+def forecast_scatter(oos: pd.DataFrame, bins: int = 10, what: str = "log return", is_return: bool = True) -> Figure:
+    """Realized against forecast values, with the mean of each decile of forecasts and its standard error.
+
+    `what` is the target's title; returns are shown in percent.
+    """
+    figure, unit = Figure(figsize=(10, 4.2), layout="constrained"), 100 if is_return else 1
     left, right = figure.subplots(1, 2)
-    left.scatter(100 * oos["forecast"], 100 * oos["label"], s=5, alpha=0.25, color=INK, linewidths=0)
-    reach = 100 * float(oos["label"].abs().quantile(0.995))
+    left.scatter(unit * oos["forecast"], unit * oos["label"], s=5, alpha=0.25, color=INK, linewidths=0)
+    reach = unit * float(oos["label"].abs().quantile(0.995))
     left.set_ylim(-reach, reach)
     title(left, "Each forecast (1 in 200 outcomes lies beyond)")
     tenth = np.ceil(oos["forecast"].rank(method="first") * bins / len(oos))
     grouped = oos[["forecast", "label"]].groupby(tenth)
     mean, error = grouped.mean(), grouped["label"].sem()
     right.errorbar(
-        100 * mean["forecast"],
-        100 * mean["label"],
-        100 * error,
+        unit * mean["forecast"],
+        unit * mean["label"],
+        unit * error,
         fmt="o",
         color=GREEN,
         capsize=3,
         markersize=5,
     )
-    limits = 100 * np.array([mean["forecast"].min(), mean["forecast"].max()])
+    limits = unit * np.array([mean["forecast"].min(), mean["forecast"].max()])
     right.plot(limits, limits, color=RUST, linewidth=1.2, linestyle="--")
     title(right, "Means by tenth of the forecasts; dashed: forecast = outcome")
     for axes in (left, right):
         axes.axhline(0.0, color=QUIET, linewidth=0.8)
-        axes.set_xlabel("forecast, % log return")
-        axes.set_ylabel("realized, %")
+        axes.set_xlabel(f"forecast, {'% ' if is_return else ''}{what}")
+        axes.set_ylabel("realized, %" if is_return else "realized")
         plain(axes)
     return figure
 

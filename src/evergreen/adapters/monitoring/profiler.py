@@ -1,161 +1,54 @@
-"""Profiles of tables by whylogs: mergeable, without raw rows. Only this module knows the product."""
+"""Profiles of tables: mergeable, without raw rows.
+
+whylogs makes them where it can be installed, and its sketch alone elsewhere; both read and write the same records.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import reduce
-from typing import Any, TypeAlias
+import sys
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from evergreen.adapters.monitoring.profile_column import Column
 
-os.environ.setdefault("WHYLOGS_NO_ANALYTICS", "True")  # it reports usage unless told not to before it is imported
-
-from whylogs.core.constraints import ConstraintsBuilder
-from whylogs.core.constraints.factories import mean_between_range, stddev_between_range
-from whylogs.core.errors import DeserializationError
-from whylogs.core.metrics.column_metrics import ColumnCountsMetric
-from whylogs.core.metrics.metrics import DistributionMetric
-from whylogs.core.preprocessing import NumpyView, PreprocessedColumn
-from whylogs.core.view.column_profile_view import ColumnProfileView
-from whylogs.core.view.dataset_profile_view import DatasetProfileView
-
-from evergreen.errors import BadInput, Broken
-
-Profile: TypeAlias = DatasetProfileView
-Floats: TypeAlias = NDArray[np.float64]
-FIGURES = {"mean": mean_between_range, "stddev": stddev_between_range}
-"""What a band can be laid around, each with the constraint that judges it."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a profile: `rows` in all, of them `finite` values and `infinite` ones; figures of the finite."""
-
-    rows: int
-    finite: int
-    infinite: int
-    mean: float
-    stddev: float
-    sketch: Any
-
-    def shares_up_to(self, cuts: Sequence[float]) -> Floats:
-        """The shares of finite values up to each of the rising cuts, and 1 at the end."""
-        return np.array(self.sketch.get_cdf(list(cuts))) if len(cuts) else np.ones(1)
-
-    def quantiles(self, at: Sequence[float]) -> list[float]:
-        """The finite values' quantiles at the given shares."""
-        return [float(value) for value in self.sketch.get_quantiles(list(at))]
-
-
-def profile(frame: pd.DataFrame, session: pd.Timestamp, tags: Mapping[str, str] | None = None) -> Profile:
-    """Counts and a quantile sketch of each column; rows in any order, the index ignored.
-
-    Hands whylogs' metrics whole arrays, which takes a tenth of the time of logging a frame: most of that goes
-    into guessing types value by value. Values that are not finite are counted and kept out of the sketch,
-    where one infinity would turn the mean into NaN. The same rows give the same bytes while a sketch is
-    exact, up to about a thousand rows.
-
-    Raises:
-        BadInput: a column that is not numeric.
-    """
-    words = [str(name) for name, kind in frame.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
-    if words:
-        raise BadInput(f"column {words[0]!r} is not numeric and cannot be profiled.", "Leave it out.")
-    matrix = frame.to_numpy(np.float64)
-    at = datetime(session.year, session.month, session.day, tzinfo=UTC)
-    columns = {str(name): _profiled(matrix[:, place]) for place, name in enumerate(frame.columns)}
-    return Profile(columns=columns, dataset_timestamp=at, creation_timestamp=at, metadata=dict(tags or {}))
-
-
-def to_bytes(view: Profile) -> bytes:
-    """A profile as `from_bytes` reads it."""
-    return bytes(view.serialize())
-
-
-def from_bytes(content: bytes) -> Profile:
-    """The profile that was stored as `content`.
-
-    Raises:
-        Broken: not a whole profile.
-    """
-    try:
-        return Profile.deserialize(content)
-    except (DeserializationError, ValueError, OSError, RuntimeError, AttributeError, EOFError) as error:
-        raise Broken(f"the profile cannot be read: {error}.", "Profile the session again from its features.") from None
-
-
-def merge(views: Iterable[Profile]) -> Profile:
-    """One profile of many sessions; about 40 ms a session at 158 features, so meant for reports only.
-
-    Raises:
-        BadInput: nothing to merge.
-    """
-    merged = list(views)
-    if not merged:
-        raise BadInput("there is no profile to merge.", "Name at least one session.")
-    return reduce(lambda one, other: one.merge(other), merged)
-
-
-def session_of(view: Profile) -> pd.Timestamp:
-    """The session a profile belongs to; of a merged one the earliest."""
-    return pd.Timestamp(view.dataset_timestamp).tz_localize(None).normalize().as_unit("us")
-
-
-def tags_of(view: Profile) -> Mapping[str, str]:
-    """What was written on a profile when it was made."""
-    return dict(view.metadata)
-
-
-def names(view: Profile) -> list[str]:
-    """The names of the columns."""
-    return list(view.get_columns())
-
-
-def column(view: Profile, name: str) -> Column | None:
-    """A column by its name; None where there is none."""
-    profiled = view.get_column(name)
-    if profiled is None:
-        return None
-    counted, distribution = profiled.get_metric("counts"), profiled.get_metric("distribution")
-    return Column(
-        rows=int(counted.n.value),
-        finite=int(distribution.n),
-        infinite=int(counted.inf.value),
-        mean=float(distribution.avg),
-        stddev=float(distribution.stddev),
-        sketch=distribution.kll.value,
+if sys.version_info < (3, 13):
+    from evergreen.adapters.monitoring.whylogs_profiler import (
+        FIGURES,
+        Profile,
+        column,
+        from_bytes,
+        merge,
+        names,
+        outside,
+        profile,
+        session_of,
+        tags_of,
+        to_bytes,
+    )
+else:
+    from evergreen.adapters.monitoring.datasketches_profiler import (
+        FIGURES,
+        Profile,
+        column,
+        from_bytes,
+        merge,
+        names,
+        outside,
+        profile,
+        session_of,
+        tags_of,
+        to_bytes,
     )
 
-
-def outside(view: Profile, bands: Mapping[tuple[str, str], tuple[float, float]]) -> list[tuple[str, str]]:
-    """Which figures leave their bands, by whylogs' own constraints.
-
-    Args:
-        view: the profile that is judged.
-        bands: column and figure (one of `FIGURES`) -> lowest and highest value allowed.
-    """
-    builder = ConstraintsBuilder(view)
-    for (name, figure), (lower, upper) in bands.items():
-        bounded = FIGURES[figure](name, lower=lower, upper=upper)
-        bounded.name = f"{name} {figure}"
-        builder.add_constraint(bounded)
-    report = builder.build().generate_constraints_report()
-    failed = {judgement.name for judgement in report if not judgement.passed}
-    return [(name, figure) for name, figure in bands if f"{name} {figure}" in failed]
-
-
-def _profiled(values: Floats) -> ColumnProfileView:
-    preprocessed = PreprocessedColumn()
-    preprocessed.len = len(values)
-    preprocessed.numpy = NumpyView(floats=values[np.isfinite(values)])
-    preprocessed.nan_count = preprocessed.null_count = int(np.isnan(values).sum())
-    preprocessed.inf_count = int(np.isinf(values).sum())
-    metrics = {metric.namespace: metric for metric in (ColumnCountsMetric.zero(), DistributionMetric.zero())}
-    for metric in metrics.values():
-        metric.columnar_update(preprocessed)
-    return ColumnProfileView(metrics)
+__all__ = [
+    "FIGURES",
+    "Column",
+    "Profile",
+    "column",
+    "from_bytes",
+    "merge",
+    "names",
+    "outside",
+    "profile",
+    "session_of",
+    "tags_of",
+    "to_bytes",
+]

@@ -15,6 +15,7 @@ from evergreen.core.drift import RUN_LENGTH, CoverageTest, Realized, SkillTest, 
 from evergreen.core.evaluation.statistic import choose_loss, losses_by_session, suited_statistic
 from evergreen.core.model.intervals import Band, Standing
 from evergreen.core.model.manifest import Manifest
+from evergreen.core.model.targets.registry import target
 
 
 def read_skill(
@@ -33,12 +34,12 @@ def read_skill(
     if manifest.kind == "random_walk":
         return None
     rows = record.set_index(["ticker", "session"])
-    statistic = suited_statistic(record["session"])
+    statistic = suited_statistic(record["session"], target(manifest.target).by_order)
     sides = (rows["forecast"], pd.Series(0.0, index=rows.index))
     ours, baseline = (losses_by_session(statistic, forecast, rows["label"]) for forecast in sides)
     test = SkillTest(ours.to_numpy(), baseline.to_numpy(), run_length, statistic, manifest.horizon)
     with reading(engine) as conn:
-        served = evidence.session_losses(conn, version, manifest.horizon)
+        served = evidence.session_losses(conn, version, manifest.aim)
     losses = choose_loss(statistic, served["loss"], served["rank_ic"])
     baselines = choose_loss(statistic, served["baseline_loss"], np.zeros(len(served)))
     for session, loss, of_baseline in zip(served["session"].map(iso), losses, baselines, strict=True):
@@ -60,7 +61,7 @@ def read_coverage(
     promised = outside_by_session(record.rename(columns={"label": "outcome"}))
     test = CoverageTest(promised, manifest.interval_level, run_length, manifest.horizon)
     with reading(engine) as conn:
-        pairs = evidence.settled(conn, version, manifest.horizon)
+        pairs = evidence.settled(conn, version, manifest.aim)
         stood = intervals.standings(conn, model, pairs["session"].min()) if len(pairs) else {}
     for session, rows in pairs.groupby(pairs["session"].map(iso)):
         if standing := stood.get(str(session)):
@@ -76,8 +77,8 @@ def read_realized(engine: Engine, folder: Path, model: str, version: str) -> Rea
     """
     manifest, record = _read(engine, folder, model, version)
     with reading(engine) as conn:
-        settled = evidence.settled(conn, version, manifest.horizon)
-        answered = evidence.answered_intervals(conn, version, manifest.horizon)
+        settled = evidence.settled(conn, version, manifest.aim)
+        answered = evidence.answered_intervals(conn, version, manifest.aim)
     return realized(settled, record, answered) if len(settled) else None
 
 

@@ -32,7 +32,7 @@ def freeze(
     champion: pd.DataFrame,
     challenger: pd.DataFrame,
     residual_sigma: float,
-    target: tuple[float, float],
+    span: tuple[float, float],
     alpha_promote: float = 0.05,
     alpha_rollback: float = 0.10,
     t_min: int = 8,
@@ -41,6 +41,7 @@ def freeze(
     carried: bool = False,
     renewed: bool = False,
     horizon: int = 1,
+    by_order: bool = True,
 ) -> Frozen:
     """Fix a canary.
 
@@ -52,18 +53,19 @@ def freeze(
         champion: ticker, session, forecast: its walk-forward record and what it has said since.
         challenger: ticker, session, forecast, label: its walk-forward record.
         residual_sigma: of the champion's record.
-        target: lowest and highest label the challenger was trained on.
+        span: lowest and highest label the challenger was trained on.
         alpha_promote, alpha_rollback, t_min, t_max: as of `QualityTest`.
         retained: share of the champion's shown advantage that must be kept.
         carried: the evidence of the record for a promotion is carried into the canary.
         renewed: the challenger is the champion's recipe, trained again.
         horizon: sessions until an outcome is known; `t_min` and `t_max` count outcomes that do not overlap.
+        by_order: whether their order counts of many tickers, as of the target.
 
     Raises:
         BadInput: fewer than 60 common sessions.
     """
     pairs = _pairs(champion, challenger)
-    statistic = suited_statistic(pairs["session"])
+    statistic = suited_statistic(pairs["session"], by_order)
     r, over_walk = _differences(pairs, statistic)
     apart = r[r != 0]
     known = apart if len(apart) >= MIN_HISTORY else over_walk
@@ -72,8 +74,8 @@ def freeze(
     rules = _with_record(replace(usual, statistic=statistic, renewed=renewed), apart, carried)
     limits = OutputLimits(
         residual_sigma=residual_sigma,
-        target_low=target[0],
-        target_high=target[1],
+        target_low=span[0],
+        target_high=span[1],
         rank_correlation=rank_correlation_floor(pairs),
         dispersion=dispersion_range(pairs),
     )

@@ -14,9 +14,12 @@ from evergreen.core.evaluation.metrics import rank_ic, session_losses
 MANY_TICKERS = 50
 
 
-def suited_statistic(sessions: pd.Series) -> Statistic:
-    """By the median number of tickers a session, given the session of each row."""
-    many = len(sessions) > 0 and float(sessions.value_counts().median()) >= MANY_TICKERS
+def suited_statistic(sessions: pd.Series, by_order: bool = True) -> Statistic:
+    """By the median number of tickers a session, given the session of each row.
+
+    Of what is not `by_order`, a volatility that all tickers share, say, the squared error at any breadth.
+    """
+    many = by_order and len(sessions) > 0 and float(sessions.value_counts().median()) >= MANY_TICKERS
     return Statistic.ORDER if many else Statistic.SQUARED_ERROR
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from evergreen.core.features.declared import AdjustedBars, DeclaredFactor, factor, lookback_of, with_declared
 from evergreen.core.features.factors import FACTORS, FEATURE_NAMES, LOOKBACK, WINDOWS, Factor
+from evergreen.core.features.formula import FormulaFactor, from_formula
 
 __all__ = [
     "FACTORS",
@@ -22,9 +23,11 @@ __all__ = [
     "Alpha",
     "DeclaredFactor",
     "Factor",
+    "FormulaFactor",
     "alpha158",
     "compute_features",
     "factor",
+    "from_formula",
     "lookback_of",
 ]
 

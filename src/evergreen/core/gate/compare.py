@@ -20,13 +20,14 @@ from evergreen.core.gate.place import FIRST, Place
 from evergreen.core.gate.verdict import Coverage, RankIC, Verdict
 from evergreen.core.model.continuity import Continuity
 from evergreen.core.model.manifest import Manifest
+from evergreen.core.model.targets.protocol import Target
+from evergreen.core.model.targets.returns import Return
 from evergreen.errors import BadInput
 
 __all__ = ["DieboldMariano", "Place", "Verdict", "compare", "dm_test", "require_audit", "require_continuity"]
 
 RANDOM_WALK = "random walk"
-# A tenth of it would be a discovery (the best monthly models explain half a percent: Gu, Kelly & Xiu, RFS 2020).
-MOST_SKILL = 0.20
+RETURN = Return()
 
 
 def compare(
@@ -40,6 +41,7 @@ def compare(
     coverage: float = 0.90,
     min_sessions: int = 120,
     gate_sessions: int = 0,
+    target: Target = RETURN,
 ) -> Verdict:
     """Judge a challenger against the champion and the random walk.
 
@@ -64,7 +66,7 @@ def compare(
 
     Args:
         champion: columns ticker, session, forecast; None for the random walk (forecast 0).
-        challenger: columns ticker, session, forecast, label (log returns), optionally lower and
+        challenger: columns ticker, session, forecast, label (of the target), optionally lower and
             upper: intervals of nominal coverage `coverage`, known before the session. Rows with an
             unknown label are left out; a row counts only when both models forecast it.
         place: its recipe's, among all tried under the model's name.
@@ -76,6 +78,7 @@ def compare(
         coverage: nominal coverage of the intervals.
         min_sessions: fewest common sessions that can be judged.
         gate_sessions: most recent common sessions that are judged; 0: all there are.
+        target: what both forecast; its naive forecast, 0, has the random walk's place.
 
     Raises:
         BadInput: unusable arguments or a frame without its columns.
@@ -86,7 +89,7 @@ def compare(
     sessions = pairs["session"].nunique()
     if sessions < min_sessions:
         return _undecided(sessions, min_sessions, place, levels)
-    return _judge(pairs, champion is None, place, levels, coverage)
+    return _judge(pairs, champion is None, place, levels, coverage, target)
 
 
 def require_audit(verdict: Verdict, manifest: Manifest) -> Verdict:
@@ -118,16 +121,18 @@ def _audit_refusal(manifest: Manifest) -> str | None:
     return None if audit.passed else audit.sentence.rstrip(".")
 
 
-def _judge(pairs: pd.DataFrame, against_random_walk: bool, place: Place, levels: Levels, coverage: float) -> Verdict:
+def _judge(
+    pairs: pd.DataFrame, against_random_walk: bool, place: Place, levels: Levels, coverage: float, target: Target
+) -> Verdict:
     rows = pairs.set_index(["ticker", "session"])
-    statistic = suited_statistic(pairs["session"])
+    statistic = suited_statistic(pairs["session"], target.by_order)
     losses = {name: losses_by_session(statistic, rows[name], rows["label"]) for name in MODELS}
     likeness = None if against_random_walk else _likeness(pairs)
     renewed = place.renewal and likeness is not None and likeness >= levels.retained
-    contest = hold_contest(statistic, losses, levels, renewed)
+    contest = hold_contest(statistic, losses, levels, renewed, target.baseline)
     covered = _coverage(pairs, coverage)
     explained = skill(*(session_losses(rows[name], rows["label"]) for name in ("challenger", "zero")))
-    reasons = _refusals(pairs, contest, covered) + _too_good(explained)
+    reasons = _refusals(pairs, contest, covered) + _too_good(explained, target.most_skill)
     champion_rank_ic, challenger_rank_ic = (_rank_ic(rows[name], rows["label"]) for name in ("champion", "challenger"))
     return Verdict(
         admitted=not reasons,
@@ -137,6 +142,7 @@ def _judge(pairs: pd.DataFrame, against_random_walk: bool, place: Place, levels:
         first_session=iso(pairs["session"].min()),
         last_session=iso(pairs["session"].max()),
         alike=_alike(pairs),
+        baseline=target.baseline,
         opponent=RANDOM_WALK if against_random_walk else "champion",
         statistic=statistic,
         place=place,
@@ -163,7 +169,7 @@ def _refusals(pairs: pd.DataFrame, contest: Contest, covered: Coverage | None) -
         return [f"{count} of the challenger's {len(pairs)} forecasts are not finite"]
     reasons = []
     if pairs["challenger"].nunique() == 1:
-        reasons.append("the challenger forecasts one and the same return for everything")
+        reasons.append("the challenger forecasts one and the same for everything")
     reasons += contest.objections()
     if covered is not None and not covered.within_band:
         reasons.append(covered.sentence)
@@ -186,11 +192,11 @@ def _likeness(pairs: pd.DataFrame) -> float | None:
     return float(ranks["champion"].corr(ranks["challenger"])) if (ranks.nunique() > 1).all() else None
 
 
-def _too_good(explained: float) -> list[str]:
-    if not explained > MOST_SKILL:
+def _too_good(explained: float, most: float) -> list[str]:
+    if not explained > most:
         return []
     return [
-        f"too good to be true: it explains {explained:.0%} of what no model explains {MOST_SKILL:.0%} of; "
+        f"too good to be true: it explains {explained:.0%} of what no model explains {most:.0%} of; "
         "look for a feature that knows the future"
     ]
 

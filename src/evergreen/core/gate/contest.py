@@ -38,13 +38,14 @@ CLAIMS_NOTHING = Levels(better=0.0, entry=0.0, harm=0.0)
 @dataclass(frozen=True)
 class Contest:
     """Each test is of r, positive: the first-named is better. `renewed`: the challenger is the champion's recipe anew,
-    by what it is made of and by what it forecasts."""
+    by what it is made of and by what it forecasts. `baseline`: what a forecast of 0 is called."""
 
     challenger_over_champion: DieboldMariano
     challenger_over_walk: DieboldMariano
     champion_over_walk: DieboldMariano
     levels: Levels
     renewed: bool = False
+    baseline: str = "the random walk"
 
     @property
     def retention(self) -> Retention:
@@ -75,7 +76,7 @@ class Contest:
         p, entry = self.challenger_over_walk.p_better, self.levels.entry
         objections = [WORSE] if self.harms else []
         if not p < entry:
-            too_little = "too little speaks for it being better than the random walk"
+            too_little = f"too little speaks for it being better than {self.baseline}"
             objections.append(f"{too_little} (p = {p:.2f}, below {entry:.2g} is asked for)")
         return objections
 
@@ -85,15 +86,17 @@ class Contest:
             unkept = f"not shown to keep {self.levels.retained:.0%} of the champion's skill"
             objections.append(WORSE if self.renewed else unkept)
         if not self.challenger_over_walk.mean > 0:
-            objections.append("not even level with the random walk")
+            objections.append(f"not even level with {self.baseline}")
         return objections
 
 
-def hold_contest(statistic: Statistic, losses: Mapping[str, pd.Series], levels: Levels, renewed: bool) -> Contest:
+def hold_contest(
+    statistic: Statistic, losses: Mapping[str, pd.Series], levels: Levels, renewed: bool, baseline: str
+) -> Contest:
     """The contest by the losses of `MODELS` by session, of a statistic."""
 
     def over(opponent: str, model: str) -> DieboldMariano:
         return dm_test(difference(statistic, losses[opponent], losses[model]))
 
     tests = over("champion", "challenger"), over("zero", "challenger"), over("zero", "champion")
-    return Contest(*tests, levels, renewed)
+    return Contest(*tests, levels, renewed, baseline)

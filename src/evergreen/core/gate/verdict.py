@@ -49,9 +49,10 @@ class Verdict:
 
     `margin` and the tests are in units of r, the relative difference of session losses by `statistic`: `test` of the
     challenger against the opponent, `random_walk_test` of the challenger and `champion_test` of the champion against
-    the random walk. `kept_share` is the share of the champion's shown skill that is kept for sure. `renewed`: it is
-    the champion's recipe anew, also by `likeness`, the rank correlation of both models' forecasts. `alike` counts the
-    sessions that both forecast the same to the bit.
+    the random walk. `kept_share` is the share of the champion's shown skill that is kept for sure. `baseline` is what a
+    forecast of 0 is called, of a return the random walk. `renewed`: it is the champion's recipe anew, also by
+    `likeness`, the rank correlation of both models' forecasts. `alike` counts the sessions that both forecast the same
+    to the bit.
     """
 
     admitted: bool
@@ -64,6 +65,7 @@ class Verdict:
     last_session: str | None = None
     alike: int = 0
     opponent: str = "champion"
+    baseline: str = "the random walk"
     statistic: Statistic | None = None
     renewed: bool = False
     likeness: float | None = None
@@ -105,7 +107,7 @@ class Verdict:
             )
         return (
             f"Over {self._sessions} the challenger keeps {_share(self.kept_share)} of the skill that the champion "
-            f"has shown over the random walk; {self.levels.retained:.0%} is asked for."
+            f"has shown over {self.baseline}; {self.levels.retained:.0%} is asked for."
         )
 
     def _beside_the_walk(self, against_walk: DieboldMariano) -> str:
@@ -113,7 +115,7 @@ class Verdict:
         shown, expected = (against_walk.p_better < level for level in (self.levels.better, self.levels.entry))
         how = "is" if shown else "is expected, not shown, to be" if expected else "is not expected to be"
         return (
-            f"{none}Over {self._sessions} the challenger {how} better than the random walk "
+            f"{none}Over {self._sessions} the challenger {how} better than {self.baseline} "
             f"({self._level(against_walk)}): its gain is {self._gain(against_walk)}."
         )
 
@@ -126,7 +128,7 @@ class Verdict:
         if self.opponent != "champion" or self.margin is None:
             return ()
         contest = (
-            f"Its gain over the champion is {self._gain(test)}; the champion's over the random walk is "
+            f"Its gain over the champion is {self._gain(test)}; the champion's over {self.baseline} is "
             f"{self._gain(champion)}."
         )
         claim = "It is better than the champion" if self.better else "It is not claimed to be better than the champion"

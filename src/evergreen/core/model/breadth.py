@@ -17,6 +17,9 @@ BROAD = {
 BROAD_FROM = MANY_TICKERS  # with fewer, a session's ranks say little and its common move is worth learning
 
 
-def suited(tickers: int) -> dict[str, bool | int | float]:
-    """Choices of `core.fitting.TrainingConfig` for so many tickers; none for a few, whom its defaults suit."""
-    return dict(BROAD) if tickers >= BROAD_FROM else {}
+def suited(tickers: int, by_order: bool = True) -> dict[str, bool | int | float]:
+    """Choices of `core.model.config.TrainingConfig` for so many tickers; none where its defaults suit.
+
+    They suit a few tickers, and of any number what is not `by_order`: `ranked` would take its level away.
+    """
+    return dict(BROAD) if by_order and tickers >= BROAD_FROM else {}

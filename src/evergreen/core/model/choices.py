@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from evergreen.core.model.aim import Aim
 from evergreen.core.model.config import TrainingConfig
 
 
@@ -19,6 +20,7 @@ class TrainingChoices:
         folds: most walk-forward test windows; None for as many as suit the panel's breadth.
         seed: of the training.
         tuning_budget: configurations to search among before the folds; 0 takes the defaults.
+        target: what the model forecasts, by name.
     """
 
     horizon: int = 1
@@ -26,6 +28,7 @@ class TrainingChoices:
     folds: int | None = None
     seed: int = 7
     tuning_budget: int = 0
+    target: str = "return"
 
     @classmethod
     def of(cls, evidence: Mapping[str, Any], otherwise: TrainingChoices) -> TrainingChoices:
@@ -38,8 +41,13 @@ class TrainingChoices:
 
     def config(self) -> TrainingConfig:
         """The choices of a run that is not tuned, on a panel of a few tickers."""
-        config = TrainingConfig(learner=self.learner, horizon=self.horizon, seed=self.seed)
+        config = TrainingConfig(learner=self.learner, target=self.target, horizon=self.horizon, seed=self.seed)
         return config if self.folds is None else replace(config, folds=self.folds)
+
+    @property
+    def aim(self) -> Aim:
+        """What the model is to forecast, and how far ahead."""
+        return Aim(self.target, self.horizon)
 
     @property
     def phrase(self) -> str:

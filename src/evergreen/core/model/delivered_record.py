@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evergreen.core.dataset.panel import training_frame
+from evergreen.core.model.aim import Aim
 from evergreen.core.model.delivered import FEATURE, DeliveredForecasts
 from evergreen.core.model.deliveries import MOST_MISSING, Arrivals
 from evergreen.core.model.given import judge_given
@@ -16,7 +17,7 @@ from evergreen.errors import BadInput
 
 
 def judge_delivered(
-    model: DeliveredForecasts, arrivals: Arrivals, labels: pd.Series, named: pd.MultiIndex, horizon: int, tried: int = 1
+    model: DeliveredForecasts, arrivals: Arrivals, labels: pd.Series, named: pd.MultiIndex, aim: Aim, tried: int = 1
 ) -> Training:
     """A record of what was known in time, and what a server needs to know.
 
@@ -25,7 +26,7 @@ def judge_delivered(
         arrivals: what of it counts.
         labels: of every bar here, MultiIndex (company, session).
         named: the same bars under the names that companies had then, in which forecasts are delivered.
-        horizon: of the labels, in sessions.
+        aim: what the labels are of.
         tried: models that this one was chosen from, itself included; the gate counts each.
 
     Raises:
@@ -43,6 +44,6 @@ def judge_delivered(
     first = days[delivered.notna()].min()
     judged = (days < first) | delivered.notna()
     rows = training_frame(delivered[judged].to_frame(FEATURE), labels[judged])
-    training = judge_given(model, rows, max(days[days < first], default=first), horizon, tried)
+    training = judge_given(model, rows, max(days[days < first], default=first), aim, tried)
     golden = training.seen.golden[np.isfinite(training.seen.golden).all(axis=1)]  # of what is missing it says nothing
     return replace(training, seen=replace(training.seen, golden=golden), metrics=training.metrics | arrivals.metrics)

@@ -11,7 +11,7 @@ from evergreen.core.bars.session import iso
 from evergreen.errors import BadInput
 
 COLUMNS = ("ticker", "session", "forecast", "known_at")
-HINT = "A delivery has the columns ticker, session, forecast (log return) and known_at (a time with its zone)."
+HINT = "A delivery has the columns ticker, session, forecast (a log return, say) and known_at (a time with its zone)."
 MOST_MISSING = 0.10  # of the bars since the first forecast: a champion answers for every ticker of every session
 LARGEST = 1.0  # log return: a median beyond it is no return but a price or a percentage
 NOTHING = pd.DataFrame(
@@ -30,7 +30,7 @@ class Arrivals:
     """What a delivery comes to; every row of it is counted once, and `missing` are bars without a forecast in time.
 
     Attributes:
-        in_time: columns ticker, session, forecast (log return, of float32's precision).
+        in_time: columns ticker, session, forecast (of float32's precision).
         late: rows known only when the next session had opened, so that they may know their outcome.
         without_bar: rows of no bar here: an unknown ticker, a day without a session, a session to come.
         not_finite: rows whose forecast is no finite number.
@@ -60,12 +60,13 @@ class Arrivals:
         return {f"forecasts_{name}": float(count) for name, count in counts.items()}
 
 
-def parse_delivery(table: pd.DataFrame, place: str) -> pd.DataFrame:
+def parse_delivery(table: pd.DataFrame, place: str, is_return: bool = True) -> pd.DataFrame:
     """The rows of a delivery.
 
     Args:
         table: as the file at `place` has it; other columns than `COLUMNS` are left out.
         place: for sentences.
+        is_return: whether forecasts are log returns, as of the target.
 
     Returns:
         Columns ticker (str), session (datetime64[us]), forecast (float64; NaN for what is no finite number in
@@ -88,7 +89,8 @@ def parse_delivery(table: pd.DataFrame, place: str) -> pd.DataFrame:
         }
     )
     _require_one_each(rows, place)
-    _require_returns(rows["forecast"], place)
+    if is_return:
+        _require_returns(rows["forecast"], place)
     return rows
 
 

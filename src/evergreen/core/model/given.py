@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from evergreen.core.dataset.panel import labelled_panel
+from evergreen.core.model.aim import Aim
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.model.protocol import Fit, Model
 from evergreen.core.model.training import Training, train
@@ -47,7 +48,7 @@ class Given:
 
 
 def judge_given(
-    model: Model, training_set: pd.DataFrame, trained_through: pd.Timestamp, horizon: int, chosen_from: int = 1
+    model: Model, training_set: pd.DataFrame, trained_through: pd.Timestamp, aim: Aim, chosen_from: int = 1
 ) -> Training:
     """A record of a model that was fitted elsewhere, and what a server needs to know of it.
 
@@ -57,7 +58,7 @@ def judge_given(
         model: fitted elsewhere, on nothing later than the close of `trained_through`.
         training_set: with the model's features; it takes no part in fitting.
         trained_through: the last session whose prices the model has seen, in features or labels.
-        horizon: of the labels, in sessions.
+        aim: what the labels are of.
         chosen_from: models that this one was chosen from, itself included; the gate counts each.
 
     Raises:
@@ -72,7 +73,8 @@ def judge_given(
         )
     config = TrainingConfig(
         learner=model.kind,
-        horizon=horizon,
+        target=aim.target,
+        horizon=aim.horizon,
         folds=after // BLOCK,
         test_size=BLOCK,
         min_train=BAND,

@@ -7,11 +7,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evergreen.core.model.aim import Aim
 from evergreen.core.model.delivered import KIND as DELIVERED
 from evergreen.errors import Broken
 
@@ -85,6 +87,22 @@ class Manifest:
             return cls(**_as_tuples(values))
         except (TypeError, ValueError) as error:
             raise Broken(f"the manifest cannot be read: {error}.", "Download the version again.") from None
+
+    @property
+    def aim(self) -> Aim:
+        """What it forecasts, and how far ahead."""
+        return Aim(self.target, self.horizon)
+
+    @cached_property
+    def is_priced(self) -> bool:
+        """Whether a price follows from what it forecasts.
+
+        Raises:
+            NotFound: its target is not registered here.
+        """
+        from evergreen.core.model.targets.registry import target  # with pandas, as `band`
+
+        return target(self.target).is_return
 
     @property
     def is_delivered(self) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from evergreen.core.canary.freezing import Frozen, freeze
-from evergreen.core.gate.compare import compare, require_continuity
+from evergreen.core.gate.compare import RETURN, compare, require_continuity
 from evergreen.core.gate.place import Place
 from evergreen.core.gate.verdict import Verdict
 from evergreen.core.model.continuity import Continuity
+from evergreen.core.model.targets.protocol import Target
 from evergreen.core.policy.policy import CanaryPolicy, GatePolicy, Policy
 
 
@@ -18,10 +19,11 @@ def judge(
     challenger: pd.DataFrame,
     place: Place,
     continuity: Continuity | None,
+    target: Target = RETURN,
 ) -> Verdict:
     """What the gate says of a challenger under `rules`; the frames and `place` as of `core.gate.compare.compare`.
 
-    `continuity` is its training's; None where it was not measured.
+    `continuity` is its training's; None where it was not measured. `target` is what both forecast.
     """
     verdict = compare(
         champion,
@@ -33,6 +35,7 @@ def judge(
         rules.harm,
         min_sessions=rules.min_sessions,
         gate_sessions=rules.sessions,
+        target=target,
     )
     return require_continuity(verdict, continuity)
 
@@ -43,8 +46,9 @@ def freeze_canary(
     champion: pd.DataFrame,
     challenger: pd.DataFrame,
     residual_sigma: float,
-    target: tuple[float, float],
+    span: tuple[float, float],
     horizon: int,
+    by_order: bool = True,
 ) -> Frozen:
     """What the canary of a judged challenger is decided by; frames and numbers as of `core.canary.freeze`.
 
@@ -56,4 +60,4 @@ def freeze_canary(
     promote = rules.alpha_promote if renewal else verdict.place.level(rules.alpha_promote)
     bounds = (promote, rules.alpha_rollback, rules.t_min, rules.t_max, gate.retained)
     carried = rules.ending(renewal) == "carried"
-    return freeze(champion, challenger, residual_sigma, target, *bounds, carried, renewal, horizon)
+    return freeze(champion, challenger, residual_sigma, span, *bounds, carried, renewal, horizon, by_order)

@@ -11,7 +11,7 @@ PLAIN_WORDS: Mapping[DecisionKind, str] = {
     DecisionKind.RETRAIN_REQUESTED: "A new model is asked for.",
     DecisionKind.RETRAIN_CLOSED: "A person called off a new model that was asked for.",
     DecisionKind.GATE: "A new model was compared with the one that serves, on days that neither was trained on.",
-    DecisionKind.FIRST_CHAMPION: "The first forecaster serves: tomorrow's price is today's.",
+    DecisionKind.FIRST_CHAMPION: "The first forecaster serves: it says that nothing will change.",
     DecisionKind.PROMOTE: "The new model now answers everybody.",
     DecisionKind.ROLLBACK: "The new model did harm and was taken back; the old one answers everybody.",
     DecisionKind.INCONCLUSIVE: "Its time is up and nothing was proven; the old model stays.",

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from evergreen.adapters.database import evidence, predictions, reading, writing
 from evergreen.adapters.database.predictions import Prediction
+from evergreen.core.model.aim import NEXT_RETURN, Aim
 from evergreen.errors import BadInput
 
 SESSIONS = pd.to_datetime(["2008-09-15", "2008-09-16", "2008-09-17"]).astype("datetime64[us]")
@@ -24,7 +25,7 @@ def forecasts_of(version: str, now: datetime, seed: int) -> pd.DataFrame:
 
 def settled(now: datetime, seed: int = 0, horizon: int = 1) -> pd.DataFrame:
     values = forecasts_of("", now, seed)[["session", "ticker", "value"]]
-    return values.assign(horizon=horizon, known_at=pd.Timestamp(now), data_version="d")
+    return values.assign(horizon=horizon, target="return", known_at=pd.Timestamp(now), data_version="d")
 
 
 def recorded(engine: Engine, *, forecasts: list[pd.DataFrame], outcomes: list[pd.DataFrame]) -> None:
@@ -37,12 +38,12 @@ def recorded(engine: Engine, *, forecasts: list[pd.DataFrame], outcomes: list[pd
 
 def losses(engine: Engine, version: str = "1", horizon: int = 1, **between: str) -> pd.DataFrame:
     with reading(engine) as conn:
-        return evidence.session_losses(conn, version, horizon, **between)
+        return evidence.session_losses(conn, version, Aim("return", horizon), **between)
 
 
 def paired(engine: Engine, start: str | None = None) -> pd.DataFrame:
     with reading(engine) as conn:
-        return evidence.paired_losses(conn, "1", "2", 1, start)
+        return evidence.paired_losses(conn, "1", "2", NEXT_RETURN, start)
 
 
 def test_forecasts__come_back_as_made_and_the_first_record_stays(engine: Engine, now: datetime) -> None:
@@ -134,9 +135,9 @@ def test_settled__pairs_each_forecast_with_what_came_true(engine: Engine, now: d
         engine, forecasts=[made_now, forecasts_of("2", now, seed=2)], outcomes=[came[came["session"] < SESSIONS[2]]]
     )
     with reading(engine) as conn:
-        pairs = evidence.settled(conn, "1", 1)
-        one = evidence.settled(conn, "1", 1, "2008-09-16", "2008-09-16")
-        assert evidence.settled(conn, "1", 5).empty
+        pairs = evidence.settled(conn, "1", NEXT_RETURN)
+        one = evidence.settled(conn, "1", NEXT_RETURN, "2008-09-16", "2008-09-16")
+        assert evidence.settled(conn, "1", Aim("return", 5)).empty
         assert len(evidence.forecasts(conn, "1", "2008-09-16")) == len(TICKERS)
     assert len(pairs) == 2 * len(TICKERS)
     expected = made_now.merge(came, on=["session", "ticker"]).sort_values(["session", "ticker"]).head(len(pairs))
@@ -158,8 +159,8 @@ def test_answered_intervals__count_each_ticker_and_session_once(engine: Engine, 
     answers = [_answered(now, client, ticker) for client in ("a", "b") for ticker in TICKERS[:3]]
     predictions.insert_many(engine, answers)
     with reading(engine) as conn:
-        counted = evidence.answered_intervals(conn, "1", 1)
-        assert evidence.answered_intervals(conn, "2", 1).empty
+        counted = evidence.answered_intervals(conn, "1", NEXT_RETURN)
+        assert evidence.answered_intervals(conn, "2", NEXT_RETURN).empty
     assert counted["ticker"].tolist() == TICKERS[:3]
     assert counted["lower"].to_numpy() == pytest.approx(np.log([0.9] * 3))
     assert counted["upper"].to_numpy() == pytest.approx(np.log([1.2] * 3))
@@ -176,5 +177,5 @@ def test_sign_hits__count_each_ticker_and_pass_over_zeros(engine: Engine, now: d
     right = (pairs["value_x"] * pairs["value_y"] > 0).groupby(pairs["ticker"])
     expected = {ticker: (int(hits.sum()), len(hits)) for ticker, hits in right}
     with reading(engine) as conn:
-        assert evidence.sign_hits(conn, "1", 1, pd.Timestamp("2000-01-01")) == expected
-        assert evidence.sign_hits(conn, "2", 1, pd.Timestamp("2000-01-01")) == {}
+        assert evidence.sign_hits(conn, "1", NEXT_RETURN, pd.Timestamp("2000-01-01")) == expected
+        assert evidence.sign_hits(conn, "2", NEXT_RETURN, pd.Timestamp("2000-01-01")) == {}

@@ -51,7 +51,7 @@ def test_read_coverage__finds_intervals_that_miss_of_all_that_was_forecast(
             stood = Standing(iso(day), dict.fromkeys(TICKERS, 0.01), {"1": Band(-1.0, 1.0)})
             intervals.record(conn, "evergreen", stood)
         evidence.record_forecasts(conn, rows.assign(version="1", value=0.0, feature_hash="-", made_at=NOW))
-        settled = rows.assign(horizon=1, value=move, known_at=NOW, data_version="data")
+        settled = rows.assign(horizon=1, target="return", value=move, known_at=NOW, data_version="data")
         evidence.record_outcomes(conn, settled)
     test = read_coverage(world.engine, folder, "evergreen", "1")
     assert test is not None and test.promised == pytest.approx(0.1)

@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evergreen.core.evaluation.losses import Statistic
 from evergreen.core.gate.compare import compare
 from evergreen.core.gate.place import Place
+from evergreen.core.model.targets.registry import target
 from evergreen.errors import BadInput
 
 TICKERS = [f"T{i}" for i in range(6)]
@@ -49,6 +51,18 @@ def test_compare__a_clearly_better_challenger_is_admitted_and_claimed():
     )
     assert "It is better than the champion" in verdict.sentence
     assert verdict.rank_ic_challenger.lower > verdict.rank_ic_champion.upper
+
+
+def test_compare__baseline_statistic_and_what_is_believed_come_from_the_target():
+    many = [f"T{i}" for i in range(60)]
+    oos = made_oos(1, sessions=130, signal=0.2, width=0.8 * 1.645, tickers=many)
+    as_return, as_volatility = compare(None, oos), compare(None, oos, target=target("volatility"))
+    assert as_return.statistic is Statistic.ORDER and as_volatility.statistic is Statistic.SQUARED_ERROR
+    assert as_return.reasons[-1].startswith("too good to be true: it explains 36%") and as_volatility.admitted
+    assert "better than an unchanged volatility (p < 0.001" in as_volatility.sentence
+    assert (
+        "random walk" not in as_volatility.sentence and as_volatility.to_dict()["baseline"] == "an unchanged volatility"
+    )
 
 
 def test_compare__a_challenger_that_loses_the_champions_skill_is_refused_with_what_it_keeps():
@@ -183,7 +197,7 @@ def test_compare__floors_refuse_what_is_not_a_forecast():
     broken = challenger.assign(forecast=challenger["forecast"].where(challenger.index != 700))
     assert "1 of the challenger's 1500 forecasts are not finite" in compare(champion, broken).reasons
     flat = compare(champion, challenger.assign(forecast=0.0001))
-    assert "the challenger forecasts one and the same return for everything" in flat.reasons
+    assert "the challenger forecasts one and the same for everything" in flat.reasons
 
 
 @pytest.mark.parametrize("width", [1.0, 3.5])

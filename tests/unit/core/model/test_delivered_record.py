@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from evergreen.core.gate import compare
+from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.core.model.delivered import DeliveredForecasts, DeliveredReader
 from evergreen.core.model.delivered_record import judge_delivered
 from evergreen.core.model.deliveries import Arrivals
@@ -28,7 +29,7 @@ def _arrivals(first: int, missing: int = 0) -> Arrivals:
 
 
 def test_record__is_of_the_last_whole_months_of_what_was_in_time() -> None:
-    training = judge_delivered(MODEL, _arrivals(200), LABELS, KEYS, 1)
+    training = judge_delivered(MODEL, _arrivals(200), LABELS, KEYS, NEXT_RETURN)
     months = (400 - 200) // 21
     assert training.oos["session"].nunique() == months * 21
     assert training.oos["session"].min() == DAYS[400 - months * 21]
@@ -45,25 +46,27 @@ def test_record__a_company_is_judged_under_its_newest_name() -> None:
     then = KEYS.set_levels(["A", "OLD"], level="ticker")
     arrivals = _arrivals(200)
     named = replace(arrivals, in_time=arrivals.in_time.replace({"ticker": {"B": "OLD"}}))
-    assert set(judge_delivered(MODEL, named, LABELS, then, 1).oos["ticker"]) == {"A", "B"}
+    assert set(judge_delivered(MODEL, named, LABELS, then, NEXT_RETURN).oos["ticker"]) == {"A", "B"}
 
 
 def test_record__each_file_is_a_recipe_of_its_own() -> None:
     recipes = {
-        judge_delivered(replace(MODEL, delivery_sha256=digest), _arrivals(200), LABELS, KEYS, 1).recipe
+        judge_delivered(replace(MODEL, delivery_sha256=digest), _arrivals(200), LABELS, KEYS, NEXT_RETURN).recipe
         for digest in ("a" * 64, "b" * 64)
     }
     assert len(recipes) == 2
 
 
 def test_record__needs_no_audit_of_features_and_is_refused_where_too_much_is_missing() -> None:
-    manifest = judge_delivered(MODEL, _arrivals(200), LABELS, KEYS, 1).manifest("2011-07-14", "data")
-    verdict = compare.compare(None, judge_delivered(MODEL, _arrivals(200), LABELS, KEYS, 1).oos)
+    manifest = judge_delivered(MODEL, _arrivals(200), LABELS, KEYS, NEXT_RETURN).manifest("2011-07-14", "data")
+    verdict = compare.compare(None, judge_delivered(MODEL, _arrivals(200), LABELS, KEYS, NEXT_RETURN).oos)
     assert compare.require_audit(verdict, manifest) == verdict
     with pytest.raises(BadInput, match=r"more than 10% are missing: 340 forecasts in time"):
-        judge_delivered(MODEL, _arrivals(200, missing=60), LABELS, KEYS, 1)
+        judge_delivered(MODEL, _arrivals(200, missing=60), LABELS, KEYS, NEXT_RETURN)
     with pytest.raises(BadInput, match="no forecast counts"):
-        judge_delivered(MODEL, replace(_arrivals(200), in_time=_arrivals(200).in_time.iloc[:0]), LABELS, KEYS, 1)
+        judge_delivered(
+            MODEL, replace(_arrivals(200), in_time=_arrivals(200).in_time.iloc[:0]), LABELS, KEYS, NEXT_RETURN
+        )
 
 
 def test_model__repeats_what_was_delivered_and_says_nothing_of_what_was_not() -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from evergreen.core.dataset.panel import training_frame
+from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.core.model.given import judge_given
 from evergreen.core.model.manifest import Manifest
 from evergreen.core.model.onnx_file import OnnxModel, model_of_file
@@ -61,7 +62,7 @@ def test_onnx__is_read_back_from_text_to_the_bit(rows, file) -> None:
 
 def test_onnx__is_proved_by_the_service_in_a_process_of_its_own(rows, file) -> None:
     model = model_of_file(file, NAMES)
-    manifest = judge_given(model, rows, THROUGH, 1).manifest("2006-07-14", "d1")
+    manifest = judge_given(model, rows, THROUGH, NEXT_RETURN).manifest("2006-07-14", "d1")
     prove("7", model.to_bytes(), manifest)
     other = Manifest.from_json(manifest.to_json().replace(repr(manifest.golden_outputs[0]), "0.125", 1))
     with pytest.raises(ModelRefused, match="golden forecasts"):
@@ -69,7 +70,7 @@ def test_onnx__is_proved_by_the_service_in_a_process_of_its_own(rows, file) -> N
 
 
 def test_judge_given__counts_only_sessions_after_what_it_was_trained_through(rows, file) -> None:
-    training = judge_given(model_of_file(file, NAMES), rows, THROUGH, 1, chosen_from=3)
+    training = judge_given(model_of_file(file, NAMES), rows, THROUGH, NEXT_RETURN, chosen_from=3)
     assert training.oos["session"].min() > THROUGH
     assert training.oos["session"].nunique() == 7 * 21
     assert training.metrics["configurations"] == 3.0
@@ -80,7 +81,7 @@ def test_judge_given__counts_only_sessions_after_what_it_was_trained_through(row
 
 def test_judge_given__too_few_sessions_after_it_are_said(rows, file) -> None:
     with pytest.raises(BadInput, match="9 sessions with an outcome came after"):
-        judge_given(model_of_file(file, NAMES), rows, DAYS[390], 1)
+        judge_given(model_of_file(file, NAMES), rows, DAYS[390], NEXT_RETURN)
 
 
 def test_onnx__names_in_the_file_choose_and_order_the_columns(rows) -> None:
@@ -88,7 +89,9 @@ def test_onnx__names_in_the_file_choose_and_order_the_columns(rows) -> None:
     x = rows[names].to_numpy(np.float32)
     model = model_of_file(exported(fitted(x, rows["label"].to_numpy()), x, names), NAMES)
     assert model.features == ("F3", "F1")
-    assert judge_given(model, rows[["ticker", "session", *names, "label"]], THROUGH, 1).seen.feature_names == (
+    assert judge_given(
+        model, rows[["ticker", "session", *names, "label"]], THROUGH, NEXT_RETURN
+    ).seen.feature_names == (
         "F3",
         "F1",
     )

@@ -76,5 +76,5 @@ def test_train__without_patience_every_fold_has_the_rounds_asked_for(broad_set, 
 
 
 def test_suited__ranks_are_for_many_tickers():
-    assert suited(BROAD_FROM - 1) == {}
+    assert suited(BROAD_FROM - 1) == suited(BROAD_FROM, by_order=False) == {}
     assert TrainingConfig(**suited(BROAD_FROM)) == TrainingConfig(**BROAD)

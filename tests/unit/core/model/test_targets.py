@@ -90,6 +90,28 @@ def test_target__reads_its_lookback_and_its_horizon_and_nothing_else(bars, name:
     assert not later.passed
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_target__is_the_same_to_the_bit_wherever_the_bars_begin_and_whoever_had_left(bars, name: str) -> None:
+    chosen, days = target(name), bars["session"].unique()
+    gone = bars["ticker"].isin(["T04", "T05"]) & (bars["session"] >= days[200])
+    known = bars[~gone]
+    late = known[known["session"] >= days[300 - chosen.lookback]]
+    label = chosen.label(late, 5)
+    label = label[label.index.get_level_values("session") >= days[300]]
+    pd.testing.assert_series_equal(label, chosen.label(known, 5).loc[label.index], check_exact=True)
+    assert label.notna().sum() == 10 * (len(days) - 300 - 5)
+
+
+def test_neutral__beta_and_deviation_are_those_of_the_quarter(bars) -> None:
+    returns = forward_return(bars).unstack("ticker")
+    past, market = returns.iloc[37:100], returns.mean(axis=1)
+    beta = past.apply(lambda own: own.cov(market.iloc[37:100])) / market.iloc[37:100].var()
+    expected = (returns.iloc[100] - beta * market.iloc[100]) / past.std()
+    pd.testing.assert_series_equal(
+        target("neutral").label(bars, 1).unstack("ticker").iloc[100], expected, check_names=False
+    )
+
+
 def test_rank__is_the_order_of_returns_centred_in_each_session(bars) -> None:
     rank, returns = target("rank").label(bars, 5), forward_return(bars, 5)
     session = returns.index.get_level_values("session")[100]

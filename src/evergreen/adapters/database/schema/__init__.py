@@ -32,7 +32,7 @@ from evergreen.adapters.database.schema.serving import (
     rollout,
 )
 
-HEAD = "0012_recipe"  # the migration this code was written for
+HEAD = "0013_targets"  # the migration this code was written for
 BEGIN = "evergreen_begin"  # execution option: how a transaction begins on SQLite; "" for none
 
 __all__ = [

@@ -62,7 +62,7 @@ prediction = Table(
     Column("as_of", SessionDate, nullable=False),
     Column("arm", Text, nullable=False),
     Column("version", Text, nullable=False),
-    Column("price", Float, nullable=False),
+    Column("price", Float),
     Column("lower", Float, nullable=False),
     Column("upper", Float, nullable=False),
     Column("last_close", Float, nullable=False),
@@ -109,10 +109,11 @@ outcome = Table(
     Column("ticker", Text, nullable=False),
     Column("session", SessionDate, nullable=False),
     Column("horizon", Integer, nullable=False),
+    Column("target", Text, nullable=False),
     Column("value", Float, nullable=False),
     Column("known_at", UtcTime, nullable=False),
     Column("data_version", Text, nullable=False),
-    PrimaryKeyConstraint("session", "horizon", "ticker"),
+    PrimaryKeyConstraint("session", "horizon", "target", "ticker"),
 )
 
 forecast = Table(

@@ -7,6 +7,7 @@ import pandas as pd
 
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.evaluation.originality import BETA
+from evergreen.core.model.targets.windows import session_mean, window_sum
 
 
 class Neutral:
@@ -20,14 +21,23 @@ class Neutral:
     baseline = "a flat forecast"
     lookback = BETA
     is_return = False
+    by_order = True
+    most_skill = 0.20  # as of the return that it is made of
 
     def label(self, bars: pd.DataFrame, horizon: int) -> pd.Series:
         """NaN until a ticker has traded for a quarter, and where its price did not move in it."""
         ahead = forward_return(bars, horizon)
         wide = ahead.unstack("ticker")
         daily = forward_return(bars, 1).unstack("ticker").shift(1)  # known at the close of its row
-        market = daily.mean(axis=1)
-        beta = daily.rolling(BETA).cov(market).div(market.rolling(BETA).var(), axis=0)
-        deviation = daily.rolling(BETA).std() * np.sqrt(horizon)
-        own = wide.sub(beta.mul(wide.mean(axis=1), axis=0)).div(deviation.where(deviation > 0))
+        market = session_mean(daily)
+        beta = _covariance(daily, market).div(_covariance(market.to_frame(), market).iloc[:, 0], axis=0)
+        variance = window_sum(daily.pow(2), BETA) - window_sum(daily, BETA).pow(2) / BETA
+        deviation = np.sqrt(variance.where(variance > 0) / (BETA - 1) * horizon)
+        own = wide.sub(beta.mul(session_mean(wide), axis=0)).div(deviation)
         return pd.Series(own.stack(future_stack=True).swaplevel().reindex(ahead.index), name="label")
+
+
+def _covariance(returns: pd.DataFrame, market: pd.Series) -> pd.DataFrame:
+    """Of each column with the market over the quarter up to each session, times BETA - 1."""
+    sums = window_sum(returns, BETA), window_sum(market.to_frame(), BETA).iloc[:, 0]
+    return window_sum(returns.mul(market, axis=0), BETA) - sums[0].mul(sums[1], axis=0) / BETA

@@ -28,10 +28,21 @@ class Target(Protocol):
 
     @property
     def is_return(self) -> bool:
-        """Whether a forecast price follows from it, and what its order earns: a model of it may answer clients."""
+        """Whether a forecast price follows from it, and what its order earns."""
+
+    @property
+    def by_order(self) -> bool:
+        """Whether of many tickers their order within a session counts, and not how high all of them are."""
+
+    @property
+    def most_skill(self) -> float:
+        """Share of the naive forecast's squared loss, 0 to 1, that no honest model saves."""
 
     def label(self, bars: pd.DataFrame, horizon: int) -> pd.Series:
         """What came true of each session t, known only at the close of t + horizon.
+
+        Equal to the bit from whatever session the bars begin at, `lookback` sessions before t or years: what is settled
+        session by session is what a training and a replay read of all history.
 
         Args:
             bars: columns ticker, session, high, low, close and optionally factor.

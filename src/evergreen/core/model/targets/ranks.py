@@ -15,6 +15,8 @@ class Rank:
     baseline = "a chance order"
     lookback = 0
     is_return = False
+    by_order = True
+    most_skill = 0.20  # as of the return that it ranks
 
     def label(self, bars: pd.DataFrame, horizon: int) -> pd.Series:
         """(rank - (n + 1) / 2) / n of n tickers with a known return."""

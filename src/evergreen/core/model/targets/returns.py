@@ -15,6 +15,9 @@ class Return:
     baseline = "the random walk"
     lookback = 0
     is_return = True
+    by_order = True
+    # A tenth of it would be a discovery (the best monthly models explain half a percent: Gu, Kelly & Xiu, RFS 2020).
+    most_skill = 0.20
 
     def label(self, bars: pd.DataFrame, horizon: int) -> pd.Series:
         """As `core.dataset.labels.forward_return`."""

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pandas as pd
 
+from evergreen.core.model.targets.windows import window_sum
+
 MONTH = 21  # sessions that the volatility before is taken from
 
 
@@ -22,6 +24,10 @@ class Volatility:
     baseline = "an unchanged volatility"
     lookback = MONTH - 1
     is_return = False
+    by_order = False
+    # Autoregressions explain about half of log realized volatility (Corsi, "A Simple Approximate Long-Memory Model of
+    # Realized Volatility", Journal of Financial Econometrics 2009), and the month before has said much of it.
+    most_skill = 0.60
 
     def label(self, bars: pd.DataFrame, horizon: int) -> pd.Series:
         """NaN where a session of the horizon or of the month is missing, or nothing moved in either."""
@@ -29,6 +35,6 @@ class Volatility:
         span = np.log((bars["high"] / bars["low"]).to_numpy(np.float64))
         variance = pd.Series(span**2 / (4 * math.log(2)), index).sort_index()
         wide = variance.unstack("ticker")
-        before, after = wide.rolling(MONTH).mean(), wide.rolling(horizon).mean().shift(-horizon)
+        before, after = window_sum(wide, MONTH) / MONTH, window_sum(wide, horizon).shift(-horizon) / horizon
         ratio = after.where(after > 0).div(before.where(before > 0)).map(np.log) / 2
         return pd.Series(ratio.stack(future_stack=True).swaplevel().reindex(variance.index), name="label")

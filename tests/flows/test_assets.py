@@ -1,0 +1,61 @@
+"""What a Prefect server is told of what the flows make: assets, their lineage, and the checks they went through."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+
+from evergreen.adapters.database import ledger, reading, rollouts
+from evergreen.workspace import Workspace
+from tests.flows.conftest import TICKERS
+
+pytestmark = pytest.mark.xdist_group("lived")
+MADE = "prefect.asset.materialization.succeeded"
+SOURCES = {"bars": set(), "features": {"bars"}, "model": {"features"}, "forecasts": {"features", "model"}}
+
+
+def events_of(event: str) -> list[dict[str, Any]]:
+    """The events of that name the server keeps; it takes them in a few seconds after they were sent."""
+    query = {"filter": {"event": {"name": [event]}, "order": "ASC"}, "limit": 50}
+    with get_client(sync_client=True) as client:
+        for _ in range(60):
+            if events := client.request("POST", "/events/filter", json=query).json()["events"]:
+                return list(events)
+            time.sleep(0.5)
+    return []
+
+
+def name(resource: dict[str, str]) -> str:
+    return resource["prefect.resource.id"].removeprefix("evergreen://")
+
+
+def test_flows__tell_what_they_made_from_what(copied: Workspace) -> None:
+    lineage: dict[str, set[str]] = {}
+    for event in events_of(MADE):
+        sources = {name(related) for related in event["related"] if related.get("prefect.resource.role") == "asset"}
+        lineage.setdefault(name(event["resource"]), set()).update(sources)
+    apart = {asset: sources - {asset} for asset, sources in lineage.items()}  # Prefect adds what came in by arguments
+    assert apart == SOURCES
+
+
+def test_flows__tell_the_checks_that_each_went_through(copied: Workspace) -> None:
+    with reading(copied.engine) as conn:
+        registered = ledger.read_model_version(conn, "evergreen", "2")
+        champion = rollouts.current(conn, "evergreen").champion
+        versions = {version.id for version in ledger.data_versions(conn)}
+    newest = {name(event["resource"]): event["payload"] for event in events_of(MADE)}
+    assert newest["bars"]["version"] in versions and newest["bars"]["refused"] == 0
+    assert newest["features"]["rows"] >= len(TICKERS) and 0 <= newest["features"]["missing_share"] < 1
+    assert newest["model"]["sha256"] == registered.sha256 and newest["model"]["look_ahead_findings"] == 0
+    assert (
+        newest["forecasts"] | {"versions": [champion], "tickers": len(TICKERS), "in_time": True} == newest["forecasts"]
+    )
+
+
+def test_gate__tells_its_verdict_of_the_model(copied: Workspace) -> None:
+    (judged,) = events_of("evergreen.model.judged")
+    assert judged["resource"]["prefect.resource.id"] == "evergreen://model"
+    assert judged["payload"]["version"] == "2" and judged["payload"]["sentence"]
