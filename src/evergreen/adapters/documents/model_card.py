@@ -46,8 +46,12 @@ LIMITS = """
 * Out of use when its features are stale, or when the drift or skill monitor of this installation says so.
 """
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 52rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .75rem; border-bottom: 1px solid #d9dee4 }
+:root { color-scheme: light dark; --paper: #f6f7f3; --ink: #1c2620; --hair: #d9dee4 }
+@media (prefers-color-scheme: dark) { :root { --paper: #121714; --ink: #e4eae5; --hair: #2b352f } }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem }
+body { color: var(--ink); background: var(--paper) }
+table { border-collapse: collapse; margin: 1rem 0 }
+td, th { padding: .25rem .75rem; border-bottom: 1px solid var(--hair) }
 td { font-variant-numeric: tabular-nums } h1, h2 { line-height: 1.2 } code { font-size: .9em; word-break: break-all }
 """
 

@@ -42,6 +42,7 @@ def test_model_card__says_what_is_on_record(model_folder, tmp_path):
     assert text.count(model.manifest.model_sha256) == 1
     html = page.read_text()
     assert "<table>" in html and "<script" not in html and "drift &lt;b&gt;" in html
+    assert "prefers-color-scheme: dark" in html
     assert json.loads(bill.read_text())["bomFormat"] == "CycloneDX"
 
 
