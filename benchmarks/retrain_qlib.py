@@ -1,4 +1,4 @@
-"""The peer of retrain.py, run by an interpreter that has pyqlib: its own workflow on the same bars, split and label."""
+"""The peer of retrain.py and learners.py, run by an interpreter that has pyqlib: its own workflow on the same bars."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ MODEL = {
     "num_leaves": 210,
     "num_threads": 2,
 }
-SEGMENTS = {
+Segments = dict[str, tuple[str, str]]
+SEGMENTS: Segments = {
     "train": ("2013-02-08", "2016-06-30"),
     "valid": ("2016-07-01", "2016-12-31"),
     "test": ("2017-01-01", "2018-02-07"),
 }
 
 
-def handler(horizon: int) -> dict[str, object]:
-    """Alpha158 with the label of the benchmark and Qlib's usual processors."""
+def handler(horizon: int, windows: list[Segments]) -> dict[str, object]:
+    """Alpha158 with the label of the benchmark and Qlib's usual processors, none of which is fitted on sessions."""
+    first, last = windows[0]["train"], windows[-1]["test"]
     settings = {
-        "start_time": SEGMENTS["train"][0],
-        "end_time": SEGMENTS["test"][1],
-        "fit_start_time": SEGMENTS["train"][0],
-        "fit_end_time": SEGMENTS["train"][1],
+        "start_time": first[0],
+        "end_time": last[1],
+        "fit_start_time": first[0],
+        "fit_end_time": first[1],
         "instruments": "all",
         "label": [f"Ref($close, -{horizon}) / $close - 1"],
     }
@@ -44,8 +46,9 @@ def handler(horizon: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """argv: bars, where the forecasts go, a folder to work in, the horizon."""
-    bars, target, folder, horizon = sys.argv[1:]
+    """argv: bars, where the forecasts go, a folder to work in, the horizon, other windows than SEGMENTS as JSON."""
+    bars, target, folder, horizon, *given = sys.argv[1:]
+    windows: list[Segments] = json.loads(given[0]) if given else [SEGMENTS]
     store(pd.read_parquet(bars), Path(folder, "qlib"))
     start = time.perf_counter()
 
@@ -55,16 +58,19 @@ def main() -> None:
     from qlib.workflow.record_temp import SigAnaRecord, SignalRecord
 
     qlib.init(provider_uri=str(Path(folder, "qlib")), region="us", expression_cache=None, dataset_cache=None)
-    split = {"handler": handler(int(horizon)), "segments": SEGMENTS}
-    dataset = init_instance_by_config({"class": "DatasetH", "module_path": "qlib.data.dataset", "kwargs": split})
-    model = init_instance_by_config({"class": "LGBModel", "module_path": "qlib.contrib.model.gbdt", "kwargs": MODEL})
-    with R.start(experiment_name="retrain", uri=f"sqlite:///{Path(folder, 'mlflow.db')}"):
-        model.fit(dataset)
-        R.save_objects(**{"model.pkl": model})
-        SignalRecord(model, dataset, R.get_recorder()).generate()
-        SigAnaRecord(R.get_recorder()).generate()
-        forecasts = R.get_recorder().load_object("pred.pkl")
-    seconds = time.perf_counter() - start
+    factors, by_window = init_instance_by_config(handler(int(horizon), windows)), []
+    for segments in windows:
+        split = {"handler": factors, "segments": segments}
+        dataset = init_instance_by_config({"class": "DatasetH", "module_path": "qlib.data.dataset", "kwargs": split})
+        learner = {"class": "LGBModel", "module_path": "qlib.contrib.model.gbdt", "kwargs": MODEL}
+        model = init_instance_by_config(learner)
+        with R.start(experiment_name="retrain", uri=f"sqlite:///{Path(folder, 'mlflow.db')}"):
+            model.fit(dataset)
+            R.save_objects(**{"model.pkl": model})
+            SignalRecord(model, dataset, R.get_recorder()).generate()
+            SigAnaRecord(R.get_recorder()).generate()
+            by_window.append(R.get_recorder().load_object("pred.pkl"))
+    forecasts, seconds = pd.concat(by_window), time.perf_counter() - start
     forecasts.reset_index().set_axis(["session", "ticker", "forecast"], axis=1).to_parquet(target)
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     figures = {"seconds": seconds, "gigabytes": max(each.ru_maxrss for each in used) / 1e6}

@@ -10,6 +10,7 @@ import httpx
 import pandas as pd
 
 from evergreen.adapters.database import predictions, reading, rollouts
+from evergreen.adapters.infra.urls import trusts_proxy
 from evergreen.core.bars.session import iso
 from evergreen.errors import Unavailable
 from evergreen.workspace import Workspace, workspace
@@ -34,7 +35,9 @@ def ask_clients(tickers: list[str], session: pd.Timestamp, clients: int) -> int:
         answered = predictions.askers(conn, session)
     names = [f"client-{number:03d}" for number in range(clients)]
     unasked = {name: [ticker for ticker in tickers if (name, ticker) not in answered] for name in names}
-    with httpx.Client(base_url=_service(at), timeout=10.0) as http, ThreadPoolExecutor(AT_ONCE) as pool:
+    base = _service(at)
+    client = httpx.Client(base_url=base, timeout=10.0, trust_env=trusts_proxy(base))
+    with client as http, ThreadPoolExecutor(AT_ONCE) as pool:
         await_service(http, at, session)
         return sum(pool.map(partial(_ask, http), names, unasked.values()))
 

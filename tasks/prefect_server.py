@@ -5,10 +5,13 @@ Prefect's own server answers any Host. `evergreen up` starts this one by uvicorn
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from weakref import WeakKeyDictionary
 
 from prefect.server.api.server import create_app
 from prefect.server.database.configurations import AioSqliteConfiguration
@@ -29,12 +32,17 @@ POLICY = (
 )
 
 
+_HAS_TURN = ContextVar("_HAS_TURN", default=False)
+_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+
 class TurnTakingSqlite(AioSqliteConfiguration):
     """Prefect's database on SQLite, whose transactions wait for their turn to write before they read.
 
     Prefect begins most of them deferred. One that has read, and then writes after another one wrote, is refused at once
     with "database is locked", however long the timeout: what it read is stale. One that waits first meets only the
-    timeout, which is a minute.
+    timeout, which is a minute. Within this process they wait in the order they came, and without a connection: SQLite
+    wakes whom it likes, and on a busy machine a minute is not enough for the last of many.
     """
 
     @asynccontextmanager
@@ -42,8 +50,22 @@ class TurnTakingSqlite(AioSqliteConfiguration):
         self, session: AsyncSession, with_for_update: bool = False
     ) -> AsyncIterator[AsyncSessionTransaction]:
         """As Prefect's, always with the lock that `with_for_update` takes."""
-        async with super().begin_transaction(session, with_for_update=True) as transaction:
+        async with _turn(), super().begin_transaction(session, with_for_update=True) as transaction:
             yield transaction
+
+
+@asynccontextmanager
+async def _turn() -> AsyncIterator[None]:
+    """This task's turn to write. One that has it does not wait for itself, nor do tasks it starts meanwhile."""
+    if _HAS_TURN.get():
+        yield
+        return
+    async with _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+        token = _HAS_TURN.set(True)
+        try:
+            yield
+        finally:
+            _HAS_TURN.reset(token)
 
 
 def take_turns() -> None:

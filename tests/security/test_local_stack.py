@@ -113,7 +113,7 @@ def test_account__is_the_owners_alone_and_lets_worker_flows_and_commands_in(serv
     assert server["PREFECT_API_URL"] == servers.prefect
     assert PrefectApi.at(server).crash_unfinished() == []
     search = f"{servers.mlflow}/api/2.0/mlflow/experiments/search?max_results=5"
-    assert httpx.get(search, auth=mlflow_account(servers.variables)).status_code == 200
+    assert httpx.get(search, auth=mlflow_account(servers.variables), timeout=60).status_code == 200
 
 
 def test_account__goes_to_the_stacks_own_server_only(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from evergreen.service.keys import Keys
 from tests.service.running import listening
 from tests.service.world import World, ready_world
 
-AT_LEAST = 150  # attempts
+AT_LEAST = 350  # attempts
 PAGES = (
     "/", "/docs", "/metrics", "/openapi.json", "/v1/rollout", "/v1/predictions/AAPL", "/readyz",
     "/decisions/1", "/tickers/AAPL", "/papers/card/1",
@@ -30,18 +30,35 @@ HOSTS = (
     "8.8.8.8",
     "[::2]:80",
     "a b",
+    "[::1]evil.example",
+    "localhost:evil.example",
+    "localhost@evil.example",
+    "localhost.",
+    "127.1",
+    "2130706433",
+    "",
 )
-ORIGINS = ("http://evil.example", "https://evil.example", "null", "http://localhost.evil.example", "http://127.0.0.1:1")
+OUTSIDE = (
+    "//metrics", "/%6detrics", "/./metrics", "/docs/../metrics", "/METRICS", "/metrics;x", "/metrics%00",
+    "/tickers/..%2f..%2fv1%2fpredictions%2fAAPL", "/papers/card/..%2f..%2fkeys.json", "/papers/notebook/..",
+    "/decisions/%EF%BC%91", "/decisions/0x1", "/decisions/1%0a",
+)  # fmt: skip
+ORIGINS = (
+    "http://localhost@evil.example", "http://evil.example#://localhost", "", "http://evil.example",
+    "https://evil.example", "null", "http://localhost.evil.example", "http://127.0.0.1:1",
+)  # fmt: skip
 FORMS = (
     "text/plain",
     "application/x-www-form-urlencoded",
     "multipart/form-data; boundary=x",
     "",
     "text/plain; application/json",
+    "application/json, text/plain",
 )
 CREDENTIALS = (
     "", "Bearer", "Bearer x", "Bearer desk.", "Bearer desk.wrong", "Basic !!", "Basic eA==", "Digest x",
-    "bearer boss.x", "Bearer ../keys", "Bearer " + "x" * 8_000, "Basic " + "eA==" * 1_000,
+    "bearer boss.x", "Bearer ../keys", "Token x", "Bearer desk. boss.",
+    "Bearer " + "x" * 8_000, "Basic " + "eA==" * 1_000,
 )  # fmt: skip
 TICKERS = (
     "..%2f..%2fetc%2fpasswd",
@@ -51,13 +68,25 @@ TICKERS = (
     "A" * 33,
     "%F0%9F%93%88",
     "AAPL%0d%0aX-Evil:1",
+    "AAPL%2f..%2f..%2fmetrics",
+    "%20AAPL",
+    "%E2%80%AEAAPL",
     "{{7*7}}",
 )
 BODIES = (
     b"{", b"null", b"[]", b'{"tickers": "AAPL"}', b'{"tickers": []}', b'{"tickers": [1e308]}', b'{"tickers": ["\xff"]}',
           b'{"tickers": ["AAPL"], "admin": true}', b'{"tickers": ["../../x"]}', b"[" * 60_000, b"x" * 70_000,
-          b'{"tickers": ["' + b"A" * 33 + b'"]}')  # fmt: skip
+          b'{"tickers": ["' + b"A" * 33 + b'"]}', b'{"tickers": [' + b"9" * 5_000 + b"]}", b'{"tickers": ["AAPL"]} x',
+          b'{"tickers": [NaN]}', b'{"tickers": ["\\ud800"]}', b'{"tickers": ["AAPL\\u0000"]}',
+          b'{"tickers":' + b"[" * 30_000 + b"]" * 30_000 + b"}",
+          b'{"tickers": ["AAPL"], "__proto__": {"admin": true}}',
+          b'{"tickers": [' + b",".join([b'"AAPL"'] * 5_000) + b"]}")  # fmt: skip
 METHODS = ("PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "POST")
+POST = b"POST /v1/predictions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+LENGTHS = (
+    b"content-length: +2", b"content-length: 0x2", b"content-length: 2, 2", b"content-length: 2\r\ncontent-length: 1",
+    b"transfer-encoding: xchunked", b"transfer-encoding: chunked, identity",
+)  # fmt: skip
 RAW = (
     b"GET / HTTP/1.1\r\n\r\n",
     b"GET / HTTP/1.1\r\nhost: a\r\nhost: localhost\r\nhost: evil.example\r\n\r\n",
@@ -70,6 +99,16 @@ RAW = (
     b"POST /v1/predictions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     b"GET / HTTP/1.1\r\nhost: localhost\r\nx\0y: 1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nhost: localhost\r\n evil.example\r\n\r\n",
+    b"GET / HTTP/1.1\nhost: localhost\n\n",
+    b"GET / HTTP/1.1\r\nhost : localhost\r\n\r\n",
+    b"GET //evil.example/v1/predictions/AAPL HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    b"GET /v1/rollout HTTP/1.0\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET / HTTP/1.1\r\nhost: localhost\r\nupgrade: h2c\r\nconnection: upgrade, http2-settings\r\n\r\n",
+    *(POST + length + b"\r\n\r\n" for length in LENGTHS),
+    POST + b"transfer-encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFFF\r\nx",
+    POST + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n" + b"x: 1\r\n" * 20_000 + b"\r\n",
 )
 TOLD = ("Traceback", 'File "', "sqlite", "champion", '"price"')  # what no refusal may tell
 
@@ -126,6 +165,16 @@ def attempts(base: str, key: str) -> Iterator[Attempt]:
             yield tried("ticker", "GET", f"/v1/predictions/{ticker}", headers=known)
         for body in BODIES:
             yield tried(f"body {body[:20]!r}", "POST", "/v1/predictions", headers=json, content=body)
+        for path in OUTSIDE:
+            yield tried("a way round", "GET", path, headers=known)
+        for headers in (
+            {"x-api-key": key},
+            {"cookie": f"authorization=Bearer {key}"},
+            {"x-forwarded-for": "127.0.0.1"},
+        ):
+            yield tried("a key elsewhere", "GET", "/v1/rollout", headers=headers)
+        yield tried("a key in the address", "GET", f"/v1/rollout?key={key}&authorization=Bearer%20{key}")
+        yield tried("another method", "POST", "/v1/rollout", headers=json | {"x-http-method-override": "GET"})
         for method, path in product(METHODS, ("/", "/v1/rollout", "/healthz")):
             yield tried("method", method, path, headers=json)
     for request in RAW:

@@ -70,6 +70,18 @@ def test_head__sent_byte_by_byte_ends_though_it_goes_on(base: str) -> None:
     assert answer_to(base, *slow, pause=0.05).startswith(b"HTTP/1.1 408 ")
 
 
+def test_answers__that_nobody_reads_are_not_kept_for_ever(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "READ_SECONDS", 0.3)
+    with connect(base) as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
+        deaf.sendall(b"GET /docs HTTP/1.1\r\nhost: localhost\r\n\r\n" * 350)  # some 8 MB, more than the kernel takes
+        until = time.monotonic() + 30
+        while BoundedProtocol._by_address["127.0.0.1"]:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    assert httpx.get(f"{base}/healthz").status_code == 200
+
+
 def test_body__that_does_not_come_is_not_waited_for_and_nothing_is_on_record(base: str, world: World) -> None:
     assert answer_to(base, POST, b'{"tickers": ').startswith(b"HTTP/1.1 408 ")
     with reading(world.engine) as conn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -40,6 +41,32 @@ async def count_up(config: AioSqliteConfiguration) -> int:
 def test_transactions_that_take_turns__are_never_refused(tmp_path: Path) -> None:
     config = TurnTakingSqlite(connection_url=f"sqlite+aiosqlite:///{tmp_path}/prefect.db")
     assert asyncio.run(count_up(config)) == WRITERS * ROUNDS
+
+
+class ImpatientSqlite(TurnTakingSqlite):
+    """Without a second of the minute that SQLite waits, as on a machine too busy for it."""
+
+    def setup_sqlite(self, conn: Any, record: Any) -> None:
+        super().setup_sqlite(conn, record)
+        conn.cursor().execute("PRAGMA busy_timeout = 0")
+
+
+def test_transactions_that_take_turns__need_no_patience_of_sqlites(tmp_path: Path) -> None:
+    config = ImpatientSqlite(connection_url=f"sqlite+aiosqlite:///{tmp_path}/prefect.db")
+    assert asyncio.run(count_up(config)) == WRITERS * ROUNDS
+
+
+def test_transaction_within_a_transaction__does_not_wait_for_itself(tmp_path: Path) -> None:
+    config = ImpatientSqlite(connection_url=f"sqlite+aiosqlite:///{tmp_path}/prefect.db")
+
+    async def nested() -> None:
+        engine = await config.engine()
+        outer, inner = await config.session(engine), await config.session(engine)
+        async with outer, inner, config.begin_transaction(outer), config.begin_transaction(inner):
+            await inner.execute(sa.text("SELECT 1"))
+        await engine.dispose()
+
+    asyncio.run(asyncio.wait_for(nested(), 60))
 
 
 def test_transactions_of_prefects_own__are_refused_at_once(tmp_path: Path) -> None:

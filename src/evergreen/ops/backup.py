@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from evergreen.adapters.bars.writing import LOCK, only_writer, writable
 from evergreen.adapters.infra.accounts import OWN
@@ -107,20 +108,33 @@ def read_backup(source: Path) -> BackupContents:
 
     Raises:
         NotFound: `source` is no backup.
-        Broken: a file is missing, added or altered, is a link, or a newer Evergreen wrote it.
+        Broken: a file is missing, added or altered, is a link, a pipe or a device, or a newer Evergreen wrote it.
     """
     try:
-        contents = BackupContents(**json.loads((source / MANIFEST).read_text()))
-    except (OSError, ValueError, TypeError):
+        contents = _contents(json.loads((source / MANIFEST).read_text()))
+    except (OSError, ValueError, TypeError, RecursionError):
         raise NotFound(f"{source} is no backup.", "Name a folder that `evergreen backup` made.") from None
     if contents.format != FORMAT:
         raise Broken(f"{source} has format {contents.format}, not {FORMAT}.", "Use the Evergreen that wrote it.")
-    if links := sorted(path for path in source.rglob("*") if path.is_symlink()):
-        raise Broken(f"{links[0]} is a link; a backup holds none.", "Use another backup: this one was altered.")
+    if others := sorted(path for path in source.rglob("*") if path.is_symlink() or not _is_plain(path)):
+        what = "is a link" if others[0].is_symlink() else "is no file, no folder"
+        raise Broken(f"{others[0]} {what}; a backup holds none.", "Use another backup: this one was altered.")
     present = _hashes(source)
     if differing := sorted(set(present.items()) ^ set(contents.files.items())):
         raise Broken(f"{source / differing[0][0]} is not what was backed up.", "Use another backup.")
     return contents
+
+
+def _contents(values: dict[str, Any]) -> BackupContents:
+    contents = BackupContents(**values)
+    hashes = contents.files.values() if isinstance(contents.files, dict) else [None]
+    if not all(isinstance(each, str) for each in (contents.home, *hashes)):
+        raise TypeError("not what `back_up` writes")
+    return contents
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() or path.is_dir()
 
 
 def _databases(settings: Settings, source: Path | None = None) -> dict[str, str]:

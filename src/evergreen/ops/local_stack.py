@@ -19,7 +19,7 @@ from evergreen.adapters.infra.buckets import require_mlflow_client
 from evergreen.adapters.infra.extras import require_installed
 from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.processes import LOOPBACK, Command, Member, Stack, choose_port, wait_until_ready
-from evergreen.adapters.infra.urls import with_driver
+from evergreen.adapters.infra.urls import past_proxies, with_driver
 from evergreen.errors import Unavailable
 from evergreen.ops.schedules import in_market
 from evergreen.settings import MarketSettings, Settings
@@ -74,15 +74,8 @@ def environment(settings: Settings, ports: Ports) -> dict[str, str]:
         "PREFECT__SERVER_FINAL": "1",  # what Prefect's own command says to the one server of a process
         "MLFLOW_SERVER_ALLOWED_HOSTS": f"{LOOPBACK}:{ports.mlflow},localhost:{ports.mlflow}",
         "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": f"http://{LOOPBACK}:{ports.mlflow}",
-        **_past_proxies(),
+        **past_proxies(),
     }
-
-
-def _past_proxies() -> dict[str, str]:
-    """Whatever proxy this machine has, its own loopback is reached without it."""
-    known = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-    names = ",".join([*filter(None, [known]), LOOPBACK, "localhost"])
-    return {"NO_PROXY": names, "no_proxy": names}
 
 
 def messages(redis: str) -> dict[str, str]:
@@ -156,12 +149,13 @@ def pages(settings: Settings, ports: Ports, say: Callable[[str], None]) -> Itera
     Raises:
         Conflict: the stack runs, or another process is starting it.
     """
-    stack, chosen = Stack(settings.home), ports.chosen()
-    variables = environment(settings, chosen)
-    parts = [each for each in commands(settings, chosen) if each[0].name != "prefect"]
+    stack = Stack(settings.home)
     with ExitStack() as ending:
         with stack.only_starter():
             ending.callback(stack.stop)
+            chosen = ports.chosen()
+            variables = environment(settings, chosen)
+            parts = [each for each in commands(settings, chosen) if each[0].name != "prefect"]
             for member, health in [(stack.start(command, variables), health) for command, health in parts]:
                 _await(member, health, say)
         yield variables
@@ -225,7 +219,7 @@ def deploy(
         run = subprocess.run(
             [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
             cwd=REPOSITORY,
-            env=os.environ | dict(variables),
+            env=os.environ | past_proxies() | dict(variables),
             stdout=stream,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

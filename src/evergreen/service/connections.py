@@ -14,6 +14,7 @@ RESERVE = 256  # descriptors that the database, logs, model files and the guardr
 SHARE = 0.75  # of all connections that one address may hold
 HEAD_BYTES = 16 * 1024  # what other servers take; ours need some 300
 HEAD_SECONDS = 10.0  # until a request's head is whole, from the connection or its first byte
+READ_SECONDS = 20.0  # that an answer may lie unread, once no buffer takes more of it
 BODY_SECONDS = 20.0  # 64 KB at the speed of a bad telephone line
 
 
@@ -31,7 +32,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol, with an end to everything a client may begin.
 
     A connection over the limit is answered 503 and closed; a head over `HEAD_BYTES` 431; a head or a body that is
-    not whole in time 408. Those that behave never meet a timer: one is set only while something is incomplete.
+    not whole in time 408; one whose client does not read its answers is cut off. Those that behave never meet a timer:
+    one is set only while something is incomplete.
     """
 
     room: ClassVar[int] = CONNECTIONS
@@ -42,6 +44,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._address = self.client[0] if self.client else ""
         self._timer: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._timed, self._part = "", "head"
         self._head_bytes = 0
         self._by_address[self._address] += 1
@@ -53,10 +56,21 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._stop_timer()
+        self._stop_unread()
         self._by_address[self._address] -= 1
         if not self._by_address[self._address]:
             del self._by_address[self._address]
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client reads slower than it asks; it gets some time to catch up."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(READ_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It did."""
+        self._stop_unread()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, then see what is still incomplete."""
@@ -119,6 +133,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _stop_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _refuse(self, status: int, phrase: str, sentence: str) -> None:
         body = f'{{"error": "{sentence}", "hint": "See /docs for what is expected."}}'

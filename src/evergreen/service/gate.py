@@ -8,6 +8,7 @@ changes something needs a content type that no form can send.
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import lru_cache
 
 from starlette.requests import HTTPConnection
@@ -25,6 +26,7 @@ PAGES = ("/docs", "/decisions/", "/tickers/", "/papers/")  # which, and the firs
 EVERYWHERE = frozenset({"0.0.0.0", "::"})
 OWN_SITE = frozenset({b"", b"none", b"same-origin"})  # of Sec-Fetch-Site; empty: no browser, or an old one
 
+_HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[^][:@/\s]+))(?::\d{0,5})?")
 _ALL = [(b"x-content-type-options", b"nosniff"), (b"cross-origin-resource-policy", b"same-origin")]
 _PAGE = [*_ALL, (b"x-frame-options", b"DENY"), (b"referrer-policy", b"no-referrer")]
 _POLICY = (b"content-security-policy", PAGE_POLICY.encode())
@@ -85,9 +87,9 @@ class Names:
 
 
 def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+    """The name or address in front of a port; empty where what stands there is no host."""
+    written = _HOST.fullmatch(host)
+    return written["address"] or written["name"] if written else ""
 
 
 def _is_address(name: str) -> bool:

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from evergreen.adapters.infra.ending import held_back
 from evergreen.adapters.infra.urls import trusts_proxy
-from evergreen.errors import Conflict, PortInUse, Unavailable
+from evergreen.errors import Broken, Conflict, PortInUse, Unavailable
 
 LOOPBACK = "127.0.0.1"
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -79,10 +79,18 @@ class Stack:
         self.record = self.home / "stack.json"
 
     def members(self) -> list[Member]:
-        """What was started and not yet stopped, alive or not."""
+        """What was started and not yet stopped, alive or not.
+
+        Raises:
+            Broken: the record is damaged, as after a loss of power.
+        """
         if not self.record.exists():
             return []
-        return [_member(values) for values in json.loads(self.record.read_text())]
+        try:
+            return [_member(dict(values)) for values in json.loads(self.record.read_text())]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            hint = "End what `ps` still shows of the stack, then remove the file."
+            raise Broken(f"{self.record} is damaged: what runs is not known.", hint) from None
 
     def alive(self) -> list[Member]:
         """The members that still run."""

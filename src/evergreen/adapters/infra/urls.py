@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from urllib.parse import urlsplit
 
@@ -12,6 +13,13 @@ def trusts_proxy(url: str) -> bool:
     """Whether a proxy of the environment counts on the way to `url`: never to this machine's loopback."""
     host = urlsplit(url).hostname or ""
     return not (host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host))
+
+
+def past_proxies() -> dict[str, str]:
+    """Variables for programs and libraries that ask the environment: whatever proxy it names, loopback is direct."""
+    known = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    names = ",".join(dict.fromkeys([*filter(None, known.split(",")), "127.0.0.1", "localhost"]))
+    return {"NO_PROXY": names, "no_proxy": names}
 
 
 def is_postgresql(url: str) -> bool:

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from evergreen.adapters.feast.import_feast import import_feast
 from evergreen.adapters.infra.accounts import not_admitted
 from evergreen.adapters.infra.dumps import SQLITE
-from evergreen.adapters.infra.urls import without_password
+from evergreen.adapters.infra.urls import past_proxies, without_password
 from evergreen.adapters.mlflow.relocate import ARTIFACTS, follow_database
 from evergreen.errors import BadInput, EvergreenError, NotFound, NotPermitted, Unavailable
 
@@ -77,6 +77,7 @@ def connect(uri: str) -> MlflowClient:
     """
     if not uri.startswith(SQLITE):
         import_feast()  # a request over HTTP would
+        os.environ.update(past_proxies())  # MLflow's requests ask the environment alone
     with answering(uri), _alone(uri):
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)

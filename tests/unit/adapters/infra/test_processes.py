@@ -11,7 +11,7 @@ import pytest
 
 from evergreen.adapters.infra.processes import Command, Member, Stack, start_of
 from evergreen.adapters.infra.urls import trusts_proxy
-from evergreen.errors import Conflict
+from evergreen.errors import Broken, Conflict
 
 SLEEPS = Command("sleeper", ("-c", "import time; time.sleep(600)"))
 
@@ -59,6 +59,15 @@ def test_only_starter__a_second_one_is_told_and_so_is_one_that_comes_after(stack
         stack.start(SLEEPS, {})
     with pytest.raises(Conflict, match="1 processes run already"), stack.only_starter():
         pass
+
+
+@pytest.mark.parametrize("text", ["", "[", "5", "[5]", '[{"pid": 1}]', '[{"created": 1.0}]', "[" * 100_000])
+def test_members__of_a_damaged_record_are_not_guessed(stack: Stack, text: str) -> None:
+    stack.home.mkdir()
+    stack.record.write_text(text)
+    with pytest.raises(Broken, match=r"stack.json is damaged"):
+        stack.stop()
+    stack.record.unlink()
 
 
 def test_start_of__nobody_is_no_process() -> None:
