@@ -119,7 +119,7 @@ def test_notebook__on_the_bars_stored_here_another_target_is_research_and_cannot
     assert "mase" not in model.manifest.metrics and model.manifest.metrics["exposure_momentum"] is not None
     assert "a chance order" in executed.read_text() and not (tmp_path / "mine" / "figures" / "earned.png").exists()
     request_id = _ask(read_run_id(tmp_path / "mine"), copied)
-    with pytest.raises(Refused, match="rank of the return within its session, and clients are answered with prices"):
+    with pytest.raises(Refused, match="a model of rank over 1 session cannot be compared with it"):
         retrain(request_id)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from evergreen.adapters.infra.ending import end_with_parent
@@ -24,8 +26,10 @@ def processes(workers: int, begin: Callable[..., None], *given: Any) -> Iterator
         Unavailable: one of them was killed.
     """
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, SPAWNED, _begin, (begin, *given))
+    pool = ProcessPoolExecutor(workers, SPAWNED, _begin, (SPAWNED.Barrier(workers), begin, *given))
     try:
+        # a pool sees the end of those alone that were there when it last looked: all of them before any work
+        wait([pool.submit(os.getpid) for _ in range(workers)])
         yield pool
     except BaseException as error:
         for each in set(multiprocessing.active_children()) - others:
@@ -38,7 +42,8 @@ def processes(workers: int, begin: Callable[..., None], *given: Any) -> Iterator
         pool.shutdown(cancel_futures=True)
 
 
-def _begin(begin: Callable[..., None], *given: Any) -> None:
+def _begin(all_there: Barrier, begin: Callable[..., None], *given: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them; the one that started them decides
     end_with_parent()
+    all_there.wait()
     begin(*given)
