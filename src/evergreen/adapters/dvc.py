@@ -73,12 +73,27 @@ class Snapshots:
         with only_writer(self.workspace / LOCK):
             with self._talking(), self._repo(self.workspace) as repo:
                 digest = str(repo.add([str(bars)])[0].outs[0].hash_info.value)
+                self._remove_torn(digest)
                 repo.push(remote=REMOTE)
             version = digest[:VERSION_LENGTH]
             if not self._pointer(version).exists():
                 pointer = (self.workspace / f"{BARS}.dvc").read_bytes()
                 replace(self._pointer(version), lambda draft: _write(draft, pointer), self.workspace / ".aside")
         return version
+
+    def _remove_torn(self, digest: str) -> None:
+        """Remove from a remote folder what a killed push left half written, for DVC takes what is there for whole.
+
+        A bucket takes an object whole or not at all.
+        """
+        if kind(self.remote):
+            return
+        cache, remote = (root / "files" / "md5" for root in (self.workspace / ".dvc" / "cache", Path(self.remote)))
+        listing = json.loads((cache / digest[:2] / digest[2:]).read_text())
+        for name in (digest, *(each["md5"] for each in listing)):
+            ours, theirs = (folder / name[:2] / name[2:] for folder in (cache, remote))
+            if theirs.exists() and theirs.stat().st_size != ours.stat().st_size:
+                theirs.unlink()
 
     def mend_remote(self, versions: Iterable[str]) -> RemoteMended:
         """Push again those of `versions` that the remote has no longer, from the local cache.

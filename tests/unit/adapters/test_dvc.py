@@ -161,6 +161,17 @@ for holder, step in ((dvc.Snapshots, "_configure"), (Repo, "add"), (Repo, "push"
 """
 
 
+def test_commit__what_a_killed_push_left_half_written_on_the_remote_is_pushed_again(place: Place) -> None:
+    place.snapshots.commit()
+    objects = sorted(path for path in (place.root / "remote").rglob("*") if path.is_file())
+    whole = [path.read_bytes() for path in objects]
+    for path in objects:
+        path.chmod(0o644)
+        path.write_bytes(b"")
+    place.snapshots.commit()
+    assert len(objects) > 1 and [path.read_bytes() for path in objects] == whole
+
+
 @pytest.mark.faults
 def test_commit__killed_at_any_step_ends_alike_when_run_again(tmp_path: Path) -> None:
     calm = Place(tmp_path / "calm").snapshots.commit()
