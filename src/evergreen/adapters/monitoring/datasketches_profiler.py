@@ -7,10 +7,9 @@ the same to the bit. Only this module knows the product.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from datasketches import kll_doubles_sketch
 
 from evergreen.adapters.monitoring.profile_column import Column, Floats, matrix_of
 from evergreen.adapters.monitoring.whylogs_record import Component, ProfileRecord, read_record, write_record
-from evergreen.errors import BadInput, Broken
+from evergreen.errors import Broken
 
 ACCURACY = 1024  # whylogs' k, with which its records are made: a quantile is off by a fifth of a percent of the rows
 FIGURES = ("mean", "stddev")
@@ -110,18 +109,6 @@ def from_bytes(content: bytes) -> Profile:
         raise Broken(f"the profile cannot be read: {error}.", "Profile the session again from its features.") from None
     session = pd.Timestamp(record.time, unit="ms").normalize().as_unit("us")
     return Profile(session, record.tags, columns)
-
-
-def merge(views: Iterable[Profile]) -> Profile:
-    """One profile of many sessions.
-
-    Raises:
-        BadInput: nothing to merge.
-    """
-    merged = list(views)
-    if not merged:
-        raise BadInput("there is no profile to merge.", "Name at least one session.")
-    return reduce(lambda one, other: one.merge(other), merged)
 
 
 def session_of(view: Profile) -> pd.Timestamp:

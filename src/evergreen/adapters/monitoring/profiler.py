@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from evergreen.adapters.monitoring.profile_column import Column
+from evergreen.adapters.monitoring.profile_column import Column, merge
 
 if sys.version_info < (3, 13):
     from evergreen.adapters.monitoring.whylogs_profiler import (
@@ -15,7 +15,6 @@ if sys.version_info < (3, 13):
         Profile,
         column,
         from_bytes,
-        merge,
         names,
         outside,
         profile,
@@ -29,7 +28,6 @@ else:
         Profile,
         column,
         from_bytes,
-        merge,
         names,
         outside,
         profile,

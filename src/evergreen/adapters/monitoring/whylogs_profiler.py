@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import reduce
 from typing import TypeAlias
 
 import numpy as np
@@ -23,7 +22,7 @@ from whylogs.core.view.column_profile_view import ColumnProfileView
 from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
 from evergreen.adapters.monitoring.profile_column import Column, Floats, matrix_of
-from evergreen.errors import BadInput, Broken
+from evergreen.errors import Broken
 
 Profile: TypeAlias = DatasetProfileView
 FIGURES = {"mean": mean_between_range, "stddev": stddev_between_range}
@@ -62,18 +61,6 @@ def from_bytes(content: bytes) -> Profile:
         return Profile.deserialize(content)
     except (DeserializationError, ValueError, OSError, RuntimeError, AttributeError, EOFError) as error:
         raise Broken(f"the profile cannot be read: {error}.", "Profile the session again from its features.") from None
-
-
-def merge(views: Iterable[Profile]) -> Profile:
-    """One profile of many sessions; about 40 ms a session at 158 features, so meant for reports only.
-
-    Raises:
-        BadInput: nothing to merge.
-    """
-    merged = list(views)
-    if not merged:
-        raise BadInput("there is no profile to merge.", "Name at least one session.")
-    return reduce(lambda one, other: one.merge(other), merged)
 
 
 def session_of(view: Profile) -> pd.Timestamp:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from evergreen.adapters.monitoring import datasketches_profiler as sketches
+from evergreen.adapters.monitoring.profile_column import merge
 from evergreen.errors import BadInput, Broken
 
 if sys.version_info >= (3, 13):
@@ -88,13 +89,13 @@ def test_record__cut_short_anywhere_or_of_another_kind_is_refused() -> None:
 
 def test_merge__tells_what_all_rows_tell() -> None:
     parts = [rows(60, seed) for seed in range(4)]
-    merged = sketches.merge([sketches.profile(part, SESSION + pd.Timedelta(days=d)) for d, part in enumerate(parts)])
+    merged = merge([sketches.profile(part, SESSION + pd.Timedelta(days=d)) for d, part in enumerate(parts)])
     whole = sketches.profile(pd.concat(parts), SESSION)
     assert sketches.session_of(merged) == SESSION
     expected = figures(sketches, whole)
     assert figures(sketches, merged) == {name: pytest.approx(numbers, abs=1e-12) for name, numbers in expected.items()}
     with pytest.raises(BadInput, match="no profile to merge"):
-        sketches.merge([])
+        merge([])
 
 
 def test_outside__names_what_whylogs_constraints_name() -> None:
