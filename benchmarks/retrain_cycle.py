@@ -40,13 +40,15 @@ def main() -> None:
     parameters |= {"folds": 1, "test_size": int(test), "validation_size": int(validation), "output": str(work / "run")}
     with importing("evergreen.adapters.mlflow.tracking"):
         executed = run_notebook(NOTEBOOK, parameters | BROAD | {"num_threads": 2}, work / "train.ipynb", timeout=1500)
+    from evergreen.adapters.mlflow.registry import Registry
     from evergreen.adapters.mlflow.tracking import Tracking
     from evergreen.adapters.models.folder import read_run_id, sha256s
 
-    tracking = Tracking(f"sqlite:///{work / 'home' / 'mlflow.db'}")
+    uri = f"sqlite:///{work / 'home' / 'mlflow.db'}"
+    tracking, registry = Tracking(uri), Registry(uri)
     run_id = read_run_id(work / "run")
     tracking.attach(run_id, [executed, to_html(executed)])
-    tracking.register("evergreen", run_id, {})
+    registry.register("evergreen", run_id, {})
     tracking.download(run_id, work / "served", sha256s(work / "run"))
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     figures = {"seconds": time.perf_counter() - start, "gigabytes": max(each.ru_maxrss for each in used) / 1e6}

@@ -42,7 +42,7 @@ class Judgement:
 @effect
 def judge_challenger(request: RetrainRequest, version: str, now: datetime) -> Judgement:
     """Compare a version with the champion on walk-forward sessions neither was trained on; counts its recipe."""
-    from evergreen.core.gate.compare import require_audit
+    from evergreen.core.gate.requirements import require_audit
     from evergreen.core.model.continuity import Continuity
     from evergreen.core.model.targets.registry import target
     from evergreen.core.policy import GatePolicy

@@ -43,7 +43,7 @@ def write_model_card(request: RetrainRequest, judgement: Judgement, now: datetim
         model, provenance, REPOSITORY / "requirements.lock", executed.parent / "model_card"
     )
     at.tracking.attach(registered.run_id, papers, "model_card")
-    at.tracking.describe(at.settings.model_name, registered.run_id, _why(request, judgement))
+    at.registry.describe(at.settings.model_name, registered.run_id, _why(request, judgement))
     show("model-card", f"Model card of version {judgement.version}", papers[0].read_text().partition("\n")[2])
     return registered.run_id
 

@@ -35,7 +35,7 @@ def mirror_aliases() -> list[str]:
             alias: version and ledger.read_model_version(conn, name, version).run_id
             for alias, version in serving.items()
         }
-    aliases = at.tracking.aliases(name)
+    aliases = at.registry.aliases(name)
     changed = [alias for alias, run_id in runs.items() if aliases.get(alias) != run_id]
     missing = []
     for alias in changed:
@@ -50,6 +50,6 @@ def mirror_aliases() -> list[str]:
 
 def _point(at: Workspace, alias: str, run_id: str | None) -> None:
     """At the version of a run, or nowhere."""
-    at.tracking.delete_alias(at.settings.model_name, alias)
+    at.registry.delete_alias(at.settings.model_name, alias)
     if run_id is not None:
-        at.tracking.set_alias(at.settings.model_name, alias, run_id)
+        at.registry.set_alias(at.settings.model_name, alias, run_id)

@@ -12,7 +12,7 @@ import pandas as pd
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
-from evergreen.adapters.database import decisions, reading, requests, writing
+from evergreen.adapters.database import decisions, leases, reading, requests, writing
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.policy.kinds import DecisionKind
 from evergreen.errors import Conflict, Transient
@@ -73,13 +73,13 @@ def claim_request(request_id: str) -> RetrainRequest:
         AlreadyClaimed: another run holds it, or it is finished.
     """
     owner = str(flow_run.get_id() or "interactive")
-    return requests.claim(workspace().engine, request_id, owner, datetime.now(UTC), lease())
+    return leases.claim(workspace().engine, request_id, owner, datetime.now(UTC), lease())
 
 
 @effect
 def finish_request(request: RetrainRequest, now: datetime, version: str, verdict: str) -> None:
     """Close the request with what came of it."""
-    requests.finish(workspace().engine, request, "done", now, version=version, verdict=verdict)
+    leases.finish(workspace().engine, request, "done", now, version=version, verdict=verdict)
 
 
 def lease() -> timedelta:
@@ -94,7 +94,7 @@ def confirm_claim(request: RetrainRequest) -> None:
     Raises:
         Conflict: it was taken over meanwhile, or is finished.
     """
-    requests.renew(workspace().engine, request, datetime.now(UTC), lease())
+    leases.renew(workspace().engine, request, datetime.now(UTC), lease())
 
 
 @contextmanager
@@ -121,7 +121,7 @@ def _renew(request: RetrainRequest, ended: threading.Event) -> None:
     at = workspace()
     while not ended.wait(lease().total_seconds() / 3):
         try:
-            requests.renew(at.engine, request, datetime.now(UTC), lease())
+            leases.renew(at.engine, request, datetime.now(UTC), lease())
         except Conflict:
             return  # fenced off: `confirm_claim` says so before anything is acted on
         except Transient:
@@ -131,10 +131,10 @@ def _renew(request: RetrainRequest, ended: threading.Event) -> None:
 def _give_up(request: RetrainRequest, error: Exception, now: datetime) -> None:
     at = workspace()
     if isinstance(error, Transient) and request.fence < TRIES:
-        requests.release(at.engine, request, now)
+        leases.release(at.engine, request, now)
     elif not isinstance(error, Conflict):
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        requests.finish(at.engine, request, "failed", now, verdict=reason)
+        leases.finish(at.engine, request, "failed", now, verdict=reason)
 
 
 @effect

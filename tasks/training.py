@@ -199,7 +199,7 @@ def keep_version(request: RetrainRequest, run_id: str, trained: Path, now: datet
 
     at, files = workspace(), sha256s(trained)
     name = at.settings.model_name
-    number = at.tracking.register(name, run_id, {"data_version": request.data_version, "request_id": request.id})
+    number = at.registry.register(name, run_id, {"data_version": request.data_version, "request_id": request.id})
     with reading(at.engine) as conn:
         version = ledger.version_of_run(conn, name, run_id, number)
     at.tracking.download(run_id, at.model_folder(version), files)

@@ -15,7 +15,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
 
-from evergreen.adapters.database import reading, requests
+from evergreen.adapters.database import leases, reading, requests
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.errors import Conflict, Unavailable
 from evergreen.ops.requests import end_request
@@ -42,7 +42,7 @@ def free_dead_claims() -> list[str]:
         dead = [request for request in open_requests() if request.state == "running" and _is_dead(client, request, now)]
     for request in dead:
         with suppress(Conflict):  # finished this very moment
-            requests.release(workspace().engine, request, now)
+            leases.release(workspace().engine, request, now)
     return [request.id for request in dead]
 
 

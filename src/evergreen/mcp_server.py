@@ -41,47 +41,44 @@ Nothing here promotes a model, releases bars or deletes anything: name the comma
 def make_server(settings: Settings) -> MCPServer:
     """The server of an installation, with all its tools."""
     server = MCPServer("evergreen", version=__version__, instructions=INSTRUCTIONS)
-    at = Workspace(settings)
-    add_reading_tools(server, at)
-    add_research_tools(server, Workbench(at))
+    at, research = Workspace(settings), threading.Lock()
+    records, bench = ReadingTools(at), ResearchTools(Workbench(at))
+    of_records = (records.status, records.explain, records.decisions, records.data_findings, records.factors)
+    add_tools(server, READS, threading.Lock(), *of_records)
+    add_tools(server, READS, research, bench.propose_factor)
+    add_tools(server, COUNTS, research, bench.train, bench.compare)
     return server
 
 
-def add_reading_tools(server: MCPServer, at: Workspace) -> None:
+class ReadingTools:
     """What the records say; nothing of it changes anything."""
-    one_at_a_time = threading.Lock()
 
-    @server.tool(annotations=READS)
-    @answering(one_at_a_time)
-    def status() -> dict[str, Any]:
+    def __init__(self, at: Workspace) -> None:
+        self.at = at
+
+    def status(self) -> dict[str, Any]:
         """What stands, what runs, what is missing, who serves, and what a search has used up of the levels."""
         from evergreen.ops.status import lines, read_status
 
-        now = read_status(at.settings)
+        now = read_status(self.at.settings)
         return asdict(now) | {"lines": list(lines(now))}
 
-    @server.tool(annotations=READS)
-    @answering(one_at_a_time)
-    def explain(prediction_id: str) -> dict[str, Any]:
+    def explain(self, prediction_id: str) -> dict[str, Any]:
         """From a served number back to model, run, data version, commit and every decision about it."""
         from evergreen.audit.explain import explain as trace
 
-        return {"facts": [{"what": what, "value": value} for what, value in trace(at, prediction_id)]}
+        return {"facts": [{"what": what, "value": value} for what, value in trace(self.at, prediction_id)]}
 
-    @server.tool(name="decisions", annotations=READS)
-    @answering(one_at_a_time)
-    def list_decisions(limit: int = 20) -> dict[str, Any]:
+    def decisions(self, limit: int = 20) -> dict[str, Any]:
         """The last decisions, newest first: triggers, verdicts, promotions, rollbacks, each with its reason."""
-        with reading(at.engine) as conn:
-            recorded = decisions.recent(conn, at.settings.model_name, min(limit, MOST))
+        with reading(self.at.engine) as conn:
+            recorded = decisions.recent(conn, self.at.settings.model_name, min(limit, MOST))
         shown = ("seq", "as_of", "kind", "subject", "summary")
         return {"decisions": [{name: getattr(each, name) for name in shown} for each in recorded]}
 
-    @server.tool(annotations=READS)
-    @answering(one_at_a_time)
-    def data_findings() -> dict[str, Any]:
+    def data_findings(self) -> dict[str, Any]:
         """Bars that validation holds back, with what is wrong in them, and bars that have not arrived."""
-        with reading(at.engine) as conn:
+        with reading(self.at.engine) as conn:
             cases, awaited = quarantine.unsettled(conn), owed.open_bars(conn)
         return {
             "held": [asdict(case) for case in cases[:MOST]],
@@ -89,29 +86,27 @@ def add_reading_tools(server: MCPServer, at: Workspace) -> None:
             "owed": owed.by_session(awaited)[:MOST],
         }
 
-    @server.tool(annotations=READS)
-    @answering(one_at_a_time)
-    def factors(containing: str = "") -> dict[str, Any]:
+    def factors(self, containing: str = "") -> dict[str, Any]:
         """The factors that models are trained on, by name and formula; `containing` narrows them."""
-        known = [*FACTORS, *at.features.factors]
+        known = [*FACTORS, *self.at.features.factors]
         shown = [each for each in known if containing.lower() in f"{each.name} {each.formula}".lower()]
         return {"factors": [{"name": each.name, "formula": each.formula, "lookback": each.lookback} for each in shown]}
 
 
-def add_research_tools(server: MCPServer, bench: Workbench) -> None:
+class ResearchTools:
     """What may be tried; every look at outcomes is counted."""
-    one_at_a_time = threading.Lock()
 
-    @server.tool(annotations=READS)
-    @answering(one_at_a_time)
-    def propose_factor(name: str, formula: str) -> dict[str, Any]:
+    def __init__(self, bench: Workbench) -> None:
+        self.bench = bench
+
+    def propose_factor(self, name: str, formula: str) -> dict[str, Any]:
         """Look at a new factor, not at outcomes: its look-ahead audit, missing values, what it is most alike. No trial.
 
         A formula is written like those of `factors`: ref(x, d), mean, sum, std, max, min, rank, quantile, corr, slope,
         rsquare, resi, idxmax, idxmin over d sessions; abs, log, greater, less; + - * / < >; open, high, low, close,
         volume, vwap. Levels are refused: divide by close.
         """
-        proposed = bench.propose(name, formula)
+        proposed = self.bench.propose(name, formula)
         return {
             "name": name,
             "formula": formula,
@@ -123,24 +118,20 @@ def add_research_tools(server: MCPServer, bench: Workbench) -> None:
             "line_for_feature_repo_factors_py": f"{name} = from_formula({name!r}, {formula!r})",
         }
 
-    @server.tool(name="train", annotations=COUNTS)
-    @answering(one_at_a_time)
-    def train_with(
-        formulas: dict[str, str], learner: str = "ridge", folds: int | None = None, seed: int = 7
+    def train(
+        self, formulas: dict[str, str], learner: str = "ridge", folds: int | None = None, seed: int = 7
     ) -> dict[str, Any]:
         """Train on the known factors and those of `formulas` (name -> formula), and log the run. A trial is counted.
 
         Returns the run, its figures out of sample, and which recipe it is of all tried under this model's name.
         """
         choices = {"learner": learner, "seed": seed} | ({"folds": folds} if folds else {})
-        run = bench.train(formulas, choices)
+        run = self.bench.train(formulas, choices)
         return {"run_id": run.run_id, "figures": run.metrics, "recipe_number": run.place.number}
 
-    @server.tool(annotations=COUNTS)
-    @answering(one_at_a_time)
-    def compare(run_id: str) -> dict[str, Any]:
+    def compare(self, run_id: str) -> dict[str, Any]:
         """What the gate says of a run against the champion, at the level its place in the search leaves; counted."""
-        verdict = bench.compare(run_id)
+        verdict = self.bench.compare(run_id)
         challenge = f'evergreen challenge {run_id} --reason "..."'
         return {
             "sentence": verdict.sentence,
@@ -153,19 +144,24 @@ def add_research_tools(server: MCPServer, bench: Workbench) -> None:
         }
 
 
-def answering(lock: threading.Lock) -> Callable[[Callable[P, dict[str, Any]]], Callable[P, dict[str, Any]]]:
+def add_tools(
+    server: MCPServer, annotations: ToolAnnotations, lock: threading.Lock, *tools: Callable[..., dict[str, Any]]
+) -> None:
+    """Offer `tools` under their own names; of those that share a lock one runs at a time."""
+    for tool in tools:
+        server.add_tool(answering(tool, lock), annotations=annotations)
+
+
+def answering(function: Callable[P, dict[str, Any]], lock: threading.Lock) -> Callable[P, dict[str, Any]]:
     """One call at a time, its prints to stderr (stdout is the protocol's), its error a sentence, its values JSON's."""
 
-    def decorate(function: Callable[P, dict[str, Any]]) -> Callable[P, dict[str, Any]]:
-        @functools.wraps(function)
-        def answered(*args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
-            with lock, redirect_stdout(sys.stderr):
-                try:
-                    content = function(*args, **kwargs)
-                except EvergreenError as error:
-                    raise ToolError(str(error)) from None
-            return dict(json.loads(json.dumps(content, default=str)))
+    @functools.wraps(function)
+    def answered(*args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
+        with lock, redirect_stdout(sys.stderr):
+            try:
+                content = function(*args, **kwargs)
+            except EvergreenError as error:
+                raise ToolError(str(error)) from None
+        return dict(json.loads(json.dumps(content, default=str)))
 
-        return answered
-
-    return decorate
+    return answered

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from evergreen.adapters.bars import BarSource, BarStore
     from evergreen.adapters.dvc import Snapshots
     from evergreen.adapters.feast import Features
+    from evergreen.adapters.mlflow.registry import Registry
     from evergreen.adapters.mlflow.tracking import Tracking
     from evergreen.core.bars.calendar import Calendar
     from evergreen.core.bars.listings import Listings
@@ -92,10 +93,17 @@ class Workspace:
 
     @cached_property
     def tracking(self) -> Tracking:
-        """Runs and registered models."""
+        """Runs."""
         from evergreen.adapters.mlflow.tracking import Tracking
 
         return Tracking(self.settings.mlflow)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Registered models and their aliases."""
+        from evergreen.adapters.mlflow.registry import Registry
+
+        return Registry(self.settings.mlflow)
 
     def model_folder(self, version: str) -> Path:
         """The verified local copy of a registered version."""

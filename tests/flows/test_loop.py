@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
-from evergreen.adapters.database import decisions, evidence, ledger, reading, requests, rollouts
+from evergreen.adapters.database import decisions, evidence, leases, ledger, reading, requests, rollouts
 from evergreen.adapters.models.folder import read_model_folder
 from evergreen.audit.history import give_account
 from evergreen.core.bars.calendar import Calendar
@@ -33,7 +33,7 @@ def test_retrain__first_model_that_passes_the_gate_replaces_the_random_walk(copi
     assert kinds["1"] == "random_walk"
     assert len(gate) == 1
     assert rollout.champion == ("2" if gate[0].evidence["admitted"] else "1")
-    assert copied.tracking.aliases(MODEL) == {"champion": run_of(copied, rollout.champion)}
+    assert copied.registry.aliases(MODEL) == {"champion": run_of(copied, rollout.champion)}
 
 
 def test_retrain__served_file_is_the_registered_one(copied: Workspace) -> None:
@@ -138,11 +138,11 @@ def test_backfill__again_changes_nothing(copied: Workspace, monkeypatch: pytest.
 def test_reconcile__alias_edited_by_hand_is_mended(copied: Workspace) -> None:
     from flows.reconcile import reconcile
 
-    copied.tracking.set_alias(MODEL, "champion", run_of(copied, "1"))
+    copied.registry.set_alias(MODEL, "champion", run_of(copied, "1"))
     assert reconcile()["aliases mended"] == ["champion"]
     with reading(copied.engine) as conn:
         champion = rollouts.current(conn, MODEL).champion
-    assert copied.tracking.aliases(MODEL)["champion"] == run_of(copied, champion)
+    assert copied.registry.aliases(MODEL)["champion"] == run_of(copied, champion)
     assert reconcile()["aliases mended"] == []
 
 
@@ -168,7 +168,7 @@ def test_reconcile__request_of_a_dead_run_can_be_claimed_again(copied: Workspace
     now = datetime.now(UTC)
     with writing(copied.engine) as conn:
         request, _ = requests.request(conn, MODEL, "test", "some-data", UNTIL, {}, now)
-    requests.claim(copied.engine, request.id, str(uuid4()), now, timedelta(hours=1))
+    leases.claim(copied.engine, request.id, str(uuid4()), now, timedelta(hours=1))
     assert reconcile()["requests freed from a dead worker"] == [request.id]
     with reading(copied.engine) as conn:
         assert requests.read(conn, request.id).state == "pending"

@@ -53,7 +53,7 @@ def test_registry_away_at_a_promotion__the_row_stands_and_reconcile_mirrors_it_l
     monkeypatch.delenv("EVERGREEN_MLFLOW_URI")
     back = enter(copied.settings.home, monkeypatch)
     assert reconcile()["aliases mended"] == ["champion"]
-    assert back.tracking.aliases(MODEL)["champion"] == run_of(back, other)
+    assert back.registry.aliases(MODEL)["champion"] == run_of(back, other)
 
 
 def test_champions_version_deleted_in_the_registry__it_is_served_on_and_reconcile_names_it(copied: Workspace) -> None:
@@ -76,8 +76,8 @@ def counting_from_anew(copied: Workspace) -> Workspace:
     (strange / "metrics.json").write_text('{"metrics": {}, "folds": []}')
     for number in ("1", "2"):
         run_id = copied.tracking.log_training(strange, {}, {"request_id": f"strange {number}"})
-        assert copied.tracking.register(MODEL, run_id, {}) == number
-    copied.tracking.set_alias(MODEL, "champion", run_id)
+        assert copied.registry.register(MODEL, run_id, {}) == number
+    copied.registry.set_alias(MODEL, "champion", run_id)
     return copied
 
 
@@ -94,7 +94,7 @@ def test_registry_that_counts_from_anew__reconcile_restores_our_bytes_and_aliase
     with pytest.raises(NotFound, match=f"no version of run {run_of(at, champion)} in model 'evergreen'.*renamed"):
         reconcile()
     assert sha256s(at.model_folder(champion)) == registered
-    assert at.tracking.aliases(MODEL) == {}
+    assert at.registry.aliases(MODEL) == {}
 
 
 def test_registry_that_counts_from_anew__a_new_model_takes_no_number_and_no_folder_of_another(

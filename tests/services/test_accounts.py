@@ -11,6 +11,7 @@ import pytest
 
 from evergreen.adapters.infra.accounts import MLFLOW_PASSWORD, MLFLOW_USER, PREFECT
 from evergreen.adapters.infra.processes import Stack
+from evergreen.adapters.mlflow.registry import Registry
 from evergreen.adapters.mlflow.tracking import Tracking
 from evergreen.adapters.models.folder import sha256s
 from evergreen.errors import BadSetting, NotPermitted
@@ -60,9 +61,10 @@ def test_mlflow__with_the_account_a_model_is_logged_registered_and_fetched(
     log_in(monkeypatch, ACCOUNT)
     tracking = Tracking(guarded.mlflow)
     run_id = tracking.log_training(model_folder, {}, {})
-    tracking.register("evergreen", run_id, {})
-    tracking.set_alias("evergreen", "champion", run_id)
-    assert tracking.aliases("evergreen") == {"champion": run_id}
+    registry = Registry(guarded.mlflow)
+    registry.register("evergreen", run_id, {})
+    registry.set_alias("evergreen", "champion", run_id)
+    assert registry.aliases("evergreen") == {"champion": run_id}
     fetched = tracking.download(run_id, tmp_path / "fetched", sha256s(model_folder))
     assert (fetched / "model.txt").read_bytes() == (model_folder / "model.txt").read_bytes()
     assert not (guarded.home / "mlflow-artifacts").exists()
@@ -77,7 +79,7 @@ def test_mlflow__without_the_account_nothing_is_told(
 ) -> None:
     log_in(monkeypatch, account)
     with pytest.raises(BadSetting, match=f"{guarded.mlflow} {why}.*Set MLFLOW_TRACKING_USERNAME"):
-        Tracking(guarded.mlflow).aliases("evergreen")
+        Registry(guarded.mlflow).aliases("evergreen")
     mlflow = next(check for check in examine(guarded) if check.name == "mlflow")
     assert not mlflow.sound
     assert mlflow.sentence.startswith(f"MLflow at {guarded.mlflow} {why}") and mlflow.sentence.count("\n") == 0
@@ -89,11 +91,11 @@ def test_mlflow__another_account_may_read_and_not_promote(
     log_in(monkeypatch, ACCOUNT)
     tracking = Tracking(guarded.mlflow)
     run_id = tracking.log_training(model_folder, {}, {})
-    version = tracking.register("read", run_id, {})
+    version = Registry(guarded.mlflow).register("read", run_id, {})
     body = {"username": "guest", "password": OTHER[1]}
     httpx.post(f"{guarded.mlflow}/api/2.0/mlflow/users/create", json=body, auth=ACCOUNT).raise_for_status()
     log_in(monkeypatch, ("guest", OTHER[1]))
-    reader = Tracking(guarded.mlflow)
+    reader = Registry(guarded.mlflow)
     assert [each.version for each in reader.versions("read")] == [version]
     with pytest.raises(NotPermitted, match="does not let this account do that"):
         reader.set_alias("read", "champion", run_id)

@@ -17,6 +17,7 @@ from redis import Redis
 
 from evergreen.adapters.infra.accounts import MLFLOW_PASSWORD, MLFLOW_USER
 from evergreen.adapters.infra.processes import LOOPBACK, Command, Stack, choose_port, wait_until_ready
+from evergreen.adapters.mlflow.registry import Registry
 from evergreen.adapters.mlflow.tracking import Tracking
 from evergreen.workspace import REPOSITORY
 from tests.services.servers import Postgresql
@@ -113,8 +114,8 @@ def test_mlflow__takes_a_model_from_the_loop_s_account(
 ) -> None:
     monkeypatch.setenv(MLFLOW_USER, ACCOUNT[0])
     monkeypatch.setenv(MLFLOW_PASSWORD, ACCOUNT[1])
-    tracking = Tracking(place.command("mlflow").url)
-    assert tracking.register("evergreen", tracking.log_training(model_folder, {}, {}), {}) == "1"
+    uri = place.command("mlflow").url
+    assert Registry(uri).register("evergreen", Tracking(uri).log_training(model_folder, {}, {}), {}) == "1"
     assert list((place.home / "mlflow-artifacts").rglob("model.txt"))
 
 

@@ -165,5 +165,5 @@ def whole_record(pair: Pair) -> tuple[Any, ...]:
         champion = ledger.read_model_version(conn, model, rollout.champion)
     assert sorted(versions) == ["1", "2"]
     assert kinds.count("gate") == kinds.count("retrain_requested") == 1
-    assert at.tracking.aliases(model)["champion"] == champion.run_id
-    return versions, kinds, rollout, at.tracking.aliases(model)
+    assert at.registry.aliases(model)["champion"] == champion.run_id
+    return versions, kinds, rollout, at.registry.aliases(model)

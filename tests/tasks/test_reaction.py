@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evergreen.adapters.database import decisions, reading, requests, rollouts, triggers, writing
+from evergreen.adapters.database import decisions, leases, reading, requests, rollouts, triggers, writing
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.session import iso
@@ -45,8 +45,8 @@ def react(at: Workspace, after: int = 0, data: str = "d", **changes: str) -> tup
 
 def end(at: Workspace, request_id: str | None, version: str = "3", won: bool = False) -> None:
     """Finish a request with a challenger that won or lost."""
-    claimed = requests.claim(at.engine, str(request_id), "run", NOW, timedelta(hours=1))
-    requests.finish(at.engine, claimed, "done", NOW, version=version, verdict="judged")
+    claimed = leases.claim(at.engine, str(request_id), "run", NOW, timedelta(hours=1))
+    leases.finish(at.engine, claimed, "done", NOW, version=version, verdict="judged")
     if won:
         decision = decisions.Decision(
             at=NOW, model=MODEL, kind="promote", as_of=claimed.as_of, subject=version, summary="it won"

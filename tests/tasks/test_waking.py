@@ -11,8 +11,9 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Cancelled, Cancelling, Crashed, Running, Scheduled, State
 
-from evergreen.adapters.database import decisions, reading, requests, writing
-from evergreen.adapters.database.requests import CLAIMS, RetrainRequest
+from evergreen.adapters.database import decisions, leases, reading, requests, writing
+from evergreen.adapters.database.leases import CLAIMS
+from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.workspace import Workspace
 from tasks.waking import close_cancelled, free_dead_claims, wake_waiting
 from tests.conftest import enter
@@ -53,7 +54,7 @@ def test_close_cancelled__a_run_cancelled_at_its_work_closes_the_request_with_wh
     at: Workspace, request_made: RetrainRequest, state: Callable[[], State]
 ) -> None:
     run = flow_run(request_made, Running())
-    requests.claim(at.engine, request_made.id, run, datetime.now(UTC), MINUTE)
+    leases.claim(at.engine, request_made.id, run, datetime.now(UTC), MINUTE)
     assert free_dead_claims.fn() == [] and read(at, request_made).state == "running"
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(run, state(), force=True)
@@ -79,7 +80,7 @@ def test_close_cancelled__a_cancelled_double_leaves_the_request_to_the_run_that_
 ) -> None:
     flow_run(request_made, Cancelled())
     working = flow_run(request_made, Running())
-    requests.claim(at.engine, request_made.id, working, datetime.now(UTC), MINUTE)
+    leases.claim(at.engine, request_made.id, working, datetime.now(UTC), MINUTE)
     assert close_cancelled.fn() == []
     assert read(at, request_made).state == "running"
 
@@ -88,7 +89,7 @@ def test_free_dead_claims__the_eighth_dead_claim_ends_the_request(at: Workspace,
     for _ in range(CLAIMS):
         assert read(at, request_made).state == "pending"
         run = flow_run(request_made, Crashed())
-        requests.claim(at.engine, request_made.id, run, datetime.now(UTC), MINUTE)
+        leases.claim(at.engine, request_made.id, run, datetime.now(UTC), MINUTE)
         assert free_dead_claims.fn() == [request_made.id]
     ended = read(at, request_made)
     assert ended.state == "failed" and "8 workers ended before it was finished" in str(ended.verdict)
@@ -102,10 +103,10 @@ def test_free_dead_claims__a_clock_set_back_by_an_hour_hides_no_dead_worker_and_
     at = enter(at.settings.home, monkeypatch)
     run = flow_run(request_made, Running())
     ahead = datetime.now(UTC) + timedelta(hours=1)
-    claimed = requests.claim(at.engine, request_made.id, run, ahead, LEASE)
-    living = Timer(LEASE.total_seconds() / 3, lambda: requests.renew(at.engine, claimed, datetime.now(UTC), LEASE))
+    claimed = leases.claim(at.engine, request_made.id, run, ahead, LEASE)
+    living = Timer(LEASE.total_seconds() / 3, lambda: leases.renew(at.engine, claimed, datetime.now(UTC), LEASE))
     living.start()
     assert free_dead_claims.fn() == []
     living.join()
-    requests.renew(at.engine, claimed, ahead, LEASE)
+    leases.renew(at.engine, claimed, ahead, LEASE)
     assert free_dead_claims.fn() == [request_made.id]

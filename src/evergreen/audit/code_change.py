@@ -64,7 +64,8 @@ def _parts(champion: ModelFolder, challenger: ModelFolder, folder: Path) -> list
 
 def _judged(champion: ModelFolder, challenger: ModelFolder, folder: Path) -> list[str]:
     from evergreen.adapters.figures import duel, save
-    from evergreen.core.gate.compare import compare, require_audit
+    from evergreen.core.gate.compare import compare
+    from evergreen.core.gate.requirements import require_audit
 
     verdict = require_audit(compare(champion.oos, challenger.oos), challenger.manifest)
     save(duel(champion.oos, challenger.oos), folder / PICTURE)

@@ -27,6 +27,17 @@ def explain(at: Workspace, prediction_id: str, exported: Path | None = None) -> 
         model = ledger.read_model_version(conn, name, answer.version)
         session = ledger.read_session(conn, name, answer.as_of)
         about_version = decisions.of(conn, answer.version)
+    yield from _what_was_answered(at, answer, model)
+    yield (
+        "features",
+        f"row {answer.feature_hash}, from data version {session.data_version if session else 'unknown'}",
+    )
+    yield from _what_made_it(at, answer, model)
+    for each in about_version:
+        yield each.kind.replace("_", " "), f"{each.as_of} (decision {each.seq}) {each.summary}"
+
+
+def _what_was_answered(at: Workspace, answer: Prediction, model: ModelVersion) -> Iterator[tuple[str, str]]:
     number = answer.forecast if answer.price is None else answer.price
     yield (
         "answer",
@@ -43,19 +54,16 @@ def explain(at: Workspace, prediction_id: str, exported: Path | None = None) -> 
     yield "champion", f"version {answer.champion_version} said {answer.champion_raw!r}"
     if answer.challenger_version:
         yield "challenger", f"version {answer.challenger_version} said {answer.challenger_raw!r}"
-    yield (
-        "features",
-        f"row {answer.feature_hash}, from data version {session.data_version if session else 'unknown'}",
-    )
+
+
+def _what_made_it(at: Workspace, answer: Prediction, model: ModelVersion) -> Iterator[tuple[str, str]]:
     if model.kind == DELIVERED:
         yield "delivered", _delivery(at, model, answer)
-    yield "model", f"version {answer.version} ({model.kind}), sha256 {model.sha256}"
+    yield "model", f"version {model.version} ({model.kind}), sha256 {model.sha256}"
     yield "trained", f"as of {model.as_of} on data version {model.data_version}, request {model.request_id}"
     yield "run", f"{model.run_id} in {at.settings.mlflow}: notebook, figures and model card are artifacts there"
-    if commit := read_commit(at.model_folder(answer.version)):
+    if commit := read_commit(at.model_folder(model.version)):
         yield "commit", commit
-    for each in about_version:
-        yield each.kind.replace("_", " "), f"{each.as_of} (decision {each.seq}) {each.summary}"
 
 
 def _delivery(at: Workspace, model: ModelVersion, answer: Prediction) -> str:

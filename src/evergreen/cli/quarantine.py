@@ -46,7 +46,7 @@ def show(case_id: str) -> None:
     from evergreen.adapters.database import quarantine, reading
     from evergreen.adapters.figures import save
     from evergreen.adapters.figures.quarantined_bars import series_around
-    from evergreen.market_data.quarantine import among_neighbours
+    from evergreen.market_data.held_case import among_neighbours
     from evergreen.workspace import Workspace
 
     at = Workspace(load_settings())

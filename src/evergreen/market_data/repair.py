@@ -12,7 +12,7 @@ from evergreen.adapters.bars import read_any
 from evergreen.adapters.database import quarantine, reading
 from evergreen.core.bars.schema import NUMBERS
 from evergreen.errors import BadInput
-from evergreen.market_data.quarantine import held_bars
+from evergreen.market_data.held_case import held_bars
 from evergreen.workspace import Workspace
 
 _CHANGE = re.compile(r"(\d{4}-\d{2}-\d{2})\.([a-z]+)=(.+)")

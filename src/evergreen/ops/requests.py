@@ -9,9 +9,10 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from evergreen.adapters.database import decisions, reading, requests, writing
+from evergreen.adapters.database import decisions, leases, reading, requests, writing
 from evergreen.adapters.database.decisions import Decision, RecordedDecision
-from evergreen.adapters.database.requests import BOOTSTRAP, CLAIMS, RetrainRequest
+from evergreen.adapters.database.leases import CLAIMS
+from evergreen.adapters.database.requests import BOOTSTRAP, RetrainRequest
 from evergreen.core.policy.kinds import DecisionKind
 
 
@@ -45,7 +46,7 @@ def end_request(engine: Engine, request_id: str, verdict: str, now: datetime) ->
     """
     with writing(engine) as conn:
         before = requests.read(conn, request_id)
-        ended = requests.close(conn, request_id, verdict, now)
+        ended = leases.close(conn, request_id, verdict, now)
         decisions.append(conn, _closing(before, verdict, now))
         return ended
 

@@ -18,8 +18,8 @@ from evergreen.core.dataset.look_ahead_audit import ATTRIBUTE, Audit, audit, req
 from evergreen.core.dataset.panel import training_frame
 from evergreen.core.features import DeclaredFactor, FormulaFactor, from_formula
 from evergreen.core.features.declared import with_declared
-from evergreen.core.gate.compare import require_audit
 from evergreen.core.gate.place import Place
+from evergreen.core.gate.requirements import require_audit
 from evergreen.core.gate.verdict import Verdict
 from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.core.model.continuity import Continuity

@@ -15,7 +15,7 @@ from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.session import iso
 from evergreen.core.market import simulate
 from evergreen.errors import BadInput, Conflict, Refused
-from evergreen.market_data import quarantine
+from evergreen.market_data import held_case, quarantine
 from evergreen.market_data.delivery import Delivery, Order
 from evergreen.market_data.ingest import ingest
 from evergreen.workspace import Workspace
@@ -70,7 +70,7 @@ def test_hold__keeps_the_refused_bar_out_of_the_store_and_on_record(market: Mark
         assert market.stored(START).empty
     assert (case.ticker, case.bars, case.first_session) == ("S0", 1, iso(DAYS[START]))
     assert {finding["rule"] for finding in case.findings} == {"high_not_highest", "low_not_lowest"}
-    assert quarantine.held_bars(market.at).read(case.id)["high"].item() == 0.01
+    assert held_case.held_bars(market.at).read(case.id)["high"].item() == 0.01
 
 
 def test_release__lets_the_bar_in_with_its_true_arrival_and_a_chained_reason(market: Market) -> None:
@@ -97,7 +97,7 @@ def test_repair__must_itself_pass_and_tells_what_went_in(market: Market) -> None
     market.deliver(START, START)
     case, now = market.cases()[0], market.closed(START)
     bar = pd.DataFrame({"session": [DAYS[START]], "high": [0.02]})
-    numbers = quarantine.held_bars(market.at).read(case.id)[["session", "open", "low", "close", "volume", "factor"]]
+    numbers = held_case.held_bars(market.at).read(case.id)[["session", "open", "low", "close", "volume", "factor"]]
     with pytest.raises(Refused, match="still wrong"):
         quarantine.repair(market.at, case.id, numbers.merge(bar), "guess", now)
     quarantine.repair(market.at, case.id, numbers.merge(bar.assign(high=right)), "a digit was lost", now)
@@ -138,7 +138,7 @@ def test_revalidate__a_bad_restatement_waits_while_the_stored_bar_stands(market:
     right = market.spoil(START - 5, "high", 0.01)
     market.deliver(START - 5, START, history=True)
     assert market.stored(START - 5)["high"].item() == right
-    assert [case.bars for case in market.cases()] == [len(quarantine.outstanding(market.at, market.cases()[0]))]
+    assert [case.bars for case in market.cases()] == [len(held_case.outstanding(market.at, market.cases()[0]))]
 
 
 def test_revalidate__a_later_session_costs_the_same_however_many_cases_are_open(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from evergreen.adapters.database import ledger, reading, requests, writing
+from evergreen.adapters.database import leases, ledger, reading, requests, writing
 from evergreen.adapters.database.ledger import ProcessedSession
 from evergreen.adapters.database.requests import BOOTSTRAP, RetrainRequest
 from evergreen.cli import app
@@ -32,19 +32,19 @@ def ask(at: Workspace, cause: str = BOOTSTRAP, now: datetime = NOW, **evidence: 
 
 
 def failed(at: Workspace, request: RetrainRequest, verdict: str = "The disk was full.") -> RetrainRequest:
-    claimed = requests.claim(at.engine, request.id, "run-1", NOW, HOUR)
-    return requests.finish(at.engine, claimed, "failed", NOW, verdict=verdict)
+    claimed = leases.claim(at.engine, request.id, "run-1", NOW, HOUR)
+    return leases.finish(at.engine, claimed, "failed", NOW, verdict=verdict)
 
 
 def test_standing__says_what_a_request_waits_for_or_why_it_ended(at: Workspace) -> None:
     request = ask(at)
     assert standing(request, NOW) == "waits for a worker"
-    claimed = requests.claim(at.engine, request.id, "run-1", NOW, HOUR)
+    claimed = leases.claim(at.engine, request.id, "run-1", NOW, HOUR)
     assert standing(claimed, NOW) == "is worked on by flow run run-1, claim 1 of 8"
     assert standing(claimed, NOW + HOUR) == (
         "its worker has been silent since 2026-05-04 13:00 UTC: type `evergreen reconcile`"
     )
-    assert standing(requests.release(at.engine, claimed, NOW), NOW) == "waits for a worker again, after 1 claims"
+    assert standing(leases.release(at.engine, claimed, NOW), NOW) == "waits for a worker again, after 1 claims"
     assert standing(failed(at, request), NOW) == "failed: The disk was full. Ask again with `evergreen backfill`"
 
 
@@ -88,7 +88,7 @@ def test_status__tells_a_dead_request_from_one_that_is_on_its_way(at: Workspace)
     assert training() == "no champion yet: nobody asked for its training, type `evergreen backfill`"
     request = ask(at)
     assert training() == f"no champion yet: request {request.id} waits for a worker"
-    requests.claim(at.engine, request.id, "run-1", NOW, HOUR)
+    leases.claim(at.engine, request.id, "run-1", NOW, HOUR)
     assert "has been silent since" in training() and "`evergreen reconcile`" in training()
     failed(at, request, "MLflow's experiment was deleted. Restore it.")
     assert training().endswith(

@@ -1,34 +1,22 @@
-"""MLflow: what a training run did, and which model versions exist under which alias."""
+"""MLflow's tracking: what a training run did, and the files it logged."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
-from evergreen.adapters.infra.urls import without_password
 from evergreen.adapters.mlflow.client import answering, connect, experiment_id
-from evergreen.adapters.mlflow.runs import HASH_TAG, aside, facts, fetch, hashes, log_run, matches, tracking_at
+from evergreen.adapters.mlflow.runs import aside, facts, fetch, hashes, log_run, matches
 from evergreen.adapters.models.folder import METRICS, VERIFIED, read_model_folder, write_model_folder, write_run
 from evergreen.core.model.training import TrainingConfig, train_random_walk
-from evergreen.errors import BadInput, Broken, NotFound, Refused
+from evergreen.errors import BadInput, Broken, Refused
 
 REQUEST_ID = "request_id"
-
-
-@dataclass(frozen=True)
-class RegisteredVersion:
-    """One registered version; `version` is always text."""
-
-    version: str
-    run_id: str
-    tags: dict[str, str]
 
 
 class Tracking:
@@ -141,77 +129,6 @@ class Tracking:
         with answering(self.uri):
             self._client.set_experiment_tag(self._experiment_id, tag, text)
 
-    def register(self, name: str, run_id: str, tags: Mapping[str, str]) -> str:
-        """Register the run's model under `name`; a run has one version, however often it is registered.
-
-        Returns MLflow's number of the version. Which run a number means is for the caller's record to say.
-
-        Raises:
-            NotFound: no such run.
-            Broken: the run logged no model.
-        """
-        with answering(self.uri):
-            run = self._client.get_run(run_id)
-            if not self._client.search_registered_models(f"name='{name}'"):
-                self._client.create_registered_model(name)
-            same = [each for each in self.versions(name) if each.run_id == run_id]
-            if same:
-                return same[0].version
-            outputs = run.outputs.model_outputs if run.outputs else []
-            if not outputs:
-                raise Broken(f"run {run_id} logged no model.", "Train again.")
-            file_hashes = {key: value for key, value in run.data.tags.items() if key.startswith(HASH_TAG)}
-            model_id = outputs[0].model_id
-            with tracking_at(self.uri):
-                created = self._client.create_model_version(
-                    name, f"models:/{model_id}", run_id, tags=file_hashes | dict(tags), model_id=model_id
-                )
-        return str(created.version)
-
-    def versions(self, name: str) -> list[RegisteredVersion]:
-        """All versions of a model, oldest first; none when the model is unknown."""
-        with answering(self.uri):
-            registered = self._client.search_model_versions(f"name='{name}'", max_results=1000)
-        versions = [RegisteredVersion(str(each.version), str(each.run_id), dict(each.tags)) for each in registered]
-        return sorted(versions, key=lambda each: int(each.version))
-
-    def describe(self, name: str, run_id: str, text: str) -> None:
-        """Put `text` (Markdown) at the head of the pages of a run and of its registered version.
-
-        Raises:
-            NotFound: no version of that run.
-        """
-        number = self._number(name, run_id)
-        with answering(self.uri):
-            self._client.update_model_version(name, number, text)
-            self._client.set_tag(run_id, MLFLOW_RUN_NOTE, text)
-
-    def aliases(self, name: str) -> dict[str, str]:
-        """Alias -> run whose version bears it; empty when the model is unknown."""
-        try:
-            with answering(self.uri):
-                numbers = self._client.get_registered_model(name).aliases
-        except NotFound:
-            return {}
-        runs = {version.version: version.run_id for version in self.versions(name)}
-        return {str(alias): runs[str(number)] for alias, number in numbers.items()}
-
-    def set_alias(self, name: str, alias: str, run_id: str) -> None:
-        """Point `alias` at the version of a run, wherever it pointed before: MLflow keeps no compare-and-set.
-
-        Raises:
-            NotFound: no version of that run.
-        """
-        number = self._number(name, run_id)
-        with answering(self.uri):
-            self._client.set_registered_model_alias(name, alias, number)
-
-    def delete_alias(self, name: str, alias: str) -> None:
-        """Remove `alias`; nothing happens when it is not there."""
-        if alias in self.aliases(name):
-            with answering(self.uri):
-                self._client.delete_registered_model_alias(name, alias)
-
     def download(self, run_id: str, target: Path, expected: Mapping[str, str]) -> Path:
         """Bring model.txt, manifest.json and oos.parquet of a run to `target`, if they are the expected bytes.
 
@@ -242,16 +159,6 @@ class Tracking:
         """The commit that a run was told it stands at; empty where it was told none."""
         with answering(self.uri):
             return str(self._client.get_run(run_id).data.tags.get("commit", ""))
-
-    def _number(self, name: str, run_id: str) -> str:
-        """MLflow's own number of a run's version: it counts from anew when its database is lost, runs do not."""
-        numbers = [version.version for version in self.versions(name) if version.run_id == run_id]
-        if not numbers:
-            raise NotFound(
-                f"MLflow at {without_password(self.uri)} has no version of run {run_id} in model {name!r}.",
-                "It was deleted, or the model renamed: restore MLflow's database from a backup.",
-            )
-        return numbers[0]
 
     def fetch_run(self, run_id: str, target: Path) -> Path:
         """Bring the model folder of a finished run to `target`, without its pictures.

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from evergreen.core.bars.session import iso
-from evergreen.core.dataset.look_ahead_audit import Audit
-from evergreen.core.evaluation.diebold_mariano import DieboldMariano, dm_test
+from evergreen.core.evaluation.diebold_mariano import dm_test
 from evergreen.core.evaluation.metrics import rank_ic, session_losses, skill
 from evergreen.core.evaluation.retention import RETAINED
 from evergreen.core.evaluation.statistic import losses_by_session, suited_statistic
 from evergreen.core.gate.contest import MODELS, Contest, Levels, hold_contest
 from evergreen.core.gate.place import FIRST, Place
 from evergreen.core.gate.verdict import Coverage, RankIC, Verdict
-from evergreen.core.model.continuity import Continuity
-from evergreen.core.model.manifest import Manifest
 from evergreen.core.model.targets.protocol import Target
 from evergreen.core.model.targets.returns import Return
 from evergreen.errors import BadInput
-
-__all__ = ["DieboldMariano", "Place", "Verdict", "compare", "dm_test", "require_audit", "require_continuity"]
 
 RANDOM_WALK = "random walk"
 RETURN = Return()
@@ -90,35 +84,6 @@ def compare(
     if sessions < min_sessions:
         return _undecided(sessions, min_sessions, place, levels)
     return _judge(pairs, champion is None, place, levels, coverage, target)
-
-
-def require_audit(verdict: Verdict, manifest: Manifest) -> Verdict:
-    """The verdict, refused if the look-ahead audit of the challenger's training set is missing or not passed."""
-    reason = _audit_refusal(manifest)
-    return verdict if reason is None else _refused(verdict, reason)
-
-
-def require_continuity(verdict: Verdict, continuity: Continuity | None) -> Verdict:
-    """The verdict, refused if the final model does not follow on its record's models; None: it was not measured."""
-    objection = continuity.objection if continuity else ""
-    return _refused(verdict, objection) if objection else verdict
-
-
-def _refused(verdict: Verdict, reason: str) -> Verdict:
-    return replace(verdict, admitted=False, better=False, reasons=(reason, *verdict.reasons))
-
-
-def _audit_refusal(manifest: Manifest) -> str | None:
-    if manifest.is_delivered:  # it has no feature of ours; each forecast was held against its session's deadline
-        return None
-    if manifest.audit is None:
-        return "its training set was never audited for look-ahead"
-    audit = Audit.from_dict(manifest.audit)
-    if audit.training_set_sha256 != manifest.training_set_sha256:
-        return "its training set was changed after the look-ahead audit"
-    if audit.features != len(manifest.feature_names):
-        return f"{audit.features} features were audited for look-ahead, the model has {len(manifest.feature_names)}"
-    return None if audit.passed else audit.sentence.rstrip(".")
 
 
 def _judge(

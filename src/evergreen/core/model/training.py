@@ -146,28 +146,18 @@ def train_random_walk(training_set: TrainingSet, config: TrainingConfig = Traini
 def _walk(training_set: TrainingSet, learner: Learner, config: TrainingConfig, progress: Progress) -> Training:
     panel = labelled_panel(training_set)
     folds = folds_of(panel.sessions, config)
-    stops = [*(len(fold.train) for fold in folds), len(panel.sessions)]
-    fits = []
-    for number, fit in enumerate(learner.fits(panel, stops, config), start=1):
-        fits.append(fit)
-        last = number == len(stops)
-        progress(round(number / len(stops), 3), "final model" if last else f"fold {number} of {len(folds)}")
-    *fits, final = fits
+    *fits, final = _fits(panel, learner, folds, config, progress)
     tested, forecast = forecast_folds(panel, folds, fits, config)
     continuity = continuity_of(panel, folds, [*fits, final], forecast, config)
     scale, scales = panel_scales(panel, config.horizon)
     oos, band = out_of_sample(panel, tested, forecast, fits[0], scale, config)
-    frames = [oos[oos["session"].isin(fold.test)] for fold in folds]
-    table = pd.DataFrame(
-        [_fold_row(_fitted_on(fold, config), frame) for fold, frame in zip(folds, frames, strict=True)]
-    )
     return Training(
         model=final.model,
         oos=oos,
         metrics=assess(oos, config.horizon, target(config.target).is_return)
         | {"rounds": float(final.rounds)}
         | (continuity.metrics if continuity else {}),
-        folds=table.assign(fold=range(1, len(folds) + 1), rounds=[fit.rounds for fit in fits]),
+        folds=_fold_table(folds, fits, oos, config),
         importance=_importance(final, panel),
         config=config,
         training_set_sha256=training_set_sha256(training_set),
@@ -176,6 +166,22 @@ def _walk(training_set: TrainingSet, learner: Learner, config: TrainingConfig, p
         scales=scales,
         seen=_seen(panel),
     )
+
+
+def _fits(panel: Panel, learner: Learner, folds: list[Fold], config: TrainingConfig, progress: Progress) -> list[Fit]:
+    """One a fold and the final model's, in this order."""
+    stops = [*(len(fold.train) for fold in folds), len(panel.sessions)]
+    fits = []
+    for number, fit in enumerate(learner.fits(panel, stops, config), start=1):
+        fits.append(fit)
+        last = number == len(stops)
+        progress(round(number / len(stops), 3), "final model" if last else f"fold {number} of {len(folds)}")
+    return fits
+
+
+def _fold_table(folds: list[Fold], fits: list[Fit], oos: pd.DataFrame, config: TrainingConfig) -> pd.DataFrame:
+    rows = [_fold_row(_fitted_on(fold, config), oos[oos["session"].isin(fold.test)]) for fold in folds]
+    return pd.DataFrame(rows).assign(fold=range(1, len(folds) + 1), rounds=[fit.rounds for fit in fits])
 
 
 def _fitted_on(fold: Fold, config: TrainingConfig) -> pd.DatetimeIndex:

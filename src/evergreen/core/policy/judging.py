@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from evergreen.core.canary.freezing import Frozen, freeze
-from evergreen.core.gate.compare import RETURN, compare, require_continuity
+from evergreen.core.gate.compare import RETURN, compare
 from evergreen.core.gate.place import Place
+from evergreen.core.gate.requirements import require_continuity
 from evergreen.core.gate.verdict import Verdict
 from evergreen.core.model.continuity import Continuity
 from evergreen.core.model.targets.protocol import Target

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from evergreen.adapters.database import reading, requests, writing
-from evergreen.adapters.database.requests import CLAIMS, RetrainRequest
+from evergreen.adapters.database import leases, reading, requests, writing
+from evergreen.adapters.database.leases import CLAIMS
+from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.errors import AlreadyClaimed, Conflict, NotFound
 
 HOUR = timedelta(hours=1)
@@ -40,52 +41,52 @@ def test_request__undone_with_the_finding_it_rests_on(engine: Engine, now: datet
 
 def test_claim__holds_until_the_lease_runs_out_then_the_next_one_takes_over(engine: Engine, now: datetime) -> None:
     request, _ = ask(engine, now)
-    claimed = requests.claim(engine, request.id, "a", now, HOUR)
+    claimed = leases.claim(engine, request.id, "a", now, HOUR)
     assert (claimed.state, claimed.claimed_by, claimed.lease_until, claimed.fence) == ("running", "a", now + HOUR, 1)
     with pytest.raises(AlreadyClaimed, match="held by a until 2008-09-15 21:00"):
-        requests.claim(engine, request.id, "b", now + HOUR / 2, HOUR)
+        leases.claim(engine, request.id, "b", now + HOUR / 2, HOUR)
     assert claimable(engine, now) == []
     assert claimable(engine, now + HOUR) == [request.id]
-    assert requests.claim(engine, request.id, "b", now + HOUR, HOUR).fence == 2
+    assert leases.claim(engine, request.id, "b", now + HOUR, HOUR).fence == 2
 
 
 def test_claim__same_owner_started_again_goes_on_at_once(engine: Engine, now: datetime) -> None:
     request, _ = ask(engine, now)
-    requests.claim(engine, request.id, "a", now, HOUR)
-    assert requests.claim(engine, request.id, "a", now, HOUR).fence == 2
+    leases.claim(engine, request.id, "a", now, HOUR)
+    assert leases.claim(engine, request.id, "a", now, HOUR).fence == 2
 
 
 def test_worker_thought_dead__can_neither_renew_nor_finish(engine: Engine, now: datetime) -> None:
     request, _ = ask(engine, now)
-    stale = requests.claim(engine, request.id, "a", now, HOUR)
-    fresh = requests.claim(engine, request.id, "b", now + 2 * HOUR, HOUR)
+    stale = leases.claim(engine, request.id, "a", now, HOUR)
+    fresh = leases.claim(engine, request.id, "b", now + 2 * HOUR, HOUR)
     with pytest.raises(Conflict, match="running with fence 2, not 1"):
-        requests.renew(engine, stale, now + 2 * HOUR, HOUR)
+        leases.renew(engine, stale, now + 2 * HOUR, HOUR)
     with pytest.raises(Conflict, match="fence 2, not 1"):
-        requests.finish(engine, stale, "done", now + 2 * HOUR, version="8")
-    finished = requests.finish(engine, fresh, "done", now + 2 * HOUR, version="9", run_id="r", verdict="admitted")
+        leases.finish(engine, stale, "done", now + 2 * HOUR, version="8")
+    finished = leases.finish(engine, fresh, "done", now + 2 * HOUR, version="9", run_id="r", verdict="admitted")
     assert (finished.state, finished.version, finished.lease_until) == ("done", "9", None)
     with pytest.raises(Conflict, match="done with fence 2, not 1"):
-        requests.finish(engine, stale, "failed", now + 3 * HOUR)
+        leases.finish(engine, stale, "failed", now + 3 * HOUR)
 
 
 def test_renew__keeps_others_out(engine: Engine, now: datetime) -> None:
     request, _ = ask(engine, now)
-    claimed = requests.claim(engine, request.id, "a", now, HOUR)
-    assert requests.renew(engine, claimed, now + HOUR, HOUR).lease_until == now + 2 * HOUR
+    claimed = leases.claim(engine, request.id, "a", now, HOUR)
+    assert leases.renew(engine, claimed, now + HOUR, HOUR).lease_until == now + 2 * HOUR
     assert claimable(engine, now + HOUR) == []
 
 
 def test_finish__may_be_said_twice_but_not_taken_back(engine: Engine, now: datetime) -> None:
     request, _ = ask(engine, now)
-    claimed = requests.claim(engine, request.id, "a", now, HOUR)
-    finished = requests.finish(engine, claimed, "done", now, version="9")
-    assert requests.finish(engine, claimed, "done", now + HOUR, version="9") == finished
+    claimed = leases.claim(engine, request.id, "a", now, HOUR)
+    finished = leases.finish(engine, claimed, "done", now, version="9")
+    assert leases.finish(engine, claimed, "done", now + HOUR, version="9") == finished
     for state, version in (("failed", "9"), ("done", "10")):
         with pytest.raises(Conflict):
-            requests.finish(engine, claimed, state, now, version=version)
+            leases.finish(engine, claimed, state, now, version=version)
     with pytest.raises(AlreadyClaimed, match="is done already"):
-        requests.claim(engine, request.id, "a", now, HOUR)
+        leases.claim(engine, request.id, "a", now, HOUR)
     assert ask(engine, now) == (finished, False)
 
 
@@ -95,7 +96,7 @@ def test_claim__of_twelve_at_once_exactly_one_succeeds(engine: Engine, now: date
 
     def tries(owner: str) -> None:
         try:
-            won.append(requests.claim(engine, request.id, owner, now, HOUR))
+            won.append(leases.claim(engine, request.id, owner, now, HOUR))
         except AlreadyClaimed:
             refused.append(owner)
 
@@ -111,8 +112,8 @@ def test_release__the_last_of_eight_claims_ends_the_request(engine: Engine, now:
     request, _ = ask(engine, now)
     for claim in range(CLAIMS):
         assert claimable(engine, now) == [request.id], "every claim before counts, and leaves it open"
-        claimed = requests.claim(engine, request.id, f"worker {claim}", now, HOUR)
-        released = requests.release(engine, claimed, now)
+        claimed = leases.claim(engine, request.id, f"worker {claim}", now, HOUR)
+        released = leases.release(engine, claimed, now)
     assert (released.state, released.finished_at) == ("failed", now)
     assert "8 workers ended before it was finished" in str(released.verdict)
     assert claimable(engine, now) == []
@@ -121,14 +122,14 @@ def test_release__the_last_of_eight_claims_ends_the_request(engine: Engine, now:
 def test_claim__after_eight_that_ran_out_none_is_left(engine: Engine, now: datetime) -> None:
     request, _ = ask(engine, now)
     for hour in range(CLAIMS):
-        requests.claim(engine, request.id, f"worker {hour}", now + hour * HOUR, HOUR)
+        leases.claim(engine, request.id, f"worker {hour}", now + hour * HOUR, HOUR)
     with pytest.raises(AlreadyClaimed, match="8 workers ended before it was finished"):
-        requests.claim(engine, request.id, "worker 9", now + CLAIMS * HOUR, HOUR)
+        leases.claim(engine, request.id, "worker 9", now + CLAIMS * HOUR, HOUR)
 
 
 def failed(engine: Engine, request: RetrainRequest, now: datetime) -> RetrainRequest:
-    claimed = requests.claim(engine, request.id, "a", now, HOUR)
-    return requests.finish(engine, claimed, "failed", now, verdict="The disk was full.")
+    claimed = leases.claim(engine, request.id, "a", now, HOUR)
+    return leases.finish(engine, claimed, "failed", now, verdict="The disk was full.")
 
 
 def test_request__a_failed_one_is_asked_for_again_as_an_attempt_with_its_history(engine: Engine, now: datetime) -> None:
@@ -150,25 +151,25 @@ def test_request__a_failed_one_is_asked_for_again_as_an_attempt_with_its_history
 
 def test_close__ends_a_request_and_fences_off_whoever_works_on_it(engine: Engine, now: datetime) -> None:
     request, _ = ask(engine, now)
-    claimed = requests.claim(engine, request.id, "a", now, HOUR)
+    claimed = leases.claim(engine, request.id, "a", now, HOUR)
     with writing(engine) as conn:
         assert requests.unfinished(conn, "m") == [claimed]
-        closed = requests.close(conn, request.id, "dropped by anna", now)
+        closed = leases.close(conn, request.id, "dropped by anna", now)
         assert requests.unfinished(conn, "m") == []
     assert (closed.state, closed.verdict, closed.finished_at) == ("failed", "dropped by anna", now)
     with pytest.raises(Conflict):
-        requests.renew(engine, claimed, now, HOUR)
+        leases.renew(engine, claimed, now, HOUR)
     with pytest.raises(Conflict):
-        requests.finish(engine, claimed, "done", now)
+        leases.finish(engine, claimed, "done", now)
     with writing(engine) as conn, pytest.raises(AlreadyClaimed, match="is failed already"):
-        requests.close(conn, request.id, "again", now)
+        leases.close(conn, request.id, "again", now)
 
 
 def test_read__unknown_request_is_named(engine: Engine, now: datetime) -> None:
     with reading(engine) as conn, pytest.raises(NotFound, match="no retrain request 'x'"):
         requests.read(conn, "x")
     with pytest.raises(NotFound):
-        requests.claim(engine, "x", "a", now, HOUR)
+        leases.claim(engine, "x", "a", now, HOUR)
 
 
 def test_recent__newest_first(engine: Engine, now: datetime) -> None:

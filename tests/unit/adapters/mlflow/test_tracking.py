@@ -8,51 +8,34 @@ import threading
 from pathlib import Path
 
 import mlflow
-import pandas as pd
 import pytest
 
+from evergreen.adapters.mlflow.registry import Registry
 from evergreen.adapters.mlflow.tracking import Tracking
 from evergreen.adapters.models.folder import read_model_folder, sha256s
-from evergreen.errors import BadInput, Broken, NotFound, Unavailable
-
-NAME = "evergreen"
-TAGS = {"request_id": "r1", "commit": "abc"}
+from evergreen.errors import BadInput, Broken, Unavailable
+from tests.unit.adapters.mlflow.conftest import NAME, TAGS
 
 
-@pytest.fixture(scope="module")
-def tracking(tmp_path_factory) -> Tracking:
-    return Tracking(f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}")
-
-
-@pytest.fixture
-def version(tracking, model_folder) -> str:
-    run_id = tracking.log_training(model_folder, {"horizon": 1}, TAGS)
-    return tracking.register(NAME, run_id, {"request_id": "r1"})
-
-
-def client(tracking: Tracking) -> mlflow.MlflowClient:
-    return mlflow.MlflowClient(tracking_uri=tracking.uri, registry_uri=tracking.uri)
-
-
-def test_log_training__records_what_a_person_asks_for(tracking, model_folder):
+def test_log_training__records_what_a_person_asks_for(tracking, model_folder, client):
     (model_folder / "figures" / "one.png").write_bytes(b"png")
     run_id = tracking.log_training(model_folder, {"horizon": 1, "tickers": ["A", "B"]}, {"commit": "abc"}, "named")
-    run = client(tracking).get_run(run_id)
+    run = client.get_run(run_id)
     model = read_model_folder(model_folder)
     assert (run.info.status, run.info.run_name) == ("FINISHED", "named")
     assert run.data.params == {"horizon": "1", "tickers": '["A", "B"]'}
     assert run.data.metrics["rank_ic"] == model.metrics["metrics"]["rank_ic"]
     assert run.data.tags["data_version"] == "d1" and run.data.tags["commit"] == "abc"
-    steps = client(tracking).get_metric_history(run_id, "fold_rank_ic")
+    steps = client.get_metric_history(run_id, "fold_rank_ic")
     assert [step.step for step in steps] == [1, 2]
-    assert [each.path for each in client(tracking).list_artifacts(run_id, "figures")] == ["figures/one.png"]
+    assert [each.path for each in client.list_artifacts(run_id, "figures")] == ["figures/one.png"]
 
 
-def test_log_training__the_model_has_an_example_that_it_answers(tracking, model_folder, recwarn):
+def test_log_training__the_model_has_an_example_that_it_answers(tracking, model_folder, recwarn, client):
     run_id = tracking.log_training(model_folder, {"horizon": 1}, {})
     assert not [each for each in recwarn if "input example" in str(each.message)]
-    model_id = client(tracking).get_run(run_id).outputs.model_outputs[0].model_id
-    logged = mlflow.pyfunc.load_model(client(tracking).get_logged_model(model_id).artifact_location)
+    model_id = client.get_run(run_id).outputs.model_outputs[0].model_id
+    logged = mlflow.pyfunc.load_model(client.get_logged_model(model_id).artifact_location)
     (answer,) = logged.predict(logged.input_example)
     assert answer == read_model_folder(model_folder).manifest.golden_outputs[-1]
 
@@ -62,61 +45,27 @@ def test_log_training__a_request_has_one_run(tracking, model_folder):
     first = tracking.log_training(model_folder, {}, tags)
     assert tracking.log_training(model_folder, {}, tags) == first == tracking.find_run("once")
     assert tracking.find_run("") is None and tracking.find_run("never") is None
-
-
-def test_log_training__a_run_left_unfinished_is_replaced(tracking, model_folder):
-    tracking.log_training(model_folder, {}, {})
-    experiment = client(tracking).get_experiment_by_name("evergreen") or pytest.fail("no experiment")
-    dead = client(tracking).create_run(experiment.experiment_id, tags={"request_id": "died"})
-    fresh = tracking.log_training(model_folder, {}, {"request_id": "died"})
-    assert fresh != dead.info.run_id
-    assert client(tracking).get_run(dead.info.run_id).info.lifecycle_stage == "deleted"
-
-
-def test_log_training__leaves_address_and_working_directory_alone(tracking, model_folder, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    before = mlflow.get_tracking_uri()
-    tracking.register("other", tracking.log_training(model_folder, {}, {}), {})
-    assert [each.name for each in tmp_path.iterdir()] == [model_folder.name]
-    assert mlflow.get_tracking_uri() == before and mlflow.active_run() is None
-
-
-def test_register__one_version_per_run_and_the_model_as_mlflow_serves_it(tracking, version, small_training):
-    run_id = tracking.find_run("r1")
-    assert tracking.register(NAME, run_id, {}) == version
-    assert [each.version for each in tracking.versions(NAME) if each.run_id == run_id] == [version]
-    mlflow.set_tracking_uri(tracking.uri)
-    loaded = mlflow.pyfunc.load_model(f"models:/{NAME}/{version}")
-    mlflow.set_tracking_uri(None)
-    golden = small_training.manifest("2015-12-30", "d1")
-    rows = pd.DataFrame(golden.golden_matrix(), columns=list(golden.feature_names))
-    assert loaded.predict(rows).tolist() == list(golden.golden_outputs)
-
-
-def test_register__what_cannot_be_registered_is_said(tracking, model_folder):
-    with pytest.raises(NotFound):
-        tracking.register(NAME, "0" * 32, {})
-    experiment = client(tracking).get_experiment_by_name("evergreen") or pytest.fail("no experiment")
-    empty = client(tracking).create_run(experiment.experiment_id)
-    with pytest.raises(Broken, match="logged no model"):
-        tracking.register(NAME, empty.info.run_id, {})
     with pytest.raises(BadInput):
         tracking.find_run("it's")
 
 
-def test_aliases__move_vanish_and_are_known_by_their_run(tracking, version, model_folder):
-    mine, other = tracking.find_run("r1"), tracking.log_training(model_folder, {}, {"request_id": "r2"})
-    tracking.register(NAME, other, {})
-    tracking.set_alias(NAME, "champion", mine)
-    tracking.set_alias(NAME, "challenger", other)
-    assert tracking.aliases(NAME) == {"champion": mine, "challenger": other}
-    tracking.set_alias(NAME, "champion", other)
-    tracking.delete_alias(NAME, "challenger")
-    tracking.delete_alias(NAME, "challenger")
-    assert tracking.aliases(NAME) == {"champion": other}
-    assert tracking.aliases("unknown") == {} and tracking.versions("unknown") == []
-    with pytest.raises(NotFound, match="no version of run 999"):
-        tracking.set_alias(NAME, "champion", "999")
+def test_log_training__a_run_left_unfinished_is_replaced(tracking, model_folder, client):
+    tracking.log_training(model_folder, {}, {})
+    experiment = client.get_experiment_by_name("evergreen") or pytest.fail("no experiment")
+    dead = client.create_run(experiment.experiment_id, tags={"request_id": "died"})
+    fresh = tracking.log_training(model_folder, {}, {"request_id": "died"})
+    assert fresh != dead.info.run_id
+    assert client.get_run(dead.info.run_id).info.lifecycle_stage == "deleted"
+
+
+def test_log_training__leaves_address_and_working_directory_alone(
+    tracking, registry, model_folder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    before = mlflow.get_tracking_uri()
+    registry.register("other", tracking.log_training(model_folder, {}, {}), {})
+    assert [each.name for each in tmp_path.iterdir()] == [model_folder.name]
+    assert mlflow.get_tracking_uri() == before and mlflow.active_run() is None
 
 
 def test_download__brings_the_registered_bytes_and_repairs_a_damaged_copy(tracking, version, model_folder, tmp_path):
@@ -129,7 +78,7 @@ def test_download__brings_the_registered_bytes_and_repairs_a_damaged_copy(tracki
 
 
 def test_download__what_is_gone_or_changed_in_mlflow_is_refused_and_what_stood_there_stays(
-    tracking, model_folder, tmp_path
+    tracking, model_folder, tmp_path, client
 ):
     run_id, recorded, target = tracking.log_training(model_folder, {}, {}), sha256s(model_folder), tmp_path / "kept"
     with pytest.raises(Broken, match="is gone"):
@@ -138,7 +87,7 @@ def test_download__what_is_gone_or_changed_in_mlflow_is_refused_and_what_stood_t
     with pytest.raises(Broken, match="not those on record"):
         tracking.download(run_id, target, recorded | {"model.txt": "0" * 64})
     assert sha256s(target) == recorded
-    stored = Path(client(tracking).get_run(run_id).info.artifact_uri.removeprefix("file://")) / "manifest.json"
+    stored = Path(client.get_run(run_id).info.artifact_uri.removeprefix("file://")) / "manifest.json"
     stored.write_bytes(stored.read_bytes()[:-1] + b" }")
     with pytest.raises(Broken, match="not those on record"):
         tracking.download(run_id, tmp_path / "other", recorded)
@@ -156,32 +105,22 @@ def test_log_training__other_files_under_the_same_request_are_another_run(tracki
     assert first != second == tracking.log_training(model_folder, {}, {"request_id": "r3"})
 
 
-def test_attach__adds_files_to_the_run(tracking, version, tmp_path):
+def test_attach__adds_files_to_the_run(tracking, version, tmp_path, client):
     run_id = tracking.find_run("r1")
     (tmp_path / "executed.ipynb").write_text("{}")
     tracking.attach(run_id, [tmp_path / "executed.ipynb"])
-    assert [each.path for each in client(tracking).list_artifacts(run_id, "notebook")] == ["notebook/executed.ipynb"]
+    assert [each.path for each in client.list_artifacts(run_id, "notebook")] == ["notebook/executed.ipynb"]
 
 
-def test_describe__heads_the_pages_of_version_and_run(tracking, version):
-    run_id = tracking.find_run("r1")
-    tracking.describe(NAME, run_id, "**why** it is here")
-    described = client(tracking).get_model_version(NAME, version)
-    noted = client(tracking).get_run(run_id).data.tags["mlflow.note.content"]
-    assert described.description == noted == "**why** it is here"
-    with pytest.raises(NotFound):
-        tracking.describe(NAME, "99", "nothing")
-
-
-def test_log_random_walk__is_registered_like_any_model(tracking, small_training_set, tmp_path):
+def test_log_random_walk__is_registered_like_any_model(tracking, registry, small_training_set, tmp_path):
     from tests.unit.conftest import SMALL
 
     tags = {"request_id": "walk"}
     run_id = tracking.log_random_walk(small_training_set, SMALL, tmp_path / "walk", "2015-12-30", "d1", tags)
-    version = tracking.register(NAME, run_id, {})
+    version = registry.register(NAME, run_id, {})
     model = read_model_folder(tmp_path / "walk")
     assert model.manifest.kind == "random_walk" and set(model.manifest.golden_outputs) == {0.0}
-    assert {each.version for each in tracking.versions(NAME)} >= {version}
+    assert {each.version for each in registry.versions(NAME)} >= {version}
 
 
 def test_connect__a_dead_a_hanging_and_a_failing_server_are_unavailable(monkeypatch):
@@ -190,13 +129,13 @@ def test_connect__a_dead_a_hanging_and_a_failing_server_are_unavailable(monkeypa
     with socket.create_server(("127.0.0.1", 0)) as hanging:
         port = hanging.getsockname()[1]
         with pytest.raises(Unavailable, match="did not answer"):
-            Tracking(f"http://127.0.0.1:{port}").versions(NAME)
+            Registry(f"http://127.0.0.1:{port}").versions(NAME)
     with pytest.raises(Unavailable, match="did not answer"):
-        Tracking(f"http://127.0.0.1:{port}").aliases(NAME)
+        Registry(f"http://127.0.0.1:{port}").aliases(NAME)
     with socket.create_server(("127.0.0.1", 0)) as failing:
         threading.Thread(target=_answer_500, args=(failing,), daemon=True).start()
         with pytest.raises(Unavailable, match="did not answer"):
-            Tracking(f"http://127.0.0.1:{failing.getsockname()[1]}").versions(NAME)
+            Registry(f"http://127.0.0.1:{failing.getsockname()[1]}").versions(NAME)
 
 
 @pytest.mark.faults

@@ -17,7 +17,7 @@ from evergreen.core.dataset.look_ahead_audit import Audit, LooksAhead, audit, me
 from evergreen.core.dataset.panel import training_frame
 from evergreen.core.dataset.splits import Fold, walk_forward
 from evergreen.core.features import AdjustedBars, DeclaredFactor, compute_features, factor, lookback_of
-from evergreen.core.gate.compare import require_audit
+from evergreen.core.gate.requirements import require_audit
 from evergreen.core.gate.verdict import Verdict
 from evergreen.core.model.training import TrainingConfig, train
 from evergreen.errors import BadInput

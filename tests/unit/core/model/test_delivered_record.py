@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evergreen.core.gate import compare
+from evergreen.core.gate import compare, requirements
 from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.core.model.delivered import DeliveredForecasts, DeliveredReader
 from evergreen.core.model.delivered_record import judge_delivered
@@ -60,7 +60,7 @@ def test_record__each_file_is_a_recipe_of_its_own() -> None:
 def test_record__needs_no_audit_of_features_and_is_refused_where_too_much_is_missing() -> None:
     manifest = judge_delivered(MODEL, _arrivals(200), LABELS, KEYS, NEXT_RETURN).manifest("2011-07-14", "data")
     verdict = compare.compare(None, judge_delivered(MODEL, _arrivals(200), LABELS, KEYS, NEXT_RETURN).oos)
-    assert compare.require_audit(verdict, manifest) == verdict
+    assert requirements.require_audit(verdict, manifest) == verdict
     with pytest.raises(BadInput, match=r"more than 10% are missing: 340 forecasts in time"):
         judge_delivered(MODEL, _arrivals(200, missing=60), LABELS, KEYS, NEXT_RETURN)
     with pytest.raises(BadInput, match="no forecast counts"):

@@ -1,55 +1,19 @@
-"""Where things are. Built only at the edges (flows, service, command line) and handed inwards."""
+"""Every setting, with what it is for and what it is when nobody sets it."""
 
 from __future__ import annotations
 
-import os
-import tomllib
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from evergreen.errors import BadSetting
+from evergreen.settings.market import MarketSettings
 
 if TYPE_CHECKING:
     from evergreen.core.policy import Policy
 
 PREFIX = "EVERGREEN_"
-SAMPLE_TICKERS = ("AAPL", "IBM", "MSFT", "GOOG")  # the sample's fifth, FB, has traded for ten months where it ends
-
-
-class MarketSettings(BaseModel):
-    """The exchange and what comes from it: table `[market]`, or `EVERGREEN_MARKET_CALENDAR` and the like.
-
-    In a variable tickers and special sessions are parted by commas.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    calendar: str = "XNYS"  # as exchange_calendars names the exchange
-    source: str = "sample"  # where bars come from when a flow names no source
-    tickers: tuple[str, ...] = ()  # the names wanted of that source; empty: all it has
-    listings: str = ""  # a CSV that says when names are traded: ticker, from, to, renamed_to
-    currency: str = "USD"  # of the prices
-    delivery_delay: int = 30  # minutes after the close until a session's bars are final
-    notice_after: int = 2  # sessions a bar may be owed before a notice: a vendor is an evening late now and then
-    special_sessions: tuple[datetime, ...] = ()  # that the exchange held besides: a date, or when it closed, local time
-
-    @field_validator("tickers", "special_sessions", mode="before")
-    @classmethod
-    def _parted(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @property
-    def delay(self) -> timedelta:
-        return timedelta(minutes=self.delivery_delay)
-
-    def tickers_of(self, source: str) -> tuple[str, ...]:
-        """The tickers wanted of `source` when none are named; empty for all it has."""
-        if source != self.source:
-            return ()
-        return self.tickers or (SAMPLE_TICKERS if source == "sample" else ())
 
 
 class Settings(BaseModel):
@@ -209,48 +173,3 @@ class Settings(BaseModel):
 
 def _text(value: object) -> str:
     return ",".join(str(part) for part in value) if isinstance(value, tuple) else str(value)
-
-
-def load_settings(file: Path = Path("evergreen.toml")) -> Settings:
-    """Settings from `file` and the environment.
-
-    Raises:
-        BadSetting: an unknown name or an unusable value, with where it came from.
-    """
-    from_file, from_environment = _with_market(_from_file(file)), _with_market(_from_environment())
-    values = from_file | from_environment | {"market": from_file["market"] | from_environment["market"]}
-    try:
-        return Settings(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise BadSetting(
-            f"setting {name!r}: {first['msg']}.",
-            f"Look in {file} and at variables named {PREFIX}*; known: {', '.join(Settings.model_fields)}.",
-        ) from None
-
-
-def _with_market(values: dict[str, Any]) -> dict[str, Any]:
-    """`values` with all that is about the market in one table; a `calendar` of its own is how it was once written."""
-    market = values.get("market", {})
-    if not isinstance(market, dict):
-        raise BadSetting("setting 'market' is a table.", f"Known in it: {', '.join(MarketSettings.model_fields)}.")
-    alone = {name: values[f"market_{name}"] for name in MarketSettings.model_fields if f"market_{name}" in values}
-    market = alone | market
-    if "calendar" in values:
-        market = {"calendar": values["calendar"]} | market
-    moved = {"market", "calendar", *(f"market_{name}" for name in MarketSettings.model_fields)}
-    return {name: value for name, value in values.items() if name not in moved} | {"market": market}
-
-
-def _from_file(file: Path) -> dict[str, Any]:
-    if not file.exists():
-        return {}
-    try:
-        return tomllib.loads(file.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise BadSetting(f"{file} cannot be read: {error}.", "Mend it or move it away.") from None
-
-
-def _from_environment() -> dict[str, str]:
-    return {name.removeprefix(PREFIX).lower(): value for name, value in os.environ.items() if name.startswith(PREFIX)}
