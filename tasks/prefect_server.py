@@ -6,8 +6,6 @@ Prefect's own server answers any Host. `evergreen up` starts this one by uvicorn
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -18,18 +16,15 @@ from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.database.dependencies import MODELS_DEPENDENCIES
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
-from starlette.responses import HTMLResponse
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from evergreen.adapters.infra.let_in import let_in_route
 
 NAMES = ["127.0.0.1", "localhost"]
 KEPT = "prefect-password"  # where Prefect's pages keep, and look for, what a person typed
-SCRIPT = f'localStorage.setItem("{KEPT}", btoa(location.hash.slice(1))); location.replace("/");'
-POLICY = (
-    f"default-src 'none'; script-src 'sha256-{base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()}'"
-)
+SCRIPT = f'localStorage.setItem("{KEPT}", btoa(account)); location.replace("/");'
 
 
 _HAS_TURN = ContextVar("_HAS_TURN", default=False)
@@ -78,17 +73,24 @@ def take_turns() -> None:
 def guarded() -> ASGIApp:
     """The whole server, behind a look at the name it was called by; `/let-in#user:password` leads to its pages.
 
-    What follows the # stays in the browser: it is in no request and no log. The look stands around the application and
-    not in it: Prefect's automations call the application inside this process, by a name of their own.
+    The look stands around the application and not in it: Prefect's automations call the application inside this
+    process, by a name of their own.
     """
     take_turns()
     app = create_app(final=True)
-    app.router.routes.insert(0, Route("/let-in", let_in))  # before Prefect's pages, which take every path
-    return TrustedHostMiddleware(app, allowed_hosts=NAMES)
+    app.router.routes.insert(0, let_in_route("Prefect", SCRIPT))  # before Prefect's pages, which take every path
+    return TrustedHostMiddleware(asking_nobody_else(app), allowed_hosts=NAMES)
 
 
-async def let_in(_: Request) -> HTMLResponse:
-    """A page that hands the account after the # to Prefect's own pages and goes there."""
-    page = f'<!doctype html><html lang="en"><title>Prefect</title><script>{SCRIPT}</script></html>'
-    headers = {"content-security-policy": POLICY, "referrer-policy": "no-referrer", "cache-control": "no-store"}
-    return HTMLResponse(page, headers=headers)
+def asking_nobody_else(app: ASGIApp) -> ASGIApp:
+    """The server with a policy on its pages: Prefect's ask their maker's analytics for settings, though all is off."""
+
+    async def with_policy(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).setdefault("content-security-policy", "connect-src 'self'")
+            await send(message)
+
+        await app(scope, receive, send_with_policy)
+
+    return with_policy

@@ -12,6 +12,7 @@ import pytest
 from evergreen.workspace import Workspace, open_workspace, workspace
 
 if TYPE_CHECKING:
+    from tests.browser import Browser
     from tests.services.servers import Postgresql
 
 
@@ -30,6 +31,17 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     with prefect_test_harness(server_startup_timeout=400):
         yield
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    """Headless Chromium with one tab; the test is skipped where there is none."""
+    from tests.browser import CHROMIUM, chromium
+
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here")
+    with chromium(tmp_path / "profile") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 
 import pytest
@@ -67,6 +68,9 @@ def test_explain__names_model_data_run_and_decisions(copied: Workspace) -> None:
         )
         assert str(trained_on.scalar()) in explained["trained"]
     assert {"answer", "features", "model", "run", "commit", "gate"} <= set(explained)
+    assert (prediction.as_of, explained["target session"]) == ("2008-07-07", "2008-07-08")
+    shutil.rmtree(copied.model_folder(prediction.version))
+    assert "no longer in" in dict(explain(copied, prediction.id))["target session"]
 
 
 def test_reproduce__a_number_that_the_database_let_go_of_comes_from_its_file(copied: Workspace) -> None:

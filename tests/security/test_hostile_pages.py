@@ -33,7 +33,7 @@ IDS = (
 )
 PLACES = (
     "/decisions/", "/tickers/", "/papers/card/", "/papers/notebook/", "/papers/validation/", "/papers/drift/",
-    "/papers/profiles/", "/papers/",
+    "/papers/profiles/", "/papers/", "/decisions?kind=", "/decisions?before=",
 )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_hostile_id__is_404_and_comes_back_escaped_or_not_at_all(base: str) -> N
                     assert raw not in answer.text.partition("<h1>")[2], (place, name)
 
 
-@pytest.mark.parametrize("page", ["/decisions/1", "/tickers/AAPL", "/papers/card/1"])
+@pytest.mark.parametrize("page", ["/decisions", "/decisions/1", "/tickers/AAPL", "/papers/card/1"])
 def test_pages__foreign_sites_may_link_them_and_not_read_them(base: str, page: str) -> None:
     framed = httpx.get(base + page, headers={"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"})
     assert framed.status_code == 403

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from evergreen.adapters.infra.processes import Stack, wait_until_ready
 from evergreen.ops.known_server import prefect_server
 from evergreen.ops.local_stack import WORK_POOL, Ports, commands, environment, links
 from evergreen.settings import Settings
+from tests.browser import Browser
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("guarded")]
 EVIL = "http://evil.example"
@@ -121,15 +123,36 @@ def test_account__goes_to_the_stacks_own_server_only(servers: Servers, monkeypat
     assert prefect_server(servers.settings) == {"PREFECT_API_URL": "http://somebody.example/api"}
 
 
-def test_links__let_a_browser_in_and_keep_the_account_out_of_requests(servers: Servers) -> None:
-    addresses = links(servers.settings, servers.variables)
-    page, _, account = addresses["prefect"].partition("#")
-    assert account == servers.variables["PREFECT_API_AUTH_STRING"]
+@pytest.mark.parametrize("server", ["prefect", "mlflow"])
+def test_links__let_a_browser_in_and_keep_the_account_out_of_requests(servers: Servers, server: str) -> None:
+    page, _, account = links(servers.settings, servers.variables)[server].partition("#")
+    assert account == servers.variables["PREFECT_API_AUTH_STRING"] and "@" not in page
     answer = httpx.get(page)
-    assert answer.status_code == 200 and "script-src 'sha256-" in answer.headers["content-security-policy"]
-    assert "localStorage" in answer.text and account not in answer.text
-    assert httpx.get(addresses["mlflow"] + "/").status_code == 200
+    assert answer.status_code == 200 and account not in answer.text
+    assert "script-src 'sha256-" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_mlflow__its_pages_stay_shut_to_who_was_not_let_in(servers: Servers) -> None:
     assert httpx.get(servers.mlflow + "/").status_code == 401
+    assert httpx.post(servers.mlflow + "/let-in").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("server", "seen"), [("prefect", "flow to get started"), ("mlflow", r"Recent Experiments[\s\S]+Default")]
+)
+def test_links__opened_in_a_browser_show_what_the_server_keeps(
+    servers: Servers, browser: Browser, server: str, seen: str
+) -> None:
+    browser.open(links(servers.settings, servers.variables)[server])
+    assert browser.comes_to_show(seen), browser.value("document.body.innerText")
+    assert "/let-in" not in browser.value("location.href")
+    assert {urlsplit(url).hostname for url in browser.requested} <= {"127.0.0.1", None}
+
+
+def test_prefect__its_pages_may_ask_nobody_else(servers: Servers) -> None:
+    page = servers.prefect.removesuffix("/api") + "/"
+    assert httpx.get(page, follow_redirects=True).headers["content-security-policy"] == "connect-src 'self'"
 
 
 def test_account__made_twice_is_the_first(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from tests.service.world import World, ready_world
 AT_LEAST = 350  # attempts
 PAGES = (
     "/", "/docs", "/metrics", "/openapi.json", "/v1/rollout", "/v1/predictions/AAPL", "/readyz",
-    "/decisions/1", "/tickers/AAPL", "/papers/card/1",
+    "/decisions", "/decisions/1", "/tickers/AAPL", "/papers/card/1",
 )  # fmt: skip
-SEEN_BY_ADMINISTRATORS = ("/", "/metrics", "/decisions/1", "/tickers/AAPL", "/papers/card/1")
+SEEN_BY_ADMINISTRATORS = ("/", "/metrics", "/decisions", "/decisions/1", "/tickers/AAPL", "/papers/card/1")
 HOSTS = (
     "evil.example",
     "evil.example:80",

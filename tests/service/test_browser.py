@@ -3,110 +3,26 @@
 from __future__ import annotations
 
 import base64
-import json
-import shutil
-import subprocess
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
 import pandas as pd
 import pytest
-from websockets.sync.client import ClientConnection, connect
 
 from evergreen.adapters import gx, monitoring
 from evergreen.adapters.documents.model_card import to_page
 from evergreen.core.market import simulate
-from evergreen.workspace import REPOSITORY
+from tests.browser import AXE, PHONE, Browser
 from tests.service.running import listening
 from tests.service.story import tell
 from tests.service.world import TICKERS, World
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 WIDEST = "Math.max(...[...document.querySelectorAll('body *')].map(e => e.getBoundingClientRect().right))"
 
-AXE = REPOSITORY / ".evergreen" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 SCHEMES = ("light", "dark")
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-
-
-class Browser:
-    """One tab, spoken to over the DevTools protocol; `events` is all it reported."""
-
-    def __init__(self, tab: ClientConnection) -> None:
-        self.events: list[dict[str, Any]] = []
-        self._tab = tab
-        self._asked = 0
-
-    def do(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send a command and return what it gave."""
-        self._asked += 1
-        self._tab.send(json.dumps({"id": self._asked, "method": method, "params": parameters}))
-        while (message := json.loads(self._tab.recv(timeout=60))).get("id") != self._asked:
-            self.events.append(message)
-        return dict(message["result"])
-
-    def open(self, url: str) -> None:
-        """Load a page to its end, on a phone's screen."""
-        for domain in ("Page", "Network", "Runtime"):
-            self.do(f"{domain}.enable")
-        self.do("Emulation.setDeviceMetricsOverride", **PHONE)
-        self.do("Page.navigate", url=url)
-        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
-            self.events.append(json.loads(self._tab.recv(timeout=60)))
-
-    def value(self, expression: str) -> Any:
-        """What an expression is worth in the page."""
-        return self.do("Runtime.evaluate", expression=expression, returnByValue=True)["result"]["value"]
-
-    def violations(self, scheme: str) -> list[str]:
-        """What axe-core finds against the page in a colour scheme: rule, and the first place it names."""
-        self.do("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self.do("Runtime.evaluate", expression=AXE.read_text())
-        run = self.do("Runtime.evaluate", expression="axe.run()", awaitPromise=True, returnByValue=True)
-        return [f"{each['id']}: {each['nodes'][0]['html']}" for each in run["result"]["value"]["violations"]]
-
-    @property
-    def requested(self) -> list[str]:
-        """Every URL the page asked for."""
-        sent = [event for event in self.events if event.get("method") == "Network.requestWillBeSent"]
-        return [event["params"]["request"]["url"] for event in sent]
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    profile = tmp_path / "profile"
-    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-    arguments = [*flags, "--disable-background-networking", f"--user-data-dir={profile}", "--remote-debugging-port=0"]
-    running = subprocess.Popen(
-        [str(CHROMIUM), *arguments, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        with connect(_tab(profile), max_size=None) as tab:
-            yield Browser(tab)
-    finally:
-        running.terminate()
-        running.wait(timeout=30)
-
-
-def _tab(profile: Path) -> str:
-    """Where the first tab listens, once the browser has written down its port."""
-    place = profile / "DevToolsActivePort"
-    for _ in range(600):
-        if place.exists() and place.read_text().count("\n"):
-            tabs = httpx.get(f"http://127.0.0.1:{place.read_text().splitlines()[0]}/json/list").json()
-            if pages := [tab for tab in tabs if tab["type"] == "page"]:
-                return str(pages[0]["webSocketDebuggerUrl"])
-        time.sleep(0.05)
-    raise AssertionError("Chromium did not start")
-
-
-PAGES = ("/", "/docs", "/tickers/AAPL", "/decisions/8", "/decisions/999")
+PAGES = ("/", "/docs", "/tickers/AAPL", "/decisions", "/decisions/8", "/decisions/999")
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -189,6 +105,19 @@ def test_validation_page__axe_finds_no_violation(browser: Browser, tmp_path: Pat
     page = gx.validate(bars.assign(close=bars["close"].where(bars.index != 9)), days, tmp_path).page
     browser.open(f"file://{page}")
     assert browser.violations(scheme) == [] and browser.value("innerWidth") == PHONE["width"]
+
+
+def test_decisions__are_searched_and_sorted_by_a_head(world: World, browser: Browser) -> None:
+    tell(world)
+    shown = "[...document.querySelectorAll('tbody tr:not([hidden])')].map(row => row.cells[0].textContent).join()"
+    with listening(world) as base:
+        browser.open(f"{base}/decisions")
+        assert browser.value(shown) == "11,10,9,8,7,6,5,4,3,2,1"
+        browser.do("Runtime.evaluate", expression="document.querySelectorAll('thead button')[2].click()")
+        assert browser.value(shown).startswith("11,10,9,")  # of the kinds the last by name: stage
+        typing = "box.value = 'GOLDEN'; box.dispatchEvent(new Event('input', { bubbles: true }))"
+        browser.do("Runtime.evaluate", expression=f"const box = document.querySelector('.search input'); {typing}")
+        assert browser.value(shown) == "9"
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from evergreen.adapters.database import archive, decisions, ledger, predictions,
 from evergreen.adapters.database.ledger import ModelVersion
 from evergreen.adapters.database.predictions import Prediction
 from evergreen.adapters.models.folder import MANIFEST, load_model, on_record, read_commit, read_manifest
+from evergreen.core.model.aim import Aim
 from evergreen.core.model.delivered import KIND as DELIVERED
 from evergreen.core.model.delivered import DeliveredForecasts
 from evergreen.workspace import Workspace
@@ -38,14 +39,15 @@ def explain(at: Workspace, prediction_id: str, exported: Path | None = None) -> 
 
 
 def _what_was_answered(at: Workspace, answer: Prediction, model: ModelVersion) -> Iterator[tuple[str, str]]:
+    aim = _aim(at, model)
     number = answer.forecast if answer.price is None else answer.price
     yield (
         "answer",
         f"{answer.ticker} {number!r} ({answer.lower:.4f} to {answer.upper:.4f}), asked by {answer.client}",
     )
-    if answer.price is None:
-        aim = read_manifest(at.model_folder(model.version), model.files.get(MANIFEST)).aim
+    if answer.price is None and aim is not None:
         yield "target", f"{aim.phrase}: no price follows from it"
+    yield "target session", _target_session(at, answer, aim)
     yield (
         "asked at",
         f"{answer.at:%Y-%m-%d %H:%M:%S} UTC, features of session {answer.as_of}, last close {answer.last_close}",
@@ -64,6 +66,22 @@ def _what_made_it(at: Workspace, answer: Prediction, model: ModelVersion) -> Ite
     yield "run", f"{model.run_id} in {at.settings.mlflow}: notebook, figures and model card are artifacts there"
     if commit := read_commit(at.model_folder(model.version)):
         yield "commit", commit
+
+
+def _aim(at: Workspace, model: ModelVersion) -> Aim | None:
+    """What the version forecasts; None where its folder is no longer here."""
+    folder = at.model_folder(model.version)
+    return read_manifest(folder, model.files.get(MANIFEST)).aim if (folder / MANIFEST).is_file() else None
+
+
+def _target_session(at: Workspace, answer: Prediction, aim: Aim | None) -> str:
+    """The session whose close is forecast, or why it cannot be named."""
+    import pandas as pd
+
+    if aim is None:
+        return f"unknown: the files of version {answer.version} are no longer in {at.settings.models}"
+    session = at.calendar.target_session(pd.Timestamp(answer.as_of), aim.horizon)
+    return session or f"{aim.horizon} sessions after {answer.as_of}, later than the exchange's calendar goes"
 
 
 def _delivery(at: Workspace, model: ModelVersion, answer: Prediction) -> str:

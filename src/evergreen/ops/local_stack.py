@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import yaml  # type: ignore[import-untyped]
 
 from evergreen.adapters.infra.accounts import MLFLOW_PASSWORD, MLFLOW_USER, PREFECT, account_of, guards, make_account
 from evergreen.adapters.infra.buckets import require_mlflow_client
 from evergreen.adapters.infra.extras import require_installed
+from evergreen.adapters.infra.let_in import let_in_link
 from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.adapters.infra.processes import LOOPBACK, Command, Member, Stack, choose_port, wait_until_ready
 from evergreen.adapters.infra.urls import past_proxies, with_driver
@@ -105,7 +105,7 @@ def commands(settings: Settings, ports: Ports) -> list[tuple[Command, str]]:
     )
     registry = (
         *("-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(ports.mlflow), "--workers", "1"),
-        *(("--app-name", "basic-auth") if settings.server_auth else ()),
+        *(("--app-name", "evergreen") if settings.server_auth else ()),
         *("--artifacts-destination", settings.mlflow_artifacts or str(home / "mlflow-artifacts")),
     )
     return [
@@ -123,10 +123,9 @@ def links(settings: Settings, variables: Mapping[str, str]) -> dict[str, str]:
     prefect, mlflow = variables["PREFECT_API_URL"].removesuffix("/api"), variables["EVERGREEN_MLFLOW_URI"]
     if not settings.server_auth:
         return {"prefect": prefect, "mlflow": mlflow}
-    user, password = variables[MLFLOW_USER], quote(variables[MLFLOW_PASSWORD], safe="")
     return {
-        "prefect": f"{prefect}/let-in#{variables[PREFECT]}",
-        "mlflow": mlflow.replace("://", f"://{user}:{password}@"),
+        "prefect": let_in_link(prefect, variables[PREFECT]),
+        "mlflow": let_in_link(mlflow, f"{variables[MLFLOW_USER]}:{variables[MLFLOW_PASSWORD]}"),
     }
 
 

@@ -22,7 +22,7 @@ from evergreen.service.templating import PAGE_POLICY
 from evergreen.settings import Settings
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-PAGES = ("/docs", "/decisions/", "/tickers/", "/papers/")  # which, and the first page, a link elsewhere may lead to
+PAGES = ("/docs", "/decisions", "/tickers/", "/papers/")  # which, and the first page, a link elsewhere may lead to
 EVERYWHERE = frozenset({"0.0.0.0", "::"})
 OWN_SITE = frozenset({b"", b"none", b"same-origin"})  # of Sec-Fetch-Site; empty: no browser, or an old one
 

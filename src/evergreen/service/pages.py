@@ -1,4 +1,4 @@
-"""All pages: the status page, one for each decision and ticker, the papers they link, and the API's description."""
+"""All pages: status, the decisions, one for each of them and each ticker, the papers they link, and the API's."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from evergreen.adapters.database import reading
 from evergreen.adapters.infra.prefect_api import PrefectApi
 from evergreen.errors import NotFound
+from evergreen.service.decision_list import list_decisions
 from evergreen.service.decision_page import view_decision
 from evergreen.service.kept_page import KeptPage
 from evergreen.service.papers import Papers
@@ -46,15 +47,22 @@ class Pages:
         """Who serves what and why, and the evidence behind it; a moment old at most."""
         return await self._status.html()
 
+    async def decisions(self, kind: str, before: str) -> str:
+        """The newest decisions, of all kinds with an empty `kind`; those before a number with `before`.
+
+        Raises:
+            NotFound: there is no such kind, or `before` is no number.
+        """
+        number = _number(before) if before else None
+        return await self._on_thread(partial(self._decisions, kind=kind, before=number))
+
     async def decision(self, number: str) -> str:
         """The decision of that number.
 
         Raises:
             NotFound: there is none.
         """
-        if not (number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER):
-            raise NotFound(f"{number!r} is no number of a decision.", "The status page lists the last ones.")
-        return await self._on_thread(partial(self._decision, seq=int(number)))
+        return await self._on_thread(partial(self._decision, seq=_number(number)))
 
     async def ticker(self, ticker: str, snapshot: Snapshot) -> str:
         """The forecasts of a ticker, today's and past ones.
@@ -84,6 +92,10 @@ class Pages:
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, reader)
 
+    def _decisions(self, conn: Connection, kind: str, before: int | None) -> str:
+        name = self._settings.model_name
+        return render("decisions.html", name=name, view=list_decisions(conn, name, kind, before))
+
     def _decision(self, conn: Connection, seq: int) -> str:
         name = self._settings.model_name
         view = view_decision(conn, name, seq, self._papers)
@@ -97,6 +109,13 @@ class Pages:
         target = self._store.target(session, lineup.champion.manifest.horizon) or ""
         view = view_ticker(conn, snapshot, ticker, target)
         return render("ticker.html", name=name, view=view, max_age=self._settings.max_feature_age)
+
+
+def _number(number: str) -> int:
+    """The number of a decision as an address has it."""
+    if not (number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER):
+        raise NotFound(f"{number!r} is no number of a decision.", "The page of all decisions has them.")
+    return int(number)
 
 
 def render_docs(schema: Mapping[str, Any], base: str) -> str:

@@ -146,6 +146,12 @@ async def status_page(service: ServiceDep) -> HTMLResponse:
     return HTMLResponse(await service.pages.status())
 
 
+@router.get("/decisions", dependencies=[Viewer], response_class=HTMLResponse, include_in_schema=False)
+async def decisions(service: ServiceDep, kind: str = "", before: str = "") -> HTMLResponse:
+    """All decisions, or those of a kind."""
+    return await _page(service.pages.decisions(kind, before))
+
+
 @router.get("/decisions/{number}", dependencies=[Viewer], response_class=HTMLResponse, include_in_schema=False)
 async def decision(number: str, service: ServiceDep) -> HTMLResponse:
     """What one decision means, what it rests on, and where it stands in the chain."""

@@ -15,7 +15,7 @@ from evergreen.adapters.models.folder import MANIFEST, MODEL, read_manifest
 from evergreen.core.bars.listings import Listings
 from evergreen.core.bars.session import iso
 from evergreen.core.model.verified import read_verified
-from evergreen.errors import BadInput, Broken, ModelRefused, NotFound, Unavailable
+from evergreen.errors import Broken, ModelRefused, NotFound, Unavailable
 from evergreen.service.proving import prove
 from evergreen.service.refresh import Sighting
 from evergreen.service.state import DeliveringModel, ServedModel, Universe, make_universe
@@ -109,10 +109,7 @@ class DiskStore:
 
     def target(self, session: pd.Timestamp, horizon: int) -> str | None:
         """The session that a forecast from `session` is for; None where the calendar does not reach so far."""
-        try:
-            return iso(self._at.calendar.next(session, horizon))
-        except BadInput:
-            return None
+        return self._at.calendar.target_session(session, horizon)
 
     def write(self, rows: Sequence[ChainedRow]) -> None:
         """Put predictions on record, durably and all at once."""

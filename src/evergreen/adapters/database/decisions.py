@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, select, true, update
+from sqlalchemy import Connection, func, select, true, update
 
 from evergreen.adapters.database import chain_heads
 from evergreen.adapters.database.rows import every, first
@@ -49,6 +49,17 @@ class RecordedDecision(Decision):
     def turned(self) -> bool:
         """Whether it changed something: all do but a canary's look that left it where it was."""
         return self.kind != DecisionKind.CANARY or bool(self.evidence.get("moved", True))
+
+
+@dataclass(frozen=True)
+class ListedDecision:
+    """A decision as a list shows it, without its evidence."""
+
+    seq: int
+    as_of: str
+    kind: str
+    subject: str
+    summary: str
 
 
 def append(conn: Connection, new: Decision) -> int:
@@ -117,6 +128,23 @@ def recent(conn: Connection, model: str, limit: int = 20) -> list[RecordedDecisi
     """The last decisions about a model, newest first."""
     query = select(decision).where(decision.c.model == model).order_by(decision.c.seq.desc()).limit(limit)
     return every(conn, query, RecordedDecision)
+
+
+def listed(conn: Connection, model: str, limit: int, kind: str = "", before: int | None = None) -> list[ListedDecision]:
+    """The last decisions about a model, newest first: of one kind, and with smaller numbers than `before`, if told."""
+    columns = [decision.c[each.name] for each in fields(ListedDecision)]
+    query = select(*columns).where(decision.c.model == model).order_by(decision.c.seq.desc()).limit(limit)
+    if kind:
+        query = query.where(decision.c.kind == kind)
+    if before is not None:
+        query = query.where(decision.c.seq < before)
+    return every(conn, query, ListedDecision)
+
+
+def count_kinds(conn: Connection, model: str) -> dict[str, int]:
+    """How many decisions of each kind there are about a model, by the kinds' names."""
+    query = select(decision.c.kind, func.count()).where(decision.c.model == model).group_by(decision.c.kind)
+    return {str(row[0]): int(row[1]) for row in conn.execute(query.order_by(decision.c.kind))}
 
 
 def turns(conn: Connection, model: str, limit: int = 20) -> list[RecordedDecision]:

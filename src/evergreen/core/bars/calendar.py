@@ -116,6 +116,13 @@ class Calendar:
             raise BadInput(f"{self.exchange} has no session {n:+d} from {iso(day)} on record.", record.span)
         return record.sessions[position]
 
+    def target_session(self, session: pd.Timestamp, horizon: int) -> str | None:
+        """The session that a forecast from `session` is for, as text; None where the record does not reach so far."""
+        try:
+            return iso(self.next(session, horizon))
+        except BadInput:
+            return None
+
     def between(self, a: pd.Timestamp, b: pd.Timestamp) -> int:
         """How many sessions lie in (a, b]; negative when `b` is before `a`."""
         first, last = pd.Timestamp(a), pd.Timestamp(b)

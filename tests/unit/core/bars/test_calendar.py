@@ -61,6 +61,12 @@ def test_next_session__starts_from_any_day() -> None:
         Calendar("XNYS").next(saturday, 0)
 
 
+def test_target_session__is_named_up_to_the_calendars_end() -> None:
+    calendar = Calendar("XNYS")
+    assert calendar.target_session(day("2008-11-26"), 2) == "2008-12-01"
+    assert calendar.target_session(day("2008-11-26"), 100_000) is None
+
+
 @given(st.integers(1, len(DAYS) - 1))
 def test_last_session__changes_at_the_close_and_not_before(position: int) -> None:
     close = Calendar("XNYS").close(DAYS[position])
