@@ -70,8 +70,8 @@ async def _run(world: World, base: str, rows: int, at_once: int) -> None:
 async def watch(world: World, client: httpx.AsyncClient, at_once: int) -> Watched:
     """Ask for all pages, change the rollout, and ask for forecasts until both have come and at least fifty times."""
     watched = Watched()
-    asked = [asyncio.create_task(client.get(page)) for page in PAGES * at_once]
-    pages, begun = asyncio.gather(*asked), time.perf_counter()
+    requests = [asyncio.create_task(client.get(page)) for page in PAGES * at_once]
+    pages, begun = asyncio.gather(*requests), time.perf_counter()
     await asyncio.sleep(0.05)  # let the requests go out first
     seen = asyncio.create_task(_seen(world, client))
     while not (pages.done() and seen.done() and len(watched.forecasts) >= 50):
