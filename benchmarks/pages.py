@@ -30,7 +30,7 @@ KEY = {"X-Client-Id": "benchmark"}
 
 
 @dataclass
-class Watched:
+class Waits:
     """Seconds until the pages were there and the rollout was seen, those of each forecast, all answers by status."""
 
     pages: float = 0.0
@@ -64,25 +64,25 @@ async def _run(world: World, base: str, rows: int, at_once: int) -> None:
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=base, headers=KEY, timeout=PATIENCE, limits=limits) as client:
         for name, count in (("no page", 0), (f"{at_once} each", at_once)):
-            print(f"{name:>10} {(await watch(world, client, count)).line()}", flush=True)
+            print(f"{name:>10} {(await waited(world, client, count)).line()}", flush=True)
 
 
-async def watch(world: World, client: httpx.AsyncClient, at_once: int) -> Watched:
+async def waited(world: World, client: httpx.AsyncClient, at_once: int) -> Waits:
     """Ask for all pages, change the rollout, and ask for forecasts until both have come and at least fifty times."""
-    watched = Watched()
+    waits = Waits()
     requests = [asyncio.create_task(client.get(page)) for page in PAGES * at_once]
     pages, begun = asyncio.gather(*requests), time.perf_counter()
     await asyncio.sleep(0.05)  # let the requests go out first
     seen = asyncio.create_task(_seen(world, client))
-    while not (pages.done() and seen.done() and len(watched.forecasts) >= 50):
+    while not (pages.done() and seen.done() and len(waits.forecasts) >= 50):
         before = time.perf_counter()
-        watched.statuses[(await client.get("/v1/predictions/AAPL")).status_code] += 1
-        watched.forecasts.append(time.perf_counter() - before)
-        if pages.done() and not watched.pages:
-            watched.pages = time.perf_counter() - begun
-    watched.statuses.update(answer.status_code for answer in await pages)
-    watched.refresh = await seen
-    return watched
+        waits.statuses[(await client.get("/v1/predictions/AAPL")).status_code] += 1
+        waits.forecasts.append(time.perf_counter() - before)
+        if pages.done() and not waits.pages:
+            waits.pages = time.perf_counter() - begun
+    waits.statuses.update(answer.status_code for answer in await pages)
+    waits.refresh = await seen
+    return waits
 
 
 async def _seen(world: World, client: httpx.AsyncClient) -> float:
