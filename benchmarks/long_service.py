@@ -40,7 +40,7 @@ async def _run(world: World, pid: int, port: int, requests: int, refreshes: int)
     memory, refused = [], 0
     for look in range(1, LOOKS + 1):
         changing = asyncio.create_task(_refresh(world, refreshes // LOOKS))
-        shares = [_ask(port, client, requests // LOOKS // CLIENTS) for client in range(CLIENTS)]
+        shares = [ask(port, client, requests // LOOKS // CLIENTS) for client in range(CLIENTS)]
         refused += sum(await asyncio.gather(*shares))
         await changing
         memory.append(_resident(pid))
@@ -55,8 +55,8 @@ async def _refresh(world: World, times: int) -> None:
         await asyncio.sleep(0.05)  # longer than the service's refresh, so that each is seen
 
 
-async def _ask(port: int, client: int, times: int) -> int:
-    """Ask on one connection; how many answers were not 200."""
+async def ask(port: int, client: int, times: int) -> int:
+    """Ask on one connection, one after another; how many answers were not 200."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     refused = 0
     for _ in range(times):

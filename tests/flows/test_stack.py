@@ -90,8 +90,9 @@ class Walked:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walked]:
-    """A walk without incident."""
-    settings = Settings(home=tmp_path_factory.mktemp("stack") / "home", clock="replay", refresh_seconds=0.05)
+    """A walk without incident, in a home whose name has spaces and letters outside ASCII."""
+    home = tmp_path_factory.mktemp("stack") / "Jürgen Łoś 株" / "home"
+    settings = Settings(home=home, clock="replay", refresh_seconds=0.05)
     try:
         api = walk(settings)
         yield Walked(settings, api, comparable_account(settings))
