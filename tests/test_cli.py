@@ -129,6 +129,10 @@ def test_status__before_anything_ran(tmp_path: Path) -> None:
     assert "evergreen up" in completed.stdout
 
 
+def test_data_log__before_anything_ran_says_what_to_type(tmp_path: Path) -> None:
+    assert run("data", "log", cwd=tmp_path).stdout == "no data version yet: type `evergreen backfill`\n"
+
+
 def test_version__is_that_of_the_package(tmp_path: Path) -> None:
     assert run("--version", cwd=tmp_path).stdout == f"evergreen {version('evergreen-market')}\n"
 

@@ -66,7 +66,7 @@ def data_log(limit: int = 20, as_json: AsJson = False) -> None:
         known = ledger.data_versions(conn, limit)
     counts = [f"+{version.rows_added} ~{version.restated} -{version.rows_refused}" for version in known]
     lines = [f"{v.id}  {v.as_of}  {count:<16}  {v.source}" for v, count in zip(known, counts, strict=True)]
-    tell(lines, [asdict(version) for version in known], as_json)
+    tell(lines or ["no data version yet: type `evergreen backfill`"], [asdict(version) for version in known], as_json)
 
 
 @versions.command("checkout")
