@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,28 +72,40 @@ def both(
     yield from walk_both_ways(request.param, tmp_path_factory.mktemp("both_ways"))
 
 
-def walk_both_ways(stretch: Stretch, folder: Path) -> Iterator[BothWays]:
-    """A stretch lived and replayed; this process works in its home until it is let go."""
+def walk_both_ways(stretch: Stretch, folder: Path, loaded: Path | None = None) -> Iterator[BothWays]:
+    """A stretch lived and replayed; this process works in its home until it is let go.
+
+    Lived in a copy of the home `loaded`, where there is one that holds the history.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVERGREEN_RETRAIN_AFTER", str(stretch.retrain_after))
         patch.setenv("EVERGREEN_TARGET", stretch.target)
         patch.setattr("flows.replay.ask_clients", lambda tickers, session, clients: None)
+        if loaded is not None:
+            shutil.copytree(loaded, folder / "home")
         at = enter(folder / "home", patch)
+        if loaded is None:
+            load_history(stretch)
         _walk_live(at, stretch)
         yield BothWays(at, _walk_replayed(stretch, folder))
+
+
+def load_history(stretch: Stretch) -> None:
+    """What a stretch begins with, its features, and the request for a first model."""
+    from flows.backfill import backfill
+
+    backfill(stretch.source, list(stretch.tickers), stretch.history, stretch.before)
 
 
 def _walk_live(at: Workspace, stretch: Stretch) -> None:
     """By the flows; what the server's automations would start is started by hand."""
     from evergreen.adapters.database import requests
-    from flows.backfill import backfill
     from flows.clock import now_at
     from flows.daily import process_session
     from flows.replay import end_session
     from flows.retrain import retrain
 
     tickers = list(stretch.tickers)
-    backfill(stretch.source, tickers, stretch.history, stretch.before)
     with reading(at.engine) as conn:
         (bootstrap,) = requests.recent(conn, MODEL)
     retrain(bootstrap.id)

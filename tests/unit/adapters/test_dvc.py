@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from dvc.repo import Repo
 
 from evergreen.adapters.bars import BarStore
 from evergreen.adapters.dvc import RemoteMended, Snapshots
+from evergreen.adapters.dvc.objects import md5_of
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 from evergreen.errors import BadInput, Broken, NoBars, NotFound, Unavailable
@@ -145,18 +147,18 @@ def test_commit__that_the_remote_refuses_leaves_no_version(place: Place, tmp_pat
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from dvc.repo import Repo
-from evergreen.adapters import dvc
+from evergreen.adapters.dvc.objects import Objects
+from evergreen.adapters.dvc.snapshots import Snapshots
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
-for holder, step in ((dvc.Snapshots, "_configure"), (Repo, "add"), (Repo, "push"), (dvc, "replace")):
+for holder, step in ((Snapshots, "_configure"), (Objects, "put"), (Objects, "send"), (Snapshots, "_point")):
     child = os.fork()
     if child == 0:
         setattr(holder, step, die)
         root = Path(sys.argv[1]) / step
-        dvc.Snapshots(root / "data", str(root / "remote")).commit()
+        Snapshots(root / "data", str(root / "remote")).commit()
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
 """
 
@@ -172,10 +174,44 @@ def test_commit__what_a_killed_push_left_half_written_on_the_remote_is_pushed_ag
     assert len(objects) > 1 and [path.read_bytes() for path in objects] == whole
 
 
+def test_commit__is_what_dvc_itself_would_write(place: Place, tmp_path: Path) -> None:
+    place.snapshots.commit()
+    shutil.copytree(place.store.folder, tmp_path / "theirs" / "bars")
+    Repo.init(str(tmp_path / "theirs"), no_scm=True).close()
+    with Repo(str(tmp_path / "theirs")) as repo:
+        repo.add([str(tmp_path / "theirs" / "bars")])
+    assert (tmp_path / "theirs" / "bars.dvc").read_text() == (place.root / "data" / "bars.dvc").read_text()
+    for folder in (place.root / "data" / ".dvc" / "cache", place.root / "remote"):
+        assert objects(folder) == objects(tmp_path / "theirs" / ".dvc" / "cache")
+    with Repo(str(place.root / "data")) as repo:
+        assert repo.status() == {} and repo.status(cloud=True) == {}
+
+
+def objects(root: Path) -> dict[str, bytes]:
+    """Every object below a cache or a remote."""
+    return {path.parent.name + path.name: path.read_bytes() for path in (root / "files" / "md5").glob("*/*")}
+
+
+def test_commit__writes_what_is_new_and_a_listing_and_hashes_nothing_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.snapshots.commit()
+    before = objects(place.root / "remote")
+    hashed: list[str] = []
+    monkeypatch.setattr("evergreen.adapters.dvc.objects.md5_of", lambda path: hashed.append(path.name) or md5_of(path))
+    place.grow()
+    place.snapshots.commit()
+    (part,) = place.store.folder.glob("part-*")
+    assert hashed == [part.name]
+    assert len(objects(place.root / "remote").keys() - before.keys()) == 2
+    (place.root / "data" / ".dvc" / "tmp" / "hashed.json").write_text("{")
+    assert place.snapshots.commit() == place.snapshots.versions()[-1] and len(hashed) == 4
+
+
 @pytest.mark.faults
 def test_commit__killed_at_any_step_ends_alike_when_run_again(tmp_path: Path) -> None:
     calm = Place(tmp_path / "calm").snapshots.commit()
-    places = [Place(tmp_path / step) for step in ("_configure", "add", "push", "replace")]
+    places = [Place(tmp_path / step) for step in ("_configure", "put", "send", "_point")]
     subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=True)
     for place in places:
         assert place.snapshots.versions() == []

@@ -63,9 +63,9 @@ def replace(target: Path, write: Callable[[Path], None], aside: Path) -> None:
         aside.mkdir(parents=True, exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         write(draft)
-        _sync(draft)
+        sync(draft)
         draft.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
 
 
 def _acquire(descriptor: int, lock: Path, patience: float) -> None:
@@ -83,7 +83,8 @@ def _acquire(descriptor: int, lock: Path, patience: float) -> None:
             time.sleep(_POLL)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have the system put a file or folder on the disk now."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import re
 import shutil
@@ -12,13 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from dvc.exceptions import DvcException
-from dvc.repo import Repo
 
 from evergreen.adapters.bars.writing import LOCK, only_writer, replace, writable
+from evergreen.adapters.dvc.objects import Objects, VersionContents, list_folder, md5_of
 from evergreen.adapters.infra.buckets import kind, look_at_bucket, require_dvc_plugin, silences
 from evergreen.errors import BadInput, Broken, NoBars, NotFound, Unavailable
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
 
 BARS = "bars"
 REMOTE = "evergreen"
@@ -71,29 +73,35 @@ class Snapshots:
         if not any(bars.glob("*.parquet")):
             raise NoBars(f"{bars} holds no bars to take a snapshot of.", "Ingest some first.")
         with only_writer(self.workspace / LOCK):
-            with self._talking(), self._repo(self.workspace) as repo:
-                digest = str(repo.add([str(bars)])[0].outs[0].hash_info.value)
-                self._remove_torn(digest)
-                repo.push(remote=REMOTE)
-            version = digest[:VERSION_LENGTH]
+            with self._talking():
+                listing = self._add(bars)
+                self._push(listing)
+            version = listing.digest[:VERSION_LENGTH]
             if not self._pointer(version).exists():
-                pointer = (self.workspace / f"{BARS}.dvc").read_bytes()
-                replace(self._pointer(version), lambda draft: _write(draft, pointer), self.workspace / ".aside")
+                self._point(self._pointer(version), listing)
         return version
 
-    def _remove_torn(self, digest: str) -> None:
-        """Remove from a remote folder what a killed push left half written, for DVC takes what is there for whole.
+    def _add(self, bars: Path) -> VersionContents:
+        """What `dvc add` does: the bars in the cache, and `bars.dvc` that points to them."""
+        self._prepare(self.workspace)
+        listing = list_folder(bars, self.workspace / ".dvc" / "tmp" / "hashed.json")
+        self._cache.add(bars, listing)
+        self._point(self.workspace / f"{BARS}.dvc", listing)
+        return listing
 
-        A bucket takes an object whole or not at all.
-        """
-        if kind(self.remote):
-            return
-        cache, remote = (root / "files" / "md5" for root in (self.workspace / ".dvc" / "cache", Path(self.remote)))
-        listing = json.loads((cache / digest[:2] / digest[2:]).read_text())
-        for name in (digest, *(each["md5"] for each in listing)):
-            ours, theirs = (folder / name[:2] / name[2:] for folder in (cache, remote))
-            if theirs.exists() and theirs.stat().st_size != ours.stat().st_size:
-                theirs.unlink()
+    def _push(self, listing: VersionContents) -> None:
+        """What `dvc push` does; to a bucket it is DVC that does it."""
+        if not kind(self.remote):
+            return self._cache.send(listing, Objects(Path(self.remote)))
+        with self._repo(self.workspace) as repo:
+            repo.push(remote=REMOTE)
+
+    @property
+    def _cache(self) -> Objects:
+        return Objects(self.workspace / ".dvc" / "cache")
+
+    def _point(self, pointer: Path, listing: VersionContents) -> None:
+        replace(pointer, lambda draft: _write(draft, listing.pointer(BARS).encode()), self.workspace / ".aside")
 
     def mend_remote(self, versions: Iterable[str]) -> RemoteMended:
         """Push again those of `versions` that the remote has no longer, from the local cache.
@@ -201,14 +209,21 @@ class Snapshots:
     @contextmanager
     def _repo(self, root: Path, cache: Path | None = None) -> Iterator[Repo]:
         """DVC's repository at `root`, made and configured if it is not."""
+        from dvc.repo import Repo
+
+        self._prepare(root, cache)
+        with Repo(str(root)) as repo:
+            yield repo
+
+    def _prepare(self, root: Path, cache: Path | None = None) -> None:
         config = root / ".dvc" / "config"
         if not config.exists():
+            from dvc.repo import Repo
+
             Repo.init(str(root), no_scm=True, force=True).close()
         if f"url = {self.remote}\n" not in config.read_text(encoding="utf-8"):
             self._configure(config, root, cache)
             (root / ".dvcignore").write_text("/versions\n/.checkout-*\n")
-        with Repo(str(root)) as repo:
-            yield repo
 
     def _configure(self, config: Path, root: Path, cache: Path | None) -> None:
         """Our settings among those that stand; in UTF-8, which DVC reads and, when it writes itself, does not write."""
@@ -229,13 +244,10 @@ class Snapshots:
 
 
 def tree_digest(folder: Path) -> str:
-    """The md5 DVC gives a folder: of the JSON list of its files' md5 and paths, with DVC's mark `.dir`."""
+    """The md5 that DVC gives a folder, every byte of it read."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    entries = [
-        {"md5": hashlib.md5(path.read_bytes()).hexdigest(), "relpath": path.relative_to(folder).as_posix()}
-        for path in files
-    ]
-    return hashlib.md5(json.dumps(entries, sort_keys=True).encode()).hexdigest() + ".dir"
+    md5s = {path.relative_to(folder).as_posix(): md5_of(path) for path in files}
+    return VersionContents(md5s, 0).digest
 
 
 def _write(path: Path, content: bytes) -> None:
