@@ -8,9 +8,11 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from typer.exceptions import TyperException
 from typer.main import get_command
 
 from evergreen.cli import app
@@ -18,38 +20,67 @@ from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 from evergreen.workspace import REPOSITORY
 
-PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md"), REPOSITORY / "examples" / "README.md"])
-SHOWN = re.compile(r"`evergreen ([^`]+)`|^(?:\$ )?evergreen (.+)$", re.MULTILINE)
+SINGLE = ("README.md", "AGENTS.md", "CONTRIBUTING.md", "examples/README.md")
+PAGES = [*(REPOSITORY / name for name in SINGLE), *sorted((REPOSITORY / "docs").glob("*.md"))]
+CODE = [
+    file
+    for room in ("src", "tasks", "flows")
+    for file in sorted((REPOSITORY / room).rglob("*"))
+    if file.suffix in (".py", ".html")
+]
+SHOWN = re.compile(r"`evergreen ([^`]+)`|<code>evergreen ([^<]+)</code>|^(?:\$ )?evergreen (.+)$", re.MULTILINE)
+OPTIONAL = str.maketrans("[]", "  ")  # as in `evergreen logs [PART] [--follow]`
+FILLED_IN = re.compile(r"\{[^}]*\}")  # by a sentence of the code
 
 
 def commands(page: Path) -> list[list[str]]:
     """What follows `evergreen` wherever a page shows a command, without its remark."""
-    whole_lines = page.read_text().replace("\\\n", " ")
-    shown = [inline or line for inline, line in SHOWN.findall(whole_lines)]
-    return [words for text in shown if (words := shlex.split(text, comments=True))]
+    whole_lines = FILLED_IN.sub("", page.read_text().replace("\\\n", " "))
+    shown = [next(filter(None, groups)) for groups in SHOWN.findall(whole_lines)]
+    first = [text.partition("&&")[0].translate(OPTIONAL) for text in shown]
+    return [words for text in first if (words := shlex.split(text, comments=True))]
 
 
-def mistakes(words: list[str]) -> list[str]:
-    """The options in a command that it does not have; the command itself where there is none of that name."""
+def mistake(words: list[str]) -> str:
+    """Why the command line would not take a command: a name or an option that there is not, or a word too many."""
     command = get_command(app)
-    while words and hasattr(command, "commands"):
-        if words[0].startswith("-"):
-            break
+    while words and not words[0].startswith("-") and hasattr(command, "commands"):
         if words[0] not in command.commands:
-            return [words[0]]
+            return f"no command {words[0]}"
         command, words = command.commands[words[0]], words[1:]
+    a_group_alone = hasattr(command, "commands") and not words  # it tells what it has
+    return "" if a_group_alone else _misused(command, words)
+
+
+def _misused(command: Any, words: list[str]) -> str:
     known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
-    return [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
+    if unknown := [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]:
+        return f"no option {unknown[0]}"
+    if words[-1:] and words[-1].startswith("--"):
+        words = words[:-1]  # named by a sentence about it, without its value
+    try:
+        _, too_many, _ = command.make_parser(command.context_class(command)).parse_args(list(words))
+    except TyperException as error:
+        return str(error)
+    return f"{too_many} too many" if too_many else ""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_page__shows_commands_that_there_are(page: Path) -> None:
-    assert [words for words in commands(page) if mistakes(words)] == []
+    assert [(words, mistake(words)) for words in commands(page) if mistake(words)] == []
+
+
+def test_code__tells_a_person_to_type_commands_that_there_are() -> None:
+    hints = [(file.name, words) for file in CODE for words in commands(file)]
+    assert len(hints) > 50
+    assert [(name, words, mistake(words)) for name, words in hints if mistake(words)] == []
 
 
 def test_commands__are_found_and_wrong_ones_are_named() -> None:
     assert ["init", "path/to/folder"] in commands(REPOSITORY / "docs" / "how-to.md")
-    assert mistakes(["innit"]) == ["innit"] and mistakes(["init", "x", "--yess"]) == ["--yess"]
+    assert [mistake(words) for words in (["init", "x", "-y"], ["canary", "status", "--json"], ["canary"])] == [""] * 3
+    for wrong in (["innit"], ["init", "x", "--yess"], ["init", "x", "-q"], ["down", "now"], ["canary", "stat"]):
+        assert mistake(wrong), wrong
 
 
 def lines_beneath(page: Path, command: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +10,8 @@ from sqlalchemy import Engine
 
 from evergreen.adapters.database import decisions, leases, reading, requests, writing
 from evergreen.adapters.database.decisions import Decision, RecordedDecision
-from evergreen.adapters.database.leases import CLAIMS
-from evergreen.adapters.database.requests import BOOTSTRAP, RetrainRequest
+from evergreen.adapters.database.request_words import standing
+from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.policy.kinds import DecisionKind
 
 
@@ -61,29 +60,6 @@ def _closing(before: RetrainRequest, verdict: str, now: datetime) -> Decision:
         summary=f"Request {before.id} ({before.cause}) was {verdict}",
         evidence={"state": before.state, "claimed_by": before.claimed_by, "claims": before.fence},
     )
-
-
-def standing(request: RetrainRequest, now: datetime) -> str:
-    """How a request stands at the wall clock's `now`, and what to type where it needs a person."""
-    if request.silent(now):
-        return f"its worker has been silent since {request.lease_until:%Y-%m-%d %H:%M} UTC: type `evergreen reconcile`"
-    if request.state == "running":
-        return f"is worked on by flow run {request.claimed_by}, claim {request.fence} of {CLAIMS}"
-    if request.state == "pending":
-        again = f" again, after {request.fence} claims" if request.fence else ""
-        return f"waits for a worker{again}"
-    if request.state == "failed":
-        return f"failed: {request.verdict} Ask again with `{same_command(request)}`"
-    return f"done: {request.verdict}"
-
-
-def same_command(request: RetrainRequest) -> str:
-    """What a person types to ask for the same again."""
-    if request.cause == BOOTSTRAP:
-        return "evergreen backfill"
-    if run_id := request.evidence.get("run_id"):
-        return f"evergreen challenge {run_id}"
-    return f"evergreen retrain --reason {shlex.quote(str(request.evidence.get('reason', request.cause)))}"
 
 
 def lines(request: RetrainRequest, now: datetime) -> Iterator[str]:

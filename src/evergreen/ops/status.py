@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from evergreen.adapters.database import decisions, ledger, owed, reading, requests, rollouts, trials, triggers
-from evergreen.adapters.database.requests import RetrainRequest
+from evergreen.adapters.database import decisions, ledger, owed, reading, rollouts, trials, triggers
+from evergreen.adapters.database.request_words import training
 from evergreen.adapters.infra.processes import Stack
 from evergreen.adapters.infra.running import Running, missing
 from evergreen.errors import BadSetting
 from evergreen.ops.known_server import prefect_server
-from evergreen.ops.requests import standing
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
@@ -72,9 +71,9 @@ def read_status(settings: Settings) -> Status:
         rollout, session = rollouts.read(conn, name), ledger.clock(conn, name)
         behind = _behind(at, session)
         awaited = owed.summary(owed.open_bars(conn))
-        training = _training(requests.recent(conn, name, limit=1))
+        requested = training(conn, name, datetime.now(UTC)) or None
         if rollout is None:
-            return Status(home, market, processes, session, behind, training, running, awaited)
+            return Status(home, market, processes, session, behind, requested, running, awaited)
         checks = ledger.drift_checks(conn, name, rollout.champion, limit=1)
         return Status(
             home=home,
@@ -82,7 +81,7 @@ def read_status(settings: Settings) -> Status:
             processes=processes,
             session=session,
             behind=behind,
-            training=training,
+            training=requested,
             running=running,
             owed=awaited,
             champion=rollout.champion,
@@ -116,13 +115,6 @@ def _behind(at: Workspace, session: str | None) -> int:
     import pandas as pd
 
     return at.calendar.between(pd.Timestamp(session), at.calendar.last_before(now))
-
-
-def _training(newest: Sequence[RetrainRequest]) -> str | None:
-    """How the last request stands while it is open, or where it failed; None where there is nothing to say."""
-    if not newest or newest[0].state == "done":
-        return None
-    return f"request {newest[0].id} {standing(newest[0], datetime.now(UTC))}"
 
 
 def _drift(champion: str, check: ledger.DriftRecord) -> str:

@@ -85,7 +85,7 @@ class StatusPage:
             goal=goal,
             now=datetime.now(UTC),
             running=running,
-            missing=missing(view.clock, _champion(view), running) if view else "",
+            missing=missing(view.clock, _champion(view), running, view.training) if view else "",
             prefect=self._prefect.url.removesuffix("/api") if self._prefect else None,
             columns=_columns(goal.is_return, bool(_challenger(view))),
             minor=MINOR,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from evergreen.adapters.database import decisions, evidence, ledger, owed, predictions, rollouts
 from evergreen.adapters.database.decisions import RecordedDecision
 from evergreen.adapters.database.ledger import DataVersion, DriftRecord, ModelVersion
+from evergreen.adapters.database.request_words import training
 from evergreen.adapters.database.rollouts import Rollout
 from evergreen.core.canary import QualityTest
 from evergreen.core.evaluation.losses import skill_score
@@ -59,7 +60,8 @@ class View:
     """Everything on the page.
 
     `quality`: the running canary's test; `why`: what made the champion one; `clock`: the last processed session;
-    `owed`: which bars have not arrived, empty for none.
+    `owed`: which bars have not arrived, empty for none; `training`: how the last request for a model stands while it
+    is open, or why it failed, else empty.
     """
 
     now: datetime
@@ -73,6 +75,7 @@ class View:
     decisions: Sequence[RecordedDecision]
     data: DataVersion | None
     owed: str
+    training: str
     predictions: int
     clock: str | None
     forecasts: Sequence[TickerForecast]
@@ -96,6 +99,7 @@ def gather(conn: Connection, model: str, snapshot: Snapshot | None, now: datetim
         decisions=recent,
         data=data[0] if data else None,
         owed=owed.summary(owed.open_bars(conn)),
+        training=training(conn, model, now),
         predictions=predictions.count(conn),
         clock=ledger.clock(conn, model),
         forecasts=_forecasts(conn, snapshot),

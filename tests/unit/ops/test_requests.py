@@ -9,11 +9,14 @@ from typer.testing import CliRunner
 
 from evergreen.adapters.database import leases, ledger, reading, requests, writing
 from evergreen.adapters.database.ledger import ProcessedSession
+from evergreen.adapters.database.request_words import same_command, standing
 from evergreen.adapters.database.requests import BOOTSTRAP, RetrainRequest
+from evergreen.adapters.infra.running import missing
 from evergreen.cli import app
 from evergreen.errors import AlreadyClaimed
-from evergreen.ops.requests import end_request, read_history, same_command, standing
+from evergreen.ops.requests import end_request, read_history
 from evergreen.ops.status import lines, read_status
+from evergreen.service.view import gather
 from evergreen.workspace import Workspace
 from tests.conftest import enter
 
@@ -91,6 +94,9 @@ def test_status__tells_a_dead_request_from_one_that_is_on_its_way(at: Workspace)
     leases.claim(at.engine, request.id, "run-1", NOW, HOUR)
     assert "has been silent since" in training() and "`evergreen reconcile`" in training()
     failed(at, request, "MLflow's experiment was deleted. Restore it.")
+    with reading(at.engine) as conn:
+        page = gather(conn, "evergreen", None, NOW)
+    assert training() == missing(page.clock, None, [], page.training), "the status page says the same"
     assert training().endswith(
         f"request {request.id} failed: MLflow's experiment was deleted. Restore it. Ask again with `evergreen backfill`"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -113,10 +113,20 @@ class PrefectApi:
         return _flow_run(run)
 
     def running(self) -> list[Running]:
-        """The flow runs under way that are no part of another, oldest first."""
-        states = {"type": {"any_": ["RUNNING", "CANCELLING"]}}
-        query = {"flow_runs": {"state": states, "parent_task_run_id": {"is_null_": True}}, "sort": "START_TIME_ASC"}
-        return [self._running(run) for run in self._ask("POST", "/flow_runs/filter", query) or []]
+        """The flow runs under way that are no part of another, oldest first, then what is due and has not begun.
+
+        Of a flow that missed many of its times, as without a worker, the first alone.
+        """
+        missed = {run["flow_id"]: run for run in reversed(self._due("SCHEDULED"))}
+        return [self._running(run) for run in [*self._due(*UNFINISHED), *missed.values()]]
+
+    def _due(self, *states: str) -> list[dict[str, Any]]:
+        which = {
+            "state": {"type": {"any_": list(states)}},
+            "expected_start_time": {"before_": datetime.now(UTC).isoformat()},
+            "parent_task_run_id": {"is_null_": True},
+        }
+        return self._ask("POST", "/flow_runs/filter", {"flow_runs": which, "sort": "START_TIME_ASC"}) or []
 
     def _running(self, run: dict[str, Any]) -> Running:
         flow = self._ask("GET", f"/flows/{run['flow_id']}") or {"name": run["name"]}
@@ -130,10 +140,11 @@ class PrefectApi:
         return Running(
             flow=flow["name"],
             run=run["name"],
-            since=datetime.fromisoformat(run["start_time"]),
+            since=datetime.fromisoformat(run["start_time"] or run["expected_start_time"]),
             task=at_work[0]["name"].rpartition("-")[0] if at_work else "",
             last_took=timedelta(seconds=last[0]["total_run_time"]) if last else None,
             id=run["id"],
+            waits=run["start_time"] is None,
         )
 
     def crash_unfinished(self) -> list[str]:

@@ -15,7 +15,7 @@ BRINGS_CHAMPION = ("retrain", "replay")
 @dataclass(frozen=True)
 class Running:
     """A flow run under way: the task it is at, since when (UTC), how long the last completed one took,
-    and the id the server gave it."""
+    and the id the server gave it. One that `waits` has not begun: `since` is when it was due."""
 
     flow: str
     run: str
@@ -23,9 +23,12 @@ class Running:
     task: str = ""
     last_took: timedelta | None = None
     id: str = ""
+    waits: bool = False
 
     def line(self, now: datetime) -> str:
         """For how long it has run, what it does, and how much time is left by the last one's measure."""
+        if self.waits:
+            return f"{self.flow} waits to begin, due {_length(now - self.since)} ago"
         at = f" ({self.task})" if self.task else ""
         return f"{self.flow}{at} for {_length(now - self.since)}{self._left(now - self.since)}"
 
@@ -42,17 +45,18 @@ def missing(session: str | None, champion: str | None, running: Sequence[Running
 
     `training` says how the last request for a model stands, if there is one.
     """
-    flows = {each.flow for each in running}
     if session is None:
-        return _missing(NO_DATA, flows.intersection(BRINGS_DATA), "type `evergreen backfill`")
+        return f"{NO_DATA}: {_how(BRINGS_DATA, running) or 'type `evergreen backfill`'}"
     if champion is None:
         nobody = "nobody asked for its training, type `evergreen backfill`"
-        return _missing(NO_CHAMPION, flows.intersection(BRINGS_CHAMPION), training or nobody)
+        return f"{NO_CHAMPION}: {_how(BRINGS_CHAMPION, running) or training or nobody}"
     return ""
 
 
-def _missing(what: str, under_way: set[str], otherwise: str) -> str:
-    return f"{what}: {sorted(under_way)[0]} is under way" if under_way else f"{what}: {otherwise}"
+def _how(flows: Sequence[str], running: Sequence[Running]) -> str:
+    """Which of some flows is under way or else waits to begin; empty where none does."""
+    bringing = sorted((each.waits, each.flow) for each in running if each.flow in flows)
+    return "".join(f"{flow} {'waits to begin' if waits else 'is under way'}" for waits, flow in bringing[:1])
 
 
 def _length(span: timedelta) -> str:

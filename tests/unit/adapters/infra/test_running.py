@@ -81,12 +81,29 @@ def prefect(answers: dict[str, list[Any]]) -> Iterator[str]:
 def test_running_on__gives_flow_task_and_what_the_last_one_took() -> None:
     run = {"id": "a", "name": "brave-owl", "flow_id": "f", "start_time": "2026-11-25T12:00:00Z"}
     answers = {
-        "/api/flow_runs/filter": [[run], [{"total_run_time": 200.0}]],
+        "/api/flow_runs/filter": [[], [run], [{"total_run_time": 200.0}]],
         "/api/flows/f": [{"name": "backfill"}],
         "/api/task_runs/filter": [[{"name": "ingest_bars-0"}]],
     }
     with prefect(answers) as url:
         assert running_on(PrefectApi(url)) == [replace(backfill(200), id="a")]
+
+
+def test_running_on__names_what_waits_to_begin_once_a_flow() -> None:
+    missed = [
+        {"id": name, "name": name, "flow_id": "f", "start_time": None, "expected_start_time": f"2026-11-25T{hour}:00Z"}
+        for name, hour in (("first", "12:00"), ("second", "12:30"))
+    ]
+    answers = {
+        "/api/flow_runs/filter": [missed, [], []],
+        "/api/flows/f": [{"name": "backfill"}],
+        "/api/task_runs/filter": [[]],
+    }
+    with prefect(answers) as url:
+        waiting = running_on(PrefectApi(url))
+    assert waiting == [Running("backfill", "first", NOON, id="first", waits=True)]
+    assert waiting[0].line(NOON + timedelta(seconds=9)) == "backfill waits to begin, due 9 s ago"
+    assert missing(None, None, waiting) == "no data yet: backfill waits to begin"
 
 
 def test_running_on__a_server_that_is_not_there_runs_nothing() -> None:
