@@ -52,7 +52,7 @@ def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
     blocked = report.blocked or any(remark.severity == "block" for remark in remarks)
     cases = () if blocked else quarantine.hold(at, refused, findings, known, order.source, order.last, now)
     appended = at.bars.append(accepted, pd.Timestamp(now), order.source, assumed=order.history)
-    quarantine.revalidate(at, accepted, now)
+    quarantine.revalidate(at, accepted, now, cases)
     return _delivery(order, bars, appended, len(refused), blocked, findings, report.page, cases)
 
 

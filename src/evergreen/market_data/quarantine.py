@@ -8,7 +8,7 @@ go into the store first, then the case is closed: a kill between the two leaves 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -114,17 +114,19 @@ def discard(at: Workspace, case_id: str, reason: str, now: datetime) -> Case:
     return _close(at, case, "discarded", reason, outstanding(at, case), now)
 
 
-def revalidate(at: Workspace, accepted: pd.DataFrame, now: datetime) -> list[Case]:
+def revalidate(at: Workspace, accepted: pd.DataFrame, now: datetime, refused: Collection[str] = ()) -> list[Case]:
     """Look again at the open cases of the `accepted` bars' tickers; those that were settled by them.
 
     A case is settled when bars that passed stand in the store for all its sessions, or when the findings that
     opened it come up again among the bars known then, and no longer among those known now. A finding that one
     ticker alone cannot bring up again (a day on which the whole vendor failed, a second source) waits for a person.
     Oldest first, so that a bar let in counts for those after it. A case is looked at only where a bar near its own
-    came: so a session costs the same however many cases are open.
+    came: so a session costs the same however many cases are open. Of those that the delivery itself `refused`, by id,
+    the ones opened now are left aside: they were judged among its bars.
     """
     with reading(at.engine) as conn:
-        cases = quarantine.unsettled(conn, list(accepted["ticker"].unique()))
+        unsettled = quarantine.unsettled(conn, list(accepted["ticker"].unique()))
+    cases = [case for case in unsettled if case.id not in refused or case.opened_at < now]
     settled, came = [], _sessions_by_ticker(accepted)
     for case in cases:
         if not is_near(case, came[case.ticker]):

@@ -148,6 +148,15 @@ def test_revalidate__a_later_session_costs_the_same_however_many_cases_are_open(
     market.deliver(START, START)
     monkeypatch.setattr(quarantine, "outstanding", None)  # reads the case and the bars beside it
     market.deliver(START + 1, START + 1)
+
+
+def test_revalidate__a_delivery_reads_nothing_of_the_cases_that_it_opens(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.spoil(START, "high", 0.01)
+    monkeypatch.setattr(quarantine, "outstanding", None)
+    delivery = market.deliver(START, START + 1, history=True)
+    assert delivery.cases == tuple(case.id for case in market.cases()) != ()
     assert len(market.cases()) == 1
 
 

@@ -91,8 +91,8 @@ class Features:
         price = keys.assign(
             close=prices["close"].to_numpy("float64"),
             factor=prices["factor"].to_numpy("float64"),
-            session=keys["session"].dt.strftime("%Y-%m-%d"),
-            closed_at=keys["event_timestamp"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            session=_text(keys["session"], "%Y-%m-%d"),
+            closed_at=_text(keys["event_timestamp"], "%Y-%m-%dT%H:%M:%SZ"),
         )
         values = features.reset_index(drop=True)
         known = keys.drop(columns="session")
@@ -241,3 +241,9 @@ class Features:
         with (self.root / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _text(instants: pd.Series[pd.Timestamp], form: str) -> pd.Series[str]:
+    """Each instant in a form, written once however many rows have it: a session has a row for each ticker."""
+    codes, distinct = pd.factorize(instants)
+    return pd.Series(pd.DatetimeIndex(distinct).strftime(form).to_numpy()[codes], index=instants.index)
