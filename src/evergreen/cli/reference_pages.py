@@ -5,6 +5,7 @@ python -m evergreen.cli.reference_pages FOLDER
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,6 @@ from pydantic import BaseModel
 from typer.cli import get_docs_for_click
 from typer.main import get_command
 
-from evergreen import settings
 from evergreen.cli import app
 from evergreen.service.app import create_app
 from evergreen.settings import PREFIX, MarketSettings, Settings
@@ -38,11 +38,7 @@ def command_page() -> str:
 
 def settings_page() -> str:
     """Every setting with its default and what it is for, read from the declarations."""
-    source = Path(settings.__file__).read_text()
-    market, general = (
-        source.partition(f"class {name}(BaseModel)")[2].partition("\n    @")[0]
-        for name in ("MarketSettings", "Settings")
-    )
+    market, general = (inspect.getsource(tree).partition("\n    @")[0] for tree in (MarketSettings, Settings))
     return "\n".join(
         [
             "# Settings",
