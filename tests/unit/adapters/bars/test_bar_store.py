@@ -258,7 +258,7 @@ from evergreen.core.bars.calendar import Calendar
 from evergreen.core.market import simulate
 
 bars = simulate(3, Calendar("XNYS").sessions(pd.Timestamp("2007-12-03"), pd.Timestamp("2008-01-31")), seed=1)
-sync = writing._sync
+sync = writing.sync
 for step in range(4):
     left = [step]
     def die(path):
@@ -268,7 +268,7 @@ for step in range(4):
         sync(path)
     child = os.fork()
     if child == 0:
-        writing._sync = die
+        writing.sync = die
         store = BarStore(Path(sys.argv[1]) / str(step), Calendar("XNYS"))
         store.append(bars, pd.Timestamp("2008-02-01", tz="UTC"), "test")
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
@@ -307,7 +307,7 @@ for folder in sys.argv[3:]:
         return before
     child = os.fork()
     if child == 0:
-        writing._sync, Path.unlink, Path.replace = dying(writing._sync), dying(Path.unlink), dying(Path.replace)
+        writing.sync, Path.unlink, Path.replace = dying(writing.sync), dying(Path.unlink), dying(Path.replace)
         store = BarStore(Path(folder), Calendar("XNYS"))
         for day in sys.argv[1:3]:
             store.append(bars[bars["session"] == day], pd.Timestamp("2008-02-01", tz="UTC"), "test")
