@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -86,7 +88,15 @@ def test_watch__a_challenger_that_hangs_on_the_newest_features_is_ended_before_a
     world = ready_world(tmp_path, challenger=False)
     keeper, watch = Keeper(world.store, Metrics()), Watch(world.settings, world.store)
     keeper.look(NOW)
-    monkeypatch.setattr(proving, "FORECAST_SECONDS", 0.0)
+    running = proving.ModelProcess._running
+
+    def stopped(process: proving.ModelProcess) -> subprocess.Popen[bytes]:
+        child = running(process)
+        child.send_signal(signal.SIGSTOP)
+        return child
+
+    monkeypatch.setattr(proving.ModelProcess, "_running", stopped)
+    monkeypatch.setattr(proving, "FORECAST_SECONDS", 0.2)
     world.change_rollout(challenger="2", stage="canary_50", weight=5_000, evidence=CanaryRecord(limits=SANE))
     keeper.look(NOW)
     assert keeper.snapshot is not None and keeper.snapshot.lineup.challenger is None
