@@ -37,9 +37,10 @@ def free_dead_claims() -> list[str]:
     it from acting.
     """
     close_cancelled.fn()
-    now = datetime.now(UTC)
+    running = [request for request in open_requests() if request.state == "running"]
+    now = datetime.now(UTC)  # after the look: a lease renewed just before it is none of a clock set back
     with get_client(sync_client=True) as client:
-        dead = [request for request in open_requests() if request.state == "running" and _is_dead(client, request, now)]
+        dead = [request for request in running if _is_dead(client, request, now)]
     for request in dead:
         with suppress(Conflict):  # finished this very moment
             leases.release(workspace().engine, request, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,7 +76,15 @@ def test_model__bits_flipped_before_it_was_registered_either_answer_the_same_or_
 
 def test_model__that_does_not_answer_in_time_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = ready_world(tmp_path)
+    start = proving.ModelProcess._start
+
+    def stopped(process: proving.ModelProcess) -> subprocess.Popen[bytes]:
+        child = start(process)
+        child.send_signal(signal.SIGSTOP)
+        return child
+
     proving._proved.cache_clear()
+    monkeypatch.setattr(proving.ModelProcess, "_start", stopped)
     monkeypatch.setattr(proving, "SECONDS", 0.01)
     with pytest.raises(ModelRefused, match=r"within 0\.01 s"):
         world.store.model("2")
@@ -99,13 +108,20 @@ def test_model__whose_process_dies_or_hangs_between_two_sessions_forecasts_from_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: signal.Signals
 ) -> None:
     world = ready_world(tmp_path)
-    monkeypatch.setattr(proving, "FORECAST_SECONDS", 1.0)
     keeper = Keeper(world.store, Metrics())
     keeper.look(NOW)
     assert keeper.snapshot is not None and keeper.snapshot.lineup.challenger is not None
     before = keeper.snapshot
     child = keeper.snapshot.lineup.challenger.process._child
     assert child is not None
+    ask = proving.ModelProcess._ask
+
+    def hurried(
+        process: proving.ModelProcess, ours: object, about: str, limit: float, *arrays: proving.Array
+    ) -> object:
+        return ask(process, ours, about, 0.2 if ours is child else limit, *arrays)
+
+    monkeypatch.setattr(proving.ModelProcess, "_ask", hurried)
     child.send_signal(fault)
     world.materialize()
     keeper.look(NOW)

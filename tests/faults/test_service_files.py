@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from evergreen.errors import ModelRefused
-from tests.service.running import Client, ask, with_service
+from tests.service.running import Client, ask, until_served, with_service
 from tests.service.world import World, ready_world
 
 
@@ -57,16 +57,16 @@ def test_rollout__two_hundred_changes_under_load_fail_nobody_and_clients_stay(tm
             arms.setdefault((name, body["rollout_version"]), set()).add(body["model"])
             await asyncio.sleep(0.02)
 
-    async def changing(stop: asyncio.Event) -> None:
+    async def changing(client: Client, stop: asyncio.Event) -> None:
         for number in range(200):
-            await asyncio.to_thread(world.change_rollout, weight=2_500 if number % 2 else 5_000)
-            await asyncio.sleep(0.01)
+            change = await asyncio.to_thread(world.change_rollout, weight=2_500 if number % 2 else 5_000)
+            if number % 10 == 9:
+                await until_served(client, change.version)
         stop.set()
 
     async def act(client: Client) -> httpx.Response:
         stop = asyncio.Event()
-        await asyncio.gather(changing(stop), *(asking(client, f"client {number}", stop) for number in range(8)))
-        await asyncio.sleep(0.3)
+        await asyncio.gather(changing(client, stop), *(asking(client, f"client {number}", stop) for number in range(8)))
         return await client.get("/v1/rollout")
 
     last = with_service(world, act)

@@ -58,6 +58,11 @@ async def until(client: Client, path: str, fine: Callable[[httpx.Response], bool
     raise AssertionError(f"{path} never became what was waited for: {answer.text}")
 
 
+async def until_served(client: Client, version: int) -> None:
+    """Wait until answers come from that version of the rollout."""
+    await until(client, "/v1/rollout", lambda answer: answer.json()["version"] == version)
+
+
 def with_service(world: World, act: Callable[[Client], Awaitable[Any]], wait: bool = True) -> Any:
     async def live() -> Any:
         async with running(world, wait) as client:

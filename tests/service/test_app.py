@@ -14,7 +14,7 @@ from evergreen.adapters.database.owed import OwedBar
 from evergreen.core.canary.assignment import arm
 from evergreen.errors import Unavailable
 from evergreen.settings import MarketSettings
-from tests.service.running import Client, ask, running, until, with_service
+from tests.service.running import Client, ask, running, until, until_served, with_service
 from tests.service.world import NOW, SESSION, TICKERS, World, ready_world
 
 TRACE = re.compile(r"Traceback|File \"|\.py\b")
@@ -205,12 +205,12 @@ def test_get__a_bug_is_500_without_a_trace(world: World) -> None:
 def test_swap__under_load_no_request_fails_and_each_names_one_rollout(world: World) -> None:
     seats = {("1", 1), ("2", 1)}
 
-    async def change() -> None:
+    async def change(client: Client) -> None:
         for version in range(2, 22):
             champion, challenger = ("2", "1") if version % 2 == 0 else ("1", "2")
             await asyncio.to_thread(world.change_rollout, champion=champion, challenger=challenger)
             seats.update({("1", version), ("2", version)})
-            await asyncio.sleep(0.03)
+            await until_served(client, version)
 
     async def load(client: Client, name: str, changing: asyncio.Future[None]) -> list[httpx.Response]:
         answers = []
@@ -219,7 +219,7 @@ def test_swap__under_load_no_request_fails_and_each_names_one_rollout(world: Wor
         return answers
 
     async def act(client: Client) -> list[list[httpx.Response]]:
-        changing = asyncio.ensure_future(change())
+        changing = asyncio.ensure_future(change(client))
         return await asyncio.gather(*(load(client, f"client {n}", changing) for n in range(6)))
 
     by_client = with_service(world, act)

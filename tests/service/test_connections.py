@@ -27,11 +27,16 @@ POST = (
 
 
 @pytest.fixture
-def base(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
-    monkeypatch.setattr(connections, "BODY_SECONDS", 0.3)
+def base(world: World) -> Iterator[str]:
     with listening(world) as address:
         yield address
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For clients that are to be cut off: on a busy machine one that behaves may take as long."""
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "BODY_SECONDS", 0.3)
 
 
 def connect(base: str) -> socket.socket:
@@ -61,10 +66,12 @@ def to_end(client: socket.socket) -> bytes:
     return received
 
 
+@pytest.mark.usefixtures("hurried")
 def test_connection__that_says_nothing_is_closed(base: str) -> None:
     assert answer_to(base).startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.usefixtures("hurried")
 def test_head__sent_byte_by_byte_ends_though_it_goes_on(base: str) -> None:
     slow = [b"GET /healthz HTTP/1.1\r\n", *(b"x-%d: 1\r\n" % number for number in range(40))]
     assert answer_to(base, *slow, pause=0.05).startswith(b"HTTP/1.1 408 ")
@@ -82,16 +89,20 @@ def test_answers__that_nobody_reads_are_not_kept_for_ever(base: str, monkeypatch
     assert httpx.get(f"{base}/healthz").status_code == 200
 
 
-def test_body__that_does_not_come_is_not_waited_for_and_nothing_is_on_record(base: str, world: World) -> None:
+def test_body__that_does_not_come_is_not_waited_for_and_nothing_is_on_record(
+    base: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "BODY_SECONDS", 0.3)
     assert answer_to(base, POST, b'{"tickers": ').startswith(b"HTTP/1.1 408 ")
     with reading(world.engine) as conn:
         assert predictions.count(conn) == 0
 
 
-def test_second_request__of_a_connection_has_no_longer_time(base: str) -> None:
+def test_second_request__of_a_connection_has_no_longer_time(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with connect(base) as client:
         client.sendall(GET + b"\r\n")
         assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
         client.sendall(GET)
         assert to_end(client).startswith(b"HTTP/1.1 408 ")
 
@@ -109,7 +120,7 @@ def test_head__over_the_limit_is_refused(base: str, head: bytes) -> None:
 def test_connections__over_the_limit_are_refused_and_those_that_are_in_are_answered(
     base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 60.0)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 60.0)  # longer than this takes
     monkeypatch.setattr(BoundedProtocol, "room", 16)
     with ExitStack() as stack, httpx.Client(base_url=base) as known:
         assert known.get("/healthz").status_code == 200
@@ -155,7 +166,8 @@ def statuses(base: str, connections: int, requests: int, one_name: bool) -> Coun
 
 def test_connections__512_at_once_are_all_answered_and_only_a_clients_own_rate_refuses(world: World) -> None:
     make_room()
+    world.use(requests_per_second=10)
     with listening(world) as base:
         assert statuses(base, 512, 3, one_name=False) == {200: 1_536}
         counted = statuses(base, 512, 8, one_name=True)
-    assert set(counted) == {200, 429}, "a thousand requests a second are one client's share"
+    assert set(counted) == {200, 429}, "ten requests a second are one client's share"

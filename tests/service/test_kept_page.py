@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 
 import httpx
 import pytest
@@ -62,6 +63,7 @@ def test_pages__sixty_at_once_that_take_long_keep_neither_refresh_nor_forecasts_
         assert read.wait(PATIENCE)
         return view_ticker(*arguments)
 
+    monkeypatch.setattr(pages, "KeptPage", partial(KeptPage, seconds=PATIENCE))
     monkeypatch.setattr(StatusPage, "render", slow_status)
     monkeypatch.setattr(pages, "view_ticker", slow_ticker)
 

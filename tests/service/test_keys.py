@@ -158,6 +158,6 @@ def test_service__over_the_rate_is_429(tmp_path: Path) -> None:
     world.use(requests_per_second=1)
 
     async def act(client: Client) -> list[int]:
-        return [(await client.get("/v1/predictions/AAPL")).status_code for _ in range(3)]
+        return [(await client.get("/v1/predictions/AAPL")).status_code for _ in range(30)]
 
     assert with_service(world, act).count(429) >= 1

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from evergreen.errors import Conflict, Unavailable
+from evergreen.service import log
 from evergreen.service.log import GroupCommit
 
 
@@ -189,7 +190,8 @@ def test_ask__while_the_database_is_held_nobody_waits_longer_than_the_deadline()
     asyncio.run(live())
 
 
-def test_probe__tells_of_a_held_database_without_any_traffic_and_of_its_return() -> None:
+def test_probe__tells_of_a_held_database_without_any_traffic_and_of_its_return(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "FRESH", 3_600.0)
     free, settled = threading.Event(), []
 
     def settle(questions: Sequence[int]) -> list[int]:

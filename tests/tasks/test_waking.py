@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Timer
+from types import SimpleNamespace
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -15,12 +15,12 @@ from evergreen.adapters.database import decisions, leases, reading, requests, wr
 from evergreen.adapters.database.leases import CLAIMS
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.workspace import Workspace
+from tasks import waking
 from tasks.waking import close_cancelled, free_dead_claims, wake_waiting
 from tests.conftest import enter
 
 pytestmark = pytest.mark.slow
 MINUTE = timedelta(minutes=1)
-LEASE = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -99,14 +99,17 @@ def test_free_dead_claims__the_eighth_dead_claim_ends_the_request(at: Workspace,
 def test_free_dead_claims__a_clock_set_back_by_an_hour_hides_no_dead_worker_and_kills_no_living_one(
     at: Workspace, request_made: RetrainRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("EVERGREEN_LEASE_SECONDS", str(LEASE.total_seconds()))
-    at = enter(at.settings.home, monkeypatch)
     run = flow_run(request_made, Running())
-    ahead = datetime.now(UTC) + timedelta(hours=1)
-    claimed = leases.claim(at.engine, request_made.id, run, ahead, LEASE)
-    living = Timer(LEASE.total_seconds() / 3, lambda: leases.renew(at.engine, claimed, datetime.now(UTC), LEASE))
-    living.start()
-    assert free_dead_claims.fn() == []
-    living.join()
-    leases.renew(at.engine, claimed, ahead, LEASE)
-    assert free_dead_claims.fn() == [request_made.id]
+    ahead, waited = datetime.now(UTC) + timedelta(hours=1), list[float]()
+    claimed = leases.claim(at.engine, request_made.id, run, ahead, MINUTE)
+
+    def renewed_meanwhile(seconds: float) -> None:
+        waited.append(seconds)
+        leases.renew(at.engine, claimed, datetime.now(UTC), MINUTE)
+
+    monkeypatch.setattr(waking, "time", SimpleNamespace(sleep=renewed_meanwhile))
+    assert free_dead_claims.fn() == [], "its worker lives"
+    leases.renew(at.engine, claimed, ahead, MINUTE)
+    monkeypatch.setattr(waking, "time", SimpleNamespace(sleep=waited.append))
+    assert free_dead_claims.fn() == [request_made.id], "nobody renewed it"
+    assert min(waited) > at.settings.lease_seconds / 3, "a living worker had the time to"
