@@ -59,9 +59,11 @@ def new_fates(pair: Pair, session: int) -> dict[str, Fate]:
 
 
 def canary_fate(ending: Undecided, verdict: Verdict, pair: Pair, session: int) -> Fate:
-    """Of a challenger that is let into canary."""
-    policy = Policy("new", gate=GatePolicy(), canary=CanaryPolicy(undecided=ending, renewal=ending))
+    """Of a challenger that is let into canary; a renewal that forecasts otherwise ends by hold, as shipped."""
+    rules = CanaryPolicy(undecided="hold" if pair.place.renewal else ending, renewal=ending)
+    policy = Policy("new", gate=GatePolicy(), canary=rules)
     frozen = freeze_canary(policy, verdict, pair.champion, pair.challenger, session)
+    ending = rules.ending(frozen.test.rules.renewed)
     test = walk(frozen.test, pair, session)
     if test.decision is CanaryVerdict.PROMOTE and test.contradicts_record:
         return Fate("declined", len(test.sessions))

@@ -51,7 +51,8 @@ def _build(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     prices = rows[["close", "factor"]].set_axis(named)
     written = at.features.write(features.set_axis(named), prices, known.set_axis(named), closes)
     missing = float(features.isna().to_numpy().mean()) if len(features) else 0.0
-    note_checks(FEATURES, first=iso(first), last=iso(as_of), rows=written, missing_share=missing)
+    earliest = days.min() if len(days) else first
+    note_checks(FEATURES, first=iso(earliest), last=iso(as_of), rows=written, missing_share=missing)
     return written
 
 

@@ -22,6 +22,7 @@ from whylogs.core.view.column_profile_view import ColumnProfileView
 from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
 from evergreen.adapters.monitoring.profile_column import Column, Floats, matrix_of
+from evergreen.adapters.monitoring.whylogs_record import Component, ProfileRecord, write_record
 from evergreen.errors import Broken
 
 Profile: TypeAlias = DatasetProfileView
@@ -47,8 +48,9 @@ def profile(frame: pd.DataFrame, session: pd.Timestamp, tags: Mapping[str, str] 
 
 
 def to_bytes(view: Profile) -> bytes:
-    """A profile as `from_bytes` reads it."""
-    return bytes(view.serialize())
+    """A profile as `from_bytes` reads it; whylogs' own `serialize` writes all columns to a file first."""
+    columns = {name: _components(view.get_columns()[name]) for name in sorted(view.get_columns())}
+    return write_record(ProfileRecord(int(view.dataset_timestamp.timestamp()) * 1000, dict(view.metadata), columns))
 
 
 def from_bytes(content: bytes) -> Profile:
@@ -109,6 +111,12 @@ def outside(view: Profile, bands: Mapping[tuple[str, str], tuple[float, float]])
     report = builder.build().generate_constraints_report()
     failed = {judgement.name for judgement in report if not judgement.passed}
     return [(name, figure) for name, figure in bands if f"{name} {figure}" in failed]
+
+
+def _components(view: ColumnProfileView) -> dict[str, Component]:
+    messages = view.to_protobuf().metric_components
+    components = {path: getattr(message, message.WhichOneof("value")) for path, message in messages.items()}
+    return {path: getattr(value, "sketch", value) for path, value in components.items()}
 
 
 def _profiled(values: Floats) -> ColumnProfileView:

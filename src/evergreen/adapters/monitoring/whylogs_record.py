@@ -31,10 +31,11 @@ class ProfileRecord:
 def write_record(record: ProfileRecord) -> bytes:
     """The bytes of a record."""
     paths = sorted({path for components in record.columns.values() for path in components})
+    places = {path: place for place, path in enumerate(paths)}
     parts, offsets, end = [], b"", 0
     for name, components in record.columns.items():
         offsets += _field(2, _field(1, name.encode()) + _field(2, _field(1, _varint(end))))
-        parts.append(_part({paths.index(path): value for path, value in components.items()}))
+        parts.append(_part({places[path]: value for path, value in components.items()}))
         end += len(parts[-1])
     tags = b"".join(
         _field(7, _field(1, tag.encode()) + _field(2, value.encode())) for tag, value in record.tags.items()

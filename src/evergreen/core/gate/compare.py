@@ -49,8 +49,8 @@ def compare(
       worth (`core.evaluation.retention`): the lower 90 % bound of its r against the champion lies above -margin; and
       its own mean lies above the random walk's.
     * The champion's own recipe, trained again, is no new hypothesis. Where the rank correlation of both models'
-      forecasts is `retained` or more, it keeps that share of the champion's skill even if what is new in it is worth
-      nothing: it only may not be shown to be worse.
+      forecasts within the session is `retained` or more, it keeps that share of the champion's skill even if what is
+      new in it is worth nothing: it only may not be shown to be worse.
 
     Forecasts must be finite, not constant, not too good to be true, with honest intervals. "Better" is claimed only at
     the level that its place leaves of `alpha`.
@@ -148,13 +148,19 @@ def _alike(pairs: pd.DataFrame) -> int:
 
 
 def _likeness(pairs: pd.DataFrame) -> float | None:
-    """Rank correlation of both models' forecasts over all rows; None where one is constant.
+    """Rank correlation of both models' forecasts within the session; None where the champion never varies there.
 
     Of two models that correlate by c, the one is worth at least c times the RankIC of the other, if what it has of its
-    own does no harm.
+    own does no harm; RankIC is taken within the session too. Where most sessions have one ticker it is taken over all.
     """
-    ranks = pairs[["champion", "challenger"]].rank()
-    return float(ranks["champion"].corr(ranks["challenger"])) if (ranks.nunique() > 1).all() else None
+    models, alone = ["champion", "challenger"], pairs["session"].value_counts().median() < 2
+    session = pd.Series(0, index=pairs.index) if alone else pairs["session"]
+    ranks = pairs.groupby(session)[models].rank()
+    around = ranks - ranks.groupby(session).transform("mean")
+    champion, challenger = (around**2).sum()
+    if not champion:
+        return None
+    return float(around.prod(axis=1).sum() / math.sqrt(champion * challenger)) if challenger else 0.0
 
 
 def _too_good(explained: float, most: float) -> list[str]:

@@ -11,6 +11,9 @@ from evergreen.core.evaluation.losses import Statistic
 from evergreen.core.gate.contest import CLAIMS_NOTHING, Levels
 from evergreen.core.gate.place import FIRST, Place
 
+# Honest renewals lay at 0.43 and more, shuffled ones within 0.05 of 0 (docs/experiments/decisions.md): halfway.
+LEAST_LIKENESS = 0.25
+
 
 @dataclass(frozen=True)
 class RankIC:
@@ -51,8 +54,8 @@ class Verdict:
     challenger against the opponent, `random_walk_test` of the challenger and `champion_test` of the champion against
     the random walk. `kept_share` is the share of the champion's shown skill that is kept for sure. `baseline` is what a
     forecast of 0 is called, of a return the random walk. `renewed`: it is the champion's recipe anew, also by
-    `likeness`, the rank correlation of both models' forecasts. `alike` counts the sessions that both forecast the same
-    to the bit.
+    `likeness`, the rank correlation of both models' forecasts within the session. `alike` counts the sessions that both
+    forecast the same to the bit.
     """
 
     admitted: bool
@@ -82,13 +85,21 @@ class Verdict:
     coverage: Coverage | None = None
 
     @property
+    def ends_as_renewal(self) -> bool:
+        """Whether its canary ends as that of the champion's recipe anew: what forecasts otherwise has to show itself.
+
+        Beside a champion that never varies there is nothing to be alike to, and nothing to lose.
+        """
+        return self.place.renewal and (self.likeness is None or self.likeness >= LEAST_LIKENESS)
+
+    @property
     def sentence(self) -> str:
         """The verdict as a person reads it."""
         if self.test is None or self.random_walk_test is None or self.champion_test is None:
             return f"Not admitted: {self.reasons[0]}."
         head = "Admitted to canary" if self.admitted else f"Not admitted: {'; '.join(self.reasons)}"
-        parts = (f"{head}.", self._plainly(self.random_walk_test), *self._measured(self.test, self.champion_test))
-        return " ".join(parts)
+        measured = self._measured(self.test, self.champion_test)
+        return " ".join((f"{head}.", self._plainly(self.random_walk_test), *measured, *self._otherwise()))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe: numbers that are not finite become None."""
@@ -133,6 +144,14 @@ class Verdict:
         )
         claim = "It is better than the champion" if self.better else "It is not claimed to be better than the champion"
         return contest, *self._meaning(self.margin), f"{claim} ({self._level(test)})."
+
+    def _otherwise(self) -> tuple[str, ...]:
+        if self.ends_as_renewal or not self.place.renewal or not self.admitted:
+            return ()
+        return (
+            f"It is the champion's recipe trained again, but its forecasts correlate with the champion's by "
+            f"{self.likeness:.2f} only, {LEAST_LIKENESS} is expected: nothing but its canary's evidence promotes it.",
+        )
 
     def _level(self, test: DieboldMariano) -> str:
         p = f"p = {test.p_better:.3f}" if test.p_better >= 0.001 else "p < 0.001"

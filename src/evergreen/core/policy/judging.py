@@ -53,11 +53,11 @@ def freeze_canary(
 ) -> Frozen:
     """What the canary of a judged challenger is decided by; frames and numbers as of `core.canary.freeze`.
 
-    A renewal claims nothing over the life of its name: its canary has the whole level each time. Another recipe is
-    promoted by its evidence at the level that its place leaves.
+    A renewal claims nothing over the life of its name: its canary has the whole level each time. Another recipe, and a
+    renewal that forecasts otherwise, is promoted by its evidence at the level that its place leaves.
     """
     rules, gate = policy.canary or CanaryPolicy(), policy.gate or GatePolicy()
-    renewal = verdict.place.renewal  # by whichever rule it was admitted
+    renewal = verdict.ends_as_renewal  # by whichever rule it was admitted
     promote = rules.alpha_promote if renewal else verdict.place.level(rules.alpha_promote)
     bounds = (promote, rules.alpha_rollback, rules.t_min, rules.t_max, gate.retained)
     carried = rules.ending(renewal) == "carried"

@@ -53,6 +53,18 @@ def test_profile__tells_what_whylogs_tells(count: int) -> None:
         assert ours[name] == pytest.approx(numbers, rel=1e-12)
 
 
+def test_profile__of_whylogs_is_stored_as_whylogs_itself_would() -> None:
+    view = whylogs.profile(rows(), SESSION, {"model": "3", "kind": "features"})
+    by_itself = view.serialize()
+    stored = whylogs.to_bytes(view)
+    read, again = (whylogs.from_bytes(content) for content in (by_itself, stored))
+    assert len(stored) == len(by_itself) and whylogs.tags_of(again) == whylogs.tags_of(read)
+    assert whylogs.session_of(again) == SESSION and again.creation_timestamp == read.creation_timestamp
+    assert {name: each.to_protobuf() for name, each in again.get_columns().items()} == {
+        name: each.to_protobuf() for name, each in read.get_columns().items()
+    }
+
+
 def test_profile__quantiles_are_those_of_whylogs() -> None:
     ours, theirs = (each.column(each.profile(rows(1000), SESSION), "plain") for each in (sketches, whylogs))
     assert ours.quantiles([0.1, 0.5, 0.9]) == theirs.quantiles([0.1, 0.5, 0.9])

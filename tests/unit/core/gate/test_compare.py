@@ -127,7 +127,7 @@ def test_compare__the_random_walk_has_nothing_to_lose_and_yields_to_what_is_expe
 
 def test_compare__the_champions_recipe_trained_again_need_not_show_again_what_it_is_worth():
     champion, other = (made_oos(seed, signal=0.01, noise=0.0008) for seed in (1, 6))
-    again = champion.assign(forecast=0.4 * champion["forecast"] + 0.6 * other["forecast"])
+    again = champion.assign(forecast=0.45 * champion["forecast"] + 0.55 * other["forecast"])
     changed, renewed = (compare(champion, again, place) for place in (Place(2), Place(1, renewal=True)))
     assert renewed.admitted and renewed.renewed and renewed.likeness > 0.5
     assert "the champion's recipe trained again: its forecasts correlate" in renewed.sentence
@@ -140,8 +140,37 @@ def test_compare__what_forecasts_otherwise_is_no_renewal_whatever_it_is_made_of(
         forecast=champion.groupby("session")["forecast"].transform(lambda each: each[::-1].values)
     )
     verdict = compare(champion, shuffled, Place(renewal=True))
-    assert not verdict.renewed and not verdict.admitted and verdict.likeness < 0.5
+    assert not verdict.renewed and not verdict.admitted and verdict.likeness < 0.1
     assert "not shown to keep 50% of the champion's skill" in verdict.reasons
+
+
+def test_compare__likeness_is_measured_within_the_session_as_rank_ic_is():
+    """What both say of a session as a whole makes no order of its tickers, and is no likeness."""
+    champion, other = made_oos(1), made_oos(6)
+    whole = champion["session"].map(made_oos(3).groupby("session")["forecast"].first()) * 50
+    alike = [
+        compare(*(frame.assign(forecast=frame["forecast"] + whole) for frame in pair), Place(renewal=True)).likeness
+        for pair in ((champion, other), (champion, champion))
+    ]
+    assert abs(alike[0]) < 0.1 and alike[1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("forecast", "alike"), [("noise", False), ("level", False), ("own", True)])
+def test_compare__a_renewal_that_forecasts_otherwise_ends_its_canary_as_another_recipe(forecast: str, alike: bool):
+    champion, noise = made_oos(1), made_oos(6, signal=0.01)
+    level = noise.groupby("session")["forecast"].transform("first")
+    own = 0.5 * champion["forecast"] + 0.5 * noise["forecast"]
+    challenger = noise.assign(forecast={"noise": noise["forecast"], "level": level, "own": own}[forecast])
+    verdict = compare(champion, challenger, Place(renewal=True))
+    assert verdict.ends_as_renewal == alike
+    assert not compare(champion, challenger, Place(2)).ends_as_renewal
+    assert not verdict.admitted or ("nothing but its canary's evidence" in verdict.sentence) != alike
+
+
+def test_compare__tickers_that_stand_alone_are_compared_over_all_sessions():
+    champion = made_oos(1).groupby("session").head(1)
+    again = champion.assign(forecast=2 * champion["forecast"])
+    assert compare(champion, again, Place(renewal=True)).likeness == pytest.approx(1)
 
 
 def test_compare__what_is_shown_to_be_worse_than_the_champion_is_refused_even_as_a_renewal():
