@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.assets import Asset
 from prefect.cache_policies import NO_CACHE
+from prefect.context import AssetContext
 from prefect.tasks import MaterializingTask
 
 from evergreen.core.bars.session import iso
@@ -54,11 +56,11 @@ def effect(function: Callable[P, R]) -> Task[P, R]:
 
 
 def making(asset: Asset, *sources: Asset) -> Callable[[Callable[P, R]], MaterializingTask[P, R]]:
-    """An effect whose runs make `asset` from `sources`: the server is told, also when one fails."""
+    """An effect whose runs make `asset` from `sources` and nothing else: the server is told, also when one fails."""
 
     def decorate(function: Callable[P, R]) -> MaterializingTask[P, R]:
         return MaterializingTask(
-            function,
+            from_declared_sources(function),
             assets=[asset],
             asset_deps=list(sources),
             cache_policy=NO_CACHE,
@@ -69,3 +71,18 @@ def making(asset: Asset, *sources: Asset) -> Callable[[Callable[P, R]], Material
         )
 
     return decorate
+
+
+def from_declared_sources(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, whose run forgets what Prefect took for a source because of the arguments' identity.
+
+    An id, or a version such as "1", is the same object in many results: the model would be told to be made of itself.
+    """
+
+    @wraps(function)
+    def making_run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if run := AssetContext.get():
+            run.upstream_assets.clear()
+        return function(*args, **kwargs)
+
+    return making_run

@@ -16,8 +16,9 @@ from tasks.decorators import effect, making
 
 
 class Built(NamedTuple):
-    """Rows of features computed, values missing among them, and rows written."""
+    """The first session of which there are rows, how many were computed, values missing among them, rows written."""
 
+    earliest: pd.Timestamp
     computed: int
     missing: int
     written: int
@@ -53,10 +54,11 @@ def _build_slabs(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     a_session = max(1, sum(at.bars.counts()) // max(1, len(at.bars.sessions())))
     most = at.settings.rows_at_once // a_session
     parts = slabs(at.calendar.sessions(first, as_of), most)
-    built = [_build(at, *part) for part in parts] or [Built(0, 0, 0)]
-    computed, missing, written = map(sum, zip(*built, strict=True))
+    built = [_build(at, *part) for part in parts] or [Built(first, 0, 0, 0)]
+    computed, missing, written = (sum(counts) for counts in zip(*(each[1:] for each in built), strict=True))
     share = missing / (computed * len(at.features.names)) if computed else 0.0
-    note_checks(FEATURES, first=iso(first), last=iso(as_of), rows=written, missing_share=share)
+    earliest = min(each.earliest for each in built)
+    note_checks(FEATURES, first=iso(earliest), last=iso(as_of), rows=written, missing_share=share)
     return written
 
 
@@ -72,7 +74,8 @@ def _build(at: Workspace, first: pd.Timestamp, as_of: pd.Timestamp) -> Built:
     closes = pd.Series(at.calendar.closes(days), index=named)
     prices = rows[["close", "factor"]].set_axis(named)
     written = at.features.write(features.set_axis(named), prices, known.set_axis(named), closes)
-    return Built(len(features), int(features.isna().to_numpy().sum()), written)
+    earliest = days.min() if len(days) else as_of
+    return Built(earliest, len(features), int(features.isna().to_numpy().sum()), written)
 
 
 def known_at(bars: pd.DataFrame, lookback: int) -> pd.Series:

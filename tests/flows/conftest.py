@@ -15,7 +15,7 @@ from evergreen.workspace import Workspace
 from tests.conftest import enter
 
 TICKERS = ["AAPL", "IBM", "MSFT", "GOOG"]
-HISTORY = "2000-03-01"
+HISTORY = "2000-01-01"  # two months before the first bar there is
 UNTIL = "2008-06-30"  # with these, the flow stands where the notebook's defaults stand
 WALKED = 4
 

@@ -26,7 +26,8 @@ class Order:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of one delivery; counts are rows, `first` and `last` ISO sessions.
+    """What became of one delivery; counts are rows, `first` and `last` ISO sessions: those of the bars of a history,
+    those ordered of a session.
 
     `page` is the path of the validation report, empty for a session's delivery without findings; `cases` are
     the ids of the quarantine cases it opened.

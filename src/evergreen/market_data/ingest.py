@@ -30,8 +30,8 @@ BEFORE = pd.Timedelta(
 def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
     """Fetch what is ordered, hold the bad rows in quarantine and keep the rest as known at `now`.
 
-    A history ends with its newest bar, whatever was ordered: the sessions after it have not come yet. Killed anywhere
-    and run again at the same `now`, it ends with the same bytes.
+    A history begins and ends with its own bars, whatever was ordered: the sessions after them have not come yet.
+    Killed anywhere and run again at the same `now`, it ends with the same bytes.
     """
     from evergreen.adapters.gx import validate
 
@@ -53,7 +53,8 @@ def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
     cases = () if blocked else quarantine.hold(at, refused, findings, known, order.source, order.last, now)
     appended = at.bars.append(accepted, pd.Timestamp(now), order.source, assumed=order.history)
     quarantine.revalidate(at, accepted, now, cases)
-    return _delivery(order, bars, appended, len(refused), blocked, findings, report.page, cases)
+    first = _session_of_first(at, bars) if order.history else order.first
+    return _delivery(replace(order, first=first), bars, appended, len(refused), blocked, findings, report.page, cases)
 
 
 def record_snapshot(at: Workspace, as_of: str, source: str, refused: int, report: dict[str, Any], now: datetime) -> str:
@@ -116,6 +117,11 @@ def _ending_with(at: Workspace, bars: pd.DataFrame, order: Order) -> Order:
         span = f"{iso(order.first)} to {iso(order.last)}"
         raise NoBars(f"{order.source} has no bar of {span}.", "Look at its dates and tickers, or name another source.")
     return replace(order, last=at.calendar.next(bars["session"].max() + pd.Timedelta(days=1), -1))
+
+
+def _session_of_first(at: Workspace, bars: pd.DataFrame) -> pd.Timestamp:
+    """The session of the first bar, or the one after where that is on none."""
+    return at.calendar.next(bars["session"].min() - pd.Timedelta(days=1))
 
 
 def _unknown(at: Workspace, order: Order, origin: BarSource, bars: pd.DataFrame) -> list[Finding]:

@@ -52,6 +52,18 @@ def test_ingest__a_history_that_ends_on_no_session_stands_at_the_one_before(home
     assert delivery.last == "2008-02-29" and delivery.refused == 5 and home.bars.last_session() == friday
 
 
+def test_ingest__a_history_tells_the_session_of_its_first_bar(home: Workspace, tmp_path: Path) -> None:
+    monday = pd.Timestamp("2008-01-07")
+    since = BARS[BARS["session"] >= monday]
+    sunday = since[since["session"] == monday].assign(session=monday - pd.Timedelta(days=1))
+    (tmp_path / "bars").mkdir()
+    pd.concat([since, sunday]).to_parquet(tmp_path / "bars" / "bars.parquet")
+    tickers = tuple(sorted(BARS["ticker"].unique()))
+    ordered = Order(f"files:{tmp_path / 'bars'}", tickers, pd.Timestamp("2000-01-01"), DAYS[-1], history=True)
+    delivery = ingest(home, ordered, NOW)
+    assert (delivery.first, delivery.last) == ("2008-01-07", "2008-03-31")
+
+
 def test_ingest__into_a_home_whose_name_has_letters_outside_ascii(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
