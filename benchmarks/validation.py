@@ -1,10 +1,10 @@
 """The whole validation of three million bars, beside Great Expectations alone on the row rules.
 
-    python benchmarks/validation.py [--tickers 600] [--years 20]
+    python -m benchmarks.validation [--tickers 600] [--years 20] [--alone]
 
-Each runs in a process of its own, so that its peak memory is its own. The peer gets the same bars and the row rules as
-its users write them: not null, between, pairs of columns, a compound key. Its answers are compared on the same twenty
-broken bars.
+Each runs in a process of its own that reads the bars from a file, so that its peak memory is its own. The peer gets
+the same bars and the row rules as its users write them: not null, between, pairs of columns, a compound key. Its
+answers are compared on the same twenty broken bars.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,12 +81,24 @@ def _rules() -> int:
     return len(RULES)
 
 
-def measure(who: str, tickers: int, years: int) -> Figures:
+def measure(who: str, file: Path) -> Figures:
     """Run one of them in a fresh process."""
-    command = [sys.executable, __file__, "--only", who, "--tickers", str(tickers), "--years", str(years)]
+    command = [sys.executable, "-m", "benchmarks.validation", "--only", who, "--file", str(file)]
     process = subprocess.run(command, check=True, capture_output=True, text=True)
     figures: Figures = json.loads(process.stdout.splitlines()[-1])
     return figures
+
+
+def only(who: str, file: Path) -> Figures:
+    """One of them in this process; memory in GB before, with the bars in it, and at most."""
+    bars = pd.read_parquet(file)
+    before = _peak()
+    figures = {"ours": ours, "peer": peer}[who](bars)
+    return figures | {"before": before, "peak": _peak(), "size": len(bars)}
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
 def main() -> None:
@@ -92,22 +106,27 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--tickers", type=int, default=600)
     options.add_argument("--years", type=int, default=20)
-    options.add_argument("--only", choices=("ours", "peer"))
+    options.add_argument("--alone", action="store_true", help="without the peer")
+    options.add_argument("--only", choices=("ours", "peer"), help=argparse.SUPPRESS)
+    options.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.only:
-        bars = broken_market(given.tickers, given.years)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        figures = {"ours": ours, "peer": peer}[given.only](bars)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        print(json.dumps(figures | {"before": before, "peak": peak, "size": len(bars)}))
+        print(json.dumps(only(given.only, given.file)))
         return
-    for who, name in (("ours", "evergreen, all rules"), ("peer", "Great Expectations, row rules")):
-        figures = measure(who, given.tickers, given.years)
-        print(
-            f"{name:<31} {figures['size']:,} bars  {figures['rules']:>2} rules  {figures['seconds']:5.1f} s "
-            f"({figures['processor']:.1f} s of processor)  peak "
-            f"{figures['peak']:.2f} GB ({figures['before']:.2f} GB before)  {figures['bars']} bars refused of 20 broken"
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "bars.parquet"
+        broken_market(given.tickers, given.years).to_parquet(file)
+        for who, name in list(NAMES.items())[: 1 if given.alone else None]:
+            figures = measure(who, file)
+            print(
+                f"{name:<31} {figures['size']:,} bars  {figures['rules']:>2} rules  {figures['seconds']:5.1f} s "
+                f"({figures['processor']:.1f} s of processor)  peak {figures['peak']:.2f} GB "
+                f"({figures['before']:.2f} GB before)  {figures['bars']} bars refused of 20 broken",
+                flush=True,
+            )
+
+
+NAMES = {"ours": "evergreen, all rules", "peer": "Great Expectations, row rules"}
 
 
 if __name__ == "__main__":

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading, writing
 from evergreen.core.bars.session import iso
+from evergreen.core.features.slabs import slabs
 from evergreen.workspace import Workspace, workspace
 from tasks.assets import BARS, FEATURES, note_checks
 from tasks.decorators import effect, making
 
 
+class Built(NamedTuple):
+    """The first session of which there are rows, how many were computed, values missing among them, rows written."""
+
+    earliest: pd.Timestamp
+    computed: int
+    missing: int
+    written: int
+
+
 @making(FEATURES, BARS)
 def update_features(session: pd.Timestamp) -> int:
     """Build the features of `session`, and again those that bars known since the last session can have changed."""
-    return _build(min(first_change(session), session), session)
+    return _build_slabs(min(first_change(session), session), session)
 
 
 def first_change(session: pd.Timestamp) -> pd.Timestamp:
@@ -32,13 +43,26 @@ def first_change(session: pd.Timestamp) -> pd.Timestamp:
 def build_features(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     """Compute the factors of every session from `first` to `as_of` and write them to Feast's offline store.
 
-    Returns the number of rows written; a row that stands already is not written again.
+    No more than the setting `rows_at_once` are held in memory, or a month. Returns the number of rows written; a row
+    that stands already is not written again.
     """
-    return _build(first, as_of)
+    return _build_slabs(first, as_of)
 
 
-def _build(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
+def _build_slabs(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     at = workspace()
+    a_session = max(1, sum(at.bars.counts()) // max(1, len(at.bars.sessions())))
+    most = at.settings.rows_at_once // a_session
+    parts = slabs(at.calendar.sessions(first, as_of), most)
+    built = [_build(at, *part) for part in parts] or [Built(first, 0, 0, 0)]
+    computed, missing, written = (sum(counts) for counts in zip(*(each[1:] for each in built), strict=True))
+    share = missing / (computed * len(at.features.names)) if computed else 0.0
+    earliest = min(each.earliest for each in built)
+    note_checks(FEATURES, first=iso(earliest), last=iso(as_of), rows=written, missing_share=share)
+    return written
+
+
+def _build(at: Workspace, first: pd.Timestamp, as_of: pd.Timestamp) -> Built:
     lookback = at.features.lookback
     reach = at.calendar.next(first, -lookback)
     bars = at.listings.companies(at.bars.as_of(start=reach, end=as_of))
@@ -50,10 +74,8 @@ def _build(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     closes = pd.Series(at.calendar.closes(days), index=named)
     prices = rows[["close", "factor"]].set_axis(named)
     written = at.features.write(features.set_axis(named), prices, known.set_axis(named), closes)
-    missing = float(features.isna().to_numpy().mean()) if len(features) else 0.0
-    earliest = days.min() if len(days) else first
-    note_checks(FEATURES, first=iso(earliest), last=iso(as_of), rows=written, missing_share=missing)
-    return written
+    earliest = days.min() if len(days) else as_of
+    return Built(earliest, len(features), int(features.isna().to_numpy().sum()), written)
 
 
 def known_at(bars: pd.DataFrame, lookback: int) -> pd.Series:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import resource
 import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 import httpx
@@ -77,16 +78,50 @@ def test_head__sent_byte_by_byte_ends_though_it_goes_on(base: str) -> None:
     assert answer_to(base, *slow, pause=0.05).startswith(b"HTTP/1.1 408 ")
 
 
-def test_answers__that_nobody_reads_are_not_kept_for_ever(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def deaf(base: str, last: bytes = b"") -> Iterator[socket.socket]:
+    """A client that asks for 8 MB, more than the kernel takes, `last` among the headers in the end, and reads none."""
+    with connect(base) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
+        head = b"GET /docs HTTP/1.1\r\nhost: localhost\r\n"
+        client.sendall((head + b"\r\n") * 350 + head + last + b"\r\n")
+        yield client
+
+
+def wait_for_nobody() -> None:
+    until = time.monotonic() + 60
+    while BoundedProtocol._by_address["127.0.0.1"]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_answers__that_nobody_reads_are_not_kept_for_ever(
+    base: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(connections, "READ_SECONDS", 0.3)
-    with connect(base) as deaf:
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
-        deaf.sendall(b"GET /docs HTTP/1.1\r\nhost: localhost\r\n\r\n" * 350)  # some 8 MB, more than the kernel takes
-        until = time.monotonic() + 30
-        while BoundedProtocol._by_address["127.0.0.1"]:
-            assert time.monotonic() < until
-            time.sleep(0.05)
+    logging.getLogger("uvicorn.error").addHandler(caplog.handler)
+    with deaf(base):
+        wait_for_nobody()
     assert httpx.get(f"{base}/healthz").status_code == 200
+    assert not caplog.records, "what a client does is no fault of the service"
+
+
+@pytest.mark.parametrize("last", [b"", b"connection: close\r\n"])
+def test_answers__that_nobody_reads_to_the_end_are_not_kept_for_ever(
+    base: str, monkeypatch: pytest.MonkeyPatch, last: bytes
+) -> None:
+    """Written, as far as the service knows: what is left is too little for it to wait before it writes more."""
+    begin = BoundedProtocol.connection_made
+
+    def roomy(protocol: BoundedProtocol, transport: asyncio.Transport) -> None:
+        begin(protocol, transport)
+        transport.set_write_buffer_limits(high=2**30)
+        protocol.timeout_keep_alive = 0.1
+
+    monkeypatch.setattr(BoundedProtocol, "connection_made", roomy)
+    monkeypatch.setattr(connections, "READ_SECONDS", 0.3)
+    with deaf(base, last):
+        wait_for_nobody()
 
 
 def test_body__that_does_not_come_is_not_waited_for_and_nothing_is_on_record(

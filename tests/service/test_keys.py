@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import base64
+import json
 import multiprocessing
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
-from evergreen.errors import BadInput, BadSetting, KeyRefused, NotFound, TooManyRequests
+from evergreen.errors import BadInput, BadSetting, Broken, KeyRefused, NotFound, TooManyRequests
 from evergreen.service.app import bind, serve
 from evergreen.service.door import CLIENTS, Rate
 from evergreen.service.keys import Keys
@@ -91,6 +93,41 @@ def test_keys__show_when_they_were_last_used(tmp_path: Path) -> None:
     assert used is not None and abs(used.timestamp() - time.time()) < 60
     keys.remove("desk")
     assert keys.last_used("desk") is None
+
+
+def test_keys__let_in_where_their_use_cannot_be_noted(tmp_path: Path) -> None:
+    keys = Keys(tmp_path / "keys.json")
+    key = keys.add("desk")
+    (tmp_path / "keys-used").touch()  # no folder, as none can be made on a full or read-only disk
+    assert keys.verify(key).name == "desk"
+
+
+ODD = ({"sha256": 5}, {"sha256": "ä" * 64}, {"admin": "false"}, {"expires": "soon"}, {"expires": "2020-01-01"},
+       {"expires": 5}, {"name": 5}, {"more": 1})  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "{}x", "5", *(json.dumps(odd) for odd in ODD)])
+def test_service__a_damaged_file_of_keys_lets_nobody_in_and_tells_strangers_nothing(
+    guarded: tuple[World, str, str], text: str
+) -> None:
+    world, key, _ = guarded
+    file = world.settings.keys
+    accounts = json.loads(file.read_text())
+    file.write_text(json.dumps([accounts[0] | json.loads(text), accounts[1]]) if text[:2] == '{"' else text)
+
+    async def act(client: Client) -> list[httpx.Response]:
+        headers = bearer(key)
+        return [
+            await client.get("/v1/predictions/AAPL", headers=headers),
+            await client.post("/v1/predictions", json={"tickers": ["AAPL"]}, headers=headers),
+            await client.get("/metrics", headers=headers),
+        ]
+
+    answers = with_service(world, act)
+    assert {answer.status_code for answer in answers} == {503}
+    assert {answer.json()["error"] for answer in answers} == {"The keys cannot be read."}
+    with pytest.raises(Broken, match=r"keys\.json cannot be read"):
+        Keys(file).accounts()
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "ä", "x" * 65, "../keys"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,7 @@ class Log:
 DECISIONS = Log("decision", "decisions", decisions.verify, decisions.head, decisions.among)
 PREDICTIONS = Log("prediction", "batches", prediction_chain.verify, prediction_chain.head, prediction_chain.among)
 LOGS = (DECISIONS, PREDICTIONS)
+_LINE = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+Z) (\d+) ([0-9a-f]{64})$", re.MULTILINE)
 
 
 def keep_head(home: Path, log: Log, head: Head, now: datetime) -> bool:
@@ -75,9 +77,9 @@ def _hashes(file: Path) -> list[str]:
     return [line[-1] for line in _lines(file)]
 
 
-def _lines(file: Path) -> list[list[str]]:
-    """Time, number and hash of each head in a file."""
-    return [line.split() for line in file.read_text().splitlines() if line.strip()] if file.exists() else []
+def _lines(file: Path) -> list[tuple[str, str, str]]:
+    """Time, number and hash of each head in a file; one that a full disk or a kill cut short is none."""
+    return _LINE.findall(file.read_text(errors="replace")) if file.exists() else []
 
 
 def faults(engine: Engine, known: Iterable[str] = (), starts: Mapping[Log, Head] | None = None) -> list[str]:

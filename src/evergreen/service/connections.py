@@ -7,14 +7,15 @@ import resource
 from collections import Counter
 from typing import ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 CONNECTIONS = 4_096  # of one process; each costs some 30 KB
 RESERVE = 256  # descriptors that the database, logs, model files and the guardrails' watch always find
 SHARE = 0.75  # of all connections that one address may hold
 HEAD_BYTES = 16 * 1024  # what other servers take; ours need some 300
 HEAD_SECONDS = 10.0  # until a request's head is whole, from the connection or its first byte
-READ_SECONDS = 20.0  # that an answer may lie unread, once no buffer takes more of it
+READ_SECONDS = 20.0  # that an answer may lie unread, once no buffer takes more of it or the connection is closed
 BODY_SECONDS = 20.0  # 64 KB at the speed of a bad telephone line
 
 
@@ -45,6 +46,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._address = self.client[0] if self.client else ""
         self._timer: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
+        self._answering: RequestResponseCycle | None = None
         self._timed, self._part = "", "head"
         self._head_bytes = 0
         self._by_address[self._address] += 1
@@ -54,7 +56,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch_part()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Forget the connection, and what is still being said to nobody."""
+        if self._answering is not None:
+            self._answering.disconnected = True
         self._stop_timer()
         self._stop_unread()
         self._by_address[self._address] -= 1
@@ -65,12 +69,23 @@ class BoundedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client reads slower than it asks; it gets some time to catch up."""
         super().pause_writing()
-        self._unread = self.loop.call_later(READ_SECONDS, self.transport.abort)
+        self._wait_for_reader()
 
     def resume_writing(self) -> None:
         """It did."""
         self._stop_unread()
         super().resume_writing()
+        self._close_in_time()
+
+    def on_response_complete(self) -> None:
+        """The next answer, or the end."""
+        super().on_response_complete()
+        self._close_in_time()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing more was asked."""
+        super().timeout_keep_alive_handler()
+        self._close_in_time()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, then see what is still incomplete."""
@@ -113,6 +128,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(431, "Request Header Fields Too Large", f"The head is over {HEAD_BYTES} bytes.")
         else:
             super().send_400_response(msg)
+            self._close_in_time()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Of requests sent one behind the other uvicorn keeps the last, which is not the one that is answered."""
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _watch_part(self) -> None:
         """One timer for each incomplete part, which further bytes do not prolong."""
@@ -134,6 +155,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
+    def _close_in_time(self) -> None:
+        """A closed connection stands until its client has read what was said."""
+        if self.transport.is_closing() and self._unread is None:
+            self._wait_for_reader()
+
+    def _wait_for_reader(self) -> None:
+        self._unread = self.loop.call_later(READ_SECONDS, self.transport.abort)
+
     def _stop_unread(self) -> None:
         if self._unread is not None:
             self._unread.cancel()
@@ -145,3 +174,4 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timer()
         self.transport.write(f"{head}connection: close\r\n\r\n{body}".encode())
         self.transport.close()
+        self._close_in_time()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from starlette.requests import HTTPConnection
 
-from evergreen.errors import BadInput, KeyRefused, NotPermitted, TooManyRequests
+from evergreen.errors import BadInput, Broken, KeyRefused, NotPermitted, TooManyRequests, Unavailable
 from evergreen.service.keys import Account, Keys
 
 ANONYMOUS = "anonymous"
@@ -67,13 +67,17 @@ class Door:
 
         Raises:
             KeyRefused: keys are not in use here, none was given, or it is nobody's.
+            Unavailable: the keys cannot be read; why is not for a stranger to know.
         """
         if self._keys is None:
             raise KeyRefused("This service has no keys.", "Set EVERGREEN_SERVICE_AUTH=true and make some.")
         key = _offered(request.headers.get("authorization", ""))
         if not key:
             raise KeyRefused("A key is needed.", "Send it as `Authorization: Bearer KEY`.")
-        return self._keys.verify(key)
+        try:
+            return self._keys.verify(key)
+        except Broken:
+            raise Unavailable("The keys cannot be read.", "`evergreen key list` says why.") from None
 
     def admin(self, request: HTTPConnection) -> Account:
         """The administrator behind the request's key.

@@ -10,16 +10,18 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from evergreen.errors import BadInput, Broken, KeyRefused, NotFound, Unavailable
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _NOBODY = "0" * 64  # no key has this hash: a wrong name takes as long as a wrong key
 PATIENCE = 10.0  # seconds for another writer, who needs milliseconds
 USE_SECONDS = 60.0  # between two notes of one key's use
@@ -75,8 +77,8 @@ class Keys:
 
     def _read(self) -> dict[str, Account]:
         try:
-            return {each["name"]: Account(**each) for each in json.loads(self._file.read_text())}
-        except (ValueError, TypeError, KeyError) as error:
+            return {each["name"]: _account(each) for each in json.loads(self._file.read_text())}
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise Broken(f"{self._file} cannot be read: {error}.", "Move it away and make the keys anew.") from None
 
     def add(self, name: str, admin: bool = False, expires: datetime | None = None) -> str:
@@ -134,8 +136,9 @@ class Keys:
         if now - self._noted.get(name, float("-inf")) < USE_SECONDS:
             return
         self._noted[name] = now
-        self._used.mkdir(mode=0o700, exist_ok=True)
-        (self._used / name).touch(mode=0o600)
+        with suppress(OSError):  # where nothing can be written, as on a full disk, keys still let in
+            self._used.mkdir(mode=0o700, exist_ok=True)
+            (self._used / name).touch(mode=0o600)
 
     @contextmanager
     def _only_writer(self) -> Iterator[dict[str, Account]]:
@@ -156,6 +159,19 @@ class Keys:
             stream.flush()
             os.fsync(stream.fileno())
         aside.replace(self._file)
+
+
+def _account(values: dict[str, Any]) -> Account:
+    """An account as `add` wrote it.
+
+    Raises:
+        ValueError, TypeError: it is not: a word where it says who is an administrator would make one.
+    """
+    account = Account(**values)
+    written = _NAME.fullmatch(account.name) and _SHA256.fullmatch(account.sha256) and isinstance(account.admin, bool)
+    if not written or (account.expires and datetime.fromisoformat(account.expires).tzinfo is None):
+        raise ValueError(f"the account {account.name!r} is not as it was written")
+    return account
 
 
 def _hash(key: str) -> str:
