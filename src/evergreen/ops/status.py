@@ -155,10 +155,11 @@ def lines(status: Status) -> Iterator[str]:
 
 
 def _late(status: Status) -> str:
-    """How far the exchange is ahead, and what to type unless the bars have not come."""
+    """How far the exchange is ahead, and what to type unless something runs, no model serves or the bars are owed."""
     if status.behind <= 1:
         return ""
-    advice = "" if status.owed else ": type `evergreen daily`"
+    waits = status.owed or status.running or status.champion is None
+    advice = "" if waits else ": type `evergreen daily`"
     return f", {status.behind} sessions behind the exchange{advice}"
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from evergreen.adapters.infra.running import Running
 from evergreen.ops.status import CanaryStatus, Status, canary_lines, lines, read_status
 from evergreen.settings import Settings
 
@@ -23,11 +26,12 @@ def test_status__on_a_server_of_ones_own_nobody_is_told_to_start_another(
     assert not any("evergreen up" in line for line in shown)
 
 
-def test_status__what_is_behind_says_what_to_type_unless_its_bars_are_owed() -> None:
+def test_status__what_is_behind_says_what_to_type_unless_something_comes_first() -> None:
     (behind,) = [line for line in lines(STANDING) if line.startswith("data")]
     assert behind.endswith("3 sessions behind the exchange: type `evergreen daily`")
-    owed = Status("home", "XNYS", (), "2018-02-07", behind=3, owed="90 bars owed", champion="2")
-    assert not any("evergreen daily" in line for line in lines(owed))
+    training = Running("retrain", "retrain", datetime.now(UTC))
+    for first in ({"owed": "90 bars owed"}, {"champion": None}, {"running": [training]}):
+        assert not any("evergreen daily" in line for line in lines(replace(STANDING, **first)))
 
 
 def test_canary_status__says_what_each_evidence_is_for_and_when_it_decides() -> None:
