@@ -90,6 +90,23 @@ def test_model__that_does_not_answer_in_time_is_refused(tmp_path: Path, monkeypa
         world.store.model("2")
 
 
+def test_model__that_forecasts_otherwise_of_each_row_alone_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, ask = ready_world(tmp_path).store.model("2"), proving.ModelProcess._ask
+    golden = model.manifest.golden_matrix()
+    rows = golden, np.zeros(len(golden), dtype=np.intp)
+    model.process.forecast(*rows)
+
+    def contradicting(*arguments: object) -> tuple[proving.Array, proving.Array]:
+        together, alone = ask(*arguments)  # type: ignore[arg-type]
+        return together, np.nextafter(alone, 1.0)
+
+    monkeypatch.setattr(proving.ModelProcess, "_ask", contradicting)
+    with pytest.raises(ModelRefused, match="something else of many rows than of each alone"):
+        model.process.forecast(*rows)
+
+
 def test_champion__in_service_stays_when_its_successor_kills_the_child(tmp_path: Path) -> None:
     world = ready_world(tmp_path, challenger=False)
     register_anew(world, "2", text_of(world, "2")[:900])

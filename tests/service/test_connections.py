@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import shutil
 import socket
 import time
 from collections import Counter
@@ -16,9 +17,12 @@ import httpx
 import pytest
 
 from evergreen.adapters.database import predictions, reading
+from evergreen.core.canary import CanaryRecord
+from evergreen.core.canary.guardrails import OutputLimits
 from evergreen.service import connections
 from evergreen.service.connections import HEAD_BYTES, BoundedProtocol, make_room
 from tests.service.running import listening
+from tests.service.test_serve import process
 from tests.service.world import World
 
 GET = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"
@@ -168,11 +172,39 @@ def test_connections__over_the_limit_are_refused_and_those_that_are_in_are_answe
     assert httpx.get(f"{base}/healthz", timeout=30).status_code == 200
 
 
+def test_connections__of_one_address_leave_room_for_another(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 60.0)  # longer than this takes
+    monkeypatch.setattr(BoundedProtocol, "room", 16)
+    other = httpx.HTTPTransport(local_address="127.0.0.2")
+    with ExitStack() as stack, httpx.Client(base_url=base, transport=other) as client:
+        idle = [stack.enter_context(connect(base)) for _ in range(40)]
+        assert to_end(idle[-1]).startswith(b"HTTP/1.1 503 ")
+        assert client.get("/healthz").status_code == 200
+
+
 def test_make_room__leaves_descriptors_for_the_database() -> None:
     room = make_room()
     assert 1 <= room <= connections.CONNECTIONS
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert soft == resource.RLIM_INFINITY or room + connections.RESERVE <= soft or room == 1
+
+
+def test_descriptors__run_short_and_who_is_in_and_the_guardrails_still_work(world: World) -> None:
+    if shutil.which("prlimit") is None:
+        pytest.skip("prlimit is not installed")
+    few = connections.RESERVE + 20
+    with ExitStack() as stack:
+        _, base = stack.enter_context(process(world, "prlimit", f"--nofile={few}:{few}"))
+        known = stack.enter_context(httpx.Client(base_url=base, timeout=60))
+        assert known.get("/v1/predictions/AAPL").status_code == 200
+        idle = [stack.enter_context(connect(base)) for _ in range(few)]
+        assert to_end(idle[-1]).startswith(b"HTTP/1.1 503 ")
+        tight = OutputLimits(residual_sigma=1.0, target_low=-1e-9, target_high=1e-9)
+        world.change_rollout(evidence=CanaryRecord(limits=tight))
+        until = time.monotonic() + 120
+        while world.rollout().challenger is not None:
+            assert known.get("/v1/predictions/AAPL").status_code == 200 and time.monotonic() < until
+            time.sleep(0.1)
 
 
 def statuses(base: str, connections: int, requests: int, one_name: bool) -> Counter[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 from datetime import timedelta
@@ -15,11 +16,13 @@ from evergreen.adapters.database.predictions import Prediction
 from evergreen.core.canary import CanaryRecord, RollbackWindow
 from evergreen.core.canary.assignment import arm
 from evergreen.core.canary.guardrails import OutputLimits
+from evergreen.errors import Unavailable
 from evergreen.service import proving
 from evergreen.service.answering import new_ids
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
-from evergreen.service.watch import Watch
+from evergreen.service.state import Snapshot
+from evergreen.service.watch import Watch, keep_watch
 from tests.service.world import NOW, TICKERS, World, ready_world
 
 SANE = OutputLimits(residual_sigma=1.0, target_low=-1.0, target_high=1.0)
@@ -129,3 +132,27 @@ def test_watch__a_canary_without_limits_on_its_outputs_misses_a_guardrail(tmp_pa
     world.change_rollout(evidence=CanaryRecord(test={}))
     watch, summary = looked(world)
     assert summary is None and watch.verdict.missing == ("No limits on outputs were fixed when it began.",)
+
+
+@pytest.mark.parametrize("failure", [ZeroDivisionError("a bug"), Unavailable("the database is away.")])
+def test_keep_watch__goes_on_after_a_look_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failure: Exception
+) -> None:
+    world, looks = ready_world(tmp_path), list[Snapshot]()
+    keeper, watch = Keeper(world.store, Metrics()), Watch(world.settings, world.store)
+    keeper.look(NOW)
+
+    async def live() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def look(snapshot: Snapshot, *_: object) -> None:
+            looks.append(snapshot)
+            if len(looks) == 1:
+                raise failure
+            loop.call_soon_threadsafe(stop.set)
+
+        monkeypatch.setattr(watch, "look", look)
+        await asyncio.wait_for(keep_watch(watch, keeper, 0.001, stop), 60)
+
+    asyncio.run(live())
+    assert len(looks) >= 2 and str(failure) in caplog.text

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from evergreen.adapters.database import decisions, prediction_chain, reading
 from evergreen.adapters.database.types import utc
@@ -29,6 +31,7 @@ class Log:
 DECISIONS = Log("decision", "decisions", decisions.verify, decisions.head, decisions.among)
 PREDICTIONS = Log("prediction", "batches", prediction_chain.verify, prediction_chain.head, prediction_chain.among)
 LOGS = (DECISIONS, PREDICTIONS)
+_LINE = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+Z) (\d+) ([0-9a-f]{64})$", re.MULTILINE)
 
 
 def keep_head(home: Path, log: Log, head: Head, now: datetime) -> bool:
@@ -75,9 +78,9 @@ def _hashes(file: Path) -> list[str]:
     return [line[-1] for line in _lines(file)]
 
 
-def _lines(file: Path) -> list[list[str]]:
-    """Time, number and hash of each head in a file."""
-    return [line.split() for line in file.read_text().splitlines() if line.strip()] if file.exists() else []
+def _lines(file: Path) -> list[tuple[str, str, str]]:
+    """Time, number and hash of each head in a file; one that a full disk or a kill cut short is none."""
+    return _LINE.findall(file.read_text(errors="replace")) if file.exists() else []
 
 
 def faults(engine: Engine, known: Iterable[str] = (), starts: Mapping[Log, Head] | None = None) -> list[str]:
@@ -89,17 +92,26 @@ def faults(engine: Engine, known: Iterable[str] = (), starts: Mapping[Log, Head]
         starts: by log, a known head after which it is recomputed; without one it is recomputed whole.
     """
     sought, starts = set(known) - {GENESIS}, starts or {}
-    with reading(engine) as conn:
-        broken = [
-            f"The {log.name} log is broken at {fault.seq}: {fault.what}."
-            for log in LOGS
-            for fault in log.verify(conn, starts.get(log))
-        ]
-        missing = sought.difference(*(log.among(conn, sought) for log in LOGS))
-    return broken + [
+    looks = [_look(engine, log, starts.get(log), sought) for log in LOGS]
+    missing = sought.difference(*(present for _, present in looks))
+    return [sentence for sentences, _ in looks for sentence in sentences] + [
         f"Neither log has a record with the hash {head}: some were removed, or all were rewritten."
         for head in sorted(missing)
     ]
+
+
+def _look(engine: Engine, log: Log, start: Head | None, sought: Collection[str]) -> tuple[list[str], set[str]]:
+    """What is wrong with a log, in sentences, and which of the hashes are in it.
+
+    SQLite takes anything in any column: what no longer reads as what was written was tampered with.
+    """
+    try:
+        with reading(engine) as conn:
+            broken = [f"The {log.name} log is broken at {each.seq}: {each.what}." for each in log.verify(conn, start)]
+            return broken, log.among(conn, sought)
+    except (ValueError, TypeError, SQLAlchemyError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        return [f"The {log.name} log is broken: it cannot be read ({reason})."], set()
 
 
 def require_whole(engine: Engine, known: Iterable[str] = ()) -> dict[Log, Head]:

@@ -13,6 +13,7 @@ import typer
 
 from evergreen.cli.here import load_settings
 from evergreen.cli.output import AsJson, tell
+from evergreen.ops.words import counted
 
 if TYPE_CHECKING:
     from evergreen.adapters.database.owed import OwedBar
@@ -48,12 +49,8 @@ def validate(
 def _findings(content: dict[str, Any]) -> Iterator[str]:
     for finding in content["findings"]:
         yield f"{finding['severity']:<10} {finding['rule']:<20} {finding['ticker'] or '-':<8} {finding['message']}"
-    findings, bars = _count(len(content["findings"]), "finding"), _count(content["bars"], "bar")
-    yield f"{findings} in {bars} of {_count(content['tickers'], 'ticker')}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    findings, bars = counted(len(content["findings"]), "finding"), counted(content["bars"], "bar")
+    yield f"{findings} in {bars} of {counted(content['tickers'], 'ticker')}"
 
 
 @versions.command("log")
@@ -109,7 +106,7 @@ def data_write_off(
 
     at = Workspace(load_settings())
     bars = write_off(at, session, ticker, reason, acting_at(at))
-    print(f"{_count(len(bars), 'bar')} of {session} written off: {reason}")
+    print(f"{counted(len(bars), 'bar')} of {session} written off: {reason}")
 
 
 @versions.command("as-of")

@@ -26,13 +26,14 @@ def init(
 
     from evergreen.market_data.found_market import read_market
     from evergreen.ops.first_hour import lines, write_settings
+    from evergreen.ops.known_server import named_server
 
     asks, now = not yes and sys.stdin.isatty(), datetime.now(UTC)
     place = folder or _ask_folder(asks)
     print(f"reading {place} and holding its dates against the exchanges ...", file=sys.stderr)
     market = read_market(place, calendar, now)
     market = replace(market, currency=currency or market.currency)
-    for line in lines(market, now):
+    for line in lines(market, now, named_server()):
         print(line)
     if asks and not calendar and not typer.confirm(f"Is {market.calendar} in {market.currency} right?", default=True):
         print("type it again with --calendar and --currency; nothing was written")

@@ -11,6 +11,7 @@ import typer
 
 from evergreen.cli.here import load_settings
 from evergreen.cli.output import AsJson, tell
+from evergreen.ops.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +117,7 @@ def _print_case(case: Case) -> None:
 def _case_lines(case: Case) -> Iterator[str]:
     rules = ", ".join(sorted({str(finding["rule"]) for finding in case.findings}))
     span = case.first_session if case.bars == 1 else f"{case.first_session} to {case.last_session}"
-    yield f"{case.id}  {case.state:<9} {case.ticker:<8} {case.bars} bars  {span}  {case.source}  {rules}"
+    yield f"{case.id}  {case.state:<9} {case.ticker:<8} {counted(case.bars, 'bar')}  {span}  {case.source}  {rules}"
     if case.reason:
         yield f"  {case.reason}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
@@ -55,6 +56,14 @@ def drop(
     from evergreen.workspace import Workspace
 
     now = datetime.now(UTC)
-    verdict = f"dropped by {getpass.getuser()} at {now:%Y-%m-%d %H:%M:%S} UTC: {reason.rstrip('.')}."
+    verdict = f"dropped by {_who()} at {now:%Y-%m-%d %H:%M:%S} UTC: {reason.rstrip('.')}."
     ended = end_request(Workspace(load_settings()).engine, request_id, verdict, now)
     tell(lines(ended, now), asdict(ended), as_json)
+
+
+def _who() -> str:
+    """The user's name, or number where it has none, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"

@@ -62,7 +62,7 @@ def hold(
     restates = pd.MultiIndex.from_frame(refused[KEYS]).isin(pd.MultiIndex.from_frame(known[KEYS]))
     stamped = refused.assign(source=source, known_at=pd.Timestamp(now), restates=restates)
     opened = [
-        _case(at, str(ticker), bars, [finding for finding in findings if finding.ticker == ticker], as_of, now)
+        _case(at, str(ticker), bars, _about(str(ticker), bars, findings), as_of, now)
         for ticker, bars in stamped.groupby("ticker", sort=True)
     ]
     with writing(at.engine) as conn:
@@ -144,6 +144,12 @@ def revalidate(at: Workspace, accepted: pd.DataFrame, now: datetime, refused: Co
 
 def _sessions_by_ticker(bars: pd.DataFrame) -> dict[str, pd.DatetimeIndex]:
     return {str(ticker): pd.DatetimeIndex(days) for ticker, days in bars.groupby("ticker")["session"]}
+
+
+def _about(ticker: str, bars: pd.DataFrame, findings: Sequence[Finding]) -> list[Finding]:
+    """Findings of the ticker, and those of a whole session that has one of its `bars`."""
+    sessions = set(bars["session"])
+    return [each for each in findings if each.ticker == ticker or (not each.ticker and each.session in sessions)]
 
 
 def _case(

@@ -14,13 +14,16 @@ import httpx
 from evergreen.adapters.infra.accounts import Account, mlflow_account, prefect_account, require_admitted
 from evergreen.adapters.infra.buckets import kind, look_at_bucket, require_dvc_plugin, require_mlflow_client
 from evergreen.adapters.infra.processes import Stack
+from evergreen.adapters.infra.running import how_data_comes
 from evergreen.adapters.infra.servers import look_at_postgresql, look_at_redis
 from evergreen.adapters.infra.urls import is_postgresql, trusts_proxy, without_password
 from evergreen.errors import BadSetting, EvergreenError, NotFound, Unavailable
+from evergreen.ops.known_server import named_server, prefect_server
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace, require_writable
 
 PATIENCE = 5.0  # seconds for a server to answer
+UP = "Type `evergreen up`."
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,13 @@ def _require_same(tool: str, where: str, runs: str) -> None:
 
 
 def _snapshots(settings: Settings) -> str:
+    from evergreen.ops.status import read_running
+
     remote = settings.remote
     require_dvc_plugin(remote)
     if not kind(remote) and not Path(remote).exists():
-        raise NotFound(f"{remote} holds no data version yet.", "Type `evergreen backfill`.")
+        coming = how_data_comes(read_running(settings))
+        raise NotFound(f"{remote} holds no data version yet.", f"{coming[0].upper()}{coming[1:]}.")
     return f"versions go to {look_at_bucket(remote)}"
 
 
@@ -118,12 +124,10 @@ def _messages(settings: Settings) -> str:
 
 
 def _prefect(settings: Settings) -> str:
-    from evergreen.ops.known_server import prefect_server
-    from evergreen.ops.local_stack import WORK_POOL
-
     server = prefect_server(settings)
     api, account = server["PREFECT_API_URL"], prefect_account(os.environ | server)
-    runs = require_admitted(_get(f"{api}/admin/version", account), "Prefect", api).json()
+    start = "Start it, or name another in PREFECT_API_URL." if api == named_server() else UP
+    runs = require_admitted(_get(f"{api}/admin/version", account, start), "Prefect", api).json()
     _require_same("Prefect", api, runs)
     deployed = _post(f"{api}/deployments/count", account)
     if not deployed:
@@ -131,14 +135,24 @@ def _prefect(settings: Settings) -> str:
     pools = [pool["name"] for pool in _post(f"{api}/work_pools/filter", account)]
     workers = {pool: _online(_post(f"{api}/work_pools/{pool}/workers/filter", account)) for pool in pools}
     if not sum(workers.values()):
-        raise NotFound(f"No worker is at work for {api}.", f"Type `prefect worker start --pool {WORK_POOL}`.")
+        raise NotFound(f"No worker is at work for {api}.", _how_one_comes(settings))
     at_work = ", ".join(f"{count} at work for {pool}" for pool, count in workers.items() if count)
     return f"{api} runs Prefect {runs}, {deployed} deployments; workers: {at_work}"
 
 
+def _how_one_comes(settings: Settings) -> str:
+    from evergreen.ops.local_stack import WORK_POOL
+
+    if any(member.name == "worker" for member in Stack(settings.home).alive()):
+        return (
+            "That of `evergreen up` runs and reports within half a minute: ask again, or see `evergreen logs worker`."
+        )
+    return f"Type `prefect worker start --pool {WORK_POOL}`."
+
+
 def _service(settings: Settings) -> str:
     url = _service_url(settings)
-    answer = _get(f"{url}/readyz")
+    answer = _get(f"{url}/readyz", start="Type `evergreen serve`." if named_server() else UP)
     if answer.status_code != httpx.codes.OK:
         raise Unavailable(f"{url} is not ready: {answer.text[:200]}", "Type `evergreen status`.")
     return f"{url} is ready"
@@ -152,11 +166,11 @@ def _service_url(settings: Settings) -> str:
     return f"http://{settings.service_host}:{settings.service_port}"
 
 
-def _get(url: str, account: Account | None = None) -> httpx.Response:
+def _get(url: str, account: Account | None = None, start: str = UP) -> httpx.Response:
     try:
         return httpx.get(url, timeout=PATIENCE, auth=account, trust_env=trusts_proxy(url))
     except httpx.HTTPError as error:
-        raise Unavailable(f"{url} did not answer: {error}.", "Type `evergreen up`.") from None
+        raise Unavailable(f"{url} did not answer: {error}.", start) from None
 
 
 def _post(url: str, account: Account | None) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from evergreen.core.bars.session import iso
 from evergreen.errors import Conflict
 from evergreen.market_data.found_market import FoundMarket
+from evergreen.ops.words import counted
 
 NAMED = 3  # tickers that lack sessions: enough to see whether it is one file or all
 STALE_DAYS = 10  # no exchange is closed for longer: an older newest bar is not for want of sessions
@@ -17,6 +18,7 @@ STALE_DAYS = 10  # no exchange is closed for longer: an older newest bar is not 
 LOADING, LOADING_A_BAR = 25.0, 0.00008  # seconds
 TRAINING, TRAINING_A_BAR = 60.0, 0.00017  # seconds
 UP = "starts a Prefect server, MLflow, the prediction service and a worker on this machine alone: about 40 s"
+DEPLOY = "registers the flows on {}, about 20 s, and says how their worker starts; `evergreen serve` answers clients"
 AFTER_UP = (
     "next: `evergreen backfill` loads the history and trains a first model; `evergreen status` says how far it is"
 )
@@ -32,9 +34,9 @@ def minutes(bars: int, fixed: float, each: float) -> str:
     return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
 
 
-def lines(market: FoundMarket, now: datetime) -> Iterator[str]:
-    """What the files hold, what they lack, and what comes next."""
-    tickers = _count(len(market.tickers), "ticker")
+def lines(market: FoundMarket, now: datetime, server: str = "") -> Iterator[str]:
+    """What the files hold, what they lack, and what comes next: on a Prefect `server` of the person's own, if named."""
+    tickers = counted(len(market.tickers), "ticker")
     yield f"bars       {market.bars:,} of {tickers}, {iso(market.first)} to {iso(market.last)}"
     yield f"exchange   {market.calendar} in {market.currency}: {_fit(market)}"
     if (now.date() - market.last.date()).days > STALE_DAYS:
@@ -44,7 +46,7 @@ def lines(market: FoundMarket, now: datetime) -> Iterator[str]:
         yield f"unreadable {error}"
     see = f": see `evergreen validate {market.folder}`" if market.refusing + market.remarks else ""
     yield f"findings   {market.refusing} that refuse something, {market.remarks} to know of{see}"
-    yield f"next       `evergreen up`: {UP}"
+    yield f"next       `evergreen deploy`: {DEPLOY.format(server)}" if server else f"next       `evergreen up`: {UP}"
     loading, training = (
         minutes(market.bars, fixed, each) for fixed, each in ((LOADING, LOADING_A_BAR), (TRAINING, TRAINING_A_BAR))
     )
@@ -59,16 +61,12 @@ def _fit(market: FoundMarket) -> str:
 
 
 def _missing(market: FoundMarket) -> str:
-    whole = f"{_count(market.absent, 'session')} without any bar" if market.absent else "no session is without a bar"
+    whole = f"{counted(market.absent, 'session')} without any bar" if market.absent else "no session is without a bar"
     if not market.lacking:
         return f"{whole}; no ticker has a gap"
     named = ", ".join(f"{ticker} {count}" for ticker, count in list(market.lacking.items())[:NAMED])
     more = ", ..." if len(market.lacking) > NAMED else ""
     return f"{whole}; sessions lacking within a ticker's own span: {named}{more}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def write_settings(market: FoundMarket, file: Path, replace: bool) -> None:

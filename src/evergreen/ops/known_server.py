@@ -10,6 +10,11 @@ from evergreen.errors import BadSetting
 from evergreen.settings import Settings
 
 
+def named_server() -> str:
+    """The Prefect server that the environment names; empty where it names none."""
+    return os.environ.get("PREFECT_API_URL", "").rstrip("/")
+
+
 def prefect_server(settings: Settings) -> dict[str, str]:
     """The Prefect server this process is pointed at, as variables: PREFECT_API_URL's, else the running stack's own.
 
@@ -18,7 +23,7 @@ def prefect_server(settings: Settings) -> dict[str, str]:
     Raises:
         BadSetting: neither; an ephemeral server would never evaluate a trigger.
     """
-    named = os.environ.get("PREFECT_API_URL", "").rstrip("/")
+    named = named_server()
     running = [f"{member.url}/api" for member in Stack(settings.home).alive() if member.name == "prefect"]
     for url in running:
         if named in ("", url):

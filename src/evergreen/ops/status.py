@@ -11,7 +11,8 @@ from evergreen.adapters.database.request_words import training
 from evergreen.adapters.infra.processes import Stack
 from evergreen.adapters.infra.running import Running, missing
 from evergreen.errors import BadSetting
-from evergreen.ops.known_server import prefect_server
+from evergreen.ops.known_server import named_server, prefect_server
+from evergreen.ops.words import counted
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
@@ -41,7 +42,8 @@ class Turn:
 @dataclass(frozen=True)
 class Status:
     """How everything stands, None where there is nothing yet; `behind` is how many sessions the exchange has closed
-    since `session`, `owed` says which bars have not arrived, `weight` is the challenger's share of clients."""
+    since `session`, `owed` says which bars have not arrived, `weight` is the challenger's share of clients, `server`
+    the Prefect server that PREFECT_API_URL names."""
 
     home: str
     market: str
@@ -59,6 +61,7 @@ class Status:
     triggers: str | None = None
     levels: str | None = None
     decisions: Sequence[Turn] = ()
+    server: str = ""
 
 
 def read_status(settings: Settings) -> Status:
@@ -73,7 +76,7 @@ def read_status(settings: Settings) -> Status:
         awaited = owed.summary(owed.open_bars(conn))
         requested = training(conn, name, datetime.now(UTC)) or None
         if rollout is None:
-            return Status(home, market, processes, session, behind, requested, running, awaited)
+            return Status(home, market, processes, session, behind, requested, running, awaited, server=named_server())
         checks = ledger.drift_checks(conn, name, rollout.champion, limit=1)
         return Status(
             home=home,
@@ -92,6 +95,7 @@ def read_status(settings: Settings) -> Status:
             triggers=triggers.summary(triggers.triggers(conn, name), ledger.count_sessions(conn, name)),
             levels=trials.spent(conn, name),
             decisions=[Turn(turn.as_of, turn.kind, turn.summary) for turn in decisions.turns(conn, name, TURNS)],
+            server=named_server(),
         )
 
 
@@ -131,8 +135,7 @@ def lines(status: Status) -> Iterator[str]:
         yield f"running    {each.line(datetime.now(UTC))}"
     if status.session is not None:
         yield f"market     {status.market}"
-        behind = f", {status.behind} sessions behind the exchange" if status.behind > 1 else ""
-        yield f"data       through session {status.session}{behind}"
+        yield f"data       through session {status.session}{_late(status)}"
     if status.owed:
         yield f"owed       {status.owed}"
     if advice := missing(status.session, status.champion, status.running, status.training or ""):
@@ -151,8 +154,18 @@ def lines(status: Status) -> Iterator[str]:
         yield f"{turn.as_of} {turn.kind:<17} {turn.summary}"
 
 
+def _late(status: Status) -> str:
+    """How far the exchange is ahead, and what to type unless the bars have not come."""
+    if status.behind <= 1:
+        return ""
+    advice = "" if status.owed else ": type `evergreen daily`"
+    return f", {status.behind} sessions behind the exchange{advice}"
+
+
 def _processes(status: Status) -> Iterator[str]:
-    if not status.processes:
+    if not status.processes and status.server:
+        yield f"prefect    {status.server}, as PREFECT_API_URL says; nothing is started from {status.home}"
+    elif not status.processes:
         yield f"nothing runs from {status.home}: type `evergreen up`"
     for process in status.processes:
         if process.alive:
@@ -170,6 +183,7 @@ class CanaryStatus:
     stage: str
     weight: float
     sessions: int
+    at_most: int
     mean_r: float
     margin: float
     e_promote: float
@@ -192,6 +206,7 @@ def read_canary(settings: Settings) -> CanaryStatus | None:
         stage=rollout.stage,
         weight=rollout.weight / 10_000,
         sessions=len(test.sessions),
+        at_most=test.rules.t_max,
         mean_r=test.mean_r,
         margin=test.margin,
         e_promote=test.e_promote,
@@ -207,6 +222,15 @@ def canary_lines(canary: CanaryStatus | None) -> Iterator[str]:
         yield "no canary is running"
         return
     yield f"version {canary.challenger} against {canary.champion}: {canary.stage}, {100 * canary.weight:g} % of clients"
-    yield f"{canary.sessions} sessions, mean r {canary.mean_r:+.4f}, margin {canary.margin:.4f}"
-    yield f"E_promote {canary.e_promote:.3g} of {canary.promotes_at:g}"
-    yield f"E_rollback {canary.e_rollback:.3g} of {canary.rolls_back_at:g}"
+    if not canary.sessions:
+        yield "no session has settled yet"
+        return
+    settled = f"{canary.sessions} of at most {counted(canary.at_most, 'session')}"
+    yield f"{settled}: mean difference {canary.mean_r:+.4f} (positive: the challenger errs less)"
+    margin, promoted = f"{canary.margin:.4f}", _of(canary.e_promote, canary.promotes_at, "promoted")
+    yield f"evidence that it is not worse by {margin}: {promoted}"
+    yield f"evidence that it is worse: {_of(canary.e_rollback, canary.rolls_back_at, 'rolled back')}"
+
+
+def _of(evidence: float, limit: float, what: str) -> str:
+    return f"{evidence:.3g}, {what} at {limit:.3g} (1 is none)"

@@ -120,12 +120,14 @@ class Watch:
 
 
 async def keep_watch(watch: Watch, keeper: Keeper, every: float, stop: asyncio.Event) -> None:
-    """Look every `every` seconds until `stop` is set, once something is served."""
+    """Look every `every` seconds until `stop` is set, once something is served; a bug in a look ends no watch."""
     while not stop.is_set():
         if (snapshot := keeper.snapshot) is not None:
-            try:
-                await asyncio.to_thread(watch.look, snapshot, datetime.now(UTC), keeper.alarms.get("snapshot", ""))
-            except EvergreenError as error:
-                log.error("the guardrails could not be looked at: %s", error)
+            refused = keeper.alarms.get("snapshot", "")
+            look = asyncio.ensure_future(asyncio.to_thread(watch.look, snapshot, datetime.now(UTC), refused))
+            await asyncio.wait([look])
+            if (failure := look.exception()) is not None:
+                trace = None if isinstance(failure, EvergreenError) else failure
+                log.error("the guardrails could not be looked at: %s", failure, exc_info=trace)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), every)

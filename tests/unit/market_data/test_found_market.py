@@ -57,6 +57,8 @@ def test_read_market__tells_exchange_tickers_span_and_what_is_missing(london: Pa
     assert (
         "BP 2" in told_lines and f"newest bar {market.last:%Y-%m-%d}" in told_lines and "`evergreen up`" in told_lines
     )
+    named = "\n".join(lines(market, NOW, "http://prefect:4200/api"))
+    assert "`evergreen deploy`: registers the flows on http://prefect:4200/api" in named and "evergreen up" not in named
 
 
 def test_read_market__dates_of_another_exchange_are_counted_and_doubted(london: Path) -> None:

@@ -14,6 +14,7 @@ from evergreen.adapters.database.quarantine import Case
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.session import iso
 from evergreen.core.market import simulate
+from evergreen.core.quality import Finding
 from evergreen.errors import BadInput, Conflict, Refused
 from evergreen.market_data import held_case, quarantine
 from evergreen.market_data.delivery import Delivery, Order
@@ -71,6 +72,19 @@ def test_hold__keeps_the_refused_bar_out_of_the_store_and_on_record(market: Mark
     assert (case.ticker, case.bars, case.first_session) == ("S0", 1, iso(DAYS[START]))
     assert {finding["rule"] for finding in case.findings} == {"high_not_highest", "low_not_lowest"}
     assert held_case.held_bars(market.at).read(case.id)["high"].item() == 0.01
+
+
+def test_hold__a_bar_whose_whole_session_is_faulty_names_that_finding(market: Market) -> None:
+    bars = BARS[BARS["session"] == DAYS[START]].assign(known_at_assumed=False)
+    here, elsewhere = (Finding("faulty_session", "block", "", DAYS[day], "close", 2.0, "half") for day in (START, 3))
+    own = Finding("spike", "quarantine", "S0", DAYS[START], "close", 9.0, "S0: close 9 stands clear")
+    nothing = market.at.bars.as_of(start=DAYS[START])
+    quarantine.hold(market.at, bars, [here, elsewhere, own], nothing, "sample", DAYS[START], market.closed(START))
+    named = {
+        case.ticker: [(finding["rule"], finding["session"]) for finding in case.findings] for case in market.cases()
+    }
+    day = here.to_dict()["session"]
+    assert named == {"S0": [("faulty_session", day), ("spike", day)], "S1": [("faulty_session", day)]}
 
 
 def test_release__lets_the_bar_in_with_its_true_arrival_and_a_chained_reason(market: Market) -> None:

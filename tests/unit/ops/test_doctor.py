@@ -62,6 +62,15 @@ def test_examine__asks_the_service_at_the_port_it_was_started_on(tmp_path: Path)
     assert "http://127.0.0.1:1/readyz did not answer" in checks_of(settings)["service"].sentence
 
 
+def test_examine__on_a_server_of_ones_own_nobody_is_told_to_start_the_embedded_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    checks = checks_of(Settings(home=tmp_path, service_port=1))
+    assert "PREFECT_API_URL" in checks["prefect"].sentence and "evergreen serve" in checks["service"].sentence
+    assert not any("evergreen up" in check.sentence for check in checks.values())
+
+
 @pytest.fixture
 def old_mlflow() -> Iterator[str]:
     """A server that says it is MLflow 1.0."""

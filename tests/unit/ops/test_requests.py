@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -120,3 +121,11 @@ def test_commands__list_show_and_drop_requests(at: Workspace) -> None:
     assert [each["state"] for each in json.loads(run("list", "--json"))] == ["failed", "failed"]
     with reading(at.engine) as conn:
         assert requests.unfinished(conn, "evergreen") == []
+
+
+def test_drop__by_a_user_without_a_name_as_in_a_container(at: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**30)
+    outcome = CliRunner().invoke(app, ["requests", "drop", ask(at).id, "--reason", "no need"])
+    assert f"dropped by user {2**30} at" in outcome.output

@@ -46,11 +46,16 @@ def missing(session: str | None, champion: str | None, running: Sequence[Running
     `training` says how the last request for a model stands, if there is one.
     """
     if session is None:
-        return f"{NO_DATA}: {_how(BRINGS_DATA, running) or 'type `evergreen backfill`'}"
+        return f"{NO_DATA}: {how_data_comes(running)}"
     if champion is None:
         nobody = "nobody asked for its training, type `evergreen backfill`"
         return f"{NO_CHAMPION}: {_how(BRINGS_CHAMPION, running) or training or nobody}"
     return ""
+
+
+def how_data_comes(running: Sequence[Running]) -> str:
+    """What brings the first bars: what runs, or what to type."""
+    return _how(BRINGS_DATA, running) or "type `evergreen backfill`"
 
 
 def _how(flows: Sequence[str], running: Sequence[Running]) -> str:

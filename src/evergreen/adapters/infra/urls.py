@@ -18,6 +18,8 @@ def trusts_proxy(url: str) -> bool:
 def past_proxies() -> dict[str, str]:
     """Variables for programs and libraries that ask the environment: whatever proxy it names, loopback is direct."""
     known = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    if known.strip() == "*":  # nothing goes through one; in a list the star would say nothing
+        return {"NO_PROXY": "*", "no_proxy": "*"}
     names = ",".join(dict.fromkeys([*filter(None, known.split(",")), "127.0.0.1", "localhost"]))
     return {"NO_PROXY": names, "no_proxy": names}
 

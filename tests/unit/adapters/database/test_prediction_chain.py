@@ -228,3 +228,18 @@ def test_migration__what_was_served_before_is_a_batch_for_each_session(url: str)
     predictions.insert_many(engine, [served(7, 0)])
     assert breaks(engine) == [] and heads(engine)[PREDICTIONS].seq == 3
     engine.dispose()
+
+
+@pytest.mark.parametrize("length", [0, 1, 10, 28, 31, 93])
+def test_keep_head__a_line_cut_short_is_no_head_and_the_next_one_is(
+    logged: Engine, tmp_path: Path, now: datetime, length: int
+) -> None:
+    first, file = heads(logged)[PREDICTIONS], tmp_path / "prediction_heads.txt"
+    keep_head(tmp_path, PREDICTIONS, first, now)
+    whole = file.read_text()
+    file.write_text(whole + whole[:length])  # the disk was full, or the process killed
+    assert kept_heads(tmp_path) == [first.hash] and checked_this_week(tmp_path, now) == {PREDICTIONS: first}
+    predictions.insert_many(logged, [served(4, 0)])
+    second = heads(logged)[PREDICTIONS]
+    keep_head(tmp_path, PREDICTIONS, second, now)
+    assert kept_heads(tmp_path) == [first.hash, second.hash]

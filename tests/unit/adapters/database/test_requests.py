@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -30,6 +31,12 @@ def test_request__second_one_for_the_same_cause_and_data_is_the_first(engine: En
     other, created_other = ask(engine, now + HOUR, cause="skill")
     assert (created, created_again, created_other) == (True, False, True)
     assert again == first != other
+
+
+def test_request__of_twelve_at_once_exactly_one_is_made(engine: Engine, now: datetime) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda number: ask(engine, now + number * HOUR), range(12)))
+    assert sum(created for _, created in answers) == 1 and len({request.id for request, _ in answers}) == 1
 
 
 def test_request__undone_with_the_finding_it_rests_on(engine: Engine, now: datetime) -> None:

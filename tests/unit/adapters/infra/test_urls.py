@@ -93,3 +93,9 @@ def test_past_proxies__again_adds_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     first = past_proxies()
     monkeypatch.setenv("NO_PROXY", first["NO_PROXY"])
     assert past_proxies() == first
+
+
+@pytest.mark.usefixtures("behind_a_proxy")
+def test_past_proxies__who_lets_nothing_through_one_goes_on_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    assert past_proxies() == {"NO_PROXY": "*", "no_proxy": "*"}
