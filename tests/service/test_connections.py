@@ -172,6 +172,16 @@ def test_connections__over_the_limit_are_refused_and_those_that_are_in_are_answe
     assert httpx.get(f"{base}/healthz", timeout=30).status_code == 200
 
 
+def test_connections__of_one_address_leave_room_for_another(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 60.0)  # longer than this takes
+    monkeypatch.setattr(BoundedProtocol, "room", 16)
+    other = httpx.HTTPTransport(local_address="127.0.0.2")
+    with ExitStack() as stack, httpx.Client(base_url=base, transport=other) as client:
+        idle = [stack.enter_context(connect(base)) for _ in range(40)]
+        assert to_end(idle[-1]).startswith(b"HTTP/1.1 503 ")
+        assert client.get("/healthz").status_code == 200
+
+
 def test_make_room__leaves_descriptors_for_the_database() -> None:
     room = make_room()
     assert 1 <= room <= connections.CONNECTIONS

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import random
+import time
 from datetime import timedelta
+from inspect import signature
 
 import pandas as pd
 import pytest
@@ -232,3 +234,4 @@ def test_look__a_clock_set_back_by_a_day_delays_no_second_attempt(world: World, 
     keeper.look(NOW - timedelta(days=1))
     assert versions(keeper) == ("3", None, 2)
     assert keeper.unconfirmed_seconds() == 0
+    assert signature(Keeper).parameters["clock"].default is time.monotonic

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
@@ -23,7 +22,7 @@ class Attempts:
     `clock` gives seconds that no change of the wall's clock touches.
     """
 
-    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, metrics: Metrics, clock: Callable[[], float]) -> None:
         self.alarms: dict[str, str] = {}
         self._metrics = metrics
         self._clock = clock

@@ -39,12 +39,8 @@ def append(folder: Path, rows: pd.DataFrame, first_stays: bool = False) -> int:
     Raises:
         Conflict: a version stored under the same `created` has other values.
     """
-    table = _conform(rows)
-    years = pc.year(table["event_timestamp"])
-    news = {
-        parts.of_year(folder, year): _news(folder, table.filter(pc.equal(years, year)), first_stays)
-        for year in sorted(pc.unique(years).to_pylist())
-    }
+    by_year = _by_year(_conform(rows))
+    news = {parts.of_year(folder, year): _news(folder, of_year, first_stays) for year, of_year in by_year.items()}
     later = [rows for file, rows in news.items() if file.exists()]
     for file, of_year in news.items():
         if len(of_year) and not file.exists():
@@ -117,6 +113,12 @@ def _conform(rows: pd.DataFrame) -> pa.Table:
     return table.cast(pa.schema([(f.name, types.get(f.name, f.type)) for f in table.schema]))
 
 
+def _by_year(rows: pa.Table) -> dict[int, pa.Table]:
+    years = pc.year(rows["event_timestamp"])
+    each = sorted(pc.unique(years).to_pylist())
+    return {year: rows.filter(pc.equal(years, year)) for year in each} if len(each) > 1 else dict.fromkeys(each, rows)
+
+
 def _news(folder: Path, rows: pa.Table, first_stays: bool) -> pa.Table:
     """Of rows of one year those that say something new, in the files' order."""
     events = pc.min_max(rows["event_timestamp"]).as_py()
@@ -125,7 +127,8 @@ def _news(folder: Path, rows: pa.Table, first_stays: bool) -> pa.Table:
     new = np.arange(len(both)) >= len(before)
     order = pc.sort_indices(both, sort_keys=_ORDER).to_numpy()
     both, new = both.take(pa.array(order)), new[order]
-    return both.filter(pa.array(new & ~_repeats(both, folder.name, first_stays)))
+    fresh = new & ~_repeats(both, folder.name, first_stays)
+    return both if fresh.all() else both.filter(pa.array(fresh))
 
 
 def _standing(folder: Path, like: pa.Table, after: pd.Timestamp, until: pd.Timestamp) -> pa.Table:
@@ -147,6 +150,8 @@ def _day(instant: pd.Timestamp) -> str:
 def _repeats(rows: pa.Table, view: str, first_stays: bool) -> NDArray[np.bool_]:
     """Where a row has the values of the version before it; refuses two versions under one `created`."""
     pair = _equals_previous(rows.select(KEYS[:2]))
+    if not pair.any():
+        return pair
     same = pair & _equals_previous(rows.drop_columns(KEYS))
     again = pair & _equals_previous(rows.select(["created"]))
     clash = np.flatnonzero(again & ~same)

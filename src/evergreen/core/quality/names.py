@@ -80,7 +80,8 @@ def _twins(panel: DeliveryPanel) -> Ints:
     comparable = np.flatnonzero((tape.row >= 0) & (tape.volume > 0) & (tape.high > tape.low))
     digest = pd.util.hash_array(tape.at[comparable])
     for name in (*PRICES, "volume"):
-        digest = digest * MIX + pd.util.hash_array(panel.numbers[name][tape.row[comparable]])
+        digest *= MIX
+        digest += pd.util.hash_array(panel.numbers[name][tape.row[comparable]])
     ordered = np.sort(digest)  # a table of all digests would be as large as the bars
     twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     group = np.full(len(tape), -1)

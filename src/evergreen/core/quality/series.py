@@ -50,9 +50,9 @@ def spike(tape: Tape) -> Mask:
 
 def _departs(tape: Tape, low: Floats, high: Floats, length: int, least: Floats) -> Mask:
     """Whether `length` bars with these extremes leave what is before and after them, and come back."""
-    top = np.maximum(tape.before(tape.high), tape.after(tape.high, length))
-    bottom = np.minimum(tape.before(tape.low), tape.after(tape.low, length))
-    gap = np.log(np.maximum(low / top, bottom / high))
+    above = low / np.maximum(tape.before(tape.high), tape.after(tape.high, length))
+    below = np.minimum(tape.before(tape.low), tape.after(tape.low, length)) / high
+    gap = np.log(np.maximum(above, below, out=above), out=above)
     back = np.abs(np.log(tape.after(tape.open, length) / tape.before(tape.close)))
     return (gap > least) & (back < gap / 2)
 
@@ -63,15 +63,23 @@ def wick(tape: Tape) -> Mask:
 
     An open or a close may be as wrong as the extreme it made. The newest close may be true: what comes after tells.
     """
-    reach = np.maximum(WICK, WICK_DEVIATIONS * tape.usual_move())
-    newest = np.isnan(tape.after(tape.close))
-    top = np.where(newest, tape.close, np.minimum(tape.open, tape.close))
-    bottom = np.where(newest, tape.close, np.maximum(tape.open, tape.close))
-    above = np.fmax(np.fmax(tape.before(tape.high), tape.after(tape.high)), top)
-    below = np.fmin(np.fmin(tape.before(tape.low), tape.after(tape.low)), bottom)
-    far = (np.log(tape.high / above) > reach) | (np.log(below / tape.low) > reach)
-    wild = np.log(tape.high / tape.low) > WILD_RANGE * tape.usual_move()
+    usual, newest = tape.usual_move(), np.isnan(tape.after(tape.close))
+    reach = np.maximum(WICK, WICK_DEVIATIONS * usual)
+    far = (_above(tape, newest) > reach) | (_below(tape, newest) > reach)
+    wild = np.log(tape.high / tape.low) > WILD_RANGE * usual
     return far & ~shared_by_many(tape, wild)
+
+
+def _above(tape: Tape, newest: Mask) -> Floats:
+    """How far a high lies over what the bars around and the lower of open and close reached, in logs."""
+    own = np.where(newest, tape.close, np.minimum(tape.open, tape.close))
+    return np.log(tape.high / np.fmax(np.fmax(tape.before(tape.high), tape.after(tape.high)), own))
+
+
+def _below(tape: Tape, newest: Mask) -> Floats:
+    """How far a low lies under what the bars around and the higher of open and close reached, in logs."""
+    own = np.where(newest, tape.close, np.maximum(tape.open, tape.close))
+    return np.log(np.fmin(np.fmin(tape.before(tape.low), tape.after(tape.low)), own) / tape.low)
 
 
 def stale_bar(tape: Tape) -> Mask:

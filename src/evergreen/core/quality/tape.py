@@ -60,11 +60,17 @@ class Tape(Placed):
 
     def before(self, values: Floats, bars: int = 1) -> Floats:
         """`values` as they were `bars` bars ago, NaN where the ticker had none."""
-        return np.where(self.follows(bars), np.roll(values, bars), np.nan)
+        shifted = np.full(len(self), np.nan)
+        shifted[bars:] = values[:-bars]
+        shifted[~self.follows(bars)] = np.nan
+        return shifted
 
     def after(self, values: Floats, bars: int = 1) -> Floats:
         """`values` as they are `bars` bars later, NaN where the ticker has none."""
-        return np.where(np.roll(self.follows(bars), -bars), np.roll(values, -bars), np.nan)
+        shifted = np.full(len(self), np.nan)
+        shifted[:-bars] = values[bars:]
+        shifted[:-bars][~self.follows(bars)[bars:]] = np.nan
+        return shifted
 
     def usual_move(self) -> Floats:
         """Robust deviation of the ticker's log moves of the close: 1.4826 times the median of their sizes."""

@@ -153,6 +153,7 @@ def open_table(path: str) -> pd.DataFrame:
         table = _read_typed(form, io.BytesIO(content(path)))
     except (pa.ArrowException, OSError, ValueError, KeyError, zipfile.BadZipFile, ImportError) as error:
         raise unreadable(path, form, error) from None
+    pa.default_memory_pool().release_unused()  # Arrow keeps what it read with, as much as the table once more
     return table if isinstance(table.index, pd.RangeIndex) else table.reset_index()
 
 
