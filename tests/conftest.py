@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,12 @@ from evergreen.workspace import Workspace, open_workspace, workspace
 if TYPE_CHECKING:
     from tests.browser import Browser
     from tests.services.servers import Postgresql
+
+
+def pytest_configure() -> None:
+    """A suite started in the background of a shell ignores Ctrl-C, and so would all that it starts."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
