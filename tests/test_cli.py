@@ -232,16 +232,6 @@ def test_audit__prints_the_head_and_refuses_one_that_is_not_in_the_log(tmp_path:
     )
 
 
-def test_replay__prints_a_line_for_each_policy_and_where_the_page_is(tmp_path: Path) -> None:
-    span = ("--from", "2004-06-21", "--to", "2004-07-02")
-    walked = ("--policy", "never", "--policy", "calendar:5", "--out", "out", "--no-track")
-    completed = run("replay", "simulated:tickers=2,seed=7,years=4.6", *span, *walked, cwd=tmp_path)
-    assert completed.returncode == 0, completed.stderr
-    heads, never, calendar, *_, page = completed.stdout.strip().splitlines()[-5:]
-    assert heads.startswith("policy") and never.startswith("never") and calendar.startswith("calendar:5")
-    assert (tmp_path / page).is_file()
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

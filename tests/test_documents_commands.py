@@ -28,7 +28,8 @@ CODE = [
     for file in sorted((REPOSITORY / room).rglob("*"))
     if file.suffix in (".py", ".html")
 ]
-SHOWN = re.compile(r"`evergreen ([^`]+)`|<code>evergreen ([^<]+)</code>|^(?:\$ )?evergreen (.+)$", re.MULTILINE)
+BEFORE = r"(?:\$ )?(?:[A-Z_]+=\S+ )*(?:.+ && )?(?:\.venv/bin/)?"  # in a line of its own
+SHOWN = re.compile(rf"`evergreen ([^`]+)`|<code>evergreen ([^<]+)</code>|^{BEFORE}evergreen (.+)$", re.MULTILINE)
 OPTIONAL = str.maketrans("[]", "  ")  # as in `evergreen logs [PART] [--follow]`
 FILLED_IN = re.compile(r"\{[^}]*\}")  # by a sentence of the code
 
@@ -78,6 +79,8 @@ def test_code__tells_a_person_to_type_commands_that_there_are() -> None:
 
 def test_commands__are_found_and_wrong_ones_are_named() -> None:
     assert ["init", "path/to/folder"] in commands(REPOSITORY / "docs" / "how-to.md")
+    assert ["init", "FOLDER"] in commands(REPOSITORY / "README.md")
+    assert ["restore", "/backups/2008-11-04"] in commands(REPOSITORY / "docs" / "team.md")
     assert [mistake(words) for words in (["init", "x", "-y"], ["canary", "status", "--json"], ["canary"])] == [""] * 3
     for wrong in (["innit"], ["init", "x", "--yess"], ["init", "x", "-q"], ["down", "now"], ["canary", "stat"]):
         assert mistake(wrong), wrong

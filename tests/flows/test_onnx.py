@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -17,26 +16,23 @@ from evergreen.errors import BadInput, ModelRefused, UnreadableFile
 from evergreen.research.given_models import log_model_file
 from evergreen.workspace import Workspace
 from tests.flows.test_reproduction import served
-from tests.unit.core.model.elsewhere import exported, fitted
+from tests.test_documented_blocks import blocks
+from tests.unit.core.model.elsewhere import ridge
 
 pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.xdist_group("lived")
 MODEL = "evergreen"
-THROUGH = "2005-06-30"
+SHOWN, THROUGH = "2016-12-30", "2005-06-30"  # on the page, and of the bars here
 
 
 @pytest.fixture
-def file(copied: Workspace, tmp_path: Path) -> Path:
-    """A ridge on all factors of the sessions up to `THROUGH`."""
-    with reading(copied.engine) as conn:
-        request_id = ledger.read_model_version(conn, MODEL, "2").request_id
-    rows = pd.read_parquet(copied.settings.runs / str(request_id) / "training_set.parquet")
-    seen = rows[rows["session"] < THROUGH].dropna(subset=["label"])
-    names = list(rows.columns[2:-1])
-    x = seen[names].to_numpy(np.float32)
-    path = tmp_path / "mine.onnx"
-    path.write_bytes(exported(fitted(x, seen["label"].to_numpy()), x, names))
-    return path
+def file(copied: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A ridge on the factors up to `THROUGH`, fitted and written as docs/models-from-elsewhere.md shows."""
+    example, command, *_ = blocks("docs/models-from-elsewhere.md")
+    assert f"--trained-through {SHOWN}" in command and SHOWN in example
+    monkeypatch.chdir(tmp_path)
+    exec(example.replace(SHOWN, THROUGH), {"model": ridge()})
+    return tmp_path / "mine.onnx"
 
 
 def _challenge(at: Workspace, run_id: str) -> str:

@@ -14,6 +14,8 @@ import pytest
 from evergreen.adapters.infra.processes import Command, Stack
 from evergreen.ops.doctor import Check, examine
 from evergreen.settings import Settings
+from evergreen.workspace import REPOSITORY
+from tests.test_cli import run
 
 
 def checks_of(settings: Settings) -> dict[str, Check]:
@@ -74,10 +76,21 @@ def test_examine__on_a_server_of_ones_own_nobody_is_told_to_start_the_embedded_o
 @pytest.fixture
 def old_mlflow() -> Iterator[str]:
     """A server that says it is MLflow 1.0."""
+    yield from answering(200)
+
+
+@pytest.fixture
+def guarded_mlflow() -> Iterator[str]:
+    """A server that asks for an account."""
+    yield from answering(401)
+
+
+def answering(status: int) -> Iterator[str]:
+    """A server that answers alike whatever it is asked, its version 1.0."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            self.send_response(status)
             self.end_headers()
             self.wfile.write(b"1.0.0" if self.path == "/version" else json.dumps({}).encode())
 
@@ -97,3 +110,12 @@ def test_examine__a_server_of_another_version_is_named_with_what_to_type(tmp_pat
     check = checks_of(Settings(home=tmp_path, mlflow_uri=old_mlflow))["mlflow"]
     assert not check.sound
     assert "runs MLflow 1.0.0, this process 3." in check.sentence and "pip install mlflow==3." in check.sentence
+
+
+def test_doctor__of_a_server_that_asks_for_an_account_prints_what_the_page_shows(
+    tmp_path: Path, guarded_mlflow: str
+) -> None:
+    page = (REPOSITORY / "docs" / "team.md").read_text()
+    (shown,) = [line for line in page.splitlines() if line.startswith("WRONG  mlflow")]
+    printed = run("doctor", cwd=tmp_path, EVERGREEN_MLFLOW_URI=guarded_mlflow).stdout
+    assert shown.replace("http://mlflow.example.org:5000", guarded_mlflow) in printed.splitlines()

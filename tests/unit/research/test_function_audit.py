@@ -11,7 +11,9 @@ import pytest
 
 from evergreen.errors import BadInput, UnreadableFile
 from evergreen.research.function_audit import auditor, load_function
+from evergreen.workspace import REPOSITORY
 from tests.test_cli import one_sentence, run
+from tests.test_documents_commands import lines_beneath
 
 FUNCTIONS = """
 def honest(bars):
@@ -52,6 +54,14 @@ def test_audit_model__exit_1_names_the_line_that_moved_and_by_what(folder: Path)
     first = verdict["moves"][0]
     assert (first["column"], first["ticker"], first["after"], first["reach"]) == ("soon", "BB", None, 2)
     assert first["session"] == first["cut"]
+
+
+def test_audit_model__prints_what_the_page_shows(folder: Path) -> None:
+    completed = run("audit-model", "mine:ahead", "--bars", "bars.csv", cwd=folder)
+    shown = lines_beneath(REPOSITORY / "docs" / "audit-model.md", "evergreen audit-model mine:ahead --bars bars.csv")
+    first, second, left_out, last = shown
+    printed = completed.stdout.splitlines()
+    assert left_out == "..." and (printed[:2], printed[-1]) == ([first, second], last)
 
 
 def test_audit_model__a_table_is_cut_by_when_it_was_known(folder: Path) -> None:

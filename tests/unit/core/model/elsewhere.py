@@ -18,11 +18,15 @@ ROWS = 8  # golden ones
 
 def fitted(features: NDArray[np.float32], label: NDArray[np.float64], *, imputes: bool = True) -> BaseEstimator:
     """A ridge on standardised factors."""
-    steps = [StandardScaler(), Ridge(alpha=1000.0)]
-    imputer = [SimpleImputer(strategy="constant", fill_value=0.0)] if imputes else []
     rows = np.where(np.isfinite(features), features, np.float32(0.0))
     with np.errstate(all="ignore"):
-        return make_pipeline(*imputer, *steps).fit(rows, label)
+        return ridge(imputes=imputes).fit(rows, label)
+
+
+def ridge(*, imputes: bool = True) -> BaseEstimator:
+    """What is to be fitted."""
+    imputer = [SimpleImputer(strategy="constant", fill_value=0.0)] if imputes else []
+    return make_pipeline(*imputer, StandardScaler(), Ridge(alpha=1000.0))
 
 
 def exported(
