@@ -64,7 +64,7 @@ def test_pages__of_a_target_without_prices_tell_the_forecast_and_its_naive_one(w
         and "0 is an unchanged volatility" in ticker
     )
     assert '<th scope="row">forecast</th>' in ticker and '<th scope="row">price</th>' not in ticker
-    assert "(0 is an unchanged volatility) with the interval it gives" in status
+    assert "(0 is an unchanged volatility) with the interval that its model gives" in status
     assert ">forecast</button>" in status and ">price</button>" not in status and ">return</button>" not in status
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from evergreen.errors import BadSetting
 from evergreen.settings import MarketSettings, Settings, load_settings
+from evergreen.settings.places import absolute_source
 from evergreen.workspace import REPOSITORY
 
 
@@ -56,8 +57,44 @@ def test_market__is_read_from_a_table_and_variables_win(tmp_path: Path, monkeypa
     monkeypatch.setenv("EVERGREEN_MARKET_TICKERS", "SBIN, LT")
     monkeypatch.setenv("EVERGREEN_MARKET_SPECIAL_SESSIONS", "2024-05-18,2024-11-01T19:00")
     changed = load_settings(tmp_path / "evergreen.toml").market
-    assert changed.tickers == ("SBIN", "LT") and changed.source == "files:bars"
+    assert changed.tickers == ("SBIN", "LT") and changed.source == f"files:{tmp_path}/bars"
     assert changed.special_sessions == (datetime(2024, 5, 18), datetime(2024, 11, 1, 19))
+
+
+def test_load_settings__places_lie_beside_the_file_that_names_them_and_those_of_variables_where_one_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = ['policies = "mine.toml"', 'dvc_remote = "../remote"', 'lineage = "events.jsonl"']
+    lines += ['mlflow_artifacts = "s3://bucket/a"', 'mlflow_uri = "sqlite:///runs.db"']
+    table = ["[market]", 'source = "sql:sqlite:///bars.db SELECT * FROM bars"', 'listings = "names.csv"']
+    (tmp_path / "team").mkdir()
+    (tmp_path / "team" / "evergreen.toml").write_text("\n".join(lines + table))
+    monkeypatch.setenv("EVERGREEN_LINEAGE", "mine.jsonl")
+    settings = load_settings(Path("team/evergreen.toml"))
+    assert settings.policies == f"{tmp_path}/team/mine.toml" and settings.remote == f"{tmp_path}/remote"
+    assert settings.lineage == f"{tmp_path}/mine.jsonl"
+    assert (settings.mlflow_artifacts, settings.mlflow) == ("s3://bucket/a", f"sqlite:///{tmp_path}/team/runs.db")
+    assert settings.market.source == f"sql:sqlite:///{tmp_path}/team/bars.db SELECT * FROM bars"
+    assert settings.market.listings == f"{tmp_path}/team/names.csv"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("files:bars", "files:/here/bars"),
+        ("sessions:./in/../daily", "sessions:/here/daily"),
+        ("csv:vendor/*.csv", "csv:/here/vendor/*.csv"),
+        ("parquet:s3://bucket/bars/*.parquet", "parquet:s3://bucket/bars/*.parquet"),
+        ("files:/from/the/root", "files:/from/the/root"),
+        ("sql:sqlite:////root.db SELECT 1", "sql:sqlite:////root.db SELECT 1"),
+        ("sql:postgresql://host/bars SELECT 1", "sql:postgresql://host/bars SELECT 1"),
+        ("simulated:tickers=4", "simulated:tickers=4"),
+        ("sample", "sample"),
+    ],
+)
+def test_absolute_source__files_are_named_from_the_root(given: str, meant: str) -> None:
+    assert absolute_source(given, Path("/here")) == meant
 
 
 def test_market__reads_what_the_version_before_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,20 +24,30 @@ Tickers = Annotated[
 ]
 
 
+Source = Annotated[str | None, typer.Option(help="Such as files:FOLDER; by default the market setting's.")]
+
+
 @app.command()
-def daily(source: str | None = None, ticker: Tickers = None, as_of: str | None = None) -> None:
+def daily(source: Source = None, ticker: Tickers = None, as_of: str | None = None) -> None:
     """Ask the server for a run of `daily` now."""
-    start("daily/daily", {"source": source, "tickers": ticker, "as_of": as_of})
+    start("daily/daily", {"source": _from_root(source), "tickers": ticker, "as_of": as_of})
 
 
 @app.command()
-def backfill(source: str | None = None, ticker: Tickers = None, as_of: str | None = None) -> None:
+def backfill(source: Source = None, ticker: Tickers = None, as_of: str | None = None) -> None:
     """Ask the server to load a source's history and to train a first champion."""
     from evergreen.ops.first_hour import AFTER_BACKFILL
 
-    start("backfill/backfill", {"source": source, "tickers": ticker, "as_of": as_of})
+    start("backfill/backfill", {"source": _from_root(source), "tickers": ticker, "as_of": as_of})
     for line in AFTER_BACKFILL:
         print(line)
+
+
+def _from_root(source: str | None) -> str | None:
+    """The worker has another working directory."""
+    from evergreen.settings.places import absolute_source
+
+    return source and absolute_source(source, Path())
 
 
 @app.command()

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from evergreen.adapters.database import reading, rollouts, version_words
 from evergreen.adapters.infra.accounts import Account, mlflow_account, prefect_account, require_admitted
 from evergreen.adapters.infra.buckets import kind, look_at_bucket, require_dvc_plugin, require_mlflow_client
 from evergreen.adapters.infra.processes import Stack
@@ -155,7 +156,14 @@ def _service(settings: Settings) -> str:
     answer = _get(f"{url}/readyz", start="Type `evergreen serve`." if named_server() else UP)
     if answer.status_code != httpx.codes.OK:
         raise Unavailable(f"{url} is not ready: {answer.text[:200]}", "Type `evergreen status`.")
-    return f"{url} is ready"
+    return f"{url} is ready{_champion(settings)}"
+
+
+def _champion(settings: Settings) -> str:
+    at = Workspace(settings)
+    with reading(at.engine) as conn:
+        rollout = rollouts.read(conn, settings.model_name)
+        return f"; champion: {version_words.champion(conn, rollout.model, rollout.champion)}" if rollout else ""
 
 
 def _service_url(settings: Settings) -> str:

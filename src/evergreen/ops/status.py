@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from evergreen.adapters.database import decisions, ledger, owed, reading, rollouts, trials, triggers
+from evergreen.adapters.database import decisions, ledger, owed, reading, rollouts, trials, triggers, version_words
 from evergreen.adapters.database.request_words import training
 from evergreen.adapters.infra.processes import Stack
-from evergreen.adapters.infra.running import Running, missing
+from evergreen.adapters.infra.running import Running, how_sessions_come, missing
 from evergreen.errors import BadSetting
 from evergreen.ops.known_server import named_server, prefect_server
 from evergreen.ops.words import counted
@@ -43,7 +43,7 @@ class Turn:
 class Status:
     """How everything stands, None where there is nothing yet; `behind` is how many sessions the exchange has closed
     since `session`, `owed` says which bars have not arrived, `weight` is the challenger's share of clients, `server`
-    the Prefect server that PREFECT_API_URL names."""
+    the Prefect server that PREFECT_API_URL names, `called` what the champion is said to be."""
 
     home: str
     market: str
@@ -54,6 +54,7 @@ class Status:
     running: Sequence[Running] = ()
     owed: str = ""
     champion: str | None = None
+    called: str = ""
     challenger: str | None = None
     stage: str | None = None
     weight: float = 0.0
@@ -88,6 +89,7 @@ def read_status(settings: Settings) -> Status:
             running=running,
             owed=awaited,
             champion=rollout.champion,
+            called=version_words.champion(conn, name, rollout.champion),
             challenger=rollout.challenger,
             stage=rollout.stage,
             weight=rollout.weight / 10_000,  # kept in basis points
@@ -141,7 +143,7 @@ def lines(status: Status) -> Iterator[str]:
     if advice := missing(status.session, status.champion, status.running, status.training or ""):
         yield advice
         return
-    yield f"champion   version {status.champion}"
+    yield f"champion   {status.called}"
     if status.challenger:
         yield f"challenger version {status.challenger}, {status.stage}, {100 * status.weight:g} % of clients"
     if status.training:
@@ -155,12 +157,11 @@ def lines(status: Status) -> Iterator[str]:
 
 
 def _late(status: Status) -> str:
-    """How far the exchange is ahead, and what to type unless something runs, no model serves or the bars are owed."""
+    """How far the exchange is ahead, and how it is caught up with once a model serves."""
     if status.behind <= 1:
         return ""
-    waits = status.owed or status.running or status.champion is None
-    advice = "" if waits else ": type `evergreen daily`"
-    return f", {status.behind} sessions behind the exchange{advice}"
+    comes = f": {how_sessions_come(status.running, status.owed)}" if status.champion else ""
+    return f", {status.behind} sessions behind the exchange{comes}"
 
 
 def _processes(status: Status) -> Iterator[str]:

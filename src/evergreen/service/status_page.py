@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from evergreen.adapters.database import reading
 from evergreen.adapters.infra.prefect_api import PrefectApi, running_on
-from evergreen.adapters.infra.running import missing
+from evergreen.adapters.infra.running import how_sessions_come, missing
 from evergreen.core.canary import LADDER, QualityTest
 from evergreen.core.model.targets.registry import target as forecast_target
 from evergreen.errors import EvergreenError
@@ -22,8 +22,8 @@ from evergreen.service.view import Skill, View, gather
 from evergreen.service.watch import Watch
 from evergreen.settings import Settings
 
-COLUMNS = ("ticker", "last close", "price", "interval", "return", "forecast", "challenger", "age", "sign right")
-MINOR = ("last close", "challenger", "age")  # what a phone's screen has no room for
+COLUMNS = ("ticker", "arm", "last close", "price", "interval", "return", "forecast", "age", "sign right")
+MINOR = ("last close", "age")  # what a phone's screen has no room for
 
 
 class StatusPage:
@@ -85,27 +85,23 @@ class StatusPage:
             goal=goal,
             now=datetime.now(UTC),
             running=running,
+            newer=how_sessions_come(running, view.owed if view else ""),
             missing=missing(view.clock, _champion(view), running, view.training) if view else "",
             prefect=self._prefect.url.removesuffix("/api") if self._prefect else None,
-            columns=_columns(goal.is_return, bool(_challenger(view))),
+            columns=_columns(goal.is_return),
             minor=MINOR,
             links=links,
         )
 
 
-def _columns(priced: bool, challenger: bool) -> list[str]:
+def _columns(priced: bool) -> list[str]:
     """Titles of the table of forecasts."""
-    absent = {"challenger"} if not challenger else set()
-    absent |= {"forecast"} if priced else {"price", "return"}
+    absent = {"forecast"} if priced else {"price", "return"}
     return [title for title in COLUMNS if title not in absent]
 
 
 def _champion(view: View | None) -> str | None:
     return view.rollout.champion if view and view.rollout else None
-
-
-def _challenger(view: View | None) -> str | None:
-    return view.rollout.challenger if view and view.rollout else None
 
 
 def evidence_chart(quality: QualityTest) -> Chart | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import re
 from datetime import UTC, datetime
 
@@ -49,11 +50,13 @@ def _percent(share: float, digits: int = 0) -> str:
 
 
 def _signed(value: float, is_return: bool = True) -> str:
+    if math.isnan(value):
+        return "none"
     return f"{value:+.2%}".replace("%", "\u00a0%") if is_return else f"{value:+.3f}"
 
 
 def _level(value: float, priced: bool = True) -> str:
-    return f"{value:.2f}" if priced else _signed(value, is_return=False)
+    return f"{value:.2f}" if priced and not math.isnan(value) else _signed(value, is_return=False)
 
 
 def _moment(moment: datetime) -> str:

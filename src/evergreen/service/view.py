@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 from sqlalchemy import Connection
 
-from evergreen.adapters.database import decisions, evidence, ledger, owed, predictions, rollouts
+from evergreen.adapters.database import decisions, evidence, ledger, owed, predictions, rollouts, version_words
 from evergreen.adapters.database.decisions import RecordedDecision
 from evergreen.adapters.database.ledger import DataVersion, DriftRecord, ModelVersion
 from evergreen.adapters.database.request_words import training
@@ -80,6 +80,20 @@ class View:
     clock: str | None
     forecasts: Sequence[TickerForecast]
 
+    @property
+    def called(self) -> str:
+        """What the champion is called; empty without one."""
+        return version_words.called(self.rollout.champion, self._kind) if self.rollout else ""
+
+    @property
+    def meaning(self) -> str:
+        """What it means for a client that this champion is no trained model; empty of one that is."""
+        return version_words.meaning(self._kind)
+
+    @property
+    def _kind(self) -> str | None:
+        return self.champion.kind if self.champion else None
+
 
 def gather(conn: Connection, model: str, snapshot: Snapshot | None, now: datetime) -> View:
     """Read the page's contents at `now`."""
@@ -141,9 +155,10 @@ def _traffic(conn: Connection, now: datetime) -> list[Traffic]:
 def _forecasts(conn: Connection, snapshot: Snapshot | None) -> list[TickerForecast]:
     if snapshot is None:
         return []
-    champion = snapshot.lineup.champion
-    since = snapshot.clock - pd.Timedelta(days=SKILL_DAYS)
-    return todays_forecasts(snapshot, evidence.sign_hits(conn, champion.version, champion.manifest.aim, since))
+    lineup, since = snapshot.lineup, snapshot.clock - pd.Timedelta(days=SKILL_DAYS)
+    arms = [model for model in (lineup.champion, lineup.challenger) if model is not None]
+    hits = {model.version: evidence.sign_hits(conn, model.version, model.manifest.aim, since) for model in arms}
+    return todays_forecasts(snapshot, hits)
 
 
 def _skills(conn: Connection, row: Rollout | None, snapshot: Snapshot | None) -> list[Skill]:

@@ -11,16 +11,18 @@ from pydantic import ValidationError
 
 from evergreen.errors import BadSetting
 from evergreen.settings.market import MarketSettings
+from evergreen.settings.places import with_absolute_places
 from evergreen.settings.settings import PREFIX, Settings
 
 
 def load_settings(file: Path = Path("evergreen.toml")) -> Settings:
-    """Settings from `file` and the environment.
+    """Settings from `file` and the environment; a relative path in it lies beside it, in a variable where one works.
 
     Raises:
         BadSetting: an unknown name or an unusable value, with where it came from.
     """
-    from_file, from_environment = _with_market(_from_file(file)), _with_market(_from_environment())
+    from_file = _placed(_with_market(_from_file(file)), file.parent)
+    from_environment = _placed(_with_market(_from_environment()), Path())
     values = from_file | from_environment | {"market": from_file["market"] | from_environment["market"]}
     try:
         return Settings(**values)
@@ -44,6 +46,10 @@ def _with_market(values: dict[str, Any]) -> dict[str, Any]:
         market = {"calendar": values["calendar"]} | market
     moved = {"market", "calendar", *(f"market_{name}" for name in MarketSettings.model_fields)}
     return {name: value for name, value in values.items() if name not in moved} | {"market": market}
+
+
+def _placed(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    return with_absolute_places(values, folder) | {"market": with_absolute_places(values["market"], folder)}
 
 
 def _from_file(file: Path) -> dict[str, Any]:

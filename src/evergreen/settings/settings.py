@@ -19,7 +19,8 @@ PREFIX = "EVERGREEN_"
 class Settings(BaseModel):
     """Places and names; business choices are flow parameters, secrets are environment or blocks.
 
-    Read from `evergreen.toml` in the working directory, then from `EVERGREEN_*` variables, which win.
+    Read from `evergreen.toml` in the working directory, then from `EVERGREEN_*` variables, which win. A relative path
+    lies beside that file.
     Empty URLs stand for the embedded default: files and SQLite below `home`.
     """
 

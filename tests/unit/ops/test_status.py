@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from evergreen.adapters.infra.running import Running
 from evergreen.ops.status import CanaryStatus, Status, canary_lines, lines, read_status
 from evergreen.settings import Settings
 
-STANDING = Status("home", "XNYS in USD, from files:bars", (), "2018-02-07", behind=3, champion="2")
+STANDING = Status("home", "XNYS in USD, from files:bars", (), "2018-02-07", behind=3, champion="2", called="version 2")
 
 
 def test_status__on_a_server_of_ones_own_nobody_is_told_to_start_another(
@@ -26,12 +27,19 @@ def test_status__on_a_server_of_ones_own_nobody_is_told_to_start_another(
     assert not any("evergreen up" in line for line in shown)
 
 
-def test_status__what_is_behind_says_what_to_type_unless_something_comes_first() -> None:
-    (behind,) = [line for line in lines(STANDING) if line.startswith("data")]
-    assert behind.endswith("3 sessions behind the exchange: type `evergreen daily`")
-    training = Running("retrain", "retrain", datetime.now(UTC))
-    for first in ({"owed": "90 bars owed"}, {"champion": None}, {"running": [training]}):
-        assert not any("evergreen daily" in line for line in lines(replace(STANDING, **first)))
+@pytest.mark.parametrize(
+    ("first", "end"),
+    [
+        ({}, "behind the exchange: type `evergreen daily`"),
+        ({"owed": "90 bars owed"}, "behind the exchange: newer bars have not come"),
+        ({"champion": None}, "behind the exchange"),
+        ({"running": [Running("daily", "daily", datetime.now(UTC))]}, "behind the exchange: daily is under way"),
+    ],
+)
+def test_status__what_is_behind_says_what_to_type_unless_something_comes_first(first: dict[str, Any], end: str) -> None:
+    shown = list(lines(replace(STANDING, **first)))
+    (behind,) = [line for line in shown if line.startswith("data")]
+    assert behind.endswith(end) and ("evergreen daily" in "".join(shown)) == (not first)
 
 
 def test_canary_status__says_what_each_evidence_is_for_and_when_it_decides() -> None:

@@ -10,6 +10,7 @@ NO_DATA, NO_CHAMPION = "no data yet", "no champion yet"
 # The flows that bring what is missing; a replay brings both.
 BRINGS_DATA = ("backfill", "replay")
 BRINGS_CHAMPION = ("retrain", "replay")
+BRINGS_SESSIONS = ("daily", "backfill", "replay")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ def missing(session: str | None, champion: str | None, running: Sequence[Running
 def how_data_comes(running: Sequence[Running]) -> str:
     """What brings the first bars: what runs, or what to type."""
     return _how(BRINGS_DATA, running) or "type `evergreen backfill`"
+
+
+def how_sessions_come(running: Sequence[Running], owed: str) -> str:
+    """What brings the sessions that are behind: what runs, bars that are `owed`, or what to type."""
+    others = [each.flow for each in running]
+    waits = "newer bars have not come" if owed else ""
+    return _how(BRINGS_SESSIONS, running) or waits or _how(others, running) or "type `evergreen daily`"
 
 
 def _how(flows: Sequence[str], running: Sequence[Running]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from evergreen.adapters.infra.prefect_api import PrefectApi, running_on
-from evergreen.adapters.infra.running import Running, missing
+from evergreen.adapters.infra.running import Running, how_sessions_come, missing
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -48,6 +48,22 @@ def test_missing__never_tells_a_person_to_start_what_runs(
     session: str | None, champion: str | None, flows: list[str], sentence: str
 ) -> None:
     assert missing(session, champion, [Running(flow, flow, NOON) for flow in flows]) == sentence
+
+
+@pytest.mark.parametrize(
+    ("flows", "owed", "sentence"),
+    [
+        ([], "", "type `evergreen daily`"),
+        (["retrain"], "", "retrain is under way"),
+        (["retrain", "daily"], "", "daily is under way"),
+        (["daily"], "90 bars owed", "daily is under way"),
+        (["retrain"], "90 bars owed", "newer bars have not come"),
+    ],
+)
+def test_how_sessions_come__names_what_runs_and_what_is_awaited_before_what_to_type(
+    flows: list[str], owed: str, sentence: str
+) -> None:
+    assert how_sessions_come([Running(flow, flow, NOON) for flow in flows], owed) == sentence
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def states_in(place: Path) -> tuple[State, ...]:
         NoBars: none of them may hold bars.
     """
     if not bar_files(place):
-        raise NoBars(f"{place} holds no bars.", "Put CSV or Parquet files there, or name another folder.")
+        raise NoBars(f"{place.absolute()} holds no bars.", "Put CSV or Parquet files there, or name another folder.")
     return tuple(_state(file) for file in files_in(place))
 
 
