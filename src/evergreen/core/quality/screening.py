@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.core.bars.schema import NUMBERS, conform, empty_bars, is_conformed
+from evergreen.core.bars.schema import KEYS, NUMBERS, conform, empty_bars, is_conformed, without
 from evergreen.core.bars.session import iso
 from evergreen.core.quality.days import day_masks
 from evergreen.core.quality.delivery_panel import DeliveryPanel
@@ -177,12 +177,12 @@ def screen(
 def split(bars: pd.DataFrame, findings: list[Finding]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`bars` as (accepted, refused), conformed: each finding takes what its rule `refuses`, and no more.
 
-    Equal copies of an accepted bar are dropped.
+    Equal copies of an accepted bar are dropped. Conformed bars of which all are accepted come back as they are.
     """
-    delivery = conform(bars)
+    delivery = bars if is_conformed(bars) else conform(bars)
     refused = _refused(delivery, findings)
-    accepted = delivery[~refused].drop_duplicates(["ticker", "session"])
-    return accepted.reset_index(drop=True), delivery[refused].reset_index(drop=True)
+    accepted = without(delivery, refused)
+    return without(accepted, accepted.duplicated(KEYS)), delivery[refused].reset_index(drop=True)
 
 
 def blocks(bars: pd.DataFrame, findings: list[Finding]) -> bool:
