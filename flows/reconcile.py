@@ -32,6 +32,8 @@ def reconcile() -> dict[str, list[str]]:
         "local models fetched again": verify_local_models(),
         "aliases mended": mirror_aliases(),  # last: it fails on a version that was deleted from the registry
     }
+    mended = [f"{what}: {', '.join(which)}" for what, which in repairs.items() if which]
+    print("; ".join(mended) or "nothing to mend")
     show(
         "reconcile",
         "Reconcile",

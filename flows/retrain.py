@@ -68,7 +68,8 @@ def retrain(
     try:
         request = claim_request(request_id)
     except AlreadyClaimed as taken:
-        return f"Nothing to do: {taken.what}"
+        print(nothing := f"Nothing to do: {taken.what}")
+        return nothing
     now = now_at(pd.Timestamp(request.as_of), workspace())
     with holding_claim(request, now):
         return _train_and_judge(request, TrainingChoices.of(request.evidence, choices), now)

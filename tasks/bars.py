@@ -33,7 +33,9 @@ def ingest_bars(
     """
     from evergreen.market_data.ingest import ingest
 
-    return ingest(workspace(), Order(source, tuple(tickers), first, last, history, second_source or ""), now)
+    delivery = ingest(workspace(), Order(source, tuple(tickers), first, last, history, second_source or ""), now)
+    print(delivery.sentence)
+    return delivery
 
 
 @effect
@@ -43,7 +45,10 @@ def ingest_late_bars(source: str, tickers: list[str], clock: pd.Timestamp, now: 
     from evergreen.market_data.owed import late_orders
 
     at = workspace()
-    return [ingest(at, order, now) for order in late_orders(at, source, tickers, clock)]
+    late = [ingest(at, order, now) for order in late_orders(at, source, tickers, clock)]
+    for delivery in late:
+        print(f"Late bars of {delivery.sentence}")
+    return late
 
 
 @effect
@@ -56,7 +61,9 @@ def keep_ledger(
     at = workspace()
     bars = owed.keep_ledger(at, source, tickers, clock, until, now)
     if bars:
-        show("owed", "Bars owed", f"{summary(bars)}. They are asked for again at every run.", table(by_session(bars)))
+        awaited = f"{summary(bars)}. They are asked for again at every run."
+        print(awaited)
+        show("owed", "Bars owed", awaited, table(by_session(bars)))
     latest = at.calendar.next(until, 1 - at.settings.market.notice_after)
     overdue = [bar for bar in bars if not bar.noticed and bar.session <= iso(latest)]
     sentence = f"{summary(overdue)}. They are asked of {source} again at every run."

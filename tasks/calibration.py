@@ -17,6 +17,12 @@ def calibrate_drift(version: str, training_set: TrainingSet) -> str:
 
     With it go the last sessions' counts and one profile of the last reference window.
     """
+    outcome = _calibrate(version, training_set)
+    print(f"Drift of version {version}: {outcome}")
+    return outcome
+
+
+def _calibrate(version: str, training_set: TrainingSet) -> str:
     from evergreen.adapters.monitoring.calibrations import CALIBRATION, COUNTS, REFERENCE
     from evergreen.core.drift import TooLittleHistory, calibrate, make_grid, session_counts
 

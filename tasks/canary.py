@@ -39,7 +39,12 @@ def look_at_canary(as_of: pd.Timestamp, now: datetime, dry_run: bool = False) ->
 
     A session looked at already is not looked at again. A dry run says what it would do and changes nothing.
     """
-    at = workspace()
+    outcome = _look(workspace(), as_of, now, dry_run)
+    print(outcome)
+    return outcome
+
+
+def _look(at: Workspace, as_of: pd.Timestamp, now: datetime, dry_run: bool) -> str:
     session = iso(as_of)
     with reading(at.engine) as conn:
         rollout = rollouts.read(conn, at.settings.model_name)
@@ -56,7 +61,6 @@ def look_at_canary(as_of: pd.Timestamp, now: datetime, dry_run: bool = False) ->
         return f"would go to {action.stage}: {action.outcome}"
     carry_out(at, rollout, action, rollout.evidence.with_test(test, session), now)
     _show(test, action)
-    print(action.outcome)
     return action.outcome
 
 

@@ -68,6 +68,7 @@ def making(asset: Asset, *sources: Asset) -> Callable[[Callable[P, R]], Material
             retries=len(DELAYS),
             retry_delay_seconds=DELAYS,
             retry_condition_fn=is_transient,
+            log_prints=None,  # as the flow says: this class's default keeps what is printed out of the log
         )
 
     return decorate

@@ -56,6 +56,7 @@ def _build_slabs(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     computed, missing, written = (sum(counts) for counts in zip(*(each[1:] for each in built), strict=True))
     share = missing / (computed * len(at.features.names)) if computed else 0.0
     earliest = min(each.earliest for each in built)
+    print(f"Features of {iso(earliest)} to {iso(as_of)}: {written:,} rows written, {share:.2%} of the values missing.")
     note_checks(FEATURES, first=iso(earliest), last=iso(as_of), rows=written, missing_share=share)
     return written
 
@@ -111,6 +112,7 @@ def materialize_features(as_of: pd.Timestamp, now: datetime) -> int:
                 view=view, watermark=until, session=session, rows=mark.moved, finished_at=now
             )
             ledger.record_materialization(conn, materialization)
+    print(f"Online features stand at {session}: {mark.moved:,} rows moved.")
     return mark.moved
 
 

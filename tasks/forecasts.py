@@ -41,6 +41,10 @@ def score_universe(
     if in_time:
         handed = (served, served if to_challenger is None else to_challenger)
         _record(at, dict(zip(versions, handed, strict=False)), session, now)
+    by = f"by version {' and '.join(versions)}" if versions else "by none: no model serves yet"
+    print(
+        f"Forecasts from {iso(session)}: {len(served):,} tickers {by}{'' if in_time else ', missed: it is too late'}."
+    )
     note_checks(FORECASTS, session=iso(session), versions=versions, tickers=len(served), in_time=in_time)
     return in_time
 

@@ -22,6 +22,7 @@ def show_triggers() -> str:
         started = triggers.triggers(conn, at.settings.model_name)
         known = ledger.sessions(conn, at.settings.model_name, triggers.EVERYTHING)
     summary = triggers.summary(started, max(0, len(known) - 1))
+    print(summary)
     show("triggers", "Retrainings started by findings", summary, table(trigger_rows(at, started, known)))
     return summary
 

@@ -45,6 +45,8 @@ def mirror_aliases() -> list[str]:
             missing.append(error)
     if missing:
         raise missing[0]
+    if changed:
+        print(f"Aliases moved in MLflow: {', '.join(changed)}.")
     return changed
 
 

@@ -38,6 +38,7 @@ def settle_outcomes(as_of: pd.Timestamp, data_version: str, now: datetime) -> in
     with writing(at.engine) as conn:
         evidence.record_outcomes(conn, settled)
         move_intervals(at, conn, labels, as_of, manifest.horizon)
+    print(f"Outcomes known by {iso(as_of)}: {len(settled):,} settled.")
     return len(settled)
 
 

@@ -52,6 +52,7 @@ def react_to_drift(finding: DriftFinding, data_version: str, now: datetime) -> s
         _announce(at, finding)
         title = f"Drift of {at.settings.model_name}, session {finding.as_of}"
         notify(title, f"{finding.sentence} {reacted.why}")
+    print(reacted.why)
     _show(finding, reacted.why)
     return reacted.request.id if reacted.request else None
 

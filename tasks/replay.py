@@ -83,6 +83,7 @@ def show_replay(folder: str) -> None:
     sessions, decisions = (pd.read_parquet(out / f"{name}.parquet") for name in ("sessions", "decisions"))
     skill = picture(served_skill(sessions, decisions), "served skill over time")
     page = f"The page with all pictures: `{out / 'report.html'}`"
+    print(sentence(summary["policies"]))
     show(
         "replay-policies",
         "What delivery policies earned",

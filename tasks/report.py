@@ -57,6 +57,7 @@ def show_report(session: pd.Timestamp, version: str, pages: list[str]) -> None:
     with reading(at.engine) as conn:
         run_id = ledger.read_model_version(conn, at.settings.model_name, judged).run_id
     folder = f"drift/{iso(session)}"
+    print(f"Drift of version {judged}, session {iso(session)}: {', '.join(pages) or 'no page'}")
     at.tracking.attach(run_id, [Path(page) for page in pages], folder)
     rows = [{"page": Path(page).name, "file": page, "in MLflow": f"runs:/{run_id}/{folder}"} for page in pages]
     show("drift-report", f"Drift of version {judged}, session {iso(session)}", table(rows))

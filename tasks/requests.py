@@ -40,6 +40,7 @@ def request_retrain(
             decisions.append(conn, decide_request(request, why, now))
     if request.state == "pending":
         wake(request)
+    print(f"Request {request.id}, {request.state}: {why}")
     return request.id
 
 

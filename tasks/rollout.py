@@ -78,6 +78,7 @@ def deliver(request: RetrainRequest, judgement: Judgement, now: datetime) -> str
     actions = decide(at.settings.delivery_policy(), state, _judged(request, judgement))
     for action in actions:
         rollout = carry_out(at, rollout, action, judgement.record, now)
+    print(actions[-1].outcome)
     return actions[-1].outcome
 
 
@@ -109,6 +110,7 @@ def start_queued(as_of: str, now: datetime) -> str | None:
     actions = decide(at.settings.delivery_policy(), state, PlaceFreed(NOW, as_of))
     for action in actions:
         rollout = carry_out(at, rollout, action, frozen.get(action.version), now)
+        print(action.outcome)
     return actions[-1].outcome if actions else None
 
 
@@ -224,6 +226,7 @@ def end_rollout(action: str, why: str, as_of: str, now: datetime) -> Rollout:
     )
     decision = _decision(rollout, ending, now, {"by": "a person"})
     changes = rollouts.steady(rollout, champion, as_of, _window(rollout, ending))
+    print(ending.sentence)
     return rollouts.change(at.engine, rollout, decision, **changes)
 
 

@@ -63,10 +63,8 @@ def close_session(
     )
     with writing(at.engine) as conn:
         ledger.record_session(conn, processed)
-    print(
-        f"Session {processed.as_of}: {delivery.rows} bars in, {delivery.added} new, {delivery.refused} refused, "
-        f"data version {data_version}. {drift_line(finding)}"
-    )
+    late = f" {MISSED}" if missed else ""
+    print(f"Session {processed.as_of} is closed with data version {data_version}. {drift_line(finding)}{late}")
     counts = {
         "rows": delivery.rows,
         "added": delivery.added,

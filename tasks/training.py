@@ -218,6 +218,7 @@ def keep_version(request: RetrainRequest, run_id: str, trained: Path, now: datet
     )
     with writing(at.engine) as conn:
         ledger.record_model_version(conn, registered)
+    print(f"Version {version} ({manifest.kind}) is run {run_id}, trained through {manifest.trained_through}.")
     _note_version(registered, manifest)
     return version
 

@@ -67,8 +67,9 @@ def test_backfill__of_files_that_ended_serves_their_newest_session_and_says_that
     assert daily(source) == []
     with reading(at.engine) as conn:
         assert ledger.clock(conn, at.settings.model_name) == iso(LAST)
-    assert f"data       through session 2018-02-07, {behind} sessions behind the exchange" in lines(
-        read_status(at.settings)
+    assert (
+        f"data       through session 2018-02-07, {behind} sessions behind the exchange: newer bars have not come"
+        in lines(read_status(at.settings))
     )
     body = {"tickers": sorted(at.bars.as_of()["ticker"].unique())}
     served = SimpleNamespace(settings=at.settings, store=DiskStore(at.settings))

@@ -51,6 +51,16 @@ class Delivery:
         counted = {str(rule): int(count) for rule, count in rules.items()}
         return asdict(self) | {"findings": counted, "unadjusted": self.unadjusted()}
 
+    @property
+    def sentence(self) -> str:
+        """The delivery for a log: what came in, what was refused, and by which rules."""
+        span = self.last if self.first == self.last else f"{self.first} to {self.last}"
+        counted = ", ".join(f"{rule} {count}" for rule, count in self.summary()["findings"].items())
+        return (
+            f"{span}: {self.rows:,} bars in, {self.added:,} new, {self.restated:,} restated, {self.refused:,} refused; "
+            f"findings: {counted or 'none'}."
+        )
+
     def unadjusted(self) -> list[str]:
         """Tickers whose price moved like a split that the factor does not tell."""
         return sorted({finding["ticker"] for finding in self.findings if finding["rule"] == "unadjusted_split"})

@@ -30,6 +30,7 @@ from evergreen.ops.local_stack import Ports
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
+PARTS = "The demo starts four parts of its own, on this machine alone, and stops them when it ends:"
 REHEARSED = (
     "[bold]Now a failure, made on purpose:[/] a copy of the model that serves is tried, and in its first session it is "
     "given each stock's numbers under another stock's name."
@@ -50,6 +51,14 @@ class DemoWalk:
     history: str = "2000-03-01"
     tickers: tuple[str, ...] = ("AAPL", "IBM", "MSFT", "GOOG")
     clients: int = 20
+
+    @property
+    def sentence(self) -> str:
+        """What is walked, by which flow, and who asks meanwhile."""
+        return (
+            f"The flow `replay` walks {', '.join(self.tickers)} from {self.start} to {self.end}; "
+            f"{self.clients} clients ask the service for prices after each session."
+        )
 
     def parameters(self) -> dict[str, Any]:
         """As parameters of the `replay` flow."""
@@ -81,7 +90,9 @@ def run_demo(home: Path, account: Path, walk: DemoWalk, console: Console) -> dic
         console.print(f"stopped what an earlier demo left running: {', '.join(stopped)}")
     with ended_once(), ExitStack() as ending:
         ending.callback(stack.stop)
+        console.print(PARTS)
         variables = local_stack.start(settings, Ports(0, 0, 0), lambda line: console.print(f"  {line}"))
+        console.print(walk.sentence)
         api, at = PrefectApi.at(variables), Workspace(settings)
         shown = _walk(api, at, walk.parameters(), 0, console)
         _rehearse_failure(api, at, walk, shown, console)

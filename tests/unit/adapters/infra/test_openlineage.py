@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from evergreen.adapters.infra.openlineage import KEY, LineageDataset, LineageEvent, send
-from tests.published_lineage import published
+from tests.published_lineage import problems, published
 
 EVENT = LineageEvent(
     kind="COMPLETE",
@@ -81,6 +81,28 @@ def test_published__a_facet_with_a_field_too_few_is_refused() -> None:
     del content["outputs"][0]["facets"]["version"]["datasetVersion"]
     with pytest.raises(TypeError, match="datasetVersion"):
         published(content)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("eventTime",), "yesterday"),
+        (("producer",), "no address"),
+        (("run", "runId"), "brave-owl"),
+        (("job", "name"), None),
+        (("outputs", 0, "namespace"), 7),
+        (("run", "facets", "processing_engine", "version"), 3),
+        (("job", "facets", "jobType", "_schemaURL"), None),
+    ],
+)
+def test_problems__a_field_of_another_type_or_format_is_named(path: tuple[str | int, ...], value: object) -> None:
+    event = EVENT.to_dict()
+    assert problems(event) == []
+    place: Any = event
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    assert [problem for problem in problems(event) if str(path[-1]) in problem], problems(event)
 
 
 def test_send__appends_a_line_for_each_event(tmp_path: Path) -> None:
