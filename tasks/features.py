@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -51,10 +52,7 @@ def build_features(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
 
 def _build_slabs(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     at = workspace()
-    a_session = max(1, sum(at.bars.counts()) // max(1, len(at.bars.sessions())))
-    most = at.settings.rows_at_once // a_session
-    parts = slabs(at.calendar.sessions(first, as_of), most)
-    built = [_build(at, *part) for part in parts] or [Built(first, 0, 0, 0)]
+    built = [_build(at, *part) for part in _slabs(at, first, as_of)] or [Built(first, 0, 0, 0)]
     computed, missing, written = (sum(counts) for counts in zip(*(each[1:] for each in built), strict=True))
     share = missing / (computed * len(at.features.names)) if computed else 0.0
     earliest = min(each.earliest for each in built)
@@ -63,18 +61,31 @@ def _build_slabs(first: pd.Timestamp, as_of: pd.Timestamp) -> int:
     return written
 
 
+def _slabs(at: Workspace, first: pd.Timestamp, as_of: pd.Timestamp) -> Iterator[tuple[pd.Timestamp, pd.Timestamp]]:
+    """The runs of sessions to build at a time, from the first one stored on.
+
+    A month is never parted, so nothing is counted for it: a session costs the same whatever history lies before it.
+    """
+    sessions = at.calendar.sessions(first, as_of)
+    if (first.year, first.month) == (as_of.year, as_of.month):
+        return slabs(sessions, len(sessions))
+    stored = at.bars.sessions()
+    a_session = max(1, sum(at.bars.counts()) // max(1, len(stored)))
+    return slabs(sessions[sessions >= stored.min()], at.settings.rows_at_once // a_session)
+
+
 def _build(at: Workspace, first: pd.Timestamp, as_of: pd.Timestamp) -> Built:
     lookback = at.features.lookback
     reach = at.calendar.next(first, -lookback)
     bars = at.listings.companies(at.bars.as_of(start=reach, end=as_of))
     features = at.features.compute(bars, at.calendar.sessions(reach, as_of), since=first)
-    rows = bars.set_index(["ticker", "session"]).loc[features.index]
+    due = (bars["session"] >= first).to_numpy()  # the rows of `features`: both are sorted by ticker and session
     days = pd.DatetimeIndex(features.index.get_level_values("session"))
-    known = known_at(bars, lookback).loc[features.index]
     named = at.listings.as_named(features.index)
     closes = pd.Series(at.calendar.closes(days), index=named)
-    prices = rows[["close", "factor"]].set_axis(named)
-    written = at.features.write(features.set_axis(named), prices, known.set_axis(named), closes)
+    prices, known = bars.loc[due, ["close", "factor"]].set_axis(named), known_at(bars, lookback)[due].set_axis(named)
+    features.index = named
+    written = at.features.write(features, prices, known, closes)
     earliest = days.min() if len(days) else as_of
     return Built(earliest, len(features), int(features.isna().to_numpy().sum()), written)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from evergreen.adapters.bars import parquet, store
 from evergreen.adapters.feast import files, online
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.features import FEATURE_NAMES, LOOKBACK
@@ -45,3 +46,27 @@ def test_history__of_no_session_is_nothing_to_build(tmp_path: Path, monkeypatch:
 
     enter(tmp_path / "home", monkeypatch)
     assert build_features.fn(DAYS[1], DAYS[0]) == 0
+
+
+def test_session__is_built_without_a_look_at_the_history_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks.features import build_features, update_features
+
+    at = enter(tmp_path / "home", monkeypatch)
+    at.bars.append(BARS, pd.Timestamp("2008-03-15", tz="UTC"), "simulated")
+    read: list[Path] = []
+    monkeypatch.setattr(store, "read_contents", lambda path: read.append(path) or parquet.read_contents(path))
+    update_features.fn(DAYS[-1])
+    assert not read
+    build_features.fn(DAYS[0], DAYS[-1])
+    assert read
+
+
+def test_history__begins_with_the_first_session_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks import features
+
+    at = enter(tmp_path / "home", monkeypatch)
+    at.bars.append(BARS, pd.Timestamp("2008-03-15", tz="UTC"), "simulated")
+    runs = list(features._slabs(at, pd.Timestamp("2000-01-01"), DAYS[-1]))
+    assert (runs[0][0], runs[-1][1]) == (DAYS[0], DAYS[-1])

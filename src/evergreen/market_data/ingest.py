@@ -12,6 +12,7 @@ import pandas as pd
 from evergreen.adapters.bars import AppendReport, BarSource, ReportingSource
 from evergreen.adapters.database import ledger, writing
 from evergreen.core.bars.corporate_actions import link_factors
+from evergreen.core.bars.schema import conform, without
 from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding, split
 from evergreen.core.quality.second_source import disagreements
@@ -82,7 +83,7 @@ def record_snapshot(at: Workspace, as_of: str, source: str, refused: int, report
 
 
 def _fetch(at: Workspace, order: Order, known: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """The bars ordered, their factors on the scale of those known, and what the source has to say of them.
+    """The bars ordered, conformed, their factors on the scale of those known, and what the source has to say of them.
 
     A session's delivery is fetched with the session before it, the one on which the two scales meet.
     """
@@ -90,10 +91,10 @@ def _fetch(at: Workspace, order: Order, known: pd.DataFrame) -> tuple[pd.DataFra
     since = order.first if order.history else at.calendar.next(order.first, -1)
     linked = link_factors(origin.fetch(list(order.tickers), since, order.last), known)
     remarks = origin.findings() if isinstance(origin, ReportingSource) else []
-    bars = linked[linked["session"] >= order.first].reset_index(drop=True)
+    bars = conform(without(linked, ~(linked["session"] >= order.first)))
     outside = at.listings.outside(bars)
     unlisted = _unlisted(at, bars[outside])
-    bars = bars[~outside].reset_index(drop=True)
+    bars = without(bars, outside)
     return bars, [*remarks, *unlisted, *_unknown(at, order, origin, bars)]
 
 

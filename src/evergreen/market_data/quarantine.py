@@ -127,7 +127,7 @@ def revalidate(at: Workspace, accepted: pd.DataFrame, now: datetime, refused: Co
     with reading(at.engine) as conn:
         unsettled = quarantine.unsettled(conn, list(accepted["ticker"].unique()))
     cases = [case for case in unsettled if case.id not in refused or case.opened_at < now]
-    settled, came = [], _sessions_by_ticker(accepted)
+    settled, came = [], _sessions_by_ticker(accepted[accepted["ticker"].isin({case.ticker for case in cases})])
     for case in cases:
         if not is_near(case, came[case.ticker]):
             continue

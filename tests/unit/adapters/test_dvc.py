@@ -147,13 +147,14 @@ def test_commit__that_the_remote_refuses_leaves_no_version(place: Place, tmp_pat
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from evergreen.adapters.dvc import repository
 from evergreen.adapters.dvc.objects import Objects
 from evergreen.adapters.dvc.snapshots import Snapshots
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
-for holder, step in ((Snapshots, "_configure"), (Objects, "put"), (Objects, "send"), (Snapshots, "_point")):
+for holder, step in ((repository, "_configure"), (Objects, "put"), (Objects, "send"), (Snapshots, "_point")):
     child = os.fork()
     if child == 0:
         setattr(holder, step, die)

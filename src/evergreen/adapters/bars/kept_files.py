@@ -25,7 +25,7 @@ from evergreen.adapters.bars.files.reading import FileBars
 from evergreen.adapters.bars.files.tail import End, Past, digest_of, end_of, new_rows, read_ends
 from evergreen.adapters.bars.kept_rows import DAMAGE, Filters, KeptRows, Remembered
 from evergreen.adapters.bars.writing import LOCK, only_writer
-from evergreen.core.bars.schema import SUPPLIED, conform, empty_bars
+from evergreen.core.bars.schema import SUPPLIED, conform, empty_bars, without
 from evergreen.core.quality import Finding
 from evergreen.errors import UnreadableFile
 
@@ -77,8 +77,8 @@ class KeptFiles:
         """The bars there are of `tickers` from `start` to `end` (sessions, inclusive): columns `SUPPLIED`."""
         years = [year for year in self._memory.years if start.year <= year <= end.year]
         rows = self._rows(years, [("session", ">=", start), ("session", "<=", end)])
-        rows = rows[rows["ticker"].isin(list(tickers))]
-        return conform(rows[~rows["file"].isin(list(self._repeated))])[list(SUPPLIED)]
+        left_out = ~rows["ticker"].isin(list(tickers)) | rows["file"].isin(list(self._repeated))
+        return conform(without(rows, left_out))[list(SUPPLIED)]
 
     def findings(self) -> list[Finding]:
         """What is to be said of the files: what was decided about them, left out of them or not read at all."""

@@ -107,8 +107,12 @@ class KeptRows:
             for name in chosen
         ]
         table = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
-        rows = pd.DataFrame(table.to_pandas(deduplicate_objects=True, date_as_object=False))
-        return rows.assign(file=_each(os.fsdecode, rows["file"]))
+        del tables
+        rows = pd.DataFrame(table.to_pandas(deduplicate_objects=True, split_blocks=True, self_destruct=True))
+        del table
+        pa.default_memory_pool().release_unused()  # Arrow keeps what it read with, as much as the table once more
+        rows["file"] = _each(os.fsdecode, rows["file"])
+        return rows
 
     def updated(self, remembered: dict[str, Remembered], forgotten: Collection[str], rows: pd.DataFrame) -> KeptRows:
         """What is kept once the bars of the files `forgotten` are gone and `rows` (with their `file`) have come.

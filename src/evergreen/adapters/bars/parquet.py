@@ -59,8 +59,8 @@ def write_bars(
     path: Path, bars: pd.DataFrame, aside: Path, schema: pa.Schema = SCHEMA, contents: Contents | None = None
 ) -> None:
     """Write bars as Parquet, aside and then renamed: equal bars give equal bytes."""
-    table = pa.Table.from_pandas(bars[schema.names], schema=schema, preserve_index=False)
-    _write(path, table, aside, contents)
+    columns = [pa.array(bars[field.name], field.type, from_pandas=True) for field in schema]
+    _write(path, pa.table(columns, schema=schema), aside, contents)
 
 
 def merge_bars(paths: Sequence[Path], target: Path, aside: Path) -> None:

@@ -27,7 +27,7 @@ from evergreen.adapters.bars.parquet import (
 )
 from evergreen.adapters.bars.writing import LOCK, only_writer
 from evergreen.core.bars.calendar import Calendar
-from evergreen.core.bars.schema import KEYS, NUMBERS, conform, empty_bars
+from evergreen.core.bars.schema import KEYS, NUMBERS, conform, empty_bars, is_conformed
 from evergreen.core.bars.session import iso
 from evergreen.errors import BadInput, Broken
 
@@ -91,9 +91,9 @@ class BarStore:
             Unavailable, BadSetting: the folder is busy or cannot be written.
         """
         arrival = _instant(known_at)
-        bars = _unique(conform(delivery)).assign(source=source, known_at=arrival, known_at_assumed=False)
+        bars = _unique(delivery if is_conformed(delivery) else conform(delivery))
         with only_writer(self.root / LOCK):
-            report = self._append(bars, arrival, assumed)
+            report = self._append(bars, arrival, source, assumed)
             parts.merge_finished(self.folder, lambda paths, target: merge_bars(paths, target, self._aside))
         return report
 
@@ -140,18 +140,19 @@ class BarStore:
             digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
-    def _append(self, bars: pd.DataFrame, arrival: pd.Timestamp, assumed: bool) -> AppendReport:
+    def _append(self, bars: pd.DataFrame, arrival: pd.Timestamp, source: str, assumed: bool) -> AppendReport:
         """Write a file for each year that has none, then one for what is new of the others."""
         report, later = AppendReport(0, 0, 0), []
         for year, of_year in bars.groupby(bars["session"].dt.year, sort=True):
-            news, file = self._news(of_year, arrival, assumed), parts.of_year(self.folder, int(str(year)))
+            stamped = of_year.assign(source=source, known_at=arrival, known_at_assumed=False)
+            news, file = self._news(stamped, arrival, assumed), parts.of_year(self.folder, int(str(year)))
             if file.exists():
                 later.append(news)
             elif len(news.bars):
                 self._write(file, news)
             report += AppendReport(news.fresh, len(news.bars) - news.fresh, len(of_year) - len(news.bars))
-        rows = pd.concat([news.bars for news in later]) if later else bars.iloc[:0]
-        if len(rows):
+        if any(len(news.bars) for news in later):
+            rows = pd.concat([news.bars for news in later])
             days = iso(rows["session"].min()), iso(rows["session"].max())
             self._write(parts.following(self.folder, *days), _News(rows, sum(news.fresh for news in later)))
         return report

@@ -10,20 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from dvc.exceptions import DvcException
 
 from evergreen.adapters.bars.writing import LOCK, only_writer, replace, writable
 from evergreen.adapters.dvc.objects import Objects, VersionContents, list_folder, md5_of
+from evergreen.adapters.dvc.repository import REMOTE, opened, prepare
 from evergreen.adapters.infra.buckets import kind, look_at_bucket, require_dvc_plugin, silences
 from evergreen.errors import BadInput, Broken, NoBars, NotFound, Unavailable
 
-if TYPE_CHECKING:
-    from dvc.repo import Repo
-
 BARS = "bars"
-REMOTE = "evergreen"
 VERSION_LENGTH = 12  # hexadecimal digits: two of a million versions are alike once in 560 such stores
 _DIGEST = re.compile(r"md5: ([0-9a-f]{32}\.dir)")
 
@@ -83,7 +79,7 @@ class Snapshots:
 
     def _add(self, bars: Path) -> VersionContents:
         """What `dvc add` does: the bars in the cache, and `bars.dvc` that points to them."""
-        self._prepare(self.workspace)
+        prepare(self.workspace, self.remote)
         listing = list_folder(bars, self.workspace / ".dvc" / "tmp" / "hashed.json")
         self._cache.add(bars, listing)
         self._point(self.workspace / f"{BARS}.dvc", listing)
@@ -93,7 +89,7 @@ class Snapshots:
         """What `dvc push` does; to a bucket it is DVC that does it."""
         if not kind(self.remote):
             return self._cache.send(listing, Objects(Path(self.remote)))
-        with self._repo(self.workspace) as repo:
+        with opened(self.workspace, self.remote) as repo:
             repo.push(remote=REMOTE)
 
     @property
@@ -114,7 +110,7 @@ class Snapshots:
         """
         with only_writer(self.workspace / LOCK), self._talking():
             digests = {version: self._digest(version) for version in versions if self._pointer(version).exists()}
-            with self._repo(self.workspace) as repo:
+            with opened(self.workspace, self.remote) as repo:
                 present = set(repo.cloud.get_remote_odb(REMOTE).oids_exist(list(digests.values())))
             gone = [version for version, digest in digests.items() if digest not in present]
             pushed = [version for version in gone if self._pushed(version, digests[version])]
@@ -125,7 +121,7 @@ class Snapshots:
         with TemporaryDirectory(prefix=".checkout-", dir=self.workspace) as folder:
             scratch = Path(folder)
             shutil.copyfile(self._pointer(version), scratch / f"{BARS}.dvc")
-            with self._repo(scratch, self.workspace / ".dvc" / "cache") as repo:
+            with opened(scratch, self.remote, self.workspace / ".dvc" / "cache") as repo:
                 try:
                     repo.checkout()
                 except DvcException:
@@ -175,7 +171,7 @@ class Snapshots:
             scratch = Path(folder)
             shutil.copyfile(self._pointer(version), scratch / f"{BARS}.dvc")
             try:
-                with self._repo(scratch, self.workspace / ".dvc" / "cache" if cached else None) as repo:
+                with opened(scratch, self.remote, self.workspace / ".dvc" / "cache" if cached else None) as repo:
                     repo.pull(remote=REMOTE)
             except (DvcException, OSError, *silences(self.remote)):
                 return False
@@ -205,42 +201,6 @@ class Snapshots:
                 f"no snapshot was taken in {self.workspace} (remote {self.remote}): {reason}.",
                 "The bars are safe; mend the place and run again.",
             ) from None
-
-    @contextmanager
-    def _repo(self, root: Path, cache: Path | None = None) -> Iterator[Repo]:
-        """DVC's repository at `root`, made and configured if it is not."""
-        from dvc.repo import Repo
-
-        self._prepare(root, cache)
-        with Repo(str(root)) as repo:
-            yield repo
-
-    def _prepare(self, root: Path, cache: Path | None = None) -> None:
-        config = root / ".dvc" / "config"
-        if not config.exists():
-            from dvc.repo import Repo
-
-            Repo.init(str(root), no_scm=True, force=True).close()
-        if f"url = {self.remote}\n" not in config.read_text(encoding="utf-8"):
-            self._configure(config, root, cache)
-            (root / ".dvcignore").write_text("/versions\n/.checkout-*\n")
-
-    def _configure(self, config: Path, root: Path, cache: Path | None) -> None:
-        """Our settings among those that stand; in UTF-8, which DVC reads and, when it writes itself, does not write."""
-        from configobj import ConfigObj  # type: ignore[import-untyped]  # what DVC itself reads its settings with
-
-        settings, remote = ConfigObj(str(config), encoding="utf-8"), f'remote "{REMOTE}"'
-        core = {
-            "remote": REMOTE,
-            "analytics": "false",
-            "check_update": "false",
-            "site_cache_dir": str(root / ".dvc/site"),
-        }
-        settings.setdefault("core", {}).update(core)
-        settings.setdefault(remote, {}).update({"url": self.remote, "verify": "true"})
-        if cache is not None:
-            settings.setdefault("cache", {})["dir"] = str(cache)
-        settings.write()
 
 
 def tree_digest(folder: Path) -> str:

@@ -107,10 +107,9 @@ def newest(rows: pa.Table, keys: Sequence[str] = KEYS[:1], instants: Sequence[st
 
 
 def _conform(rows: pd.DataFrame) -> pa.Table:
-    values = [name for name in rows.columns if name not in KEYS]
-    table = pa.Table.from_pandas(rows[[*KEYS, *values]], preserve_index=False).replace_schema_metadata(None)
+    names = [*KEYS, *(name for name in rows.columns if name not in KEYS)]
     types = {"ticker": pa.string(), "event_timestamp": INSTANT, "created": INSTANT}
-    return table.cast(pa.schema([(f.name, types.get(f.name, f.type)) for f in table.schema]))
+    return pa.table([pa.array(rows[name], types.get(name), from_pandas=True) for name in names], names)
 
 
 def _by_year(rows: pa.Table) -> dict[int, pa.Table]:

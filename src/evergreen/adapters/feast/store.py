@@ -94,9 +94,10 @@ class Features:
             session=_text(keys["session"], "%Y-%m-%d"),
             closed_at=_text(keys["event_timestamp"], "%Y-%m-%dT%H:%M:%SZ"),
         )
-        values = features.reset_index(drop=True)
+        values = features.copy(deep=False)  # copies of the 158 are what a backfill would spend its time on
+        values.index = keys.index
         known = keys.drop(columns="session")
-        wide = pd.concat([known, values[list(FEATURE_NAMES)]], axis=1)
+        wide = pd.concat([known, values[list(FEATURE_NAMES)] if self.factors else values], axis=1, copy=False)
         with self.writing():
             added = files.append(self.root / online.PRICE, price) + files.append(self.root / online.FACTORS, wide)
             # Library code sums from another start when it is given other bars: the last bit may differ.
@@ -230,9 +231,10 @@ class Features:
         return self._store(None)
 
     def _store(self, known_at: pd.Timestamp | None) -> Any:
-        from feast import FeatureStore
+        config = store_config(self.repo, self.root, known_at, self.servers)
+        from feast import FeatureStore  # after `import_feast`, which is quicker than Feast's own way
 
-        return FeatureStore(config=store_config(self.repo, self.root, known_at, self.servers))
+        return FeatureStore(config=config)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:

@@ -73,6 +73,8 @@ class Listings:
     def outside(self, bars: pd.DataFrame) -> Mask:
         """Which rows (columns ticker, session) stand on a session on which their name is not traded."""
         marked = np.zeros(len(bars), dtype=bool)
+        if not self._by_ticker:
+            return marked
         for ticker, rows in bars.groupby("ticker", sort=False).indices.items():
             entry, days = self._by_ticker.get(str(ticker)), bars["session"].to_numpy()[rows]
             if entry is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -63,6 +65,11 @@ def is_conformed(bars: pd.DataFrame) -> bool:
     if not all(isinstance(name, str) for name in names) or not later.all():
         return False
     return bool((names[1:] > names[:-1]).all()) and not (sessions.astype(np.int64) % _DAY).any()
+
+
+def without(bars: pd.DataFrame, marked: pd.Series | np.ndarray[Any, np.dtype[np.bool_]]) -> pd.DataFrame:
+    """`bars` but for those `marked`, counted from 0: they themselves, and no copy, where none is."""
+    return bars[~marked].reset_index(drop=True) if marked.any() else bars
 
 
 def canonical_order(bars: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

@@ -33,7 +33,7 @@ def compute(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None, since: pd.Tim
     _refuse_duplicates(tickers, days, codes, ordinals)
     start = 0 if since is None else int(days.searchsorted(since))
     in_answer = ordinals >= start
-    matrix = np.empty((int(in_answer.sum()), len(FEATURE_NAMES)), dtype=np.float32)
+    matrix = np.empty((len(FEATURE_NAMES), int(in_answer.sum())), dtype=np.float32)  # a frame's and a file's order
     edges = list(pairwise(np.flatnonzero(np.diff(codes, prepend=-1, append=-1)).tolist()))
     work = partial(_fill, _numbers(bars, order), ordinals)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
@@ -41,7 +41,7 @@ def compute(bars: pd.DataFrame, calendar: pd.DatetimeIndex | None, since: pd.Tim
     index = pd.MultiIndex.from_arrays(
         [tickers.take(codes[in_answer]), days.take(ordinals[in_answer])], names=["ticker", "session"]
     )
-    return pd.DataFrame(matrix, index=index, columns=list(FEATURE_NAMES), copy=False)
+    return pd.DataFrame(matrix.T, index=index, columns=list(FEATURE_NAMES), copy=False)
 
 
 def _refuse_incomplete(bars: pd.DataFrame) -> None:
@@ -86,19 +86,19 @@ def _adjusted(column: dict[str, Array]) -> Iterator[Array]:
 
 
 def _slices(matrix: Features, edges: list[tuple[int, int]], in_answer: NDArray[np.bool_]) -> Iterator[Features]:
-    """The rows of each ticker in the matrix of all."""
+    """The columns of each ticker in the matrix of all."""
     stop = 0
     for begin, end in edges:
         start, stop = stop, stop + int(in_answer[begin:end].sum())
-        yield matrix[start:stop]
+        yield matrix[:, start:stop]
 
 
 def _fill(column: dict[str, Array], ordinals: At, edges: tuple[int, int], out: Features) -> None:
-    """Factors of one ticker, whose bars lie between `edges`; the last of them have a row of `out` each."""
+    """Factors of one ticker, whose bars lie between `edges`; the last of them have a column of `out` each."""
     own = slice(*edges)
     at = ordinals[own]
-    bars = TickerHistory(at, len(at) - len(out), *_adjusted({name: values[own] for name, values in column.items()}))
-    values = np.empty((len(FEATURE_NAMES), len(out)))
+    bars = TickerHistory(at, len(at) - out.shape[1], *_adjusted({name: values[own] for name, values in column.items()}))
+    values = np.empty(out.shape)
     with np.errstate(all="ignore"):
         values[:_CANDLES] = candle(bars)
         for blocks in (price(bars), span(bars), agreement(bars), balance(bars), activity(bars)):

@@ -59,10 +59,10 @@ def log_plus_one(x: Array) -> Array:
 
 @compiled
 def store(values: Array, out: Features) -> None:
-    """Write (factors, bars) float64 values into the (bars, factors) float32 table, with one kind of NaN."""
-    for i in range(out.shape[0]):
-        for k in range(out.shape[1]):
-            out[i, k] = np.nan if np.isnan(values[k, i]) else values[k, i]
+    """Write (factors, bars) float64 values into the float32 table of that shape, with one kind of NaN."""
+    for k in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            out[k, i] = np.nan if np.isnan(values[k, i]) else values[k, i]
 
 
 @compiled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evergreen.core.bars.schema import NUMBERS, conform, empty_bars, is_conformed
+from evergreen.core.bars.schema import KEYS, NUMBERS, conform, empty_bars, is_conformed, without
 from evergreen.core.bars.session import iso
 from evergreen.core.quality.days import day_masks
 from evergreen.core.quality.delivery_panel import DeliveryPanel
@@ -176,12 +177,12 @@ def screen(
 def split(bars: pd.DataFrame, findings: list[Finding]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`bars` as (accepted, refused), conformed: each finding takes what its rule `refuses`, and no more.
 
-    Equal copies of an accepted bar are dropped.
+    Equal copies of an accepted bar are dropped. Conformed bars of which all are accepted come back as they are.
     """
-    delivery = conform(bars)
+    delivery = bars if is_conformed(bars) else conform(bars)
     refused = _refused(delivery, findings)
-    accepted = delivery[~refused].drop_duplicates(["ticker", "session"])
-    return accepted.reset_index(drop=True), delivery[refused].reset_index(drop=True)
+    accepted = without(delivery, refused)
+    return without(accepted, accepted.duplicated(KEYS)), delivery[refused].reset_index(drop=True)
 
 
 def blocks(bars: pd.DataFrame, findings: list[Finding]) -> bool:
@@ -211,8 +212,15 @@ def _refused(delivery: pd.DataFrame, findings: list[Finding]) -> Mask:
     names = delivery["ticker"].where(~nameless(delivery["ticker"]), "")
     refused = names.isin({finding.ticker for finding in of["ticker"]}).to_numpy(bool)
     refused |= delivery["session"].isin([finding.session for finding in of["session"]]).to_numpy()
-    bad = {(each.ticker, pd.NaT if day is None else day) for each in of["bar"] for day in each.days}
+    bars = [(each.ticker, day) for each in of["bar"] for day in each.days]
+    bad = {*zip((ticker for ticker, _ in bars), _instants([day for _, day in bars]), strict=True)}
     near = np.flatnonzero(names.isin({ticker for ticker, _ in bad}))
-    keys = zip(names.iloc[near], delivery["session"].iloc[near], strict=True)
+    keys = zip(names.iloc[near], _instants(delivery["session"].iloc[near]), strict=True)
     refused[near] |= np.fromiter((key in bad for key in keys), bool, len(near))
     return refused
+
+
+def _instants(days: Sequence[pd.Timestamp | None] | pd.Series) -> list[int]:
+    """Days as numbers, one for none: a `Timestamp` a bar would take a second of 400,000."""
+    numbers: list[int] = pd.Series(days, dtype="datetime64[us]").to_numpy().astype(np.int64).tolist()
+    return numbers

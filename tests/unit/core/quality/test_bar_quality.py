@@ -177,6 +177,13 @@ def test_blocks__when_nothing_is_left() -> None:
     assert not blocks(CLEAN, check(CLEAN, DAYS[:-1]))
 
 
+def test_split__of_a_sound_delivery_gives_back_its_bars_and_copies_none() -> None:
+    bars = conform(CLEAN)
+    accepted, refused = split(bars, [])
+    assert accepted is bars and refused.empty
+    assert split(CLEAN, [])[0].equals(bars)
+
+
 def test_split__drops_equal_copies() -> None:
     doubled = pd.concat([CLEAN, CLEAN])
     accepted, refused = split(doubled, check(doubled, DAYS))

@@ -31,7 +31,7 @@ def factor_meaning(bars: pd.DataFrame) -> Meaning:
     Raises:
         BadInput: the factor tells single events.
     """
-    ordered = bars.sort_values(KEYS)
+    ordered = bars[[*KEYS, "close", "factor"]].sort_values(KEYS)
     own = ordered["ticker"].eq(ordered["ticker"].shift())
     with np.errstate(all="ignore"):
         steps = np.log(ordered["factor"]).diff().where(own)

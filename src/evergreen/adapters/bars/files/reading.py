@@ -96,6 +96,7 @@ def about(path: object, rule: str, severity: Severity, message: str, ticker: str
 def _read(path: str, data: bytes | None) -> FileBars:
     table, layout, odd = _opened(path, data)
     parts = [_part(table, part, ticker) for ticker, part in layout.parts]
+    del table  # the copies are worked on
     long = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
     if odd and not len(long):
         raise UnreadableFile(f"{path}: every row has another number of fields than the header.", HINT)
@@ -184,7 +185,7 @@ def _bars(path: str, rows: pd.DataFrame, remarks: _Remarks) -> pd.DataFrame:
         refuse_year(path, days.days)
     remarks.add("date_form", days.decision)
     keys = {"ticker": _tickers(path, rows, remarks), "session": days.days, "source": path.rsplit("/", 1)[-1]}
-    bars = pd.DataFrame(numbers.columns | keys)
+    bars = pd.DataFrame(numbers.columns | keys, copy=False)
     times = rows["time"].fillna("").astype(str) if "time" in rows else days.times
     refuse_intraday(bars, times)
     if "ticker" not in rows:
