@@ -169,7 +169,7 @@ def main() -> None:
     market = build_market(
         read_bars(options.bars, "XNYS", end, end, options.tickers or None), NEXT_RETURN, options.folder / "market"
     )
-    config = TrainingConfig(min_train=options.min_train, **suited(len(market.tickers)))  # type: ignore[arg-type]
+    config = TrainingConfig(min_train=options.min_train, **suited(len(market.tickers)) | {"learner": "lightgbm"})  # type: ignore[arg-type]
     print(with_intervals(table(Recipes.of(market, config, options.folder), options.every)).to_string())
 
 

@@ -42,7 +42,7 @@ def simulated(out: Path, tickers: int, years: int, window: int = WINDOW) -> Repl
     bars = f"simulated:tickers={tickers},seed=7,years={years}"
     end = pd.Timestamp("2000-01-03") + pd.DateOffset(years=years) - pd.Timedelta(days=7)
     begin = pd.Timestamp("2005-01-03")
-    return Replay(bars, begin, end, shipped(POLICIES), out, workers=WORKERS, train_sessions=window)
+    return Replay(bars, begin, end, shipped(POLICIES), out, workers=WORKERS, train_sessions=window, learner="lightgbm")
 
 
 def measured(plan: Replay) -> tuple[Replayed, float]:

@@ -44,7 +44,7 @@ class ComparedMarket:
         begin, end = (pd.Timestamp(day) for day in self.span)
         breaks = tuple(parse_break(each) for each in self.broken)
         plan = Replay(self.bars, begin, end, shipped(POLICIES), out, breaks=breaks, workers=WORKERS)
-        return replace(plan, tickers=self.tickers, config=self.config)
+        return replace(plan, tickers=self.tickers, config=self.config, learner="lightgbm")
 
 
 KNOWN = {
@@ -61,7 +61,7 @@ KNOWN = {
 
 
 # Five years of bars are too short for the usual record: half of it, and a year before its first fold.
-SHORT = replace(TrainingConfig(**suited(505)), folds=4, min_train=252)  # type: ignore[arg-type]
+SHORT = replace(TrainingConfig(**suited(505)), learner="lightgbm", folds=4, min_train=252)  # type: ignore[arg-type]
 
 
 def panel(file: str) -> dict[str, ComparedMarket]:

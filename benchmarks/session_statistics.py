@@ -129,7 +129,7 @@ def main() -> None:
     names = sorted(clean.bars["ticker"].unique())[:: options.every]
     clean.bars.drop(clean.bars.index[~clean.bars["ticker"].isin(names)], inplace=True)
     market = build_market(clean, NEXT_RETURN, options.folder / "market")
-    config = TrainingConfig(folds=options.folds, **suited(len(market.tickers)))  # type: ignore[arg-type]
+    config = TrainingConfig(folds=options.folds, **suited(len(market.tickers)) | {"learner": "lightgbm"})  # type: ignore[arg-type]
     models = Models(market, Fits(market, config, options.folder / "fits"))
     rows, variants = damaged(market, models, seed=7)
     print(f"{len(market.tickers)} tickers, {rows['day'].max() + 1} sessions; mean over standard deviation of r")

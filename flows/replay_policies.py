@@ -24,6 +24,7 @@ def replay_policies(
     workers: int = 1,
     calendar: str = "",
     name: str = "policies",
+    learner: str = "",
 ) -> str:
     """Walk policies side by side over past sessions; returns the folder of the results.
 
@@ -40,10 +41,11 @@ def replay_policies(
         workers: processes.
         calendar: the exchange of the files; by default the installation's.
         name: of the folder below `replays/`; run again under the same name, it goes on where it stopped.
+        learner: what fits the models; by default what live training takes.
     """
     names = policies or ["default", "never", "calendar:20"]
     folder = compare_policies(
-        bars, start, end, names, tickers or [], horizon, breaks or [], seed, workers, calendar, name
+        bars, start, end, names, tickers or [], horizon, breaks or [], seed, workers, calendar, name, learner
     )
     show_replay(folder)
     return folder

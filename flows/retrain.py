@@ -44,7 +44,7 @@ def retrain(
     horizon: Annotated[int | None, Field(ge=1)] = None,
     seed: int = 7,
     tuning_budget: Annotated[int, Field(ge=0)] = 0,
-    learner: str = "lightgbm",
+    learner: str = "",
     folds: Annotated[int | None, Field(ge=1)] = None,
     target: str = "",
 ) -> str:
@@ -57,7 +57,8 @@ def retrain(
         horizon: sessions ahead that the model forecasts; by default the champion's, 1 for the first.
         seed: of the training.
         tuning_budget: configurations to search among before the folds; 0 takes the defaults. The gate counts each.
-        learner: what fits the model, by name: lightgbm, ridge, blend, or another that is registered.
+        learner: what fits the model, by name: lightgbm, ridge, blend, or another that is registered; by default the
+            champion's, and for the first one what suits the number of tickers.
         folds: most walk-forward test windows; by default as many as suit the number of tickers.
         target: what the model forecasts, by name; by default the setting `target`.
     """
@@ -97,7 +98,8 @@ def _train_and_judge(request: RetrainRequest, choices: TrainingChoices, now: dat
 
 def _request_by_hand(reason: str, run_id: str | None, choices: TrainingChoices) -> str:
     at = workspace()
-    registered(choices.learner)
+    if choices.learner:
+        registered(choices.learner)
     known_target(choices.target)
     as_of = last_walked()
     now = now_at(as_of, at)

@@ -31,6 +31,7 @@ def compare_policies(
     workers: int,
     calendar: str,
     name: str,
+    learner: str,
 ) -> str:
     """Walk policies over past sessions and log them to MLflow; returns the folder of the results."""
     from evergreen.adapters.mlflow.replays import log_replay
@@ -57,6 +58,7 @@ def compare_policies(
         workers=workers,
         dask_address=at.settings.dask_address,
         tickers=tuple(tickers),
+        learner=learner,
     )
     description = "sessions walked, over all policies"
     artifact = cast("UUID", create_progress_artifact(0.0, key="replay-policies", description=description))

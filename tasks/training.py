@@ -25,6 +25,7 @@ from evergreen.workspace import REPOSITORY, workspace
 from tasks.artifacts import show
 from tasks.assets import FEATURES, MODEL, note_checks
 from tasks.decorators import effect, making
+from tasks.models import serving_manifest
 from tasks.readiness import require_same_aim
 
 NOTEBOOK = REPOSITORY / "notebooks" / "train.ipynb"
@@ -100,7 +101,16 @@ def notebook_parameters(
         "commit": commit(),
         "request_id": request.id,
         "run_name": f"{request.cause} {request.as_of}",
-    } | suited(tickers, registered(target).by_order)
+    } | (suited(tickers, registered(target).by_order) | _renewing())
+
+
+def _renewing() -> dict[str, str]:
+    """The champion's learner, if one of ours made it: a retraining renews its recipe unless another is named."""
+    from evergreen.core.model.registry import learner_names
+
+    manifest = serving_manifest(workspace())
+    renews = manifest is not None and manifest.kind != "random_walk" and manifest.kind in learner_names()
+    return {"learner": manifest.kind} if manifest and renews else {}
 
 
 def _write_champion(path: Path) -> str:

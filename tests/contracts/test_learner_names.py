@@ -10,6 +10,7 @@ ROOTS = ("src", "tasks", "flows", "feature_repo", "notebooks")
 LEARNER = "it fits or reads a booster"
 CHOICE = "it names a learner that may be chosen"
 NAMED = {
+    "src/evergreen/core/model/averaged_lightgbm.py": LEARNER,
     "src/evergreen/core/model/booster.py": LEARNER,
     "src/evergreen/core/model/config.py": LEARNER,
     "src/evergreen/core/model/fitting.py": LEARNER,
@@ -21,7 +22,7 @@ NAMED = {
     "src/evergreen/adapters/cluster/shares.py": LEARNER,
     "src/evergreen/adapters/cluster/worker.py": LEARNER,
     "src/evergreen/core/model/blend.py": CHOICE,
-    "src/evergreen/core/model/choices.py": CHOICE,
+    "src/evergreen/core/model/breadth.py": CHOICE,
     "src/evergreen/core/model/registry.py": CHOICE,
     "src/evergreen/cli/runs.py": CHOICE,
     "flows/retrain.py": CHOICE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,20 @@ from prefect.client.orchestration import get_client
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.model.choices import TrainingChoices
 from evergreen.errors import NotebookFailed
-from tasks.training import TrainingSet, run_training_notebook
+from tasks.training import TrainingSet, notebook_parameters, run_training_notebook
 from tests.conftest import enter
 
 pytestmark = pytest.mark.slow
+
+REQUEST = RetrainRequest(
+    id="r1",
+    key="k",
+    model="evergreen",
+    cause="test",
+    as_of="2008-01-08",
+    data_version="d1",
+    created_at=datetime(2008, 1, 9, tzinfo=UTC),
+)
 
 
 def unlabelled(path: Path) -> TrainingSet:
@@ -39,20 +50,11 @@ def test_run_training_notebook__a_failing_cell_is_shown_with_source_and_tracebac
 ) -> None:
     enter(tmp_path / "home", monkeypatch)
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "mpl"))
-    request = RetrainRequest(
-        id="r1",
-        key="k",
-        model="evergreen",
-        cause="test",
-        as_of="2008-01-08",
-        data_version="d1",
-        created_at=datetime(2008, 1, 9, tzinfo=UTC),
-    )
     training_set = unlabelled(tmp_path / "set.parquet")
 
     @flow
     def failing() -> None:
-        run_training_notebook(request, training_set, TrainingChoices())
+        run_training_notebook(REQUEST, training_set, TrainingChoices())
 
     before = {each.id for each in failed_cells()}
     with pytest.raises(NotebookFailed, match="no row of the training set has a label") as caught:
@@ -61,3 +63,27 @@ def test_run_training_notebook__a_failing_cell_is_shown_with_source_and_tracebac
     assert "train.ipynb failed: BadInput" in shown
     assert "training = train(rows, config" in shown and "Traceback" in shown
     assert str(caught.value.executed) in shown and caught.value.executed.is_file()
+
+
+@pytest.mark.parametrize(
+    ("champion", "tickers", "learner"),
+    [
+        (None, 4, None),
+        (None, 60, "averaged_lightgbm"),
+        ("random_walk", 60, "averaged_lightgbm"),
+        ("onnx", 60, "averaged_lightgbm"),
+        ("lightgbm", 60, "lightgbm"),
+        ("averaged_lightgbm", 4, "averaged_lightgbm"),
+        ("ridge", 60, "ridge"),
+    ],
+)
+def test_notebook_parameters__a_champion_is_renewed_by_its_own_learner(
+    champion: str | None, tickers: int, learner: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(tmp_path / "home", monkeypatch)
+    serving = None if champion is None else SimpleNamespace(kind=champion)
+    monkeypatch.setattr("tasks.training.serving_manifest", lambda at: serving)
+    path = tmp_path / "set.parquet"
+    pd.DataFrame({"ticker": [f"T{number}" for number in range(tickers)]}).to_parquet(path)
+    training_set = TrainingSet(path, "d1", "2008-01-08", tickers, "0" * 64)
+    assert notebook_parameters(REQUEST, training_set, tmp_path, "return").get("learner") == learner

@@ -29,6 +29,7 @@ def replay(
     calendar: Annotated[str, typer.Option(help="The exchange of the files.")] = "XNYS",
     horizon: Annotated[int, typer.Option(help="Sessions ahead.")] = 1,
     target: Annotated[str, typer.Option(help="What is forecast: return, rank, neutral, volatility.")] = "return",
+    learner: Annotated[str, typer.Option(help="What fits the models; by default what live training takes.")] = "",
     broken: Annotated[
         list[str] | None, typer.Option("--break", help="KIND@SESSION, what goes wrong on purpose.")
     ] = None,
@@ -61,6 +62,7 @@ def replay(
         out=out,
         calendar=calendar,
         target=target,
+        learner=learner,
         horizon=horizon,
         seed=seed,
         train_sessions=train_sessions,

@@ -54,7 +54,9 @@ def _from_root(source: str | None) -> str | None:
 def retrain(
     reason: Annotated[str, typer.Option(help="Why; it goes into the decision log.")],
     horizon: Annotated[int | None, typer.Option(min=1, help="Sessions ahead; by default the champion's.")] = None,
-    learner: Annotated[str | None, typer.Option(help="lightgbm, ridge, blend or another that is registered.")] = None,
+    learner: Annotated[
+        str | None, typer.Option(help="lightgbm, ridge, blend or another; by default the champion's.")
+    ] = None,
     folds: Annotated[int | None, typer.Option(min=1, help="Walk-forward windows; fewer suit a short history.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the training.")] = None,
     tuning_budget: Annotated[int | None, typer.Option(min=0, help="Configurations to search among.")] = None,

@@ -31,6 +31,7 @@ class Replay:
         workers: processes.
         dask_address: of a scheduler whose workers see `out` and walk in place of processes here; empty: none.
         tickers: of the bars; all of them when empty.
+        learner: what fits the models, by name; empty: what suits so many tickers.
         config: of the training; by default what live training takes for so many tickers.
     """
 
@@ -49,6 +50,7 @@ class Replay:
     tickers: tuple[str, ...] = ()
     config: TrainingConfig | None = None
     target: str = "return"
+    learner: str = ""
 
     @property
     def cache(self) -> Path:

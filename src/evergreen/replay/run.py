@@ -46,14 +46,7 @@ def replay(plan: Replay, progress: Progress = lambda what, walked, of: None) -> 
     plan.out.mkdir(parents=True, exist_ok=True)
     market = _market(plan, progress)
     first, last = _span(plan, market)
-    config = plan.config or TrainingConfig(
-        target=plan.target,
-        horizon=plan.horizon,
-        seed=plan.seed,
-        train_sessions=plan.train_sessions,
-        **suited(len(market.tickers), market.target.by_order),  # type: ignore[arg-type]
-    )
-    setting = Setting(plan.cache.resolve(), market.digest, plan.breaks, config)
+    setting = Setting(plan.cache.resolve(), market.digest, plan.breaks, plan.config or _config(plan, market))
     models = opened(setting)
     jobs = [Job(policy, first, last, plan.breaks, plan.seed) for policy in plan.policies]
     left = sum(not is_walked(setting, job) for job in jobs)
@@ -61,6 +54,13 @@ def replay(plan: Replay, progress: Progress = lambda what, walked, of: None) -> 
     rows = walk_all(setting, jobs, min(plan.workers, left), plan.dask_address, progress)
     models.fits.prune()
     return _write(plan, rows)
+
+
+def _config(plan: Replay, market: Market) -> TrainingConfig:
+    """What live training takes, but for what the plan says otherwise."""
+    choices = {"target": plan.target, "horizon": plan.horizon, "seed": plan.seed, "train_sessions": plan.train_sessions}
+    choices |= suited(len(market.tickers), market.target.by_order)
+    return TrainingConfig(**choices | ({"learner": plan.learner} if plan.learner else {}))  # type: ignore[arg-type]
 
 
 def _market(plan: Replay, progress: Progress) -> Market:

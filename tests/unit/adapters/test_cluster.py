@@ -76,12 +76,12 @@ def test_partitions__keep_tickers_whole_and_in_order(bars: pd.DataFrame) -> None
     assert len(parts) > 5 and [name for part in tickers for name in part] == sorted(bars["ticker"].unique())
 
 
-@pytest.mark.parametrize("ranked", [False, True])
-def test_learner_for__learns_on_two_workers_what_one_process_learns(address: str, ranked: bool) -> None:
+@pytest.mark.parametrize(("name", "ranked"), [("lightgbm", False), ("lightgbm", True), ("averaged_lightgbm", True)])
+def test_learner_for__learns_on_two_workers_what_one_process_learns(address: str, name: str, ranked: bool) -> None:
     rows = learnable()
     sizes = {"folds": 2, "test_size": 50, "min_train": 250, "validation_size": 60}
-    config = TrainingConfig(**sizes, rounds=60, patience=20, ranked=ranked)
-    here, there = train(rows, config), train(rows, config, learner=learner_for("lightgbm", address))
+    config = TrainingConfig(**sizes, learner=name, rounds=60, patience=20, ranked=ranked)
+    here, there = train(rows, config), train(rows, config, learner=learner_for(name, address))
     assert here.metrics["rank_ic"] > 0.1
     assert there.metrics["rank_ic"] == pytest.approx(here.metrics["rank_ic"], abs=TOLERANCE)
     assert there.metrics["loss"] == pytest.approx(here.metrics["loss"], rel=0.01)
@@ -113,7 +113,8 @@ def names_in(folder: str, dask_worker: Worker) -> set[str]:
 
 def test_learner_for__without_an_address_is_this_machine() -> None:
     assert type(learner_for("lightgbm", "")) is LightGBMLearner
-    assert learner_for("ridge", "tcp://127.0.0.1:9").name == "ridge"
+    for name in ("ridge", "averaged_lightgbm"):
+        assert learner_for(name, "tcp://127.0.0.1:9").name == learner_for(name, "").name == name
 
 
 def test_cluster__a_scheduler_that_does_not_answer_is_one_sentence(

@@ -28,7 +28,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Market:
     return build_market(clean(bars, bars["session"].max(), "XNYS"), NEXT_RETURN, tmp_path_factory.mktemp("market"))
 
 
-@pytest.mark.parametrize("name", ["lightgbm", "ranked_lightgbm", "ridge", "blend"])
+@pytest.mark.parametrize("name", ["lightgbm", "averaged_lightgbm", "ranked_lightgbm", "ridge", "blend"])
 def test_models__forecast_by_the_learner_of_the_configuration_as_a_service_would(
     market: Market, tmp_path: Path, name: str
 ) -> None:

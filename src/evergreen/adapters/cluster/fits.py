@@ -16,6 +16,7 @@ from evergreen.adapters.cluster.shares import Shares, dealt, sent, shared
 from evergreen.adapters.cluster.worker import free_port, meeting, train_share
 from evergreen.core.dataset.panel import Panel
 from evergreen.core.dataset.splits import purged_tail
+from evergreen.core.model.averaged_lightgbm import AveragedLightGBMLearner
 from evergreen.core.model.booster import LightGBM, from_text
 from evergreen.core.model.config import TrainingConfig, parameters
 from evergreen.core.model.fitting import best_rounds
@@ -46,17 +47,28 @@ class ClusterLearner(LightGBMLearner):
             Unavailable: no answer, no worker, or one that was lost during a fit and its rows with it.
             BadSetting: a bounded training window, which the workers' shares of the rows do not know.
         """
-        return _fits(self.address, panel, stops, config)
+        return (fit for (fit,) in self.side_by_side(panel, stops, [config]))
+
+    def side_by_side(
+        self, panel: Panel, stops: Sequence[int], configs: Sequence[TrainingConfig]
+    ) -> Iterator[list[Fit]]:
+        """`fits` of configurations that differ in their seed, on the bins of the first."""
+        return _fits(self.address, panel, stops, configs)
 
 
 def learner_for(name: str, address: str) -> Learner:
-    """The learner of that name; LightGBM on the cluster at `address`, if there is one. The others fit here."""
-    return ClusterLearner(address) if address and name == LightGBMLearner.name else learner(name)
+    """The learner of that name; boosters are fitted on the cluster at `address`, if there is one, the others here."""
+    if address and name == LightGBMLearner.name:
+        return ClusterLearner(address)
+    if address and name == AveragedLightGBMLearner.name:
+        return AveragedLightGBMLearner(ClusterLearner(address))
+    return learner(name)
 
 
-def _fits(address: str, panel: Panel, stops: Sequence[int], config: TrainingConfig) -> Iterator[Fit]:
+def _fits(address: str, panel: Panel, stops: Sequence[int], configs: Sequence[TrainingConfig]) -> Iterator[list[Fit]]:
     from distributed import KilledWorker
 
+    config = configs[0]
     if config.train_sessions:
         raise BadSetting(
             f"a cluster fits on all sessions, not on the last {config.train_sessions}.",
@@ -67,7 +79,7 @@ def _fits(address: str, panel: Panel, stops: Sequence[int], config: TrainingConf
     try:
         with connected(address) as client, shared(client, panel, fewest, most, config) as shares:
             for stop in stops:
-                yield _fit(client, shares, panel, stop, config)
+                yield [_fit(client, shares, panel, stop, each) for each in configs]
     except (KilledWorker, CancelledError, OSError, lgb.basic.LightGBMError) as error:
         raise Unavailable(
             f"The Dask cluster at {address} did not finish a fit: {error}.",

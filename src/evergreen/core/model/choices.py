@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from evergreen.core.model.aim import Aim
@@ -16,7 +16,7 @@ class TrainingChoices:
 
     Attributes:
         horizon: sessions ahead that the model forecasts.
-        learner: what fits it, by name.
+        learner: what fits it, by name; empty for the champion's, or what suits the panel's breadth.
         folds: most walk-forward test windows; None for as many as suit the panel's breadth.
         seed: of the training.
         tuning_budget: configurations to search among before the folds; 0 takes the defaults.
@@ -24,7 +24,7 @@ class TrainingChoices:
     """
 
     horizon: int = 1
-    learner: str = "lightgbm"
+    learner: str = ""
     folds: int | None = None
     seed: int = 7
     tuning_budget: int = 0
@@ -37,12 +37,11 @@ class TrainingChoices:
 
     def as_dict(self) -> dict[str, int | str]:
         """Names and values that were chosen, as they go on record and to the notebook."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value for name, value in asdict(self).items() if value not in (None, "")}
 
     def config(self) -> TrainingConfig:
         """The choices of a run that is not tuned, on a panel of a few tickers."""
-        config = TrainingConfig(learner=self.learner, target=self.target, horizon=self.horizon, seed=self.seed)
-        return config if self.folds is None else replace(config, folds=self.folds)
+        return TrainingConfig(**{name: value for name, value in self.as_dict().items() if name != "tuning_budget"})  # type: ignore[arg-type]
 
     @property
     def aim(self) -> Aim:

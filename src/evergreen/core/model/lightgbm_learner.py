@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from evergreen.core.model.booster import LightGBM, from_text
@@ -25,13 +26,27 @@ class LightGBMLearner:
 
         return fit_boosters(panel, stops, config)
 
-    def fitter(self, panel: Panel, config: TrainingConfig) -> Callable[[int], Fit]:
-        """`core.model.fitting.fit_before`, on rows put into bins once."""
+    def side_by_side(
+        self, panel: Panel, stops: Sequence[int], configs: Sequence[TrainingConfig]
+    ) -> Iterator[list[Fit]]:
+        """`fits` of configurations that differ in their seed, on the bins of the first."""
         from evergreen.core.model.fitting import fit_before
         from evergreen.core.model.lightgbm_datasets import Datasets
 
-        sets = Datasets(panel, [config.min_train, len(panel.sessions)], config)
-        return lambda stop: fit_before(panel, stop, config, sets)
+        sets = Datasets(panel, stops, configs[0])
+        return ([fit_before(panel, stop, config, sets) for config in configs] for stop in stops)
+
+    def fitter(self, panel: Panel, config: TrainingConfig) -> Callable[[int], Fit]:
+        """`core.model.fitting.fit_before`, on rows put into bins once."""
+        return self.fitters(panel, [config])[0]
+
+    def fitters(self, panel: Panel, configs: Sequence[TrainingConfig]) -> list[Callable[[int], Fit]]:
+        """`fitter` of configurations that differ in their seed, on the bins of the first."""
+        from evergreen.core.model.fitting import fit_before
+        from evergreen.core.model.lightgbm_datasets import Datasets
+
+        sets = Datasets(panel, [configs[0].min_train, len(panel.sessions)], configs[0])
+        return [partial(fit_before, panel, config=config, sets=sets) for config in configs]
 
     def read(self, content: bytes) -> LightGBM:
         """A booster from its native text."""

@@ -18,6 +18,7 @@ GROUP = "evergreen.learners"
 HOME = "evergreen.core.model"
 BUILT_IN = {
     "lightgbm": f"{HOME}.lightgbm_learner:LightGBMLearner",
+    "averaged_lightgbm": f"{HOME}.averaged_lightgbm:AveragedLightGBMLearner",
     "ranked_lightgbm": f"{HOME}.ranked_lightgbm:RankedLightGBMLearner",
     "ridge": f"{HOME}.ridge:RidgeLearner",
     "blend": f"{HOME}.blend:BlendLearner",

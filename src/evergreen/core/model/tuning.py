@@ -14,6 +14,8 @@ from evergreen.core.model.fitting import TrainingConfig, fit_booster, forecast_s
 from evergreen.core.model.walk_forward_record import folds_of
 from evergreen.errors import BadInput
 
+TUNED = ("lightgbm", "averaged_lightgbm")  # of a mean, one member is searched for: all are of one configuration
+
 
 @dataclass(frozen=True)
 class Tuned:
@@ -42,12 +44,14 @@ def tune(training_set: TrainingSet, config: TrainingConfig, budget: int, inner_f
         inner_folds: windows each configuration is judged on.
 
     Raises:
-        BadInput: no budget, another learner than LightGBM, or too few sessions for the inner windows.
+        BadInput: no budget, another learner than LightGBM or its mean, or too few sessions for the inner windows.
     """
     if budget < 1:
         raise BadInput(f"a budget of {budget} configurations tries nothing.", "Use 1 or more.")
-    if config.learner != "lightgbm":
-        raise BadInput(f"a search knows the parameters of lightgbm, not of {config.learner}.", "Use a budget of 0.")
+    if config.learner not in TUNED:
+        raise BadInput(
+            f"a search knows the parameters of lightgbm, not of {config.learner}.", "Use a budget of 0, or lightgbm."
+        )
     import optuna
 
     panel = labelled_panel(training_set)

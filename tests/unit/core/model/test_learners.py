@@ -11,6 +11,7 @@ from scipy import stats
 
 from evergreen.core.dataset.panel import labelled_panel
 from evergreen.core.model.booster import to_text
+from evergreen.core.model.lightgbm_learner import LightGBMLearner
 from evergreen.core.model.protocol import Fit, forecast
 from evergreen.core.model.random_walk import RandomWalk
 from evergreen.core.model.registry import BUILT_IN, learner, load_verified, read_model
@@ -79,7 +80,7 @@ def test_forecast__is_finite_whatever_a_row_holds(name, fits):
     assert np.isfinite(forecast(fits[name].model, odd)).all()
 
 
-@pytest.mark.parametrize("name", ["ridge", "blend"])
+@pytest.mark.parametrize("name", ["averaged_lightgbm", "ridge", "blend"])
 def test_train__finds_a_planted_signal_and_its_golden_rows_hold(name, rows, small_config):
     training = train(rows, replace(small_config, learner=name))
     manifest = training.manifest("2016-08-11", "d")
@@ -140,6 +141,18 @@ def test_blend__its_parts_speak_with_equal_spread(fits, rows):
     assert np.array_equal(np.add(*weighted), forecast(blend, matrix, session))
 
 
+def test_averaged_lightgbm__is_the_mean_of_single_ones_that_differ_in_their_seed(fits, rows, small_config):
+    panel, model, (matrix, session) = labelled_panel(rows), fits["averaged_lightgbm"].model, some(rows)
+    assert model.members[0].to_bytes() == fits["lightgbm"].model.to_bytes()  # of the seed that was chosen
+    fitted = LightGBMLearner().fitters(panel, [replace(small_config, seed=small_config.seed + more) for more in (1, 2)])
+    others = [fit(STOP) for fit in fitted]
+    single = [forecast(each, matrix, session) for each in (fits["lightgbm"].model, *(fit.model for fit in others))]
+    assert np.array_equal(forecast(model, matrix, session), np.mean(single, axis=0))
+    assert not np.array_equal(single[0], single[1])
+    residuals = [fits["lightgbm"].tail_residuals, *(fit.tail_residuals for fit in others)]
+    np.testing.assert_allclose(fits["averaged_lightgbm"].tail_residuals, np.mean(residuals, axis=0))
+
+
 def test_random_walk__of_the_version_before_is_read_as_the_booster_it_was():
     nothing = lgb.Dataset(np.zeros((2, 3), dtype=np.float32), np.zeros(2), feature_name=["a", "b", "c"])
     walk = read_model("random_walk", to_text(lgb.train({"verbose": -1, "num_threads": 1}, nothing, 1)).encode())
@@ -149,7 +162,7 @@ def test_random_walk__of_the_version_before_is_read_as_the_booster_it_was():
 
 def test_read_model__what_is_not_of_its_kind_is_refused(tmp_path):
     walk = RandomWalk(("a",)).to_bytes()
-    for kind in ("ridge", "blend"):
+    for kind in ("averaged_lightgbm", "ridge", "blend"):
         with pytest.raises(ModelRefused, match=f"does not hold a {kind}"):
             read_model(kind, walk)
     with pytest.raises(ModelRefused):
@@ -161,7 +174,7 @@ def test_read_model__what_is_not_of_its_kind_is_refused(tmp_path):
 def test_learner__one_that_is_not_registered_is_named_with_those_that_are():
     with pytest.raises(NotFound, match="no learner 'forest' is registered") as caught:
         learner("forest")
-    assert "blend, lightgbm, random_walk, ranked_lightgbm, ridge" in str(caught.value)
+    assert "averaged_lightgbm, blend, lightgbm, random_walk, ranked_lightgbm, ridge" in str(caught.value)
 
 
 def test_tune__another_learner_is_refused(rows, small_config):

@@ -35,6 +35,14 @@ def test_tune__counts_what_it_tried_and_begins_with_what_it_was_given(training_s
     assert tuned.config.num_leaves == best["num_leaves"] and tuned.config.seed == config.seed
 
 
+def test_tune__of_a_mean_searches_what_one_member_is_fitted_with(training_set, config):
+    single, mean = (
+        tune(training_set, replace(config, learner=name), budget=2, inner_folds=2)
+        for name in ("lightgbm", "averaged_lightgbm")
+    )
+    assert mean.tried.equals(single.tried) and mean.config == replace(single.config, learner="averaged_lightgbm")
+
+
 def test_tune__without_a_budget_or_sessions_is_refused(training_set, config):
     with pytest.raises(BadInput, match="tries nothing"):
         tune(training_set, config, budget=0)
