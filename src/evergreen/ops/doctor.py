@@ -103,12 +103,12 @@ def _require_same(tool: str, where: str, runs: str) -> None:
 
 
 def _snapshots(settings: Settings) -> str:
-    from evergreen.ops.status import read_running
+    from evergreen.ops.known_server import read_runs
 
     remote = settings.remote
     require_dvc_plugin(remote)
     if not kind(remote) and not Path(remote).exists():
-        coming = how_data_comes(read_running(settings))
+        coming = how_data_comes(*read_runs(settings))
         raise NotFound(f"{remote} holds no data version yet.", f"{coming[0].upper()}{coming[1:]}.")
     return f"versions go to {look_at_bucket(remote)}"
 

@@ -1,4 +1,4 @@
-"""Which Prefect server this process is pointed at."""
+"""Which Prefect server this process is pointed at, and what runs there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 from evergreen.adapters.infra.accounts import account_of
 from evergreen.adapters.infra.processes import Stack
+from evergreen.adapters.infra.running import Running
 from evergreen.errors import BadSetting
 from evergreen.settings import Settings
 
@@ -31,3 +32,20 @@ def prefect_server(settings: Settings) -> dict[str, str]:
     if named:
         return {"PREFECT_API_URL": named}
     raise BadSetting("No Prefect server is known.", "Type `evergreen up`, or set PREFECT_API_URL to your server's.")
+
+
+def read_runs(settings: Settings) -> tuple[list[Running], str]:
+    """The flow runs under way on the known Prefect server, and why the last backfill failed; nothing where no server is
+    known or answers."""
+    try:
+        server = prefect_server(settings)
+    except BadSetting:
+        return [], ""
+    from evergreen.adapters.infra.prefect_api import (
+        PrefectApi,
+        failure_on,
+        running_on,
+    )  # httpx: for a known server only
+
+    api = PrefectApi.at(server, hurried=True)
+    return running_on(api), failure_on(api)

@@ -10,8 +10,7 @@ from evergreen.adapters.database import decisions, ledger, owed, reading, rollou
 from evergreen.adapters.database.request_words import training
 from evergreen.adapters.infra.processes import Stack
 from evergreen.adapters.infra.running import Running, how_sessions_come, missing
-from evergreen.errors import BadSetting
-from evergreen.ops.known_server import named_server, prefect_server
+from evergreen.ops.known_server import named_server, read_runs
 from evergreen.ops.words import counted
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
@@ -43,7 +42,8 @@ class Turn:
 class Status:
     """How everything stands, None where there is nothing yet; `behind` is how many sessions the exchange has closed
     since `session`, `owed` says which bars have not arrived, `weight` is the challenger's share of clients, `server`
-    the Prefect server that PREFECT_API_URL names, `called` what the champion is said to be."""
+    the Prefect server that PREFECT_API_URL names, `called` what the champion is said to be, `failure` why the last
+    backfill failed."""
 
     home: str
     market: str
@@ -63,6 +63,7 @@ class Status:
     levels: str | None = None
     decisions: Sequence[Turn] = ()
     server: str = ""
+    failure: str = ""
 
 
 def read_status(settings: Settings) -> Status:
@@ -70,14 +71,25 @@ def read_status(settings: Settings) -> Status:
     at, name, home = Workspace(settings), settings.model_name, str(settings.home)
     market = f"{settings.market.calendar} in {settings.market.currency}, from {settings.market.source}"
     processes = [Process(each.name, each.url, each.log, each.alive) for each in Stack(settings.home).members()]
-    running = read_running(settings)
+    running, failure = read_runs(settings)
     with reading(at.engine) as conn:
         rollout, session = rollouts.read(conn, name), ledger.clock(conn, name)
         behind = _behind(at, session)
         awaited = owed.summary(owed.open_bars(conn))
         requested = training(conn, name, datetime.now(UTC)) or None
         if rollout is None:
-            return Status(home, market, processes, session, behind, requested, running, awaited, server=named_server())
+            return Status(
+                home,
+                market,
+                processes,
+                session,
+                behind,
+                requested,
+                running,
+                awaited,
+                server=named_server(),
+                failure=failure,
+            )
         checks = ledger.drift_checks(conn, name, rollout.champion, limit=1)
         return Status(
             home=home,
@@ -99,17 +111,6 @@ def read_status(settings: Settings) -> Status:
             decisions=[Turn(turn.as_of, turn.kind, turn.summary) for turn in decisions.turns(conn, name, TURNS)],
             server=named_server(),
         )
-
-
-def read_running(settings: Settings) -> list[Running]:
-    """The flow runs under way on the known Prefect server; none where no server is known or answers."""
-    try:
-        server = prefect_server(settings)
-    except BadSetting:
-        return []
-    from evergreen.adapters.infra.prefect_api import PrefectApi, running_on  # with httpx: only where a server is known
-
-    return running_on(PrefectApi.at(server, hurried=True))
 
 
 def _behind(at: Workspace, session: str | None) -> int:
@@ -140,7 +141,7 @@ def lines(status: Status) -> Iterator[str]:
         yield f"data       through session {status.session}{_late(status)}"
     if status.owed:
         yield f"owed       {status.owed}"
-    if advice := missing(status.session, status.champion, status.running, status.training or ""):
+    if advice := missing(status.session, status.champion, status.running, status.training or "", status.failure):
         yield advice
         return
     yield f"champion   {status.called}"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from evergreen.adapters.database import reading
-from evergreen.adapters.infra.prefect_api import PrefectApi, running_on
+from evergreen.adapters.infra.prefect_api import PrefectApi, failure_on, running_on
 from evergreen.adapters.infra.running import how_sessions_come, missing
 from evergreen.core.canary import LADDER, QualityTest
 from evergreen.core.model.targets.registry import target as forecast_target
@@ -70,6 +70,7 @@ class StatusPage:
         snapshot = self._keeper.snapshot
         goal = forecast_target(snapshot.lineup.champion.manifest.target if snapshot else self._settings.target)
         running = running_on(self._prefect) if self._prefect else []
+        failure = failure_on(self._prefect) if self._prefect and view and view.clock is None else ""
         return render(
             "status.html",
             name=self._settings.model_name,
@@ -86,7 +87,7 @@ class StatusPage:
             now=datetime.now(UTC),
             running=running,
             newer=how_sessions_come(running, view.owed if view else ""),
-            missing=missing(view.clock, _champion(view), running, view.training) if view else "",
+            missing=missing(view.clock, _champion(view), running, view.training, failure) if view else "",
             prefect=self._prefect.url.removesuffix("/api") if self._prefect else None,
             columns=_columns(goal.is_return),
             minor=MINOR,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ AdaptTemplate = Callable[[dict[str, Any]], dict[str, Any]]
 BUSY_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds; SQLite gives up on a lock after some of them
 REFUSALS = (httpx.codes.CONFLICT, httpx.codes.UNPROCESSABLE_ENTITY)  # parameters its schema does not take
 UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
+FAILED = ("FAILED", "CRASHED")
+ENDED = ("COMPLETED", *FAILED)
+EXCEPTION = re.compile(r"^(?:Flow|Task) run encountered an exception:? (?:\w+: )?")  # before what was raised
 PATIENCE = 30.0  # seconds for an answer; a busy SQLite server takes some
 HURRIED = 2.0  # seconds, once, where somebody only wants to see how things stand
 
@@ -147,6 +151,13 @@ class PrefectApi:
             waits=run["start_time"] is None,
         )
 
+    def failure(self, flow: str) -> str:
+        """Why the run of a flow that ended last failed, in a sentence; empty where it did not."""
+        ended = {"flows": {"name": {"any_": [flow]}}, "flow_runs": {"state": {"type": {"any_": list(ENDED)}}}}
+        last = self._ask("POST", "/flow_runs/filter", ended | {"sort": "END_TIME_DESC", "limit": 1}) or []
+        state = last[0]["state"] if last else {"type": ""}
+        return EXCEPTION.sub("", state["message"] or "it gave no reason.") if state["type"] in FAILED else ""
+
     def crash_unfinished(self) -> list[str]:
         """Mark every run that nobody can be executing as crashed, so that it frees its place in the queue.
 
@@ -192,6 +203,14 @@ def running_on(api: PrefectApi) -> list[Running]:
         return api.running()
     except (BadSetting, Unavailable):
         return []
+
+
+def failure_on(api: PrefectApi) -> str:
+    """Why the last backfill on a server failed; empty where it did not, or where the server does not answer."""
+    try:
+        return api.failure("backfill")
+    except (BadSetting, Unavailable):
+        return ""
 
 
 def _flow_run(answer: dict[str, Any]) -> FlowRun:

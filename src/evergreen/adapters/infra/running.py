@@ -41,22 +41,25 @@ class Running:
         return f", about {_length(self.last_took - elapsed)} left: the last one took {_length(self.last_took)}"
 
 
-def missing(session: str | None, champion: str | None, running: Sequence[Running], training: str = "") -> str:
+def missing(
+    session: str | None, champion: str | None, running: Sequence[Running], training: str = "", failure: str = ""
+) -> str:
     """What is not there yet and how it comes: by what runs, or by what to type; nothing where all is there.
 
-    `training` says how the last request for a model stands, if there is one.
+    `training` says how the last request for a model stands, if there is one, `failure` why the last backfill failed.
     """
     if session is None:
-        return f"{NO_DATA}: {how_data_comes(running)}"
+        return f"{NO_DATA}: {how_data_comes(running, failure)}"
     if champion is None:
         nobody = "nobody asked for its training, type `evergreen backfill`"
         return f"{NO_CHAMPION}: {_how(BRINGS_CHAMPION, running) or training or nobody}"
     return ""
 
 
-def how_data_comes(running: Sequence[Running]) -> str:
-    """What brings the first bars: what runs, or what to type."""
-    return _how(BRINGS_DATA, running) or "type `evergreen backfill`"
+def how_data_comes(running: Sequence[Running], failure: str = "") -> str:
+    """What brings the first bars: what runs, or what to type, and why the last backfill did not."""
+    again = f"the last backfill failed: {failure} Then type `evergreen backfill` again" if failure else ""
+    return _how(BRINGS_DATA, running) or again or "type `evergreen backfill`"
 
 
 def how_sessions_come(running: Sequence[Running], owed: str) -> str:

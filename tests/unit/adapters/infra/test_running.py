@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from evergreen.adapters.infra.prefect_api import PrefectApi, running_on
+from evergreen.adapters.infra.prefect_api import PrefectApi, failure_on, running_on
 from evergreen.adapters.infra.running import Running, how_sessions_come, missing
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -120,6 +120,40 @@ def test_running_on__names_what_waits_to_begin_once_a_flow() -> None:
     assert waiting == [Running("backfill", "first", NOON, id="first", waits=True)]
     assert waiting[0].line(NOON + timedelta(seconds=9)) == "backfill waits to begin, due 9 s ago"
     assert missing(None, None, waiting) == "no data yet: backfill waits to begin"
+
+
+@pytest.mark.parametrize(
+    ("state", "failure"),
+    [
+        (
+            ("FAILED", "Task run encountered an exception NoBars: /b holds no bars. Put files there."),
+            "/b holds no bars. Put files there.",
+        ),
+        (("FAILED", "Flow run encountered an exception: NoBars: /b holds no bars."), "/b holds no bars."),
+        (
+            ("CRASHED", "Its worker was gone when the stack came up again."),
+            "Its worker was gone when the stack came up again.",
+        ),
+        (("CRASHED", None), "it gave no reason."),
+        (("COMPLETED", None), ""),
+    ],
+)
+def test_failure_on__is_why_the_last_backfill_failed_and_what_is_missing_names_it(
+    state: tuple[str, str | None], failure: str
+) -> None:
+    ended = {"state": dict(zip(("type", "message"), state, strict=True))}
+    with prefect({"/api/flow_runs/filter": [[ended]]}) as url:
+        assert failure_on(PrefectApi(url)) == failure
+    again = f"the last backfill failed: {failure} Then type `evergreen backfill` again"
+    advice = again if failure else "type `evergreen backfill`"
+    assert missing(None, None, [], "", failure) == f"no data yet: {advice}"
+    assert missing(None, None, [backfill()], "", failure) == "no data yet: backfill is under way"
+
+
+def test_failure_on__nothing_ended_and_nobody_there_say_nothing() -> None:
+    with prefect({"/api/flow_runs/filter": [[]]}) as url:
+        assert failure_on(PrefectApi(url)) == ""
+    assert failure_on(PrefectApi("http://127.0.0.1:9/api", hurried=True)) == ""
 
 
 def test_running_on__a_server_that_is_not_there_runs_nothing() -> None:
