@@ -130,14 +130,20 @@ def measured(label: str) -> tuple[dict[str, float], pd.Series]:
     return figures, pd.read_json(io.StringIO(figures.pop("rank_ic")), typ="series")
 
 
-def main() -> None:
-    """Walk all of them and print two tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def windows_parser(description: str | None) -> argparse.ArgumentParser:
+    """What says which bars are walked, and over which windows."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bars", type=Path)
     parser.add_argument("--end", default="2008-06-30")
     parser.add_argument("--folds", type=int, default=8)
     parser.add_argument("--test-size", type=int, default=63)
     parser.add_argument("--horizon", type=int, default=1)
+    return parser
+
+
+def main() -> None:
+    """Walk all of them and print two tables."""
+    parser = windows_parser(__doc__)
     parser.add_argument("--learner", action="append", help="the first is what the others are paired with")
     parser.add_argument("--qlib", help="an interpreter that has pyqlib")
     parser.add_argument("--only", help=argparse.SUPPRESS)

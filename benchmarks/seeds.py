@@ -12,12 +12,11 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.learners import read_bars, walk_forward_folds
+from benchmarks.learners import read_bars, walk_forward_folds, windows_parser
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.dataset.panel import Panel, labelled_panel, training_frame
 from evergreen.core.evaluation.diebold_mariano import dm_test
@@ -51,12 +50,7 @@ def walked(panel: Panel, options: argparse.Namespace) -> tuple[pd.DataFrame, pd.
 
 def main() -> None:
     """Print a line for single boosters and one for each number of members."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bars", type=Path)
-    parser.add_argument("--end", default="2008-06-30")
-    parser.add_argument("--folds", type=int, default=8)
-    parser.add_argument("--test-size", type=int, default=63)
-    parser.add_argument("--horizon", type=int, default=1)
+    parser = windows_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
     bars = read_bars(options)

@@ -109,8 +109,8 @@ def _renewing() -> dict[str, str]:
     from evergreen.core.model.registry import learner_names
 
     manifest = serving_manifest(workspace())
-    renews = manifest is not None and manifest.kind != "random_walk" and manifest.kind in learner_names()
-    return {"learner": manifest.kind} if manifest and renews else {}
+    ours = set(learner_names()) - {"random_walk"}
+    return {"learner": manifest.kind} if manifest is not None and manifest.kind in ours else {}
 
 
 def _write_champion(path: Path) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from evergreen.core.model.booster import LightGBM, from_text
 from evergreen.core.model.documents import read_document
-from evergreen.core.model.lightgbm_learner import LightGBMLearner
+from evergreen.core.model.lightgbm_learner import LightGBMLearner, booster_of
 from evergreen.core.model.protocol import Codes, Fit, Forecasts, Rows
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _members(config: TrainingConfig) -> list[TrainingConfig]:
 
 
 def _mean(fits: Sequence[Fit]) -> Fit:
-    boosters = tuple(fit.model for fit in fits if isinstance(fit.model, LightGBM))
+    boosters = tuple(booster_of(fit) for fit in fits)
     rounds = round(float(np.mean([fit.rounds for fit in fits])))
     residuals = np.asarray(np.mean([fit.tail_residuals for fit in fits], axis=0), dtype=np.float64)
     return Fit(AveragedLightGBM(boosters), rounds, fits[0].tail_start, residuals)

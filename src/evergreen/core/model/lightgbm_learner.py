@@ -51,3 +51,9 @@ class LightGBMLearner:
     def read(self, content: bytes) -> LightGBM:
         """A booster from its native text."""
         return LightGBM(from_text(content.decode()))
+
+
+def booster_of(fit: Fit) -> LightGBM:
+    """The model of a fit by this learner."""
+    assert isinstance(fit.model, LightGBM)
+    return fit.model

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evergreen.core.model.booster import LightGBM, from_text
+from evergreen.core.model.lightgbm_learner import booster_of
 from evergreen.core.model.protocol import Codes, Fit, Forecasts, Rows
 from evergreen.core.model.session_scores import session_scores
 
@@ -64,13 +65,8 @@ class RankedLightGBMLearner:
         counts = np.diff(panel.first_row)
         scores = session_scores(panel.matrix[0 : len(panel.label)], np.arange(len(counts)).repeat(counts))
         for fit in fit_boosters(replace(panel, matrix=scores), stops, config):
-            yield replace(fit, model=RankedLightGBM(_trees(fit)))
+            yield replace(fit, model=RankedLightGBM(booster_of(fit)))
 
     def read(self, content: bytes) -> RankedLightGBM:
         """A booster from its native text."""
         return RankedLightGBM(LightGBM(from_text(content.decode())))
-
-
-def _trees(fit: Fit) -> LightGBM:
-    assert isinstance(fit.model, LightGBM)
-    return fit.model
