@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ TICKERS = ["AAPL", "IBM", "MSFT", "GOOG"]
 HISTORY = "2000-01-01"  # two months before the first bar there is
 UNTIL = "2008-06-30"  # with these, the flow stands where the notebook's defaults stand
 WALKED = 4
+SINCE, UNTIL_THEN = "since.txt", "until.txt"  # beside the home that lived
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +27,17 @@ def lived(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A home with a champion that has served `WALKED` sessions."""
     home = tmp_path_factory.mktemp("lived") / "home"
     with pytest.MonkeyPatch.context() as patch:
+        (home.parent / SINCE).write_text(datetime.now(UTC).isoformat())
         live(enter(home, patch))
+        (home.parent / UNTIL_THEN).write_text(datetime.now(UTC).isoformat())
         yield home
+
+
+@pytest.fixture
+def while_lived(lived: Path) -> dict[str, str]:
+    """From when to when it lived, as Prefect's filters have it: other tests flow on the same server."""
+    since, until = ((lived.parent / name).read_text() for name in (SINCE, UNTIL_THEN))
+    return {"since": since, "until": until}
 
 
 def live(at: Workspace) -> None:

@@ -17,9 +17,9 @@ MADE = "prefect.asset.materialization.succeeded"
 SOURCES = {"bars": set(), "features": {"bars"}, "model": {"features"}, "forecasts": {"features", "model"}}
 
 
-def events_of(event: str) -> list[dict[str, Any]]:
-    """The events of that name the server keeps; it takes them in a few seconds after they were sent."""
-    query = {"filter": {"event": {"name": [event]}, "order": "ASC"}, "limit": 50}
+def events_of(event: str, occurred: dict[str, str]) -> list[dict[str, Any]]:
+    """The events of that name and time the server keeps, oldest first; it has them some seconds later."""
+    query = {"filter": {"event": {"name": [event]}, "occurred": occurred, "order": "ASC"}, "limit": 50}
     with get_client(sync_client=True) as client:
         for _ in range(60):
             if events := client.request("POST", "/events/filter", json=query).json()["events"]:
@@ -32,21 +32,21 @@ def name(resource: dict[str, str]) -> str:
     return resource["prefect.resource.id"].removeprefix("evergreen://")
 
 
-def test_flows__tell_what_they_made_from_what(copied: Workspace) -> None:
+def test_flows__tell_what_they_made_from_what(copied: Workspace, while_lived: dict[str, str]) -> None:
     lineage: dict[str, set[str]] = {}
-    for event in events_of(MADE):
+    for event in events_of(MADE, while_lived):
         sources = {name(related) for related in event["related"] if related.get("prefect.resource.role") == "asset"}
         lineage.setdefault(name(event["resource"]), set()).update(sources)
     assert lineage == SOURCES
 
 
-def test_flows__tell_the_checks_that_each_went_through(copied: Workspace) -> None:
+def test_flows__tell_the_checks_that_each_went_through(copied: Workspace, while_lived: dict[str, str]) -> None:
     with reading(copied.engine) as conn:
         registered = ledger.read_model_version(conn, "evergreen", "2")
         champion = rollouts.current(conn, "evergreen").champion
         versions = {version.id for version in ledger.data_versions(conn)}
-    newest = {name(event["resource"]): event["payload"] for event in events_of(MADE)}
-    history = {name(event["resource"]): event["payload"] for event in reversed(events_of(MADE))}
+    newest = {name(event["resource"]): event["payload"] for event in events_of(MADE, while_lived)}
+    history = {name(event["resource"]): event["payload"] for event in reversed(events_of(MADE, while_lived))}
     assert (history["bars"]["first"], history["features"]["first"]) == ("2000-03-01", "2000-03-01")
     assert newest["bars"]["version"] in versions and newest["bars"]["refused"] == 0
     assert newest["features"]["rows"] >= len(TICKERS) and 0 <= newest["features"]["missing_share"] < 1
@@ -56,7 +56,7 @@ def test_flows__tell_the_checks_that_each_went_through(copied: Workspace) -> Non
     )
 
 
-def test_gate__tells_its_verdict_of_the_model(copied: Workspace) -> None:
-    (judged,) = events_of("evergreen.model.judged")
+def test_gate__tells_its_verdict_of_the_model(copied: Workspace, while_lived: dict[str, str]) -> None:
+    (judged,) = events_of("evergreen.model.judged", while_lived)
     assert judged["resource"]["prefect.resource.id"] == "evergreen://model"
     assert judged["payload"]["version"] == "2" and judged["payload"]["sentence"]

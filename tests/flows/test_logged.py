@@ -7,7 +7,7 @@ import re
 import pandas as pd
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, LogFilter
+from prefect.client.schemas.filters import LogFilter
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.logging.handlers import APILogHandler
 
@@ -16,6 +16,7 @@ from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.session import iso
 from evergreen.workspace import Workspace
 from tests.flows.conftest import HISTORY, TICKERS, UNTIL
+from tests.prefect_records import runs
 
 pytestmark = pytest.mark.xdist_group("lived")
 
@@ -23,9 +24,8 @@ pytestmark = pytest.mark.xdist_group("lived")
 def logged(run: str) -> str:
     """All that the newest flow run of that name wrote into its log."""
     APILogHandler().flush()
+    (newest, *_) = runs(run)
     with get_client(sync_client=True) as client:
-        named = FlowRunFilter.model_validate({"name": {"any_": [run]}})
-        (newest, *_) = client.read_flow_runs(flow_run_filter=named, sort=FlowRunSort.START_TIME_DESC)
         of_run = LogFilter.model_validate({"flow_run_id": {"any_": [str(newest.id)]}})
         return "\n".join(log.message for log in client.read_logs(of_run, limit=200))
 

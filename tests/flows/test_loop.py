@@ -20,6 +20,7 @@ from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.core.model.manifest import Manifest
 from evergreen.workspace import REPOSITORY, Workspace
 from tests.flows.conftest import TICKERS, UNTIL, WALKED, run_of
+from tests.prefect_records import runs
 
 pytestmark = pytest.mark.xdist_group("lived")
 MODEL = "evergreen"
@@ -64,11 +65,7 @@ def test_retrain__notebook_by_hand_with_its_defaults_gives_the_same_model(
 
 
 def test_runs__are_called_by_what_they_do_and_for_which_session(copied: Workspace) -> None:
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        flows = {run.name for run in client.read_flow_runs(limit=200)}
-    assert {f"backfill {UNTIL}", f"retrain bootstrap {UNTIL}"} <= flows
+    assert runs(f"backfill {UNTIL}") and runs(f"retrain bootstrap {UNTIL}")
 
 
 def test_retrain__finished_request_reports_the_duplicate_and_changes_nothing(copied: Workspace) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import enter
+from tests.prefect_records import artifacts
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("both_ways")]
 
@@ -17,7 +18,6 @@ def test_replay_policies__leaves_its_results_its_runs_and_its_artifact(
     prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlflow import MlflowClient
-    from prefect.client.orchestration import get_client
 
     from evergreen.adapters.mlflow.replays import EXPERIMENT
     from flows.replay_policies import replay_policies
@@ -45,6 +45,5 @@ def test_replay_policies__leaves_its_results_its_runs_and_its_artifact(
     experiment = mlflow.get_experiment_by_name(EXPERIMENT)
     names = {run.info.run_name for run in mlflow.search_runs([experiment.experiment_id])}
     assert names == {"2004-06-21 to 2004-07-23", "never", "calendar:20", "weekly"}
-    with get_client(sync_client=True) as client:
-        shown = [each for each in client.read_artifacts() if each.key == "replay-policies" and each.type == "markdown"]
+    shown = [each for each in artifacts("replay-policies") if each.type == "markdown"]
     assert len(shown) == 1 and "calendar:20" in str(shown[0].data)

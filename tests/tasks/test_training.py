@@ -5,19 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from prefect import flow
-from prefect.client.orchestration import get_client
 
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.model.choices import TrainingChoices
 from evergreen.errors import NotebookFailed
 from tasks.training import TrainingSet, notebook_parameters, run_training_notebook
 from tests.conftest import enter
+from tests.prefect_records import artifacts
 
 pytestmark = pytest.mark.slow
 
@@ -40,11 +39,6 @@ def unlabelled(path: Path) -> TrainingSet:
     return TrainingSet(path, "d1", "2008-01-08", len(frame), "0" * 64)
 
 
-def failed_cells() -> list[Any]:
-    with get_client(sync_client=True) as client:
-        return [each for each in client.read_artifacts() if each.key == "failed-cell"]
-
-
 def test_run_training_notebook__a_failing_cell_is_shown_with_source_and_traceback(
     prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,10 +50,10 @@ def test_run_training_notebook__a_failing_cell_is_shown_with_source_and_tracebac
     def failing() -> None:
         run_training_notebook(REQUEST, training_set, TrainingChoices())
 
-    before = {each.id for each in failed_cells()}
+    before = {each.id for each in artifacts("failed-cell")}
     with pytest.raises(NotebookFailed, match="no row of the training set has a label") as caught:
         failing()
-    (shown,) = [each.data for each in failed_cells() if each.id not in before]
+    (shown,) = [each.data for each in artifacts("failed-cell") if each.id not in before]
     assert "train.ipynb failed: BadInput" in shown
     assert "training = train(rows, config" in shown and "Traceback" in shown
     assert str(caught.value.executed) in shown and caught.value.executed.is_file()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from evergreen.adapters.infra.urls import without_password
 from evergreen.adapters.mlflow.client import answering, connect
 from evergreen.adapters.mlflow.runs import HASH_TAG, tracking_at
 from evergreen.errors import Broken, NotFound
+
+PAGE = 1000  # versions an answer of MLflow's has at most
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Registry:
     def versions(self, name: str) -> list[RegisteredVersion]:
         """All versions of a model, oldest first; none when the model is unknown."""
         with answering(self.uri):
-            registered = self._client.search_model_versions(f"name='{name}'", max_results=1000)
+            registered = list(self._registered(name))
         versions = [RegisteredVersion(str(each.version), str(each.run_id), dict(each.tags)) for each in registered]
         return sorted(versions, key=lambda each: int(each.version))
 
@@ -113,6 +116,14 @@ class Registry:
                 "It was deleted, or the model renamed: restore MLflow's database from a backup.",
             )
         return numbers[0]
+
+    def _registered(self, name: str) -> Iterator[ModelVersion]:
+        """Every version of a model, one page of MLflow's answer after the other."""
+        token: str | None = None
+        while token != "":
+            page = self._client.search_model_versions(f"name='{name}'", max_results=PAGE, page_token=token)
+            yield from page
+            token = page.token or ""
 
     @cached_property
     def _client(self) -> MlflowClient:

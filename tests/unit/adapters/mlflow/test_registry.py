@@ -20,6 +20,14 @@ def test_register__one_version_per_run_and_the_model_as_mlflow_serves_it(trackin
     assert loaded.predict(rows).tolist() == list(golden.golden_outputs)
 
 
+def test_versions__are_all_there_however_many_an_answer_has(tracking, registry, version, model_folder, monkeypatch):
+    monkeypatch.setattr("evergreen.adapters.mlflow.registry.PAGE", 1)
+    other = tracking.log_training(model_folder, {}, {"request_id": "paged"})
+    newer = registry.register(NAME, other, {})
+    assert {version, newer} <= {each.version for each in registry.versions(NAME)}
+    assert registry.register(NAME, other, {}) == newer
+
+
 def test_register__what_cannot_be_registered_is_said(registry, version, client):
     with pytest.raises(NotFound):
         registry.register(NAME, "0" * 32, {})
