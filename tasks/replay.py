@@ -36,6 +36,7 @@ def compare_policies(
     """Walk policies over past sessions and log them to MLflow; returns the folder of the results."""
     from evergreen.adapters.mlflow.replays import log_replay
     from evergreen.core.policy import choose
+    from evergreen.replay.bars import open_bars
     from evergreen.replay.breaks import parse_break
     from evergreen.replay.plan import Replay
     from evergreen.replay.report import write_report
@@ -49,7 +50,7 @@ def compare_policies(
         end=pd.Timestamp(end),
         policies=tuple(choose(at.settings.delivery_policies(), name) for name in dict.fromkeys(policies)),
         out=out,
-        calendar=calendar or at.calendar.exchange,
+        calendar=calendar or open_bars(bars, usual=at.calendar.exchange).calendar,
         target=at.settings.target,
         horizon=horizon,
         seed=seed,

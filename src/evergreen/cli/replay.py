@@ -26,16 +26,16 @@ def replay(
     ],
     policies: Annotated[Path | None, typer.Option(help="A policies.toml of your own.")] = None,
     ticker: Annotated[list[str] | None, typer.Option(help="Repeat for several; all of the bars if absent.")] = None,
-    calendar: Annotated[str, typer.Option(help="The exchange of the files.")] = "XNYS",
+    calendar: Annotated[str, typer.Option(help="The exchange of the files; XNYS if absent.")] = "",
     horizon: Annotated[int, typer.Option(help="Sessions ahead.")] = 1,
     target: Annotated[str, typer.Option(help="What is forecast: return, rank, neutral, volatility.")] = "return",
     learner: Annotated[str, typer.Option(help="What fits the models; by default what live training takes.")] = "",
     broken: Annotated[
-        list[str] | None, typer.Option("--break", help="KIND@SESSION, what goes wrong on purpose.")
+        list[str] | None, typer.Option("--break", help="KIND@YYYY-MM-DD, what goes wrong on purpose.")
     ] = None,
-    seed: int = 7,
+    seed: Annotated[int, typer.Option(min=0, help="Of the training and of the breaks.")] = 7,
     train_sessions: Annotated[int, typer.Option(help="Most sessions a model is fitted on; 0: all.")] = 0,
-    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     dask: Annotated[
         str,
         typer.Option(envvar="EVERGREEN_DASK_ADDRESS", help="Scheduler whose workers walk instead; they share --out."),
@@ -77,7 +77,7 @@ def replay(
     if track:
         _log(replayed, out)
     print(table_for_people(replayed.summary))
-    print(f"\n{page}")
+    print(f"\n{replayed.summary['from']} to {replayed.summary['to']}: {page}")
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def retrain(
         str | None, typer.Option(help="lightgbm, ridge, blend or another; by default the champion's.")
     ] = None,
     folds: Annotated[int | None, typer.Option(min=1, help="Walk-forward windows; fewer suit a short history.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the training.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the training.")] = None,
     tuning_budget: Annotated[int | None, typer.Option(min=0, help="Configurations to search among.")] = None,
     target: Annotated[str | None, typer.Option(help="What it forecasts; by default the setting `target`.")] = None,
 ) -> None:

@@ -15,8 +15,10 @@ from evergreen.core.bars.session import iso
 from evergreen.core.quality import RULES, check, split
 from evergreen.core.quality.delivery_panel import DeliveryPanel
 from evergreen.core.quality.rows import row_masks
-from evergreen.errors import NoBars
+from evergreen.errors import BadSetting, NoBars
 
+USUAL = "XNYS"  # of files that say no exchange
+COMPARED = pd.Timestamp("2001-01-02"), pd.Timestamp("2010-12-31")
 EARLIEST = pd.Timestamp("1970-01-02")
 
 
@@ -32,9 +34,24 @@ class CleanBars:
     calendar: str
 
 
-def open_bars(spec: str, calendar: str) -> BarSource:
-    """The source that a file, a folder, or the name of a source stands for."""
-    return FilesSource(Path(spec), calendar) if Path(spec).exists() else open_source(spec, calendar)
+def open_bars(spec: str, calendar: str = "", usual: str = USUAL) -> BarSource:
+    """The source that a file, a folder, or the name of a source stands for.
+
+    Args:
+        spec: which.
+        calendar: the exchange it must follow; empty: its own, of files the usual one.
+        usual: the exchange of files that say none.
+
+    Raises:
+        BadSetting: there is no such source, or it has another exchange.
+    """
+    exchange = calendar or usual
+    source = FilesSource(Path(spec), exchange) if Path(spec).exists() else open_source(spec, exchange)
+    if calendar and not _alike(source.calendar, calendar):
+        raise BadSetting(
+            f"{spec} follows the sessions of {source.calendar}, not of {calendar}.", "Leave the calendar away."
+        )
+    return source
 
 
 def read_bars(
@@ -48,8 +65,20 @@ def read_bars(
     source = open_bars(spec, calendar)
     delivery = source.fetch(tickers or source.tickers(), EARLIEST, until)
     if delivery.empty:
-        raise NoBars(f"{spec} has no bars up to {iso(until)}.", "Name other bars, or a later end.")
+        raise NoBars(f"{spec} has no bars{_of(tickers or [])} up to {iso(until)}.", "Name other bars, or a later end.")
+    if absent := sorted(set(tickers or []) - set(delivery["ticker"])):
+        raise NoBars(f"{spec} has no bars{_of(absent)} up to {iso(until)}.", "Leave them away, or mend their names.")
     return clean(delivery, start, source.calendar)
+
+
+def _alike(exchange: str, other: str) -> bool:
+    """Whether two names stand for the same sessions, as NYSE and XNYS do."""
+    one, two = (Calendar(name).sessions(*COMPARED) for name in (exchange, other))
+    return one.equals(two)
+
+
+def _of(tickers: list[str]) -> str:
+    return f" of {', '.join(tickers)}" if tickers else ""
 
 
 def clean(delivery: pd.DataFrame, start: pd.Timestamp, calendar: str) -> CleanBars:

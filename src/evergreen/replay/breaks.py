@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -101,7 +102,7 @@ class Break:
 
 
 def parse_break(text: str) -> Break:
-    """`KIND@SESSION`; of a regime `regime:YEAR@SESSION`.
+    """`KIND@SESSION`; of a regime `regime:YEAR@SESSION`. A session is a date: 2008-09-15.
 
     Raises:
         BadSetting: anything else.
@@ -109,12 +110,12 @@ def parse_break(text: str) -> Break:
     kind, _, session = text.partition("@")
     name, _, year = kind.partition(":")
     try:
-        broken = Break(name, pd.Timestamp(session), int(year) if year else 0)
+        broken = Break(name, pd.Timestamp(datetime.strptime(session, "%Y-%m-%d")), int(year) if year else 0)
     except ValueError:
         broken = Break("", pd.Timestamp(0))
-    if broken.kind not in KINDS or pd.isna(broken.session) or (broken.kind == "regime") != bool(broken.year):
+    if broken.kind not in KINDS or (broken.kind == "regime") != bool(broken.year):
         known = ", ".join(kind if kind != "regime" else "regime:YEAR" for kind in KINDS)
-        raise BadSetting(f"the break {text!r} cannot be read.", f"Write KIND@SESSION; kinds are {known}.")
+        raise BadSetting(f"the break {text!r} cannot be read.", f"Write KIND@YYYY-MM-DD; kinds are {known}.")
     return broken
 
 

@@ -32,8 +32,8 @@ def measure(walk: Walk, sessions: pd.DataFrame, breaks: Sequence[Break]) -> dict
     known = sessions[sessions["n"] > 0]
     gain = pd.Series(relative_difference(known["loss_random_walk"], known["loss"]), index=known.index)
     table: dict[str, Any] = {"policy": walk.policy.name, "sessions": len(known)}
-    for name, values in (("rank_ic", known["rank_ic"]), ("ic", known["ic"]), ("gain", gain)):
-        table |= interval(name, values.fillna(0.0) if name != "gain" else values)
+    for name, values in (("rank_ic", _order(known, "rank_ic")), ("ic", _order(known, "ic")), ("gain", gain)):
+        table |= interval(name, values)
     spread = float(known["ic"].std())
     table["icir"] = float(known["ic"].mean()) / spread if spread > 0 else None
     table |= interval("coverage", known["covered"].dropna())
@@ -77,8 +77,13 @@ def _difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> Numbers:
     both = ours.set_index("session").join(theirs.set_index("session"), rsuffix="_rival", how="inner")
     both = both[both["n"] > 0]
     better = pd.Series(relative_difference(both["loss_rival"], both["loss"]))
-    ranks = both["rank_ic"].fillna(0.0) - both["rank_ic_rival"].fillna(0.0)
+    ranks = _order(both, "rank_ic") - _order(both, "rank_ic_rival")
     return interval("rank_ic", ranks) | interval("r", better)
+
+
+def _order(sessions: pd.DataFrame, name: str) -> pd.Series:
+    """A correlation over the sessions that have an order: 0 where all were forecast alike, none of a single ticker."""
+    return sessions.loc[sessions["n"] > 1, name].fillna(0.0)
 
 
 def _costed(walk: Walk) -> dict[str, float]:

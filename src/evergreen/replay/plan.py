@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from evergreen.core.bars.session import iso
 from evergreen.core.model.config import TrainingConfig
-from evergreen.core.policy import SHIPPED, Policy, choose, parse_policies
+from evergreen.core.model.registry import learner
+from evergreen.core.policy import Policy, choose
+from evergreen.errors import BadInput
 from evergreen.replay.breaks import Break
+from evergreen.settings.policies import known_policies
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Replay:
         start, end: the first and the last session walked; the history before `start` trains the first model.
         policies: those compared, by name.
         out: the folder of the results; kept models lie below it.
-        calendar: the exchange of the files.
+        calendar: the exchange of the files; empty: the source's own, of files XNYS.
         horizon: sessions ahead.
         target: what is forecast, by name.
         seed: of the training and of the breaks.
@@ -33,6 +37,10 @@ class Replay:
         tickers: of the bars; all of them when empty.
         learner: what fits the models, by name; empty: what suits so many tickers.
         config: of the training; by default what live training takes for so many tickers.
+
+    Raises:
+        BadInput: choices that nothing can be walked by.
+        NotFound: no such learner.
     """
 
     bars: str
@@ -40,7 +48,7 @@ class Replay:
     end: pd.Timestamp
     policies: tuple[Policy, ...]
     out: Path
-    calendar: str = "XNYS"
+    calendar: str = ""
     horizon: int = 1
     seed: int = 7
     train_sessions: int = 0
@@ -51,6 +59,17 @@ class Replay:
     config: TrainingConfig | None = None
     target: str = "return"
     learner: str = ""
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise BadInput(f"{iso(self.end)} is not after {iso(self.start)}.", "Give --from before --to.")
+        if self.workers < 1:
+            raise BadInput(f"{self.workers} workers walk nothing.", "Give 1 or more.")
+        names = [broken.name for broken in self.breaks]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise BadInput(f"the break {twice[0]} is asked for twice.", "Give each once.")
+        TrainingConfig(horizon=self.horizon, seed=self.seed, train_sessions=self.train_sessions)
+        learner(self.learner or TrainingConfig.learner)
 
     @property
     def cache(self) -> Path:
@@ -64,5 +83,5 @@ def shipped(names: Sequence[str], file: Path | None = None) -> tuple[Policy, ...
     Raises:
         BadSetting: no such policy, or a file that cannot be read as policies.
     """
-    known = parse_policies(SHIPPED.read_text()) | (parse_policies(file.read_text()) if file else {})
+    known = known_policies(file)
     return tuple(choose(known, name) for name in dict.fromkeys(names))

@@ -19,6 +19,7 @@ from evergreen.replay.breaks import BARS, break_bars
 from evergreen.replay.jobs import Job, Progress, Row, Setting, is_walked, opened, with_broken_labels
 from evergreen.replay.market import Market, build_market
 from evergreen.replay.measures import paired, regret
+from evergreen.replay.places import require_writable
 from evergreen.replay.plan import Replay
 from evergreen.replay.spreading import walk_all
 
@@ -38,12 +39,11 @@ def replay(plan: Replay, progress: Progress = lambda what, walked, of: None) -> 
     Finished policies and all fits are stored, by the content they come from, so that nothing is done twice.
 
     Raises:
-        BadInput: bars that hold no such sessions, or too short a history before them.
+        BadInput: bars that hold no such sessions or tickers, or too short a history before them.
+        BadSetting: a folder that cannot be written to.
         Unavailable: no Dask scheduler at its address, or a worker that does not see the folder.
     """
-    if plan.end <= plan.start:
-        raise BadInput(f"{iso(plan.end)} is not after {iso(plan.start)}.", "Give --from before --to.")
-    plan.out.mkdir(parents=True, exist_ok=True)
+    require_writable(plan.out)
     market = _market(plan, progress)
     first, last = _span(plan, market)
     setting = Setting(plan.cache.resolve(), market.digest, plan.breaks, plan.config or _config(plan, market))
@@ -53,7 +53,7 @@ def replay(plan: Replay, progress: Progress = lambda what, walked, of: None) -> 
     models.require_history(first - 1)  # said before any process starts
     rows = walk_all(setting, jobs, min(plan.workers, left), plan.dask_address, progress)
     models.fits.prune()
-    return _write(plan, rows)
+    return _write(plan, market, setting.config, rows)
 
 
 def _config(plan: Replay, market: Market) -> TrainingConfig:
@@ -85,17 +85,27 @@ def _span(plan: Replay, market: Market) -> tuple[int, int]:
             f"{plan.bars} has bars from {iso(market.sessions[0])} to {iso(market.sessions[-1])}.",
             "Begin some years after the first of them, and end before the last.",
         )
+    for broken in plan.breaks:
+        if broken.session > market.sessions[last]:
+            raise BadInput(
+                f"{broken.name} breaks nothing: the walk ends on {iso(market.sessions[last])}.",
+                "Name a session before it.",
+            )
     return first, last
 
 
-def _write(plan: Replay, rows: Sequence[Row]) -> Replayed:
+def _write(plan: Replay, market: Market, config: TrainingConfig, rows: Sequence[Row]) -> Replayed:
     names = [row.measured["policy"] for row in rows]
     by_name = dict(zip(names, (row.sessions for row in rows), strict=True))
     pairs, lacking = paired(by_name), regret([row.measured for row in rows])
+    sessions = pd.concat([row.sessions for row in rows], ignore_index=True)
+    decisions = pd.concat([row.decisions for row in rows], ignore_index=True)
     summary = {
         "bars": plan.bars,
-        "from": iso(plan.start),
-        "to": iso(plan.end),
+        "from": iso(sessions["session"].min()),  # what was walked: bars may begin later or end sooner than was asked
+        "to": iso(sessions["session"].max()),
+        "tickers": len(market.tickers),
+        "learner": config.learner,
         "target": plan.target,
         "horizon": plan.horizon,
         "seed": plan.seed,
@@ -106,8 +116,6 @@ def _write(plan: Replay, rows: Sequence[Row]) -> Replayed:
             for name, row in zip(names, rows, strict=True)
         ],
     }
-    sessions = pd.concat([row.sessions for row in rows], ignore_index=True)
-    decisions = pd.concat([row.decisions for row in rows], ignore_index=True)
     sessions.to_parquet(plan.out / "sessions.parquet", index=False)
     decisions.to_parquet(plan.out / "decisions.parquet", index=False)
     (plan.out / "summary.json").write_text(json.dumps(summary, indent=1))

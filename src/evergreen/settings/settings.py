@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from evergreen.errors import BadSetting
 from evergreen.settings.market import MarketSettings
+from evergreen.settings.policies import known_policies
 
 if TYPE_CHECKING:
     from evergreen.core.policy import Policy
@@ -148,15 +148,7 @@ class Settings(BaseModel):
         Raises:
             BadSetting: his file cannot be read.
         """
-        from evergreen.core.policy import SHIPPED, parse_policies
-
-        shipped = parse_policies(SHIPPED.read_text())
-        if not self.policies:
-            return shipped
-        try:
-            return shipped | parse_policies(Path(self.policies).read_text())
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadSetting(f"{self.policies} cannot be read: {error}.", "Mend the setting `policies`.") from None
+        return known_policies(Path(self.policies) if self.policies else None)
 
     def delivery_policy(self) -> Policy:
         """The policy that the flows follow.

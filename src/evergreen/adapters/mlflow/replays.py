@@ -26,7 +26,7 @@ def log_replay(uri: str, summary: Mapping[str, Any], folder: Path) -> str:
     experiment = experiment_id(client, uri, EXPERIMENT)
     with answering(uri), tracking_at(uri):
         parent = str(client.create_run(experiment, run_name=f"{summary['from']} to {summary['to']}").info.run_id)
-        for name in ("bars", "from", "to", "target", "horizon", "seed", "train_sessions"):
+        for name in ("bars", "from", "to", "tickers", "learner", "target", "horizon", "seed", "train_sessions"):
             client.log_param(parent, name, summary[name])
         for name in FILES:
             client.log_artifact(parent, str(folder / name))

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 
 from evergreen.errors import BadInput
 
+LARGEST_SEED = 2**31 - 1  # LightGBM's is a signed integer of 32 bits; NumPy's begins at 0
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -84,6 +86,8 @@ class TrainingConfig:
             raise BadInput(f"a ridge_penalty of {self.ridge_penalty} is not above 0.", "Use 0.1, say.")
         if min(self.rounds, self.patience + 1, self.num_threads + 1, self.max_bin - 1) < 1:
             raise BadInput("rounds count from 1, patience and num_threads from 0, max_bin from 2.", "Raise them.")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise BadInput(f"the seed {self.seed} is none.", f"Give a whole number from 0 to {LARGEST_SEED}.")
         if self.train_sessions and self.train_sessions < self.validation_size + self.horizon + self.embargo + 1:
             raise BadInput(
                 f"{self.train_sessions} sessions leave none to fit on beside {self.validation_size} of validation.",
