@@ -105,13 +105,17 @@ def files_at(url: str) -> list[str]:
         BadSetting: fsspec has no way to such a URL.
         Unavailable: the store does not answer.
     """
+    from botocore.exceptions import BotoCoreError  # of Amazon's library, and no OSError
+
     try:
         system, path = fsspec.core.url_to_fs(url)
         paths = system.glob(path) if "*" in path else system.find(path)
     except (ImportError, ValueError) as error:
         raise BadSetting(f"{url} cannot be opened: {error}.", "Install what fsspec needs for it.") from None
-    except OSError as error:
-        raise Unavailable(f"{url} cannot be listed: {error}.", "Look at the address and the rights.") from None
+    except (OSError, BotoCoreError) as error:
+        raise Unavailable(
+            f"{url} cannot be listed: {str(error).rstrip('.')}.", "Look at the address and the rights."
+        ) from None
     shown = sorted(each for each in paths if not PurePath(each).name.startswith((".", "_")))
     local = "file" in system.protocol if not isinstance(system.protocol, str) else system.protocol == "file"
     return shown if local else [str(system.unstrip_protocol(each)) for each in shown]

@@ -73,11 +73,13 @@ def parse_delivery(table: pd.DataFrame, place: str, is_return: bool = True) -> p
         float32) and known_at (datetime64[us, UTC]).
 
     Raises:
-        BadInput: a column is missing, there is no row, a session or time cannot be read, a time has no zone, a ticker
-            has two forecasts for a session, or the numbers are no returns.
+        BadInput: a column is missing or there twice, there is no row, a session or time cannot be read, a time has no
+            zone, a ticker has two forecasts for a session, or the numbers are no returns.
     """
     if lacking := [name for name in COLUMNS if name not in table.columns]:
         raise BadInput(f"{place} lacks {', '.join(lacking)}.", HINT)
+    if twice := [name for name in COLUMNS if list(table.columns).count(name) > 1]:
+        raise BadInput(f"{place} has more than one column {twice[0]}.", HINT)
     if table.empty:
         raise BadInput(f"{place} holds no forecast.", HINT)
     rows = pd.DataFrame(
@@ -169,7 +171,7 @@ def _require_one_each(rows: pd.DataFrame, place: str) -> None:
 
 
 def _require_returns(forecasts: pd.Series, place: str) -> None:
-    if forecasts.abs().median() > LARGEST:
+    if (forecasts.abs() > LARGEST).sum() > forecasts.notna().sum() / 2:
         raise BadInput(
             f"the forecasts in {place} are no log returns: half of them lie beyond {LARGEST:g}.",
             "Deliver log(price then / close of the session).",

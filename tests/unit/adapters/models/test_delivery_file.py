@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from evergreen.adapters.bars.remote_files import files_at
 from evergreen.adapters.models.delivery_file import address_of, fetch, table_of
-from evergreen.errors import BadInput, UnreadableFile
+from evergreen.errors import BadInput, Unavailable, UnreadableFile
 
 CSV = b"ticker,session,forecast,known_at\nAAPL,2016-01-04,0.01,2016-01-04T21:30:00Z\n"
 
@@ -58,3 +59,23 @@ def test_address_of__a_path_is_kept_from_the_root_and_an_account_is_not_kept(mon
 def test_table_of__what_is_no_table_is_one_sentence(content: bytes) -> None:
     with pytest.raises(UnreadableFile, match="mine is no table"):
         table_of(content, "mine")
+
+
+def test_fetch__a_bucket_without_credentials_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(UnreadableFile, match="Unable to locate credentials"):
+        fetch("s3://a-bucket-of-nobody/mine.csv")
+    with pytest.raises(Unavailable, match="Unable to locate credentials"):
+        files_at("s3://a-bucket-of-nobody/bars")
+
+
+def test_table_of__each_column_keeps_its_name_and_no_line_is_shifted() -> None:
+    twice = table_of(b"ticker, forecast ,forecast\nAAPL,1,2\n", "mine")
+    assert list(twice.columns) == ["ticker", "forecast", "forecast"]
+    assert twice.to_numpy().tolist() == [["AAPL", "1", "2"]]
+    with pytest.raises(UnreadableFile, match="Expected 2 fields in line 2, saw 3"):
+        table_of(b"ticker,forecast\nAAPL,1,\n", "mine")

@@ -96,8 +96,14 @@ def test_parse__typed_columns_of_parquet_and_text_of_csv_are_alike() -> None:
         (_table(session="2016-01-04T00:00:00Z"), "is no date"),
         (pd.concat([_table(), _table(forecast="0.02")]), "two forecasts of AAPL for 2016-01-04"),
         (_table(forecast="101.35"), "are no log returns"),
+        (pd.concat([_table(), _table()[["forecast"]]], axis=1), "mine.csv has more than one column forecast"),
     ],
 )
 def test_parse__what_is_no_delivery_is_one_sentence(table: pd.DataFrame, sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
         parse_delivery(table, "mine.csv")
+
+
+@pytest.mark.filterwarnings("error")
+def test_parse__forecasts_that_are_no_numbers_are_no_prices_either() -> None:
+    assert parse_delivery(_table(forecast="NaN"), "mine.csv")["forecast"].isna().all()
