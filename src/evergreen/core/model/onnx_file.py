@@ -16,6 +16,7 @@ from evergreen.core.model.protocol import Codes, Forecasts, Rows, require_width
 from evergreen.errors import BadSetting, ModelRefused
 
 AGREEMENT = 1e-4  # share by which a graph in float32 may differ from what its maker computed in float64
+NUMBERS = ("tensor(float)", "tensor(double)")
 HINT = "Export it with one input of float32 [rows, features] and one number out for each row."
 
 
@@ -40,11 +41,11 @@ class OnnxModel:
         """One row at a time: a matrix product may add in another order for other numbers of rows.
 
         Raises:
-            ModelRefused: it answers with another number of values than one.
+            ModelRefused: it answers with another number of values than one, or fails.
         """
         require_width(prepared, self.width)
-        name, rows = self.session.get_inputs()[0].name, np.ascontiguousarray(prepared, dtype=np.float32)
-        answers = [np.asarray(self.session.run(None, {name: rows[n : n + 1]})[0]) for n in range(len(rows))]
+        rows = np.ascontiguousarray(prepared, dtype=np.float32)
+        answers = [_answer(self.session, rows[n : n + 1]) for n in range(len(rows))]
         if any(answer.size != 1 for answer in answers):
             raise ModelRefused(f"the graph answers one row with {answers[0].size} values.", HINT)
         return np.array([answer.item() for answer in answers], dtype=np.float64)
@@ -157,16 +158,32 @@ def open_graph(content: bytes) -> Any:
         raise ModelRefused(f"the graph cannot be computed: {first}.", HINT) from None
 
 
+def _answer(session: Any, row: Rows) -> Forecasts:
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
+
+    try:
+        return np.asarray(session.run(None, {session.get_inputs()[0].name: row})[0])
+    except (Fail, InvalidArgument, RuntimeException) as error:
+        first = str(error).splitlines()[0]
+        raise ModelRefused(f"the graph does not answer one row: {first.rstrip('.')}.", HINT) from None
+
+
 def _require_shape(model: OnnxModel) -> None:
-    inputs = model.session.get_inputs()
+    inputs, outputs = model.session.get_inputs(), model.session.get_outputs()
     if len(inputs) != 1 or inputs[0].type != "tensor(float)" or inputs[0].shape[1:] != [model.width]:
         shapes = ", ".join(f"{each.name} {each.type} {each.shape}" for each in inputs)
         raise ModelRefused(f"the graph reads {shapes}, not {model.width} features.", HINT)
-    answers = model.predict(np.array([[0.0] * model.width, [np.nan] * model.width], dtype=np.float32))
+    if [each.type in NUMBERS for each in outputs] != [True]:
+        answered = ", ".join(f"{each.name} {each.type}" for each in outputs)
+        raise ModelRefused(f"the graph answers {answered}, not one number: no regression.", HINT)
+    rows = np.array([[0.0] * model.width, [np.nan] * model.width], dtype=np.float32)
+    answers = model.predict(rows)
     if not np.isfinite(answers).all():
         raise ModelRefused(
             "the graph has no finite answer for a row of zeros or of missing values.", "Put an imputer before it."
         )
+    if not np.array_equal(answers, model.predict(rows)):
+        raise ModelRefused("the graph answers the same rows otherwise each time.", "Export it without random nodes.")
 
 
 def _require_golden(model: OnnxModel, inputs: Rows, recorded: Forecasts) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
+from onnx import TensorProto, helper
 
 from evergreen.core.dataset.panel import training_frame
 from evergreen.core.model.aim import NEXT_RETURN
@@ -110,6 +112,47 @@ def test_onnx__names_in_the_file_choose_and_order_the_columns(rows) -> None:
 def test_onnx__what_cannot_be_served_is_refused_in_a_sentence(spoil, sentence, rows) -> None:
     with pytest.raises(ModelRefused, match=sentence):
         model_of_file(spoil(rows[list(NAMES)].to_numpy(np.float32), rows["label"].to_numpy()), NAMES)
+
+
+def _graph(*nodes: onnx.NodeProto, answers: int = TensorProto.FLOAT, first: int | None = None) -> bytes:
+    """A graph by hand: six features in `x` (rows at once: `first`), `y` and what else the last node makes out."""
+    missing = [helper.make_node("IsNaN", ["x"], ["no"]), helper.make_node("Where", ["no", "zero", "x"], ["full"])]
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [6, 1], [1.0] * 6)
+    body = helper.make_graph(
+        [*missing, helper.make_node("MatMul", ["full", "w"], ["sum"]), *nodes],
+        "by hand",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [first, 6])],
+        [helper.make_tensor_value_info(name, answers, None) for name in nodes[-1].output],
+        [weights, helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0])],
+    )
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    return bytes(model.SerializeToString())
+
+
+SUM = helper.make_node("Identity", ["sum"], ["y"])
+
+
+@pytest.mark.parametrize(
+    ("graph", "sentence"),
+    [
+        (_graph(SUM, first=8), "does not answer one row: .* invalid dimensions"),
+        (
+            _graph(helper.make_node("Cast", ["sum"], ["y"], to=7), answers=7),
+            r"answers y tensor\(int64\), not one number",
+        ),
+        (_graph(helper.make_node("Cast", ["sum"], ["y"], to=8), answers=8), r"answers y tensor\(string\), not one"),
+        (_graph(helper.make_node("Split", ["full"], ["y", "z"], axis=1)), r"answers y .*, z .*, not one number"),
+        (_graph(helper.make_node("RandomNormalLike", ["sum"], ["y"])), "the same rows otherwise each time"),
+    ],
+)
+def test_onnx__what_is_no_regression_or_no_function_is_refused(graph: bytes, sentence: str) -> None:
+    with pytest.raises(ModelRefused, match=sentence):
+        model_of_file(graph, NAMES)
+
+
+def test_onnx__a_graph_by_hand_is_served() -> None:
+    assert model_of_file(_graph(SUM), NAMES).predict(np.ones((2, 6), dtype=np.float32)).tolist() == [6.0, 6.0]
 
 
 def test_onnx__fits_nothing_and_is_no_learner() -> None:
