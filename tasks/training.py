@@ -96,6 +96,7 @@ def notebook_parameters(
         "champion": _write_champion(training_set.path.with_name(CHAMPION)),
         "as_of": request.as_of,
         "train_sessions": workspace().settings.train_sessions,
+        "num_threads": workspace().settings.training_threads,
         "output": str(output),
         "data_version": training_set.data_version,
         "commit": commit(),

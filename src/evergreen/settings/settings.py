@@ -43,6 +43,7 @@ class Settings(BaseModel):
     server_auth: bool = True  # the Prefect and MLflow servers that `evergreen up` starts ask for an account
     dask_address: str = ""  # scheduler that computes factors and fits models; empty: this machine does
     rows_at_once: int = 250_000  # rows of features computed at a time of a long history, 6 kB of memory each
+    training_threads: int = 0  # models fitted side by side, each with a byte of memory a value; 0: one a processor
     service_host: str = "127.0.0.1"
     service_port: int = 8780
     service_hosts: str = ""  # further names the service goes by, parted by commas; a request by another is refused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice, product
 
 import lightgbm as lgb
 import numpy as np
@@ -14,6 +15,7 @@ from evergreen.core.model.booster import LightGBM, from_text, to_text
 from evergreen.core.model.config import TrainingConfig, parameters
 from evergreen.core.model.lightgbm_datasets import Datasets
 from evergreen.core.model.protocol import Fit, forecast
+from evergreen.core.model.side_by_side import spread
 
 __all__ = [
     "Fit",
@@ -22,6 +24,7 @@ __all__ = [
     "fit_before",
     "fit_booster",
     "fit_boosters",
+    "fit_side_by_side",
     "fitted_rows",
     "forecast_sessions",
 ]
@@ -34,9 +37,19 @@ def fit_boosters(panel: Panel, stops: Sequence[int], config: TrainingConfig) -> 
     trial fit saw; the model given is then fitted on all of them with the rounds found. Without it (`patience`
     0) no model has been kept from the tail: its residuals are then those of the random walk.
     """
-    sets = Datasets(panel, stops, config)
-    for stop in stops:
-        yield fit_before(panel, stop, config, sets)
+    return (fit for (fit,) in fit_side_by_side(panel, stops, [config]))
+
+
+def fit_side_by_side(panel: Panel, stops: Sequence[int], configs: Sequence[TrainingConfig]) -> Iterator[list[Fit]]:
+    """`fit_boosters` of configurations that differ in their seed, on the bins of the first and with its threads."""
+    sets = Datasets(panel, stops, configs[0])
+
+    def fit(job: tuple[int, TrainingConfig]) -> Fit:
+        return fit_before(panel, *job, sets)
+
+    fits = spread(fit, product(stops, configs), configs[0].num_threads)
+    for _ in stops:
+        yield list(islice(fits, len(configs)))
 
 
 def fitted_rows(panel: Panel, stop: int, config: TrainingConfig) -> slice:
@@ -64,7 +77,7 @@ def _chosen(panel: Panel, stop: int, config: TrainingConfig, sets: Datasets) -> 
     fitted, _ = purged_tail(panel.sessions[:stop], config.validation_size, config.horizon, config.embargo)
     tail = panel.rows(stop - config.validation_size, stop)
     trial = _trial(panel.rows(config.first_session(stop), len(fitted)), tail, config, sets)
-    predicted = np.asarray(trial.predict(panel.matrix[tail], num_threads=config.num_threads))
+    predicted = np.asarray(trial.predict(panel.matrix[tail], num_threads=1))
     return max(1, trial.best_iteration), predicted
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
+from weakref import WeakValueDictionary
 
 import lightgbm as lgb
 import numpy as np
@@ -45,7 +47,8 @@ class Datasets:
     """All rows of a panel put into bins once, for that is a third to half of the time of a fit by itself.
 
     The bins are those of the first `min_train` sessions, which every training of a market shares, so that a fit is
-    the same whichever others are made with it. A fit copies its rows' bins, a byte each.
+    the same whichever others are made with it. A fit copies its rows' bins, a byte each; those that are made of the
+    same rows at the same time share the copy.
 
     Args:
         panel: the rows.
@@ -59,19 +62,24 @@ class Datasets:
         bins, everything = bins_of(panel, rows_of_bins(panel, stops[0], config), config), panel.rows(0, stops[-1])
         rows, label = Rows(panel.matrix, everything), panel.label[everything]
         self._whole = lgb.Dataset(rows, label, reference=bins, params=binning(config)).construct()
+        self._shared: WeakValueDictionary[tuple[int, int], lgb.Dataset] = WeakValueDictionary()
+        self._sharing = Lock()
 
     def to_fit(self, rows: slice) -> lgb.Dataset:
         """Rows with the labels that a fit on them learns."""
-        return self._part(rows, labels_to_fit(self._panel, rows, self._config, self._scores))
+        with self._sharing:
+            part = self._shared.get((rows.start, rows.stop))
+            if part is None:
+                part = self._part(rows, labels_to_fit(self._panel, rows, self._config, self._scores))
+                self._shared[rows.start, rows.stop] = part
+            return part
 
     def to_stop_by(self, tail: slice, fitted: slice) -> lgb.Dataset:
         """Rows `tail`, with what a fit on the rows `fitted` is compared with."""
         return self._part(tail, labels_to_stop_by(self._panel, tail, fitted, self._config, self._scores))
 
     def _part(self, rows: slice, labels: Array) -> lgb.Dataset:
-        everything = (rows.start, rows.stop) == (0, self._whole.num_data())
-        part = self._whole if everything else self._whole.subset(range(rows.start, rows.stop)).construct()
-        return part.set_label(labels)
+        return self._whole.subset(range(rows.start, rows.stop)).construct().set_label(labels)
 
 
 class Rows(lgb.Sequence):  # type: ignore[misc]  # of an untyped package
@@ -110,6 +118,6 @@ def binning(config: TrainingConfig) -> dict[str, object]:
         "bin_construct_sample_cnt": SAMPLE,
         "feature_pre_filter": False,
         "data_random_seed": config.seed,
-        "num_threads": config.num_threads,
+        "num_threads": 1,  # LightGBM keeps one number for the whole process, where fits may be under way
         "verbose": -1,
     }

@@ -30,11 +30,9 @@ class LightGBMLearner:
         self, panel: Panel, stops: Sequence[int], configs: Sequence[TrainingConfig]
     ) -> Iterator[list[Fit]]:
         """`fits` of configurations that differ in their seed, on the bins of the first."""
-        from evergreen.core.model.fitting import fit_before
-        from evergreen.core.model.lightgbm_datasets import Datasets
+        from evergreen.core.model.fitting import fit_side_by_side
 
-        sets = Datasets(panel, stops, configs[0])
-        return ([fit_before(panel, stop, config, sets) for config in configs] for stop in stops)
+        return fit_side_by_side(panel, stops, configs)
 
     def fitter(self, panel: Panel, config: TrainingConfig) -> Callable[[int], Fit]:
         """`core.model.fitting.fit_before`, on rows put into bins once."""

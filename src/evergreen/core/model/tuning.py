@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from evergreen.core.dataset.panel import Panel, TrainingSet, labelled_panel
 from evergreen.core.dataset.splits import purged_tail
 from evergreen.core.model.fitting import TrainingConfig, fit_booster, forecast_sessions
+from evergreen.core.model.side_by_side import spread
 from evergreen.core.model.walk_forward_record import folds_of
 from evergreen.errors import BadInput
 
@@ -86,10 +88,12 @@ def _space() -> dict[str, object]:
 def _inner_loss(panel: Panel, stop: int, config: TrainingConfig, folds: int) -> float:
     """Mean squared error over the last windows before session number `stop`, each by a model from before it."""
     size = config.validation_size
-    errors = []
-    for end in range(stop - (folds - 1) * size, stop + 1, size):
+
+    def error(end: int) -> NDArray[np.float64]:
         before, window = purged_tail(panel.sessions[:end], size, config.horizon, config.embargo)
-        fit = fit_booster(panel, len(before), config)
+        fit = fit_booster(panel, len(before), replace(config, num_threads=1))
         rows = panel.rows(end - len(window), end)
-        errors.append(panel.label[rows] - forecast_sessions(fit, panel, end - len(window), end))
-    return float(np.mean(np.concatenate(errors) ** 2))
+        return panel.label[rows] - forecast_sessions(fit, panel, end - len(window), end)
+
+    errors = spread(error, range(stop - (folds - 1) * size, stop + 1, size), config.num_threads)
+    return float(np.mean(np.concatenate(list(errors)) ** 2))

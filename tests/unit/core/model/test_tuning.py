@@ -35,6 +35,12 @@ def test_tune__counts_what_it_tried_and_begins_with_what_it_was_given(training_s
     assert tuned.config.num_leaves == best["num_leaves"] and tuned.config.seed == config.seed
 
 
+def test_tune__finds_the_same_however_many_fits_are_made_at_a_time(training_set, config):
+    one, four = (tune(training_set, replace(config, num_threads=each), 3, inner_folds=2) for each in (1, 4))
+    assert one.tried.equals(four.tried)
+    assert replace(one.config, num_threads=4) == four.config
+
+
 def test_tune__of_a_mean_searches_what_one_member_is_fitted_with(training_set, config):
     single, mean = (
         tune(training_set, replace(config, learner=name), budget=2, inner_folds=2)
