@@ -46,8 +46,8 @@ def feasts_layout(own: type, feasts: type) -> Iterator[None]:
         """Feast's PostgreSQL store fails without names."""
         return vars(feasts)["online_read"](self, config, view, keys, [field.name for field in view.features])
 
-    kept = {name: getattr(feasts, name) for name in ("online_write_batch", "update")}
-    with patch.multiple(own, **kept, online_read=read):
+    methods = {name: getattr(feasts, name) for name in ("online_write_batch", "update")}
+    with patch.multiple(own, **methods, online_read=read):
         yield
 
 
@@ -92,12 +92,12 @@ def on_postgresql(folder: Path, tickers: list[str], server: Postgresql) -> dict[
 
         store = Features(folder, REPO, servers=Servers("", url))
         figures = walk(store, tickers, lambda: number("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"))
-        held = number(
+        size = number(
             "select sum(pg_total_relation_size(oid)) from pg_class where relname like 'evergreen%' and relkind = 'r'"
         )
         listing = "select tablename from pg_tables where tablename like 'evergreen_alpha158%'"
         [(table,)] = connection.execute(listing)
-        return figures | {"MB held": held / 1e6, "rows": number(f'select count(*) from "{table}"')}
+        return figures | {"MB held": size / 1e6, "rows": number(f'select count(*) from "{table}"')}
 
 
 def main() -> None:
@@ -119,8 +119,8 @@ def main() -> None:
             sides = {}
             for name, (measure, own, feasts) in stores.items():
                 for layout in LAYOUTS:
-                    kept = feasts_layout(own, feasts) if layout == LAYOUTS[0] else nullcontext()
-                    with tempfile.TemporaryDirectory() as folder, kept:
+                    stored = feasts_layout(own, feasts) if layout == LAYOUTS[0] else nullcontext()
+                    with tempfile.TemporaryDirectory() as folder, stored:
                         sides[name, layout] = measure(Path(folder), tickers)
             print(f"{size} tickers\n{pd.DataFrame(sides).round(2).to_string()}\n", flush=True)
 
