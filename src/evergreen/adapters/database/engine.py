@@ -12,7 +12,6 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from evergreen.adapters.database.faults import translate_errors
 from evergreen.adapters.database.schema import BEGIN, HEAD
-from evergreen.adapters.infra.urls import without_password
 from evergreen.errors import BadSetting
 
 BUSY_SECONDS = 60  # a retraining may hold the write lock for seconds; longer is a fault
@@ -104,7 +103,7 @@ def checked_url(text: str) -> URL:
         url = make_url(text)
         dialect = url.get_backend_name()
     except (ArgumentError, NoSuchModuleError, ValueError):
-        raise _unusable(without_password(text)) from None
+        raise _unusable(text.rpartition("@")[2]) from None  # without its account
     if dialect == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     if dialect == "sqlite" and url.database and url.database != ":memory:":
