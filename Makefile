@@ -65,7 +65,7 @@ check: $(ready) ## format, lint, types, import contracts, no notebook outputs
 	@$(bin)/lint-imports
 	@$(bin)/nbstripout --verify notebooks/*.ipynb
 
-benchmarks := alpha158 autocorrelated backfill bar_rules canary discoveries drift drift_history drift_memory drift_speed faults flow_runs gate intervals market pages point_in_time_join \
+benchmarks := alpha158 autocorrelated backfill bar_rules canary discoveries drift drift_history drift_memory drift_speed faults flow_runs gate intervals market online pages point_in_time_join \
 	prompt proposals replay retrain rollout_changes scale scale_memory service session streams validation
 nightly := gate market service
 

@@ -6,7 +6,7 @@ A simulated market is loaded at once with its features, then sessions are walked
 this process and without a server, for more than a month, so that the merging of a month's parts is among them. Told
 are processor time (imports apart) and the bytes given to the system to write, of the last session and of the mean of
 the last 21. Beside them stands what the store's own bytes cost: the session's bars and features as two bare Parquet
-files. `online` bytes are those of Feast's online store, which keeps one row a value and no history.
+files. `online` bytes are those of the online store, which keeps no history.
 """
 
 from __future__ import annotations

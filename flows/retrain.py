@@ -24,16 +24,11 @@ from tasks.ledger import show_triggers
 from tasks.model_card import write_model_card
 from tasks.models import mirror_aliases
 from tasks.readiness import require_trainable, usual_aim
+from tasks.registering import register_challenger, register_random_walk, register_trained
 from tasks.requests import claim_request, confirm_claim, finish_request, holding_claim, read_request, request_retrain
 from tasks.rollout import deliver, install_random_walk, read_rollout
 from tasks.sessions import latest_data_version
-from tasks.training import (
-    make_training_set,
-    register_challenger,
-    register_random_walk,
-    register_trained,
-    run_training_notebook,
-)
+from tasks.training import make_training_set, run_training_notebook
 
 
 @flow(flow_run_name=flow_and_request, log_prints=True, **LINEAGE)

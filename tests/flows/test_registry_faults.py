@@ -100,7 +100,7 @@ def test_registry_that_counts_from_anew__reconcile_restores_our_bytes_and_aliase
 def test_registry_that_counts_from_anew__a_new_model_takes_no_number_and_no_folder_of_another(
     counting_from_anew: Workspace,
 ) -> None:
-    from tasks.training import keep_version
+    from tasks.registering import keep_version
 
     at, now = counting_from_anew, datetime(2008, 7, 8, tzinfo=UTC)
     before = {version: sha256s(at.model_folder(version)) for version in ("1", "2")}

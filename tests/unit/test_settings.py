@@ -31,6 +31,51 @@ def test_load_settings__an_unknown_name_is_refused_with_the_known_ones(
         load_settings(tmp_path / "none.toml")
 
 
+OUT_OF_RANGE = {
+    "rows_at_once": ["0", "-3", "many"],
+    "training_threads": ["-1", "1.5"],
+    "service_port": ["-1", "65536"],
+    "requests_per_second": ["-1", "nan", "inf"],
+    "max_feature_age": ["-1"],
+    "lease_seconds": ["0", "-1", "nan"],
+    "retrain_after": ["0"],
+    "train_sessions": ["-5"],
+    "model_expiry": ["0"],
+    "rollback_window": ["-1"],
+    "refresh_seconds": ["0", "inf"],
+    "model_name": ["", "a/b", "it's", "../x", " "],
+    "trace_collector": ["collector:4318", "ftp://collector"],
+    "promotion_webhook": ["example.org", "http://"],
+    "notify": ["desk", "slack-webhook/", "a/b/c"],
+    "market_delivery_delay": ["-1"],
+    "market_notice_after": ["-1"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, each) for name, several in OUT_OF_RANGE.items() for each in several]
+)
+def test_load_settings__a_value_out_of_range_is_refused_where_it_is_read(
+    name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"EVERGREEN_{name.upper()}", value)
+    called = name.replace("market_", "market.")
+    with pytest.raises(BadSetting, match=rf"setting '{called}': .* Mend EVERGREEN_{name.upper()}\.$"):
+        load_settings(tmp_path / "none.toml")
+    monkeypatch.delenv(f"EVERGREEN_{name.upper()}")
+    table, _, own = called.rpartition(".")
+    (tmp_path / "some.toml").write_text((f"[{table}]\n" if table else "") + f'{own} = "{value}"\n')
+    with pytest.raises(BadSetting, match=rf"setting '{called}': .* Mend it in .*some\.toml\.$"):
+        load_settings(tmp_path / "some.toml")
+
+
+def test_settings__every_number_has_a_range() -> None:
+    fields = {**Settings.model_fields, **MarketSettings.model_fields}
+    numbers = {name for name, field in fields.items() if re.search(r"\b(int|float)\b", str(field.annotation))}
+    assert numbers == {name for name in (each.removeprefix("market_") for each in OUT_OF_RANGE) if name in numbers}
+    assert len(numbers) == 13
+
+
 def test_team_toml__every_line_of_the_example_is_a_setting(tmp_path: Path) -> None:
     example = (REPOSITORY / "evergreen.team.toml").read_text()
     (tmp_path / "all.toml").write_text(re.sub(r"^# (?=\w+ = )", "", example, flags=re.MULTILINE))

@@ -50,10 +50,12 @@ def up(
     """Start the stack and leave it running: Prefect server, worker, MLflow, service."""
     from evergreen.adapters.infra.ending import ended_once
     from evergreen.ops import first_hour, local_stack
+    from evergreen.ops.known_choices import require_known_choices
     from evergreen.workspace import require_writable
 
     settings = load_settings()
     require_writable(settings.home)
+    require_known_choices(settings)
     print(first_hour.UP)
     with ended_once():
         variables = local_stack.start(settings, local_stack.Ports(prefect_port, mlflow_port, service_port), print)

@@ -19,6 +19,7 @@ from evergreen.adapters.infra.running import how_data_comes
 from evergreen.adapters.infra.servers import look_at_postgresql, look_at_redis
 from evergreen.adapters.infra.urls import is_postgresql, trusts_proxy, without_password
 from evergreen.errors import BadSetting, EvergreenError, NotFound, Unavailable
+from evergreen.ops.known_choices import require_known_choices
 from evergreen.ops.known_server import named_server, prefect_server
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace, require_writable
@@ -40,6 +41,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     """Look at every place the settings name, one after another; a place that fails stops no other."""
     places: dict[str, Callable[[Settings], str]] = {
         "home": _home,
+        "choices": require_known_choices,
         "database": _database,
         "registry": _feature_registry,
         "online": _online_store,

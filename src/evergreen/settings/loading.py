@@ -27,12 +27,19 @@ def load_settings(file: Path = Path("evergreen.toml")) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise BadSetting(
-            f"setting {name!r}: {first['msg']}.",
-            f"Look in {file} and at variables named {PREFIX}*; known: {', '.join(Settings.model_fields)}.",
-        ) from None
+        raise _refusal(error, file) from None
+
+
+def _refusal(error: ValidationError, file: Path) -> BadSetting:
+    """What is wrong first, and where it stands: a variable wins over the file. Its value may be a secret."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    what = f"setting {name!r}: {first['msg'].removeprefix('Value error, ')}."
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(MarketSettings.model_fields if "." in name else Settings.model_fields)
+        return BadSetting(what, f"Look in {file} and at variables named {PREFIX}*; known: {known}.")
+    variable = PREFIX + "_".join(str(part) for part in first["loc"] if isinstance(part, str)).upper()
+    return BadSetting(what, f"Mend {variable}." if variable in os.environ else f"Mend it in {file}.")
 
 
 def _with_market(values: dict[str, Any]) -> dict[str, Any]:

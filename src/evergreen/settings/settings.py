@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from evergreen.settings.market import MarketSettings
 from evergreen.settings.policies import known_policies
+from evergreen.settings.ranges import Count, Port, Positive, Rate, Seconds
 
 if TYPE_CHECKING:
     from evergreen.core.policy import Policy
@@ -42,30 +44,52 @@ class Settings(BaseModel):
     mlflow_artifacts: str = ""  # folder or URL that MLflow server keeps artifacts in
     server_auth: bool = True  # the Prefect and MLflow servers that `evergreen up` starts ask for an account
     dask_address: str = ""  # scheduler that computes factors and fits models; empty: this machine does
-    rows_at_once: int = 250_000  # rows of features computed at a time of a long history, 6 kB of memory each
-    training_threads: int = 0  # models fitted side by side, each with a byte of memory a value; 0: one a processor
+    rows_at_once: Positive = 250_000  # rows of features computed at a time of a long history, 6 kB of memory each
+    training_threads: Count = 0  # models fitted side by side, each with a byte of memory a value; 0: one a processor
     service_host: str = "127.0.0.1"
-    service_port: int = 8780
+    service_port: Port = 8780
     service_hosts: str = ""  # further names the service goes by, parted by commas; a request by another is refused
     service_auth: bool = False  # ask for an API key (`evergreen key add NAME`); needed off loopback
     trace_collector: str = ""  # address of an OpenTelemetry collector (OTLP over HTTP) that is sent requests' traces
     lineage: str = ""  # file or URL that is sent each flow run's OpenLineage events
-    requests_per_second: float = 1_000  # of one client; 0 is no limit
-    max_feature_age: int = 3  # sessions after which an answer says `stale`
-    lease_seconds: float = 300.0  # silence after which a retraining's worker is taken for dead
+    requests_per_second: Rate = 1_000  # of one client; 0 is no limit
+    max_feature_age: Count = 3  # sessions after which an answer says `stale`
+    lease_seconds: Seconds = 300.0  # silence after which a retraining's worker is taken for dead
     policy: str = "default"  # what the flows follow: when to retrain, what to admit, how to let it out
     policies: str = ""  # a TOML file with policies of your own, beside the shipped ones
-    retrain_after: int | None = None  # in place of the policy's: sessions after which a model is retrained anyway
-    train_sessions: int = 0  # most sessions, the last ones, that a model is fitted on; 0: all there are
-    model_expiry: int = 375  # sessions after which an answer says `expired`
+    retrain_after: Positive | None = None  # in place of the policy's: sessions after which a model is retrained anyway
+    train_sessions: Count = 0  # most sessions, the last ones, that a model is fitted on; 0: all there are
+    model_expiry: Positive = 375  # sessions after which an answer says `expired`
     notify: str = ""  # Prefect notification block told of findings, as type/name, such as slack-webhook/desk
     guardrails: Literal["act", "tell"] = "act"  # whether the service rolls back by itself or only says so
     newer_challenger: Literal["queue", "supersede"] | None = None  # in place of the policy's
-    rollback_window: int | None = None  # in place of the policy's: sessions in which the old champion can come back
+    rollback_window: Count | None = None  # in place of the policy's: sessions in which the old champion can come back
     promotion_approval: bool = False  # a promotion waits for `evergreen canary approve`
-    refresh_seconds: float = 0.2  # how often the service looks for a changed rollout or features
+    refresh_seconds: Seconds = 0.2  # how often the service looks for a changed rollout or features
     bad_inputs: Literal["tell", "refuse"] = "tell"  # whether a stale, incomplete or unusual input gets no answer
     promotion_webhook: str = ""  # URL that is sent the evidence before a promotion; 2xx lets it go on, else it waits
+
+    @field_validator("model_name")
+    @classmethod
+    def _registrable(cls, name: str) -> str:
+        """It names folders, tags and filters of MLflow's search besides the model."""
+        if not re.fullmatch(r"\w[\w. -]*", name, re.ASCII):
+            raise ValueError("use letters, digits, '_', '-', '.' and spaces, a letter or digit first")
+        return name
+
+    @field_validator("trace_collector", "promotion_webhook")
+    @classmethod
+    def _over_http(cls, url: str) -> str:
+        if url and not re.match(r"https?://[^/]", url):
+            raise ValueError("give an address that begins with http:// or https://, or leave it empty")
+        return url
+
+    @field_validator("notify")
+    @classmethod
+    def _block(cls, name: str) -> str:
+        if name and not re.fullmatch(r"[^/]+/[^/]+", name):
+            raise ValueError("give a block as type/name, such as slack-webhook/desk, or leave it empty")
+        return name
 
     @field_validator("mlflow_uri")
     @classmethod

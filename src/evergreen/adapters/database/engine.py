@@ -32,7 +32,7 @@ def open_database(url: str) -> Engine:
         Unavailable: the server does not answer, or the file stays locked.
         Broken: the file is not a database.
     """
-    engine = _engine(_checked(url))
+    engine = _engine(_with_folder(checked_url(url)))
     try:
         if _revision(engine) != HEAD or not _uses_wal(engine):
             from evergreen.adapters.database.migrate import migrate
@@ -53,7 +53,7 @@ def migrate_database(url: str, revision: str = "head") -> str:
     """
     from evergreen.adapters.database.migrate import migrate
 
-    engine = _engine(_checked(url))
+    engine = _engine(_with_folder(checked_url(url)))
     try:
         migrate(engine, revision)
         return _revision(engine) or "none"
@@ -93,18 +93,28 @@ def writing(engine: Engine) -> AbstractContextManager[Connection]:
     return engine.begin()
 
 
-def _checked(text: str) -> URL:
+def checked_url(text: str) -> URL:
+    """The URL with the driver it is opened by.
+
+    Raises:
+        BadSetting: neither SQLite in a file nor PostgreSQL.
+    """
     try:
         url = make_url(text)
         dialect = url.get_backend_name()
-    except (ArgumentError, NoSuchModuleError):
-        raise _unusable(text) from None
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise _unusable(text.rpartition("@")[2]) from None  # without its account
     if dialect == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     if dialect == "sqlite" and url.database and url.database != ":memory:":
-        _make_folder(Path(url.database).parent)
         return url
     raise _unusable(url.render_as_string(hide_password=True))
+
+
+def _with_folder(url: URL) -> URL:
+    if url.get_backend_name() == "sqlite":
+        _make_folder(Path(str(url.database)).parent)
+    return url
 
 
 def _unusable(where: str) -> BadSetting:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from feast.feature_view import FeatureView
 from feast.infra.online_stores.helpers import _redis_key, compute_versioned_name
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
+from feast.utils import to_naive_utc
 from google.protobuf.timestamp_pb2 import Timestamp  # type: ignore[import-untyped]
 from redis import Redis
 
-from evergreen.adapters.feast.newest import Row, entity_keys, instants, not_older
+from evergreen.adapters.feast.by_key import Row
 
 
 class NewestRedisOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc]
@@ -34,20 +36,19 @@ class NewestRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc]
         self, config: Any, table: FeatureView, data: list[Row], progress: Callable[[int], Any] | None
     ) -> None:
         """See the class."""
-        keys = entity_keys(config, data)
-        stored = dict(zip(keys, self._events(config, table, data), strict=True))
-        newer = not_older(data, keys, {key: event for key, event in stored.items() if event})
+        stored = self._events(config, table, data)
+        newer = [row for row, event in zip(data, stored, strict=True) if event is None or _seconds(row[2]) >= event]
         super().online_write_batch(config, table, newer, progress)
 
-    def _events(self, config: Any, table: FeatureView, data: list[Row]) -> list[tuple[int, int] | None]:
-        """Of each row's key, the event that is stored."""
+    def _events(self, config: Any, table: FeatureView, data: list[Row]) -> list[int | None]:
+        """Of each row's key, the event that is stored, in seconds since 1970."""
         view = compute_versioned_name(table, config.registry.enable_online_feature_view_versioning)
         version = config.entity_key_serialization_version
         with self._get_client(config.online_store).pipeline(transaction=False) as pipe:
             for row in data:
                 pipe.hget(_redis_key(config.project, row[0], entity_key_serialization_version=version), f"_ts:{view}")
             timestamps = pipe.execute()
-        return [_event(timestamp) if timestamp else None for timestamp in timestamps]
+        return [Timestamp.FromString(each).seconds if each else None for each in timestamps]
 
     def _get_client(self, online_store_config: Any) -> Redis:
         if self._client is None:
@@ -55,7 +56,6 @@ class NewestRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc]
         return self._client
 
 
-def _event(timestamp: bytes) -> tuple[int, int]:
-    moment = Timestamp()
-    moment.ParseFromString(timestamp)
-    return instants(moment.ToDatetime(), None)
+def _seconds(moment: datetime) -> int:
+    """Since 1970 in UTC, whole ones, as which Feast's store keeps an event."""
+    return int(to_naive_utc(moment).replace(tzinfo=UTC).timestamp())

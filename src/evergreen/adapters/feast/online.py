@@ -168,8 +168,7 @@ def _read_view(feast: Any, view: str, tickers: list[str]) -> pd.DataFrame:
 
     definition = _definition(feast, view)
     keys = [EntityKey(join_keys=["ticker"], entity_values=[Value(string_val=ticker)]) for ticker in tickers]
-    names = [feature.name for feature in definition.features]  # Feast's PostgreSQL store fails without
-    answers = feast._get_provider().online_read(feast.config, definition, keys, names)
+    answers = feast._get_provider().online_read(feast.config, definition, keys)
     # Feast's Redis store answers for a key it does not hold with no values as of 1970.
     known = {t: answer for t, answer in zip(tickers, answers, strict=True) if answer[1] and answer[0].timestamp()}
     index = pd.Index(list(known), name="ticker", dtype=object)

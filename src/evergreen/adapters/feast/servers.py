@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from evergreen.adapters.infra.urls import is_postgresql, with_driver, without_password
+from evergreen.adapters.infra.urls import is_postgresql, is_redis, is_wellformed, with_driver, without_password
 from evergreen.errors import BadSetting, Unavailable
 
 
@@ -29,9 +29,9 @@ class Servers:
     online: str = ""
 
     def __post_init__(self) -> None:
-        if self.registry and not is_postgresql(self.registry):
+        if self.registry and not (is_postgresql(self.registry) and is_wellformed(self.registry)):
             raise _unusable("feature_registry", self.registry, "postgresql://user:password@host/name")
-        if self.online and not (is_postgresql(self.online) or _is_redis(self.online)):
+        if self.online and not ((is_postgresql(self.online) or is_redis(self.online)) and is_wellformed(self.online)):
             raise _unusable("online_store", self.online, "postgresql://user:password@host/name or redis://host/0")
 
     @property
@@ -46,7 +46,7 @@ class Servers:
             own = {"registry_type": "sql", "path": with_driver(self.registry, "psycopg")}
             changes["registry"] = own | {"cache_ttl_seconds": raw["registry"].get("cache_ttl_seconds", 60)}
         if self.online:
-            changes["online_store"] = _redis(self.online) if _is_redis(self.online) else _postgresql(self.online)
+            changes["online_store"] = _redis(self.online) if is_redis(self.online) else _postgresql(self.online)
         return raw | changes
 
 
@@ -89,10 +89,6 @@ def _postgresql(url: str) -> dict[str, Any]:
 
 def _redis(url: str) -> dict[str, Any]:
     return {"type": "evergreen.adapters.feast.newest_redis.NewestRedisOnlineStore", "url": url}
-
-
-def _is_redis(url: str) -> bool:
-    return url.startswith(("redis://", "rediss://"))
 
 
 def _unusable(setting: str, url: str, example: str) -> BadSetting:

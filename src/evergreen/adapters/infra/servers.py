@@ -16,7 +16,7 @@ def look_at_postgresql(url: str) -> str:
 
     Raises:
         Unavailable: no answer, or no such database or account.
-        BadSetting: a server too old.
+        BadSetting: no URL of PostgreSQL, or a server too old.
     """
     import psycopg
 
@@ -24,6 +24,8 @@ def look_at_postgresql(url: str) -> str:
     try:
         with psycopg.connect(plain(url), connect_timeout=PATIENCE) as connection:
             version = connection.info.server_version
+    except psycopg.ProgrammingError:  # which may quote what is secret
+        raise BadSetting(f"{shown} is no URL of PostgreSQL.", "Give postgresql://user:password@host/name.") from None
     except psycopg.OperationalError as error:
         raise Unavailable(
             f"{shown} did not answer: {_first_line(error)}.", "Start the server, make the database, or mend its URL."
@@ -38,7 +40,7 @@ def look_at_redis(url: str) -> str:
 
     Raises:
         Unavailable: no answer, or a wrong password.
-        BadSetting: it may throw away what is served when its memory is full.
+        BadSetting: no URL of Redis, or one that may throw away what is served when its memory is full.
     """
     from redis import Redis
     from redis.exceptions import RedisError
@@ -47,6 +49,8 @@ def look_at_redis(url: str) -> str:
     try:
         server = Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
         info = cast("dict[str, Any]", server.info())
+    except ValueError:
+        raise BadSetting(f"{shown} is no URL of Redis.", "Give redis://user:password@host:6379/0.") from None
     except RedisError as error:
         raise Unavailable(f"{shown} did not answer: {_first_line(error)}.", "Start it or mend its URL.") from None
     if info["maxmemory"] and info["maxmemory_policy"] != "noeviction":

@@ -29,6 +29,20 @@ def is_postgresql(url: str) -> bool:
     return bool(_SCHEME.match(url))
 
 
+def is_redis(url: str) -> bool:
+    """Whether the URL names a Redis server."""
+    return url.startswith(("redis://", "rediss://"))
+
+
+def is_wellformed(url: str) -> bool:
+    """Whether host, port and escapes of the URL can be read at all."""
+    try:
+        urlsplit(url).port  # noqa: B018  # it is read when asked for
+    except ValueError:
+        return False
+    return not re.search(r"\s|%(?![0-9A-Fa-f]{2})", url)
+
+
 def with_driver(url: str, driver: str) -> str:
     """The same URL for SQLAlchemy with `driver`; one that names no PostgreSQL database is left as it is."""
     return _SCHEME.sub(f"postgresql+{driver}://", url)

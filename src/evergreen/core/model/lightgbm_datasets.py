@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from threading import Lock
-from weakref import WeakValueDictionary
 
 import lightgbm as lgb
 import numpy as np
@@ -47,8 +46,8 @@ class Datasets:
     """All rows of a panel put into bins once, for that is a third to half of the time of a fit by itself.
 
     The bins are those of the first `min_train` sessions, which every training of a market shares, so that a fit is
-    the same whichever others are made with it. A fit copies its rows' bins, a byte each; those that are made of the
-    same rows at the same time share the copy.
+    the same whichever others are made with it. Each fit copies its rows' bins, a byte each, and fits in other threads
+    touch nothing of what it has.
 
     Args:
         panel: the rows.
@@ -62,24 +61,20 @@ class Datasets:
         bins, everything = bins_of(panel, rows_of_bins(panel, stops[0], config), config), panel.rows(0, stops[-1])
         rows, label = Rows(panel.matrix, everything), panel.label[everything]
         self._whole = lgb.Dataset(rows, label, reference=bins, params=binning(config)).construct()
-        self._shared: WeakValueDictionary[tuple[int, int], lgb.Dataset] = WeakValueDictionary()
-        self._sharing = Lock()
+        self._copying = Lock()
 
     def to_fit(self, rows: slice) -> lgb.Dataset:
         """Rows with the labels that a fit on them learns."""
-        with self._sharing:
-            part = self._shared.get((rows.start, rows.stop))
-            if part is None:
-                part = self._part(rows, labels_to_fit(self._panel, rows, self._config, self._scores))
-                self._shared[rows.start, rows.stop] = part
-            return part
+        return self._part(rows, labels_to_fit(self._panel, rows, self._config, self._scores))
 
     def to_stop_by(self, tail: slice, fitted: slice) -> lgb.Dataset:
         """Rows `tail`, with what a fit on the rows `fitted` is compared with."""
         return self._part(tail, labels_to_stop_by(self._panel, tail, fitted, self._config, self._scores))
 
     def _part(self, rows: slice, labels: Array) -> lgb.Dataset:
-        return self._whole.subset(range(rows.start, rows.stop)).construct().set_label(labels)
+        with self._copying:
+            part = self._whole.subset(range(rows.start, rows.stop)).construct()
+        return part.set_label(labels)
 
 
 class Rows(lgb.Sequence):  # type: ignore[misc]  # of an untyped package

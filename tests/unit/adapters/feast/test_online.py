@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from feast.infra.online_stores.sqlite import SqliteOnlineStore
-from feast.protos.feast.types.Value_pb2 import Map
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evergreen.adapters.feast import Features
-from evergreen.adapters.feast.newest import NewestSqliteOnlineStore
-from evergreen.errors import Broken, NotFound, Unavailable
+from evergreen.errors import NotFound, Unavailable
 from tests.unit.adapters.feast.rows import REPO, SESSIONS, Rows, at_close, bits
 
 
@@ -100,90 +96,6 @@ def test_read_online__in_another_time_zone_loads_no_offline_engine(store: Featur
     environment = {"TZ": "America/New_York", "PYTHONPATH": str(REPO.parent / "src")}
     process = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert process.stdout.strip() == f"{at_close(SESSIONS[1])} False False", process.stderr
-
-
-def spoil(store: Features, view: str, name: str) -> None:
-    """Change one stored online value of AAA behind everybody's back."""
-    with sqlite3.connect(store.root / "online.db") as connection:
-        table, of_aaa = f'"evergreen_{view} by key"', "where instr(entity_key, 'AAA')"
-        values = Map.FromString(connection.execute(f'select "values" from {table} {of_aaa}').fetchone()[0])
-        values.val[name].float_val = 0.5
-        connection.execute(f'update {table} set "values" = ? {of_aaa}', (values.SerializeToString(),))
-
-
-def tables(store: Features) -> set[str]:
-    """What stands in the online store's file."""
-    with sqlite3.connect(store.root / "online.db") as connection:
-        return {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
-
-
-@pytest.fixture
-def before(store: Features, tmp_path: Path) -> Features:
-    """A home of the version before, at a session: its online values are in Feast's own layout, a row a value."""
-    (store.root / "online.db").unlink()
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("online_write_batch", "online_read", "update", "plan"):
-            patch.setattr(NewestSqliteOnlineStore, name, getattr(SqliteOnlineStore, name))
-        (store.root / "applied").unlink()
-        Rows(["AAA", "BBB"], SESSIONS).write(store)
-        store.materialize(at_close(SESSIONS[5]))
-    return Features(store.root, REPO)
-
-
-def test_online__of_the_version_before_is_read_as_it_stands_and_taken_over_by_the_next_write(before: Features) -> None:
-    assert tables(before) == {"evergreen_alpha158", "evergreen_price"}
-    as_it_stood = before.read_online(["AAA", "BBB"])
-    assert (as_it_stood.as_of == SESSIONS[5]).all()
-    assert before.materialize(at_close(SESSIONS[5])).moved == 0
-    restated = Rows(["AAA"], SESSIONS[5:6], seed=8, later="2h")
-    restated.write(before)
-    assert before.materialize(at_close(SESSIONS[5])).moved == 2
-    assert tables(before) == {"evergreen_alpha158 by key", "evergreen_price by key"}
-    online = before.read_online(["AAA", "BBB"])
-    assert bits(online.features.loc[["AAA"]]) == bits(restated.features)
-    assert bits(online.features.loc[["BBB"]]) == bits(as_it_stood.features.loc[["BBB"]])
-    assert online.close["BBB"] == as_it_stood.close["BBB"]
-    assert (online.event_timestamp == as_it_stood.event_timestamp).all()
-
-
-def test_online__taken_over_values_are_not_replaced_by_an_older_event(before: Features) -> None:
-    before._feast.materialize(
-        at_close(SESSIONS[0]).to_pydatetime(), at_close(SESSIONS[4]).to_pydatetime(), ["alpha158", "price"]
-    )
-    assert (before.read_online(["AAA", "BBB"]).as_of == SESSIONS[5]).all()
-    assert "evergreen_alpha158" not in tables(before)
-
-
-def test_materialize__refuses_and_blocks_reading_when_an_online_value_is_not_the_offline_one(store: Features) -> None:
-    rows = Rows(["AAA", "BBB"], SESSIONS)
-    rows.write(store)
-    store.materialize(at_close(SESSIONS[5]))
-    spoil(store, "alpha158", "MAX20")
-    with pytest.raises(Broken, match="of 1 rows are not those of the offline store: alpha158 of AAA"):
-        store.materialize(at_close(SESSIONS[5]))
-    with pytest.raises(Unavailable, match="alpha158 of AAA"):
-        Features(store.root, REPO).read_online(["BBB"])
-    assert store.materialize(at_close(SESSIONS[5])).moved == 1
-    healed = store.read_online(["AAA"])
-    assert bits(healed.features) == bits(rows.features.loc[("AAA", [SESSIONS[5]]), :])
-
-
-def test_online_store__feast_itself_cannot_put_an_old_window_over_a_newer_value(store: Features) -> None:
-    rows = Rows(["AAA", "BBB"], SESSIONS)
-    rows.write(store)
-    store.materialize(at_close(SESSIONS[10]))
-    store._feast.materialize(
-        at_close(SESSIONS[0]).to_pydatetime(), at_close(SESSIONS[4]).to_pydatetime(), ["alpha158", "price"]
-    )
-    online = store.read_online(["AAA", "BBB"])
-    assert (online.as_of == SESSIONS[10]).all()
-    assert bits(online.features) == bits(rows.features.xs(SESSIONS[10], level="session", drop_level=False))
-    old = Rows(["AAA"], SESSIONS[10:11], seed=3)
-    older = old.features.reset_index(drop=True).assign(
-        ticker="AAA", event_timestamp=old.closes.to_numpy()[0], created=at_close(SESSIONS[10]) + pd.Timedelta("1min")
-    )
-    store._feast.write_to_online_store("alpha158", older.assign(event_timestamp=at_close(SESSIONS[10])))
-    assert bits(store.read_online(["AAA", "BBB"]).features) == bits(online.features)
 
 
 def test_materialize__a_late_bar_of_an_earlier_session_changes_what_stands_online(store: Features) -> None:

@@ -59,3 +59,14 @@ def test_fits__are_the_same_to_the_bit_however_many_at_a_time(learner, patience,
         return [fit.model.to_bytes() for fit in learner.fits(panel, stops, config)]
 
     assert texts(1) == texts(4) == texts(0)
+
+
+def test_fits__of_many_threads_touch_nothing_of_each_other(small_training_set, small_config):
+    panel = labelled_panel(small_training_set)
+    stops, config = list(range(200, len(panel.sessions), 4)), replace(small_config, rounds=4, patience=2, num_threads=6)
+
+    def texts() -> list[bytes]:
+        return [fit.model.to_bytes() for fit in AveragedLightGBMLearner().fits(panel, stops, config)]
+
+    first = texts()
+    assert all(texts() == first for _ in range(8))
