@@ -192,3 +192,9 @@ def _write_file(rows: pa.Table, file: Path) -> None:
         pq.write_table(rows, draft, write_statistics=KEYS, store_schema=False, **options)
 
     replace(file, write, file.parents[1] / ".aside")
+
+
+def text(instants: pd.Series[pd.Timestamp], form: str) -> pd.Series[str]:
+    """Each instant in a form, written once however many rows have it: a session has a row for each ticker."""
+    codes, distinct = pd.factorize(instants)
+    return pd.Series(pd.DatetimeIndex(distinct).strftime(form).to_numpy()[codes], index=instants.index)

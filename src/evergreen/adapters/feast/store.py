@@ -91,8 +91,8 @@ class Features:
         price = keys.assign(
             close=prices["close"].to_numpy("float64"),
             factor=prices["factor"].to_numpy("float64"),
-            session=_text(keys["session"], "%Y-%m-%d"),
-            closed_at=_text(keys["event_timestamp"], "%Y-%m-%dT%H:%M:%SZ"),
+            session=files.text(keys["session"], "%Y-%m-%d"),
+            closed_at=files.text(keys["event_timestamp"], "%Y-%m-%dT%H:%M:%SZ"),
         )
         values = features.copy(deep=False)  # copies of the 158 are what a backfill would spend its time on
         values.index = keys.index
@@ -162,7 +162,8 @@ class Features:
                 ],
                 filter_by_created_timestamp=known_within is not None,
             ).to_df()
-        return joined.set_axis(entity.index).assign(event_timestamp=moments)
+        joined.index, joined["event_timestamp"] = entity.index, moments.array  # in place: a copy is half a gigabyte
+        return joined
 
     def materialize(self, until: pd.Timestamp) -> online.Watermark:
         """Bring the online store up to the events at or before `until` (UTC).
@@ -243,9 +244,3 @@ class Features:
         with (self.root / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def _text(instants: pd.Series[pd.Timestamp], form: str) -> pd.Series[str]:
-    """Each instant in a form, written once however many rows have it: a session has a row for each ticker."""
-    codes, distinct = pd.factorize(instants)
-    return pd.Series(pd.DatetimeIndex(distinct).strftime(form).to_numpy()[codes], index=instants.index)

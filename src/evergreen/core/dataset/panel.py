@@ -64,17 +64,15 @@ def training_frame(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
         Columns ticker (str), session (datetime64[us]), the features in their order (float32), label
         (float64), sorted by session and ticker. Label t is known only at the close of t + horizon.
     """
-    aligned = labels.reindex(features.index).astype(np.float64)
     index = features.index
-    keys = pd.DataFrame(
-        {
-            "ticker": index.get_level_values("ticker").astype(str),
-            "session": pd.DatetimeIndex(index.get_level_values("session")).as_unit("us"),
-        }
-    )
-    order = np.lexsort((keys["ticker"].to_numpy(dtype=str), keys["session"].to_numpy()))
-    body = features.astype(np.float32, copy=False).set_axis(keys.index).assign(**{LABEL: aligned.to_numpy()})
-    return pd.concat([keys, body], axis=1, copy=False).iloc[order].reset_index(drop=True)
+    tickers = index.get_level_values("ticker").astype(str)
+    sessions = pd.DatetimeIndex(index.get_level_values("session")).as_unit("us")
+    order = np.lexsort((tickers.to_numpy(dtype=str), sessions.to_numpy()))
+    keys = pd.DataFrame({"ticker": tickers.take(order), "session": sessions.take(order)})
+    body = features.astype(np.float32, copy=False).take(order)  # the one copy that is made of them
+    body.index = keys.index
+    label = pd.Series(labels.reindex(index).to_numpy(np.float64)[order], name=LABEL)
+    return pd.concat([keys, body, label], axis=1, copy=False)
 
 
 def training_set_sha256(training_set: Columns) -> str:
