@@ -24,6 +24,7 @@ EvergreenError                 one sentence: what, where, what to do next
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -133,3 +134,9 @@ class TooManyRequests(Transient):
 
 class PortInUse(Transient):
     """A port that somebody else listens on."""
+
+
+def unreachable(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """What fsspec raises of a place that does not answer; of Amazon's library, once imported, that is no OSError."""
+    library = sys.modules.get("botocore.exceptions")
+    return (OSError, *others) if library is None else (OSError, library.BotoCoreError, *others)

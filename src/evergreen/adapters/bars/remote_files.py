@@ -16,7 +16,7 @@ from evergreen.adapters.bars.sources import LoadedSource
 from evergreen.core.bars.schema import SUPPLIED
 from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding
-from evergreen.errors import BadSetting, NoBars, Unavailable
+from evergreen.errors import BadSetting, NoBars, Unavailable, unreachable
 
 
 class RemoteFiles(LoadedSource):
@@ -105,14 +105,12 @@ def files_at(url: str) -> list[str]:
         BadSetting: fsspec has no way to such a URL.
         Unavailable: the store does not answer.
     """
-    from botocore.exceptions import BotoCoreError  # of Amazon's library, and no OSError
-
     try:
         system, path = fsspec.core.url_to_fs(url)
         paths = system.glob(path) if "*" in path else system.find(path)
     except (ImportError, ValueError) as error:
         raise BadSetting(f"{url} cannot be opened: {error}.", "Install what fsspec needs for it.") from None
-    except (OSError, BotoCoreError) as error:
+    except unreachable() as error:
         raise Unavailable(
             f"{url} cannot be listed: {str(error).rstrip('.')}.", "Look at the address and the rights."
         ) from None

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from evergreen.core.model.deliveries import HINT
-from evergreen.errors import BadInput, UnreadableFile
+from evergreen.errors import BadInput, UnreadableFile, unreachable
 
 ADDRESS = re.compile(r"^\w+:(//|:)")
 
@@ -39,7 +39,7 @@ def fetch(place: str) -> bytes:
     try:
         with fsspec.open(place, "rb") as file:
             return bytes(file.read())
-    except _silences() as error:
+    except unreachable(ImportError, ValueError, aiohttp.ClientError) as error:
         raise UnreadableFile(f"{place} cannot be read: {_first_line(error.__cause__ or error)}.", HINT) from None
 
 
@@ -57,13 +57,6 @@ def table_of(content: bytes, place: str) -> pd.DataFrame:
         raise UnreadableFile(f"{place} is no table: {_first_line(error)}.", HINT) from None
     # pandas' own header would call a second column of a name otherwise, and shift lines that end in a comma
     return lines.iloc[1:].set_axis(lines.iloc[0].str.strip().rename(None), axis=1).reset_index(drop=True)
-
-
-def _silences() -> tuple[type[Exception], ...]:
-    """What fsspec's file systems raise of a place that cannot be read; those of Amazon's library are no OSError."""
-    from botocore.exceptions import BotoCoreError
-
-    return OSError, ImportError, ValueError, aiohttp.ClientError, BotoCoreError
 
 
 def _first_line(error: BaseException) -> str:
