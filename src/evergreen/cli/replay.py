@@ -76,8 +76,9 @@ def replay(
     page = write_report(replayed, out / "report.html")
     if track:
         _log(replayed, out)
+    print(f"{replayed.summary['from']} to {replayed.summary['to']}")
     print(table_for_people(replayed.summary))
-    print(f"\n{replayed.summary['from']} to {replayed.summary['to']}: {page}")
+    print(f"\n{page}")
 
 
 @contextmanager
