@@ -14,9 +14,9 @@ from evergreen.ops.words import counted
 
 NAMED = 3  # tickers that lack sessions: enough to see whether it is one file or all
 STALE_DAYS = 10  # no exchange is closed for longer: an older newest bar is not for want of sessions
-# Two cores: 619,040 bars took 14 s to load, a run to start included 40, and 262 s to train on; of few bars an estimate.
+# Two cores: 619,040 bars took 14 s to load, a run to start included 40, and 178 s to train on; of few bars an estimate.
 LOADING, LOADING_A_BAR = 25.0, 0.00003  # seconds
-TRAINING, TRAINING_A_BAR = 60.0, 0.00033  # seconds
+TRAINING, TRAINING_A_BAR = 60.0, 0.0002  # seconds
 UP = "starts a Prefect server, MLflow, the prediction service and a worker on this machine alone: about 40 s"
 DEPLOY = "registers the flows on {}, about 20 s, and says how their worker starts; `evergreen serve` answers clients"
 AFTER_UP = (
