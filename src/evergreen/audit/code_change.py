@@ -30,10 +30,13 @@ def rehearse(output: Path) -> Path:
     """Execute `notebooks/train.ipynb` on the packaged sample, small; the model and the notebook are in `output`.
 
     Raises:
+        BadSetting: no folder can be made there.
         NotebookFailed: a cell failed, with the place of the notebook as far as it ran.
     """
     from evergreen.adapters.notebooks.papermill import run_notebook
+    from evergreen.replay.places import require_writable
 
+    require_writable(output)
     run_notebook(REPOSITORY / "notebooks" / "train.ipynb", SNAPSHOT | {"output": str(output)}, output / "train.ipynb")
     return output
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from evergreen.adapters.database import decisions, prediction_chain, reading
 from evergreen.adapters.database.types import utc
 from evergreen.core.hash_chain import GENESIS, ChainBreak, Head, utc_text
-from evergreen.errors import Broken
+from evergreen.errors import BadInput, Broken
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,17 @@ def keep_head(home: Path, log: Log, head: Head, now: datetime) -> bool:
 def kept_heads(home: Path) -> list[str]:
     """The hashes in the home's files, of each log the oldest first."""
     return [head for log in LOGS for head in _hashes(_file(home, log))]
+
+
+def head_hash(text: str) -> str:
+    """A head as a person gives it.
+
+    Raises:
+        BadInput: it is no hash.
+    """
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise BadInput(f"{text!r} is no head of a log.", "Give the 64 digits that `evergreen audit` printed.")
+    return text
 
 
 def checked_this_week(home: Path, now: datetime) -> dict[Log, Head]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evergreen.cli.here import load_settings
-from evergreen.cli.output import AsJson, tell
+from evergreen.cli.output import AsJson, Limit, tell
 from evergreen.ops.words import counted
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _findings(content: dict[str, Any]) -> Iterator[str]:
 
 
 @versions.command("log")
-def data_log(limit: int = 20, as_json: AsJson = False) -> None:
+def data_log(limit: Limit = 20, as_json: AsJson = False) -> None:
     """The last data versions, newest first."""
     from evergreen.adapters.database import ledger, reading
     from evergreen.workspace import Workspace
@@ -125,6 +125,7 @@ def data_as_of(
     from evergreen.adapters.bars.writing import writable
 
     with writable(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
         bars.to_parquet(out, index=False)
     print(f"{len(bars)} bars as known at {point} are in {out}")
 

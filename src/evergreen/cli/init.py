@@ -21,13 +21,18 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Write evergreen.toml anew if there is one.")] = False,
 ) -> None:
     """Look into your files of bars, say what is there and what is missing, and write evergreen.toml for them."""
+    import re
     from dataclasses import replace
     from datetime import UTC, datetime
 
+    from evergreen.errors import BadInput
     from evergreen.market_data.found_market import read_market
     from evergreen.ops.first_hour import lines, write_settings
     from evergreen.ops.known_server import named_server
+    from evergreen.settings.ranges import CURRENCY
 
+    if currency and not re.fullmatch(CURRENCY, currency):
+        raise BadInput(f"{currency!r} is no currency.", "Give its code, such as EUR or GBp.")
     asks, now = not yes and sys.stdin.isatty(), datetime.now(UTC)
     place = folder or _ask_folder(asks)
     print(f"reading {place} and holding its dates against the exchanges ...", file=sys.stderr)

@@ -16,7 +16,7 @@ app = typer.Typer(help="API keys of the prediction service.", no_args_is_help=Tr
 def key_add(
     name: str,
     admin: Annotated[bool, typer.Option(help="May also see the pages and roll back.")] = False,
-    days: Annotated[int, typer.Option(min=0, help="After so many days it is refused; 0: never.")] = 0,
+    days: Annotated[int, typer.Option(min=0, max=36_500, help="After so many days it is refused; 0: never.")] = 0,
 ) -> None:
     """Make a key; it is shown once and kept as a hash only."""
     from evergreen.service.keys import Keys

@@ -17,7 +17,7 @@ def logs(
         str, typer.Argument(help="Such as prefect, worker, mlflow or service; all of them if absent.")
     ] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
-    last: Annotated[int, typer.Option(help="Lines of each part to begin with.")] = 20,
+    last: Annotated[int, typer.Option(min=0, max=1_000_000, help="Lines of each part to begin with.")] = 20,
 ) -> None:
     """The last lines that the parts of the stack wrote, each with its part's name."""
     from evergreen.ops.logs import follow_logs, log_files, tail

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evergreen.cli.here import load_settings
-from evergreen.cli.output import AsJson, tell
+from evergreen.cli.output import AsJson, Limit, tell
 from evergreen.ops.words import counted
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SHOWN = 20  # findings of a case: what leaves room for its bars on one screen
 @app.command("list")
 def list_cases(
     everything: Annotated[bool, typer.Option("--all", help="Closed cases too, newest first.")] = False,
-    limit: int = 50,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """The open cases, oldest first."""

@@ -25,11 +25,11 @@ def audit(
     ] = None,
 ) -> None:
     """Recompute the chains of decisions and predictions, hold them against heads kept before, print their heads."""
-    from evergreen.audit.heads import kept_heads, require_whole
+    from evergreen.audit.heads import head_hash, kept_heads, require_whole
     from evergreen.workspace import Workspace
 
     at = Workspace(load_settings())
-    known = [*kept_heads(at.settings.home), *(head or ())]
+    known = [*kept_heads(at.settings.home), *map(head_hash, head or ())]
     heads = require_whole(at.engine, known)
     for log, end in heads.items():
         print(f"the {log.name} log is whole: {end.seq} {log.records}, head {end.hash}")

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from evergreen.cli.here import load_settings
-from evergreen.cli.output import AsJson, tell
+from evergreen.cli.output import AsJson, Limit, tell
 
 app = typer.Typer(help="Retrain requests.", no_args_is_help=True)
 
@@ -19,7 +19,7 @@ app = typer.Typer(help="Retrain requests.", no_args_is_help=True)
 @app.command("list")
 def list_requests(
     everything: Annotated[bool, typer.Option("--all", help="Finished ones too.")] = False,
-    limit: int = 50,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """What waits, is worked on, or failed; the newest first."""

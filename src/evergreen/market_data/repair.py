@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,8 @@ def _parsed(change: str, bars: pd.DataFrame) -> tuple[pd.Timestamp, str, float]:
         session, column, value = pd.Timestamp(parts[1]), parts[2], float(parts[3])  # type: ignore[index]
     except (TypeError, ValueError):
         raise BadInput(f"{change!r} says nothing.", "Write it as 2008-09-15.close=112.5.") from None
+    if not math.isfinite(value):
+        raise BadInput(f"{change!r} gives no number.", "Write it as 2008-09-15.close=112.5.")
     if session not in bars.index or column not in NUMBERS:
         raise BadInput(f"{change!r} names no number of the case.", f"Columns are {', '.join(NUMBERS)}.")
     return session, column, value

@@ -16,14 +16,15 @@ from evergreen.adapters.infra.accounts import Account, mlflow_account, prefect_a
 from evergreen.adapters.infra.buckets import kind, look_at_bucket, require_dvc_plugin, require_mlflow_client
 from evergreen.adapters.infra.processes import Stack
 from evergreen.adapters.infra.running import how_data_comes
-from evergreen.adapters.infra.servers import look_at_postgresql, look_at_redis
+from evergreen.adapters.infra.servers import look_at_postgresql, look_at_redis, look_at_sqlite
 from evergreen.adapters.infra.urls import is_postgresql, trusts_proxy, without_password
-from evergreen.errors import BadSetting, EvergreenError, NotFound, Unavailable
+from evergreen.errors import BadSetting, Broken, EvergreenError, NotFound, Unavailable
 from evergreen.ops.known_choices import require_known_choices
 from evergreen.ops.known_server import named_server, prefect_server
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace, require_writable
 
+SQLITE = "sqlite:///"
 PATIENCE = 5.0  # seconds for a server to answer
 UP = "Type `evergreen up`."
 
@@ -61,6 +62,8 @@ def examine(settings: Settings) -> Iterator[Check]:
 
 def _home(settings: Settings) -> str:
     require_writable(settings.home)
+    if settings.data.exists() and not settings.data.is_dir():
+        raise Broken(f"{settings.data} is no folder, and bars belong there.", "Restore it from a backup.")
     return f"{settings.home.resolve()} is writable"
 
 
@@ -77,7 +80,10 @@ def _feature_registry(settings: Settings) -> str:
 
 
 def _online_store(settings: Settings) -> str:
-    return _server(settings.online_store) or f"features are served from {settings.features / 'online.db'}"
+    file = settings.features / "online.db"
+    if not settings.online_store:
+        look_at_sqlite(file)
+    return _server(settings.online_store) or f"features are served from {file}"
 
 
 def _server(url: str) -> str:
@@ -88,6 +94,8 @@ def _server(url: str) -> str:
 
 def _mlflow(settings: Settings) -> str:
     if not settings.mlflow.startswith("http"):
+        if settings.mlflow.startswith(SQLITE):
+            look_at_sqlite(Path(settings.mlflow.removeprefix(SQLITE)))
         return without_password(settings.mlflow)
     answer = _get(f"{settings.mlflow}/version", mlflow_account())
     runs = require_admitted(answer, "MLflow", settings.mlflow).text.strip()

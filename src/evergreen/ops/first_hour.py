@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from evergreen.core.bars.session import iso
-from evergreen.errors import Conflict
+from evergreen.errors import BadSetting, Conflict
 from evergreen.market_data.found_market import FoundMarket
 from evergreen.ops.words import counted
 
@@ -74,13 +74,19 @@ def write_settings(market: FoundMarket, file: Path, replace: bool) -> None:
 
     Raises:
         Conflict: there is one, and it is not to be replaced.
+        BadSetting: no file can be written there.
     """
     if file.exists() and not replace:
         raise Conflict(f"{file} is there already.", "Edit it, or type --force to write it anew.")
     values = {"calendar": market.calendar, "source": f"files:{market.folder}", "currency": market.currency}
     table = [f"{name} = {_toml(value)}" for name, value in values.items()]
     every = f"# tickers = {_toml(market.tickers[:NAMED])} would take these alone of all there are"
-    file.write_text("\n".join(["[market]", *table, every]) + "\n", encoding="utf-8")
+    try:
+        file.write_text("\n".join(["[market]", *table, every]) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise BadSetting(
+            f"{file.absolute()} cannot be written: {error.strerror}.", "Type it in another folder."
+        ) from None
 
 
 def _toml(value: object) -> str:

@@ -20,7 +20,7 @@ def log_files(home: Path, part: str = "") -> dict[str, Path]:
     Raises:
         NotFound: there is no such part, or none at all.
     """
-    files = {file.stem: file for file in sorted((home / "logs").glob("*.log"))}
+    files = {file.stem: file for file in sorted((home / "logs").glob("*.log")) if file.is_file()}
     if not files:
         raise NotFound(f"Nothing has been started from {home}.", "Type `evergreen up`.")
     if part and part not in files:

@@ -85,6 +85,10 @@ def _span(plan: Replay, market: Market) -> tuple[int, int]:
             f"{plan.bars} has bars from {iso(market.sessions[0])} to {iso(market.sessions[-1])}.",
             "Begin some years after the first of them, and end before the last.",
         )
+    if not len(market.labelled):
+        raise BadInput(
+            f"no outcome of {plan.bars} is known {plan.horizon:,} sessions ahead.", "Give a shorter --horizon."
+        )
     for broken in plan.breaks:
         if broken.session > market.sessions[last]:
             raise BadInput(

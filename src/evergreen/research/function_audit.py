@@ -31,7 +31,7 @@ def load_function(target: str) -> Function:
     sys.path.insert(0, str(Path.cwd()))
     try:
         function = getattr(importlib.import_module(module), name, None)
-    except Exception as error:  # a stranger's module: whatever it raises is what is to be told
+    except (Exception, SystemExit) as error:  # a stranger's module: whatever it raises is what is to be told
         raise BadInput(f"{module} cannot be imported: {type(error).__name__}: {error}.", "Fix it first.") from error
     finally:
         sys.path.pop(0)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from evergreen.settings.ranges import Count
+from evergreen.settings.ranges import Count, Currency
 
 SAMPLE_TICKERS = ("AAPL", "IBM", "MSFT", "GOOG")  # the sample's fifth, FB, has traded for ten months where it ends
 
@@ -23,7 +23,7 @@ class MarketSettings(BaseModel):
     source: str = "sample"  # where bars come from when a flow names no source
     tickers: tuple[str, ...] = ()  # the names wanted of that source; empty: all it has
     listings: str = ""  # a CSV that says when names are traded: ticker, from, to, renamed_to
-    currency: str = "USD"  # of the prices
+    currency: Currency = "USD"  # of the prices
     delivery_delay: Count = 30  # minutes after the close until a session's bars are final
     notice_after: Count = 2  # sessions a bar may be owed before a notice: a vendor is an evening late now and then
     special_sessions: tuple[datetime, ...] = ()  # that the exchange held besides: a date, or when it closed, local time

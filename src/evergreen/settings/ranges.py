@@ -6,8 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+CURRENCY = "^[A-Za-z]{2,10}$"  # EUR, and GBp and USDT too
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Currency = Annotated[str, Field(pattern=CURRENCY)]

@@ -19,6 +19,7 @@ from evergreen.errors import BadInput, Conflict, Refused
 from evergreen.market_data import held_case, quarantine
 from evergreen.market_data.delivery import Delivery, Order
 from evergreen.market_data.ingest import ingest
+from evergreen.market_data.repair import corrected
 from evergreen.workspace import Workspace
 from tests.test_cli import run
 from tests.unit.conftest import Vendor
@@ -114,6 +115,9 @@ def test_repair__must_itself_pass_and_tells_what_went_in(market: Market) -> None
     numbers = held_case.held_bars(market.at).read(case.id)[["session", "open", "low", "close", "volume", "factor"]]
     with pytest.raises(Refused, match="still wrong"):
         quarantine.repair(market.at, case.id, numbers.merge(bar), "guess", now)
+    for value in ("nan", "inf", "-inf"):
+        with pytest.raises(BadInput, match="gives no number"):
+            corrected(market.at, case.id, [f"{DAYS[START]:%Y-%m-%d}.high={value}"], None)
     quarantine.repair(market.at, case.id, numbers.merge(bar.assign(high=right)), "a digit was lost", now)
     assert market.stored(START)["high"].item() == right
     with reading(market.at.engine) as conn:

@@ -98,3 +98,16 @@ def test_shipped__a_file_that_is_no_text_or_not_there_is_refused(tmp_path: Path)
     for file in (binary, tmp_path, tmp_path / "absent.toml"):
         with pytest.raises(BadSetting, match="cannot be read"):
             shipped(["never"], file)
+
+
+def test_replay__a_horizon_beyond_the_bars_is_refused(tmp_path: Path) -> None:
+    plan = Replay(
+        "simulated:tickers=2,seed=7,years=2",
+        pd.Timestamp("2001-06-01"),
+        pd.Timestamp("2001-06-29"),
+        shipped(["never"]),
+        tmp_path,
+        horizon=100_000,
+    )
+    with pytest.raises(BadInput, match="known 100,000 sessions ahead"):
+        replay(plan)

@@ -51,7 +51,7 @@ def writable(place: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise Unavailable(
-            f"{place} cannot be written: {error.strerror}.",
+            f"{place} cannot be written: {error.strerror or error}.",
             "Nothing was changed; mend the disk and run again.",
         ) from None
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 from evergreen.adapters.infra.urls import plain, without_password
-from evergreen.errors import BadSetting, Unavailable
+from evergreen.errors import BadSetting, Broken, Unavailable
 
 PATIENCE = 5  # seconds for a server to answer
 OLDEST_POSTGRESQL = 13  # of those that Prefect, MLflow and Feast are tested with
@@ -59,6 +63,21 @@ def look_at_redis(url: str) -> str:
             "Type `redis-cli config set maxmemory-policy noeviction`: what is evicted is served no more.",
         )
     return f"{shown} runs Redis {info['redis_version']}"
+
+
+def look_at_sqlite(file: Path) -> None:
+    """Pass if the file is a SQLite database, or not there yet.
+
+    Raises:
+        Broken: something else is there.
+    """
+    if not file.exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as connection:
+            connection.execute("pragma schema_version")
+    except sqlite3.Error as error:
+        raise Broken(f"{file} cannot be read: {error}.", "Restore it from a backup.") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -94,7 +94,7 @@ class FunctionAuditor:
     def _called(self, bars: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> object:
         try:
             return self.function(bars.copy(), **tables)
-        except Exception as error:  # a stranger's code: whatever it raises is what is to be told
+        except (Exception, SystemExit) as error:  # a stranger's code: whatever it raises is what is to be told
             last = iso(bars[self.roles.session].max())
             raise FunctionFailed(
                 f"the function fails on {len(bars)} bars up to {last}: {type(error).__name__}: {error}.",

@@ -1,0 +1,79 @@
+"""What is mistyped, or lies in the way, is one sentence: no stack trace, and nothing passed over."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from evergreen.cli import main
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EVERGREEN_HOME", str(tmp_path / "home"))
+    (tmp_path / "home" / "logs" / "folder.log").mkdir(parents=True)
+    (tmp_path / "home" / "logs" / "worker.log").write_text("one\ntwo\n")
+    (tmp_path / "a_file").write_text("x")
+    (tmp_path / "leaves.py").write_text("import sys\n\n\ndef quit(bars):\n    sys.exit(0)\n")
+    (tmp_path / "leaves_at_once.py").write_text("import sys\n\nsys.exit(0)\n")
+    days = [f"2020-01-{day:02d}" for day in range(1, 29)]
+    bars = "\n".join(["date,ticker,open,high,low,close,volume", *(f"{day},A,1,2,1,2,5" for day in days)])
+    (tmp_path / "bars.csv").write_text(bars + "\n")
+    return tmp_path
+
+
+def typed(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Exit code and what was said, in one line without the frames of a terminal."""
+    monkeypatch.setattr(sys, "argv", ["evergreen", *words.split(" ")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    return int(ended.value.code or 0), re.sub(r"[\s│]+", " ", said.out + said.err)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("data log --limit 0", "should be greater than or equal to 1"),
+        ("data log --limit 99999999999999999999", "should be less than or equal to 1000000"),
+        ("quarantine list --all --limit 99999999999999999999", "should be less than or equal to 1000000"),
+        ("requests list --limit -1", "should be greater than or equal to 1"),
+        ("key add x --days 99999999", "should be less than or equal to 36500"),
+        ("logs --last -1", "should be greater than or equal to 0"),
+        ("audit --head zzz", "'zzz' is no head of a log"),
+        ("rehearse a_file", "no folder can be made at"),
+        ("rehearse a_file/below", "no folder can be made at"),
+        (
+            "data as-of 2020-01-01 --out a_file/b.parquet",
+            "a_file/b.parquet cannot be written",
+        ),
+        ("audit-model leaves:quit --bars bars.csv", "the function fails on 28 bars"),
+        ("audit-model leaves_at_once:quit --bars bars.csv", "leaves_at_once cannot be imported: SystemExit"),
+        ("init . --currency U$D --yes", "'U$D' is no currency"),
+    ],
+)
+def test_evergreen__what_is_mistyped_is_said(
+    words: str, problem: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = typed(words, monkeypatch, capsys)
+    assert code in (1, 2) and problem in said and "Traceback" not in said, said
+
+
+def test_logs__a_folder_among_them_is_none(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert typed("logs --last 1", monkeypatch, capsys) == (0, "worker two ")
+
+
+@pytest.mark.parametrize(
+    ("place", "check"), [("data", "home"), ("features/online.db", "online"), ("mlflow.db", "mlflow")]
+)
+def test_doctor__what_is_no_database_is_said(
+    place: str, check: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "home" / place).parent.mkdir(exist_ok=True)
+    (here / "home" / place).write_text("garbage, and more of it than a header has: " + "x" * 200)
+    code, said = typed("doctor", monkeypatch, capsys)
+    assert code == 1 and re.search(rf"WRONG {check} .*{place}.* Restore it from a backup", said), said
