@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from evergreen.adapters.database import reading, rollouts, version_words
+from evergreen.adapters.database import ledger, reading, rollouts, version_words
 from evergreen.adapters.infra.accounts import Account, mlflow_account, prefect_account, require_admitted
 from evergreen.adapters.infra.buckets import kind, look_at_bucket, require_dvc_plugin, require_mlflow_client
 from evergreen.adapters.infra.processes import Stack
@@ -70,7 +70,14 @@ def _home(settings: Settings) -> str:
 def _database(settings: Settings) -> str:
     from evergreen.adapters.database.schema import HEAD
 
-    engine = Workspace(settings).engine
+    engine, bars = Workspace(settings).engine, settings.data / "bars"
+    with reading(engine) as conn:
+        known = bool(ledger.data_versions(conn, 1))
+    if not known and next(bars.rglob("*.parquet"), None):
+        raise NotFound(
+            f"{without_password(settings.database)} has no record of the bars in {bars}, as after a loss.",
+            "Restore it from a backup (`evergreen restore`); if there is none, type `evergreen backfill`.",
+        )
     server = "" if engine.dialect.name == "sqlite" else f"{look_at_postgresql(settings.database)}, "
     return f"{server or engine.url.render_as_string()} has schema {HEAD}"
 

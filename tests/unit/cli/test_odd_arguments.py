@@ -77,3 +77,13 @@ def test_doctor__what_is_no_database_is_said(
     (here / "home" / place).write_text("garbage, and more of it than a header has: " + "x" * 200)
     code, said = typed("doctor", monkeypatch, capsys)
     assert code == 1 and re.search(rf"WRONG {check} .*{place}.* Restore it from a backup", said), said
+
+
+def test_doctor__bars_without_a_record_of_them_are_a_lost_database(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = here / "home" / "data" / "bars" / "2008" / "part.parquet"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"PAR1")
+    code, said = typed("doctor", monkeypatch, capsys)
+    assert code == 1 and re.search(r"WRONG database .* has no record of the bars in .*`evergreen restore`", said), said
