@@ -128,8 +128,8 @@ def workspace() -> Workspace:
     return open_workspace(load_settings())
 
 
-def require_writable(folder: Path) -> None:
-    """Make `folder`, or say in one sentence why that cannot be.
+def require_writable(folder: Path, advice: str = "Set EVERGREEN_HOME elsewhere.") -> None:
+    """Make `folder`, or say in one sentence why that cannot be, and what to do.
 
     Raises:
         BadSetting: the folder cannot be made or written to.
@@ -137,6 +137,6 @@ def require_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadSetting(f"{folder} cannot be made: {error.strerror}.", "Set EVERGREEN_HOME elsewhere.") from None
-    if not os.access(folder, os.W_OK):
-        raise BadSetting(f"{folder} is not writable.", "Set EVERGREEN_HOME to a folder you may write to.")
+        raise BadSetting(f"{folder} cannot be made: {error.strerror}.", advice) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadSetting(f"{folder} is not writable.", advice)

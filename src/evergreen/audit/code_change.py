@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evergreen.adapters.models.folder import ModelFolder, read_model_folder
 from evergreen.core.bars.session import iso
-from evergreen.workspace import REPOSITORY
+from evergreen.workspace import REPOSITORY, require_writable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +34,8 @@ def rehearse(output: Path) -> Path:
         NotebookFailed: a cell failed, with the place of the notebook as far as it ran.
     """
     from evergreen.adapters.notebooks.papermill import run_notebook
-    from evergreen.replay.places import require_writable
 
-    require_writable(output)
+    require_writable(output, "Name another folder.")
     run_notebook(REPOSITORY / "notebooks" / "train.ipynb", SNAPSHOT | {"output": str(output)}, output / "train.ipynb")
     return output
 

@@ -34,7 +34,7 @@ def demo(
     if look:
         show_pages(home.resolve(), print)
         return
-    require_writable(home)
+    require_writable(home, "Name another --home.")
     if fresh:
         Stack(home).stop()
         shutil.rmtree(home)

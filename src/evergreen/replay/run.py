@@ -19,9 +19,9 @@ from evergreen.replay.breaks import BARS, break_bars
 from evergreen.replay.jobs import Job, Progress, Row, Setting, is_walked, opened, with_broken_labels
 from evergreen.replay.market import Market, build_market
 from evergreen.replay.measures import paired, regret
-from evergreen.replay.places import require_writable
 from evergreen.replay.plan import Replay
 from evergreen.replay.spreading import walk_all
+from evergreen.workspace import require_writable
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ def replay(plan: Replay, progress: Progress = lambda what, walked, of: None) -> 
         BadSetting: a folder that cannot be written to.
         Unavailable: no Dask scheduler at its address, or a worker that does not see the folder.
     """
-    require_writable(plan.out)
+    require_writable(plan.out, "Name another --out.")
     market = _market(plan, progress)
     first, last = _span(plan, market)
     setting = Setting(plan.cache.resolve(), market.digest, plan.breaks, plan.config or _config(plan, market))

@@ -52,7 +52,7 @@ def test_replay__a_folder_that_cannot_be_one_is_refused(plan: Replay, tmp_path: 
     file = tmp_path / "a file"
     file.touch()
     for out in (file, file / "below"):
-        with pytest.raises(BadSetting, match="no folder can be made at"):
+        with pytest.raises(BadSetting, match="cannot be made"):
             replay(replace(plan, out=out))
 
 
