@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """A suite started in the background of a shell ignores Ctrl-C, and so would all that it starts."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """A suite started in the background of a shell, or by `nohup`, ignores signals, and so would all that it starts."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 @pytest.fixture(autouse=True)

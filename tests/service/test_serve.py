@@ -17,7 +17,7 @@ import pytest
 from evergreen.adapters.database import predictions, reading
 from evergreen.errors import BadSetting, PortInUse
 from evergreen.service.app import bind, serve
-from evergreen.settings import Settings
+from evergreen.settings import Settings, load_settings
 from tests.service.world import World, ready_world
 
 SERVE = """
@@ -113,9 +113,12 @@ def test_serve__refuses_every_address_but_loopback(host: str) -> None:
 
 
 @pytest.mark.parametrize("port", [-1, 70_000])
-def test_serve__an_impossible_port_is_one_sentence(port: int) -> None:
-    with pytest.raises(BadSetting, match="cannot be used"):
-        serve(Settings(service_port=port))
+def test_serve__an_impossible_port_is_refused_where_settings_are_read(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVERGREEN_SERVICE_PORT", str(port))
+    with pytest.raises(BadSetting, match=r"'service_port': .* Mend EVERGREEN_SERVICE_PORT\."):
+        load_settings(tmp_path / "none.toml")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -183,7 +183,7 @@ def bind(host: str, port: int, guarded: bool = False) -> socket.socket:
     try:
         listener.bind((address, port))
         listener.listen(2_048)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
         raise _unbindable(host, port, error) from None
     return listener
@@ -203,8 +203,8 @@ def _address(host: str, guarded: bool) -> str:
     return addresses[0]
 
 
-def _unbindable(host: str, port: int, error: OSError | OverflowError) -> PortInUse | BadSetting:
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+def _unbindable(host: str, port: int, error: OSError) -> PortInUse | BadSetting:
+    if error.errno == errno.EADDRINUSE:
         return PortInUse(
             f"Port {port} of {host} is in use.",
             "Stop what listens there, or set EVERGREEN_SERVICE_PORT to a free one.",
