@@ -227,9 +227,11 @@ def test_audit__prints_the_head_and_refuses_one_that_is_not_in_the_log(tmp_path:
     assert empty.returncode == 0
     assert f"head {'0' * 64}" in empty.stdout
     assert run("audit", "--head", "0" * 64, cwd=tmp_path).returncode == 0
-    assert "Neither log has a record with the hash abc: some were removed" in one_sentence(
-        run("audit", "--head", "abc", cwd=tmp_path)
+    strange = "ab" * 32
+    assert f"Neither log has a record with the hash {strange}: some were removed" in one_sentence(
+        run("audit", "--head", strange, cwd=tmp_path)
     )
+    assert "'abc' is no head of a log" in one_sentence(run("audit", "--head", "abc", cwd=tmp_path))
 
 
 @pytest.mark.parametrize(
