@@ -171,7 +171,8 @@ def _require_one_each(rows: pd.DataFrame, place: str) -> None:
 
 
 def _require_returns(forecasts: pd.Series, place: str) -> None:
-    if (forecasts.abs() > LARGEST).sum() > forecasts.notna().sum() / 2:
+    beyond = int((forecasts.abs() > LARGEST).sum())
+    if beyond and 2 * beyond >= int(forecasts.notna().sum()):
         raise BadInput(
             f"the forecasts in {place} are no log returns: half of them lie beyond {LARGEST:g}.",
             "Deliver log(price then / close of the session).",
