@@ -12,7 +12,7 @@ from pydantic import Field
 from evergreen.adapters.database.requests import BY_HAND, RetrainRequest
 from evergreen.core.model.choices import TrainingChoices
 from evergreen.core.model.registry import learner as registered
-from evergreen.core.model.targets.registry import target as known_target
+from evergreen.core.model.targets.registry import named_target
 from evergreen.errors import AlreadyClaimed
 from evergreen.workspace import workspace
 from flows.clock import last_walked, now_at
@@ -95,7 +95,7 @@ def _request_by_hand(reason: str, run_id: str | None, choices: TrainingChoices) 
     at = workspace()
     if choices.learner:
         registered(choices.learner)
-    known_target(choices.target)
+    named_target(choices.target)
     as_of = last_walked()
     now = now_at(as_of, at)
     cause, why = f"{BY_HAND}: {reason}{choices.phrase}", f"A challenger is wanted: {reason}{choices.phrase}."
