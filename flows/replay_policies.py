@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Annotated
 
 import pandas as pd
 from prefect import flow
+from pydantic import Field
 
 from evergreen.workspace import workspace
 from flows.lineage import LINEAGE
@@ -22,7 +24,7 @@ def replay_policies(
     end: date,
     policies: list[str] | None = None,
     tickers: list[str] | None = None,
-    horizon: int = 1,
+    horizon: Annotated[int | None, Field(ge=1)] = None,
     breaks: list[str] | None = None,
     seed: int = 7,
     workers: int = 1,
@@ -39,7 +41,7 @@ def replay_policies(
         policies: shipped ones and those of the setting `policies`; `calendar:20` is the calendar of 20 sessions. By
             default the default policy beside never and a calendar.
         tickers: of the bars; all of them if absent.
-        horizon: sessions ahead.
+        horizon: sessions ahead; by default the setting's.
         breaks: KIND@SESSION, what goes wrong on purpose.
         seed: of the training and of the breaks.
         workers: processes.
@@ -62,7 +64,7 @@ def replay_policies(
         out=at.settings.home.resolve() / "replays" / name,
         calendar=calendar or open_bars(bars, usual=at.calendar.exchange).calendar,
         target=at.settings.target,
-        horizon=horizon,
+        horizon=horizon or at.settings.horizon,
         seed=seed,
         train_sessions=at.settings.train_sessions,
         breaks=tuple(parse_break(each) for each in breaks or ()),

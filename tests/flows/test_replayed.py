@@ -45,6 +45,7 @@ class Stretch:
     last: str
     retrain_after: int = 250
     target: str = "return"
+    horizon: int = 1
 
 
 # Until the demo's canary has answered clients: a drift, a retraining, a gate, a canary that climbs two stages.
@@ -80,6 +81,7 @@ def walk_both_ways(stretch: Stretch, folder: Path, loaded: Path | None = None) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVERGREEN_RETRAIN_AFTER", str(stretch.retrain_after))
         patch.setenv("EVERGREEN_TARGET", stretch.target)
+        patch.setenv("EVERGREEN_HORIZON", str(stretch.horizon))
         patch.setattr("flows.replay.ask_clients", lambda tickers, session, clients: None)
         if loaded is not None:
             shutil.copytree(loaded, folder / "home")
@@ -121,9 +123,9 @@ def _walk_replayed(stretch: Stretch, folder: Path) -> Walk:
     policy = replace(default, trigger=replace(default.trigger, retrain_after=stretch.retrain_after))
     first, last = pd.Timestamp(stretch.first), pd.Timestamp(stretch.last)
     bars = read_bars(stretch.source, "XNYS", first, last, list(stretch.tickers))
-    market = build_market(bars, Aim(stretch.target, 1), folder / "market")
+    market = build_market(bars, Aim(stretch.target, stretch.horizon), folder / "market")
     choices = suited(len(stretch.tickers), market.target.by_order)
-    config = TrainingConfig(target=stretch.target, **choices)  # type: ignore[arg-type]
+    config = TrainingConfig(target=stretch.target, horizon=stretch.horizon, **choices)  # type: ignore[arg-type]
     places = market.sessions.get_indexer(pd.DatetimeIndex([first, last]))
     return Walk(policy, Models(market, Fits(market, config, folder / "fits")), int(places[0]), int(places[1])).run()
 
@@ -180,7 +182,7 @@ def require_same_forecasts(both: BothWays, version: str) -> None:
         losses = evidence.session_losses(conn, version, walk.models.market.aim)
     served = ours.forecasts(range(ours.since, walk.last + 1))
     assert np.array_equal(served["forecast"].to_numpy(), forecasts["value"].to_numpy())
-    scores = ours.scores(range(ours.since, walk.last))
+    scores = ours.scores(range(ours.since, walk.last + 1 - walk.models.market.horizon))
     for name in ("loss", "rank_ic"):
         assert scores[name].to_numpy() == pytest.approx(losses[name].to_numpy(), rel=1e-9)
 

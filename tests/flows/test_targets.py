@@ -62,6 +62,13 @@ def both(request: pytest.FixtureRequest, loaded: Path, tmp_path_factory: pytest.
     yield from walk_both_ways(replace(STRETCH, target=request.param), tmp_path_factory.mktemp(request.param), loaded)
 
 
+@pytest.fixture(scope="module")
+def week(loaded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BothWays]:
+    """A home that forecasts an order a week ahead, lived until the first outcomes have come, and replayed."""
+    stretch = replace(STRETCH, target="rank", horizon=5, last="2003-04-11")
+    yield from walk_both_ways(stretch, tmp_path_factory.mktemp("week"), loaded)
+
+
 @pytest.fixture
 def aim(both: BothWays) -> Aim:
     """What its models forecast."""
@@ -148,3 +155,22 @@ def test_retrain__of_another_target_is_refused_before_anything_is_trained(lived:
         retrain(reason="a week", horizon=5)
     with pytest.raises(NotFound, match="no target 'profit'"):
         retrain(reason="a try", target="profit")
+
+
+def test_home__of_a_week_ahead_begins_with_it_and_is_walked_as_it_is_replayed(
+    week: BothWays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVERGREEN_TARGET", "rank")
+    monkeypatch.setenv("EVERGREEN_HORIZON", "5")
+    at, aim = enter(week.live.settings.home, monkeypatch), Aim("rank", 5)
+    assert [read_manifest(at.model_folder(version)).aim for version in ("1", "2")] == [aim, aim]
+    require_same_decisions(week)
+    require_same_forecasts(week, "2")
+    with reading(at.engine) as conn:
+        came = evidence.settled(conn, "2", aim).set_index(["ticker", "session"])["outcome"]
+    labels = target("rank").label(at.bars.as_of(), 5)
+    assert len(came) == 2 * len(STRETCH.tickers) and came.to_dict() == labels.loc[came.index].to_dict()
+    answer = _answer(at)
+    assert answer["target"] == "rank" and answer["price"] is None
+    assert [each for each in reproduce(at, answer["id"]) if not each.same] == []
+    assert dict(explain(at, answer["id"]))["target"] == "rank over 5 sessions: no price follows from it"

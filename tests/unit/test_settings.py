@@ -32,6 +32,7 @@ def test_load_settings__an_unknown_name_is_refused_with_the_known_ones(
 
 
 OUT_OF_RANGE = {
+    "horizon": ["0", "-1", "1.5"],
     "rows_at_once": ["0", "-3", "many"],
     "training_threads": ["-1", "1.5"],
     "service_port": ["-1", "65536"],
@@ -73,7 +74,7 @@ def test_settings__every_number_has_a_range() -> None:
     fields = {**Settings.model_fields, **MarketSettings.model_fields}
     numbers = {name for name, field in fields.items() if re.search(r"\b(int|float)\b", str(field.annotation))}
     assert numbers == {name for name in (each.removeprefix("market_") for each in OUT_OF_RANGE) if name in numbers}
-    assert len(numbers) == 13
+    assert len(numbers) == 14
 
 
 def test_team_toml__every_line_of_the_example_is_a_setting(tmp_path: Path) -> None:

@@ -30,7 +30,9 @@ def challenge(
     trained_through: Annotated[
         str, typer.Option(help="Of --model: the last session whose prices it has seen; it is judged on later ones.")
     ] = "",
-    horizon: Annotated[int, typer.Option(min=1, help="Sessions ahead that it forecasts.")] = 1,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, help="Sessions ahead that it forecasts; by default as the champion.")
+    ] = None,
     tried: Annotated[int, typer.Option(min=1, help="Of a file: models it was chosen from.")] = 1,
 ) -> None:
     """Put a research run's model, a model file or a file of forecasts before the gate that retrainings pass."""

@@ -12,7 +12,6 @@ import pandas as pd
 from evergreen.adapters.database import ledger, reading
 from evergreen.adapters.models.delivery_file import address_of, fetch, table_of
 from evergreen.adapters.models.folder import write_model_folder, write_run
-from evergreen.core.model.aim import Aim
 from evergreen.core.model.delivered import DeliveredForecasts
 from evergreen.core.model.delivered_record import judge_delivered
 from evergreen.core.model.deliveries import Arrivals, parse_delivery, sift
@@ -23,19 +22,19 @@ from evergreen.core.model.training import Training
 from evergreen.core.model.verified import sha256
 from evergreen.errors import BadInput, NotFound, UnreadableFile
 from evergreen.research.project import run_folder
-from evergreen.research.retrainings import require_same_aim
+from evergreen.research.retrainings import require_same_aim, usual_aim
 from evergreen.research.training_sets import installation_training_set
 from evergreen.workspace import Workspace
 
 
-def log_model_file(at: Workspace, path: Path, trained_through: str, horizon: int, tried: int) -> str:
+def log_model_file(at: Workspace, path: Path, trained_through: str, horizon: int | None, tried: int) -> str:
     """Judge a model file on the sessions after what it was trained through, and log it; returns the run's id.
 
     Args:
         at: the installation whose bars it is judged on.
         path: of an .onnx file.
         trained_through: ISO date of the last session whose prices the model has seen.
-        horizon: sessions ahead that it forecasts the installation's target.
+        horizon: sessions ahead that it forecasts the installation's target; None: as the champion does.
         tried: models that it was chosen from, itself included.
 
     Raises:
@@ -49,7 +48,7 @@ def log_model_file(at: Workspace, path: Path, trained_through: str, horizon: int
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}.", "Give an .onnx file.") from None
     model, through = model_of_file(content, at.features.names), _day(trained_through)
-    aim = Aim(at.settings.target, horizon)
+    aim = usual_aim(at, horizon=horizon)
     require_same_aim(at, aim)
     newest = _newest_data(at)
     rows = installation_training_set(
@@ -60,7 +59,7 @@ def log_model_file(at: Workspace, path: Path, trained_through: str, horizon: int
     return _log(at, training, newest, params, path.name)
 
 
-def log_delivery(at: Workspace, place: str, horizon: int, tried: int) -> tuple[str, Arrivals]:
+def log_delivery(at: Workspace, place: str, horizon: int | None, tried: int) -> tuple[str, Arrivals]:
     """Judge the forecasts that lie somewhere by those known in time, and log them; returns the run's id.
 
     What lay there goes to MLflow with the run: the record rests on it.
@@ -68,7 +67,7 @@ def log_delivery(at: Workspace, place: str, horizon: int, tried: int) -> tuple[s
     Args:
         at: the installation whose bars they are judged on.
         place: of a CSV or Parquet file, a path or an address that fsspec opens.
-        horizon: sessions ahead that they forecast the installation's target.
+        horizon: sessions ahead that they forecast the installation's target; None: as the champion does.
         tried: models that their model was chosen from, itself included.
 
     Raises:
@@ -77,12 +76,12 @@ def log_delivery(at: Workspace, place: str, horizon: int, tried: int) -> tuple[s
         NotFound: the installation has no bars.
     """
     address = address_of(place)
-    aim = Aim(at.settings.target, horizon)
+    aim = usual_aim(at, horizon=horizon)
     require_same_aim(at, aim)
     content = fetch(address)
     forecast = target(aim.target)
     delivery, newest = parse_delivery(table_of(content, address), address, forecast.is_return), _newest_data(at)
-    labels = forecast.label(at.listings.companies(at.bars.as_of(end=pd.Timestamp(newest.as_of))), horizon)
+    labels = forecast.label(at.listings.companies(at.bars.as_of(end=pd.Timestamp(newest.as_of))), aim.horizon)
     named = at.listings.as_named(labels.index)
     days = pd.DatetimeIndex(labels.index.get_level_values("session").unique())
     arrivals = sift(delivery, named, pd.Series(at.calendar.next_opens(days), index=days))

@@ -21,7 +21,6 @@ from evergreen.core.features.declared import with_declared
 from evergreen.core.gate.place import Place
 from evergreen.core.gate.requirements import require_audit
 from evergreen.core.gate.verdict import Verdict
-from evergreen.core.model.aim import NEXT_RETURN
 from evergreen.core.model.continuity import Continuity
 from evergreen.core.model.manifest import Manifest
 from evergreen.core.model.training import train
@@ -31,6 +30,7 @@ from evergreen.errors import BadInput, NotFound, Refused
 from evergreen.research.panels import ResearchPanel
 from evergreen.research.project import run_folder
 from evergreen.research.registered import champion_record, read_manifest
+from evergreen.research.retrainings import usual_aim
 from evergreen.research.search import SHOWN
 from evergreen.workspace import Workspace
 
@@ -79,10 +79,9 @@ class Workbench:
         """
         with reading(self.at.engine) as conn:
             clock = ledger.clock(conn, self.at.settings.model_name)
-            rollout = rollouts.read(conn, self.at.settings.model_name)
         if clock is None:
             raise NotFound("No data has come in yet.", "Run the backfill first.")
-        aim = read_manifest(self.at, rollout.champion).aim if rollout else NEXT_RETURN
+        aim = usual_aim(self.at)
         bars = self.at.listings.companies(self.at.bars.as_of(end=pd.Timestamp(clock)))
         return ResearchPanel(bars, self.at.calendar, aim.horizon, tuple(self.at.features.factors), aim.target)
 

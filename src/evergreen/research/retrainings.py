@@ -29,9 +29,12 @@ def is_told_here(at: Workspace) -> bool:
 
 
 def usual_aim(at: Workspace, target: str = "", horizon: int | None = None) -> Aim:
-    """What a training aims at: as it was chosen, else the setting's target at the champion's horizon."""
+    """What a training aims at: as it was chosen, else the setting's target at the champion's horizon.
+
+    The first model of a home has the horizon of the settings.
+    """
     manifest = serving_manifest(at)
-    return Aim(target or at.settings.target, horizon or (manifest.horizon if manifest else 1))
+    return Aim(target or at.settings.target, horizon or (manifest.horizon if manifest else at.settings.horizon))
 
 
 def renewing_learner(at: Workspace) -> str:
@@ -90,9 +93,10 @@ def require_same_aim(at: Workspace, aim: Aim) -> None:
         return
     if manifest.kind == "random_walk" and manifest.target == aim.target:
         return
+    own = f"EVERGREEN_HOME, EVERGREEN_TARGET={aim.target}, EVERGREEN_HORIZON={aim.horizon}"
     raise BadInput(
         f"The champion forecasts {manifest.aim.phrase}, a model of {aim.phrase} cannot be compared with it.",
-        f"Give it a home of its own: EVERGREEN_HOME, and EVERGREEN_TARGET={aim.target}.",
+        f"Give it a home of its own: {own}.",
     )
 
 

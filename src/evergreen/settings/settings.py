@@ -31,6 +31,7 @@ class Settings(BaseModel):
     home: Path = Path(".evergreen")  # where everything is kept
     model_name: str = "evergreen"  # under which models are registered and decisions are kept
     target: str = "return"  # what its models forecast: return, rank, neutral, volatility, or one you registered
+    horizon: Positive = 1  # sessions ahead that the first model forecasts; those after it follow the champion's
     market: MarketSettings = MarketSettings()
     clock: Literal["live", "replay"] = "live"  # replay: now is the last session processed
     database_url: str = ""  # rollout, decisions, predictions: SQLite or PostgreSQL; empty: SQLite in the home

@@ -61,6 +61,12 @@ def test_require_askable__what_cannot_end_well_is_one_sentence(choices, sentence
         require_askable(at, choices)
 
 
+def test_usual_aim__the_first_model_of_a_home_has_the_horizon_of_its_settings(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("EVERGREEN_HORIZON", "5")
+    opened = enter(tmp_path / "own", monkeypatch)
+    assert usual_aim(opened) == Aim("return", 5) and usual_aim(opened, "rank", 20) == Aim("rank", 20)
+
+
 def test_require_askable__more_sessions_ahead_than_are_stored_is_told_before_anything_runs(at) -> None:
     served_by_random_walk(at, horizon=5)
     with pytest.raises(BadInput, match=r"A training needs 2631 sessions, \d+ are stored"):
