@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from evergreen.cli.asking import require_askable_challenger, server, start
+from evergreen.cli.asking import require_askable_challenger, start
 from evergreen.cli.here import load_settings
 from evergreen.cli.output import AsJson, tell
 from evergreen.errors import BadInput
@@ -39,7 +39,6 @@ def challenge(
     if sum(map(bool, (run_id, model, forecasts))) != 1:
         hint = "Give RUN_ID, or --model FILE.onnx --trained-through DATE, or --forecasts FILE_OR_URL."
         raise BadInput("a challenge is one run or one file.", hint)
-    server()  # without one a file is not judged for nothing
     if forecasts:
         from evergreen.research.given_models import log_delivery
         from evergreen.workspace import Workspace
