@@ -40,7 +40,7 @@ class Replay:
 
     Raises:
         BadInput: choices that nothing can be walked by.
-        NotFound: no such learner.
+        BadSetting: no such learner.
     """
 
     bars: str

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from evergreen.errors import BadInput, BadSetting, NoBars, NotFound
+from evergreen.errors import BadInput, BadSetting, NoBars
 from evergreen.replay.bars import open_bars, read_bars
 from evergreen.replay.breaks import parse_break
 from evergreen.replay.plan import Replay, shipped
@@ -39,7 +39,7 @@ def test_plan__a_choice_that_nothing_can_be_walked_by_is_refused(
 
 
 def test_plan__a_learner_that_nobody_registered_is_refused_before_the_bars_are_read(plan: Replay) -> None:
-    with pytest.raises(NotFound, match="no learner 'nobody'"):
+    with pytest.raises(BadSetting, match="no learner 'nobody'"):
         replace(plan, learner="nobody")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from evergreen.core.model.protocol import Learner, Model, Reader
 from evergreen.core.model.verified import read_verified
 from evergreen.core.registered import entry_names, find_entry
-from evergreen.errors import ModelRefused, NotFound
+from evergreen.errors import BadSetting, ModelRefused
 
 if TYPE_CHECKING:  # a served model is parsed in a process that has no pandas
     from evergreen.core.model.manifest import Manifest
@@ -34,7 +34,7 @@ def reader(kind: str) -> Reader:
     """What reads models of that kind: their learner, or the reader of those that none here fits.
 
     Raises:
-        NotFound: nothing is registered under it.
+        BadSetting: nothing is registered under it.
     """
     if kind in READERS:
         return cast(Reader, EntryPoint(kind, READERS[kind], GROUP).load()())
@@ -45,11 +45,11 @@ def learner(name: str) -> Learner:
     """The learner of that name; one of the package's own cannot be replaced.
 
     Raises:
-        NotFound: nothing is registered under it.
+        BadSetting: nothing is registered under it.
     """
     if entry := find_entry(GROUP, name, BUILT_IN):
         return cast(Learner, entry.load()())
-    raise NotFound(f"no learner {name!r} is registered.", f"Known are {', '.join(learner_names())}.")
+    raise BadSetting(f"no learner {name!r} is registered.", f"Known are {', '.join(learner_names())}.")
 
 
 def learner_names() -> list[str]:
@@ -82,7 +82,8 @@ def load_verified(path: Path, sha256: str, kind: str) -> Model:
     """Read the file once, compare its hash with the registered one, and only then parse that same copy.
 
     Raises:
-        NotFound: there is no such file, or no such learner.
+        NotFound: there is no such file.
+        BadSetting: there is no such learner.
         ModelRefused: its bytes are not the registered model's.
     """
     return read_model(kind, read_verified(path, sha256))

@@ -19,7 +19,7 @@ from evergreen.core.evaluation.evaluate import skill_line
 from evergreen.core.model.config import recipe
 from evergreen.core.model.targets.registry import target, target_names
 from evergreen.core.model.training import TrainingConfig, train
-from evergreen.errors import NotFound
+from evergreen.errors import BadSetting
 from evergreen.research.panels import ResearchPanel
 
 NAMES = ["neutral", "rank", "return", "volatility"]
@@ -66,7 +66,7 @@ def test_registry__names_are_known_and_another_packages_target_is_one_of_them(mo
         lambda group, name=None: metadata.EntryPoints([theirs] if name in (None, "theirs") else []),
     )
     assert target("theirs").name == "rank" and "theirs" in target_names()
-    with pytest.raises(NotFound, match="no target 'profit' is registered"):
+    with pytest.raises(BadSetting, match="no target 'profit' is registered"):
         target("profit")
 
 

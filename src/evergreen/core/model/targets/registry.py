@@ -6,7 +6,7 @@ from typing import cast
 
 from evergreen.core.model.targets.protocol import Target
 from evergreen.core.registered import entry_names, find_entry
-from evergreen.errors import NotFound
+from evergreen.errors import BadSetting
 
 GROUP = "evergreen.targets"
 HOME = "evergreen.core.model.targets"
@@ -22,11 +22,11 @@ def target(name: str) -> Target:
     """The target of that name; one of the package's own cannot be replaced.
 
     Raises:
-        NotFound: nothing is registered under it.
+        BadSetting: nothing is registered under it.
     """
     if entry := find_entry(GROUP, name, BUILT_IN):
         return cast(Target, entry.load()())
-    raise NotFound(f"no target {name!r} is registered.", f"Known are {', '.join(target_names())}.")
+    raise BadSetting(f"no target {name!r} is registered.", f"Known are {', '.join(target_names())}.")
 
 
 def target_names() -> list[str]:
