@@ -72,7 +72,9 @@ class Status:
 def read_status(settings: Settings) -> Status:
     """What the records and the processes say now."""
     at, name, home = Workspace(settings), settings.model_name, str(settings.home)
-    market = f"{settings.market.calendar} in {settings.market.currency}, from {settings.market.source}"
+    market = (
+        f"{settings.market.calendar} in {settings.market.currency}, from {without_password(settings.market.source)}"
+    )
     processes = [Process(each.name, each.url, each.log, each.alive) for each in Stack(settings.home).members()]
     running, failure = read_runs(settings)
     with reading(at.engine) as conn:
