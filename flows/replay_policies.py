@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
+import pandas as pd
 from prefect import flow
 
+from evergreen.workspace import workspace
 from flows.lineage import LINEAGE
 from flows.names import flow_and_span
 from tasks.replay import compare_policies, show_replay
+
+USUAL = ("default", "never", "calendar:20")
 
 
 @flow(flow_run_name=flow_and_span, log_prints=True, **LINEAGE)
@@ -43,9 +47,30 @@ def replay_policies(
         name: of the folder below `replays/`; run again under the same name, it goes on where it stopped.
         learner: what fits the models; by default what live training takes.
     """
-    names = policies or ["default", "never", "calendar:20"]
-    folder = compare_policies(
-        bars, start, end, names, tickers or [], horizon, breaks or [], seed, workers, calendar, name, learner
+    from evergreen.core.policy import choose
+    from evergreen.replay.bars import open_bars
+    from evergreen.replay.breaks import parse_break
+    from evergreen.replay.plan import Replay
+
+    at = workspace()
+    known = at.settings.delivery_policies()
+    plan = Replay(
+        bars=bars,
+        start=pd.Timestamp(start),
+        end=pd.Timestamp(end),
+        policies=tuple(choose(known, each) for each in dict.fromkeys(policies or USUAL)),
+        out=at.settings.home.resolve() / "replays" / name,
+        calendar=calendar or open_bars(bars, usual=at.calendar.exchange).calendar,
+        target=at.settings.target,
+        horizon=horizon,
+        seed=seed,
+        train_sessions=at.settings.train_sessions,
+        breaks=tuple(parse_break(each) for each in breaks or ()),
+        workers=workers,
+        dask_address=at.settings.dask_address,
+        tickers=tuple(tickers or ()),
+        learner=learner,
     )
+    folder = compare_policies(plan)
     show_replay(folder)
     return folder

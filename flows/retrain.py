@@ -11,9 +11,8 @@ from pydantic import Field
 
 from evergreen.adapters.database.requests import BY_HAND, RetrainRequest
 from evergreen.core.model.choices import TrainingChoices
-from evergreen.core.model.registry import learner as registered
-from evergreen.core.model.targets.registry import target as known_target
 from evergreen.errors import AlreadyClaimed
+from evergreen.research.retrainings import require_askable, require_challenger, usual_aim
 from evergreen.workspace import workspace
 from flows.clock import last_walked, now_at
 from flows.lineage import LINEAGE
@@ -23,7 +22,7 @@ from tasks.gate import judge_challenger
 from tasks.ledger import show_triggers
 from tasks.model_card import write_model_card
 from tasks.models import mirror_aliases
-from tasks.readiness import require_trainable, usual_aim
+from tasks.readiness import require_trainable
 from tasks.registering import register_challenger, register_random_walk, register_trained
 from tasks.requests import claim_request, confirm_claim, finish_request, holding_claim, read_request, request_retrain
 from tasks.rollout import deliver, install_random_walk, read_rollout
@@ -93,9 +92,10 @@ def _train_and_judge(request: RetrainRequest, choices: TrainingChoices, now: dat
 
 def _request_by_hand(reason: str, run_id: str | None, choices: TrainingChoices) -> str:
     at = workspace()
-    if choices.learner:
-        registered(choices.learner)
-    known_target(choices.target)
+    if run_id is None:
+        require_askable(at, choices)
+    else:
+        require_challenger(at, run_id)
     as_of = last_walked()
     now = now_at(as_of, at)
     cause, why = f"{BY_HAND}: {reason}{choices.phrase}", f"A challenger is wanted: {reason}{choices.phrase}."

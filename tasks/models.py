@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 from evergreen.adapters.database import ledger, reading, rollouts
-from evergreen.core.model.manifest import Manifest
 from evergreen.errors import NotFound
-from evergreen.research.registered import read_manifest
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
-
-
-def serving_manifest(at: Workspace) -> Manifest | None:
-    """The champion's manifest, None before there is a champion."""
-    with reading(at.engine) as conn:
-        rollout = rollouts.read(conn, at.settings.model_name)
-    return read_manifest(at, rollout.champion) if rollout else None
 
 
 @effect

@@ -9,11 +9,10 @@ from sqlalchemy import Connection
 
 from evergreen.adapters.database import evidence, intervals, rollouts, writing
 from evergreen.core.bars.session import iso
-from evergreen.research.registered import read_manifest
+from evergreen.research.registered import read_manifest, serving_manifest
 from evergreen.workspace import Workspace, workspace
 from tasks.decorators import effect
 from tasks.features import first_change
-from tasks.models import serving_manifest
 
 
 @effect

@@ -12,10 +12,10 @@ from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.model.choices import TrainingChoices
 from evergreen.core.model.manifest import Manifest
 from evergreen.errors import Refused
+from evergreen.research.retrainings import require_same_aim
 from evergreen.workspace import workspace
 from tasks.assets import FEATURES, MODEL, note_checks
 from tasks.decorators import making
-from tasks.readiness import require_same_aim
 from tasks.training import TrainingSet, commit
 
 # Log return, or another target's larger unit: closes that two deliveries rounded otherwise agree, restated ones do not.
@@ -57,7 +57,8 @@ def register_challenger(request: RetrainRequest, training_set: TrainingSet, run_
 
     Raises:
         NotFound, Broken: no such run, or not one that the training notebook logged.
-        Refused: it forecasts something else than the champion; the outcomes it was judged by are not those of the bar
+        BadInput: it forecasts something else than the champion.
+        Refused: the outcomes it was judged by are not those of the bar
             store, or it stands after the request.
     """
     from evergreen.adapters.models.folder import read_model_folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -17,62 +17,34 @@ from tasks.decorators import effect
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from evergreen.replay.plan import Replay
+
 
 @effect
-def compare_policies(
-    bars: str,
-    start: date,
-    end: date,
-    policies: list[str],
-    tickers: list[str],
-    horizon: int,
-    breaks: list[str],
-    seed: int,
-    workers: int,
-    calendar: str,
-    name: str,
-    learner: str,
-) -> str:
+def compare_policies(plan: Replay) -> str:
     """Walk policies over past sessions and log them to MLflow; returns the folder of the results."""
     from evergreen.adapters.mlflow.replays import log_replay
-    from evergreen.core.policy import choose
-    from evergreen.replay.bars import open_bars
-    from evergreen.replay.breaks import parse_break
-    from evergreen.replay.plan import Replay
     from evergreen.replay.report import write_report
     from evergreen.replay.run import replay
 
-    at = workspace()
-    out = at.settings.home.resolve() / "replays" / name
-    plan = Replay(
-        bars=bars,
-        start=pd.Timestamp(start),
-        end=pd.Timestamp(end),
-        policies=tuple(choose(at.settings.delivery_policies(), name) for name in dict.fromkeys(policies)),
-        out=out,
-        calendar=calendar or open_bars(bars, usual=at.calendar.exchange).calendar,
-        target=at.settings.target,
-        horizon=horizon,
-        seed=seed,
-        train_sessions=at.settings.train_sessions,
-        breaks=tuple(parse_break(each) for each in breaks),
-        workers=workers,
-        dask_address=at.settings.dask_address,
-        tickers=tuple(tickers),
-        learner=learner,
-    )
+    replayed = replay(plan, _progress([policy.name for policy in plan.policies]))
+    write_report(replayed, plan.out / "report.html")
+    log_replay(workspace().settings.mlflow, replayed.summary, plan.out)
+    return str(plan.out)
+
+
+def _progress(policies: list[str]) -> Callable[[str, int, int], None]:
+    """An artifact that shows the sessions walked, as a share of those of all policies."""
     description = "sessions walked, over all policies"
     artifact = cast("UUID", create_progress_artifact(0.0, key="replay-policies", description=description))
-    shares: dict[str, float] = {}
+    shares = dict.fromkeys(policies, 0.0)
 
     def progress(what: str, walked: int, of: int) -> None:
-        shares[what] = walked / of
-        update_progress_artifact(artifact, 100 * sum(shares.get(each, 0.0) for each in policies) / len(policies))
+        if what in shares:  # and not the factors, which come before
+            shares[what] = walked / of
+            update_progress_artifact(artifact, 100 * sum(shares.values()) / len(shares))
 
-    replayed = replay(plan, progress)
-    write_report(replayed, out / "report.html")
-    log_replay(at.settings.mlflow, replayed.summary, out)
-    return str(out)
+    return progress
 
 
 @effect

@@ -20,10 +20,10 @@ from evergreen.core.model.aim import Aim
 from evergreen.core.model.choices import TrainingChoices
 from evergreen.errors import NotebookFailed
 from evergreen.research.registered import champion_record
+from evergreen.research.retrainings import renewing_learner
 from evergreen.workspace import REPOSITORY, workspace
 from tasks.artifacts import show
 from tasks.decorators import effect
-from tasks.models import serving_manifest
 
 NOTEBOOK = REPOSITORY / "notebooks" / "train.ipynb"
 NOTEBOOK_TIMEOUT = 1200  # seconds: forty times what 500 tickers over five years take on two cores
@@ -101,12 +101,9 @@ def notebook_parameters(
 
 
 def _renewing() -> dict[str, str]:
-    """The champion's learner, if one of ours made it: a retraining renews its recipe unless another is named."""
-    from evergreen.core.model.registry import learner_names
-
-    manifest = serving_manifest(workspace())
-    ours = set(learner_names()) - {"random_walk"}
-    return {"learner": manifest.kind} if manifest is not None and manifest.kind in ours else {}
+    """The learner that renews the champion's recipe, if there is one."""
+    name = renewing_learner(workspace())
+    return {"learner": name} if name else {}
 
 
 def _write_champion(path: Path) -> str:

@@ -11,7 +11,7 @@ from evergreen.adapters.database import decisions, ledger, reading, requests, tr
 from evergreen.adapters.models.folder import read_manifest, read_model_folder, read_run_id, write_model_folder
 from evergreen.adapters.notebooks.papermill import run_notebook
 from evergreen.core.model.training import TrainingConfig, train
-from evergreen.errors import BadSetting, Refused
+from evergreen.errors import BadInput, BadSetting, NotFound, Refused
 from evergreen.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("lived")
@@ -118,9 +118,12 @@ def test_notebook__on_the_bars_stored_here_another_target_is_research_and_cannot
     assert model.oos["label"].abs().max() <= 0.5 and model.oos["session"].max() > pd.Timestamp("2008-06-01")
     assert "mase" not in model.manifest.metrics and model.manifest.metrics["exposure_momentum"] is not None
     assert "a chance order" in executed.read_text() and not (tmp_path / "mine" / "figures" / "earned.png").exists()
-    request_id = _ask(read_run_id(tmp_path / "mine"), copied)
-    with pytest.raises(Refused, match="a model of rank over 1 session cannot be compared with it"):
-        retrain(request_id)
+    with pytest.raises(BadInput, match="a model of rank over 1 session cannot be compared with it"):
+        retrain(run_id=read_run_id(tmp_path / "mine"))
+    with pytest.raises(NotFound, match="no-such-run"):
+        retrain(run_id="no-such-run")
+    with reading(copied.engine) as conn:
+        assert len(requests.recent(conn, MODEL)) == 1
 
 
 def test_model_card__lies_with_the_model_and_its_notebook_in_mlflow(copied) -> None:

@@ -100,9 +100,9 @@ RUN = {
     "retrain --reason ...": Typed("retrain --reason 'a test'", says="is asked for"),
     "retrain --reason a try --learner ridge": Typed("retrain --reason 'a try' --learner ridge", says="is asked for"),
     "retrain --reason a week ahead --horizon 5": Typed(
-        "retrain --reason 'a week ahead' --horizon 5", says="is asked for"
+        "retrain --reason 'a week ahead' --horizon 5", 2, "a model of return over 5 sessions cannot be compared"
     ),
-    "retrain --target": Typed("retrain --reason 'a test' --target volatility", says="is asked for"),
+    "retrain --target": Typed("retrain --reason 'a test' --target volatility", 2, "a home of its own"),
     "run": Typed("run reconcile --key once", says="is scheduled"),
     "run DEPLOYMENT --key KEY --wait --json": Typed("run reconcile --key once --json", says='"state": "SCHEDULED"'),
     "run DEPLOYMENT --param NAME=VALUE --key KEY --wait --json": Typed(

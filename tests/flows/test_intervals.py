@@ -27,7 +27,7 @@ def _walk(session: pd.Timestamp, at: Workspace) -> None:
 
 
 def test_settle__moves_the_band_by_what_the_last_session_missed(copied: Workspace) -> None:
-    from tasks.models import serving_manifest
+    from evergreen.research.registered import serving_manifest
 
     with reading(copied.engine) as conn:
         before = intervals.read(conn, MODEL)

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from evergreen.adapters.bars import open_source
-from evergreen.adapters.database import decisions, evidence, predictions, reading, requests, rollouts
+from evergreen.adapters.database import decisions, evidence, predictions, reading, rollouts
 from evergreen.adapters.models.folder import read_manifest
 from evergreen.audit.explain import explain
 from evergreen.audit.reproduce import reproduce
 from evergreen.core.model.aim import Aim
 from evergreen.core.model.targets.registry import target
-from evergreen.errors import BadSetting, Refused
+from evergreen.errors import BadInput, BadSetting
 from evergreen.service.answering import Answerer, Question
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
@@ -73,12 +73,6 @@ def lived(both: BothWays, aim: Aim, monkeypatch: pytest.MonkeyPatch) -> Workspac
     """As it was lived, and the workspace of this process."""
     monkeypatch.setenv("EVERGREEN_TARGET", aim.target)
     return enter(both.live.settings.home, monkeypatch)
-
-
-def _request(at: Workspace, reason: str) -> str:
-    """The id of the request that a person made for a reason."""
-    with reading(at.engine) as conn:
-        return next(each.id for each in requests.recent(conn, MODEL) if each.evidence.get("reason") == reason)
 
 
 def _answer(at: Workspace) -> dict[str, Any]:
@@ -148,11 +142,9 @@ def test_service__answers_without_a_price_and_the_answer_is_explained_and_reprod
 def test_retrain__of_another_target_is_refused_before_anything_is_trained(lived: Workspace) -> None:
     from flows.retrain import retrain
 
-    retrain(reason="prices after all", target="return")
-    with pytest.raises(Refused, match="The champion forecasts volatility over 1 session, a model of return over 1"):
-        retrain(_request(lived, "prices after all"))
-    retrain(reason="a week", horizon=5)
-    with pytest.raises(Refused, match="a model of volatility over 5 sessions cannot be compared with it"):
-        retrain(_request(lived, "a week"))
+    with pytest.raises(BadInput, match="The champion forecasts volatility over 1 session, a model of return over 1"):
+        retrain(reason="prices after all", target="return")
+    with pytest.raises(BadInput, match="a model of volatility over 5 sessions cannot be compared with it"):
+        retrain(reason="a week", horizon=5)
     with pytest.raises(BadSetting, match="no target 'profit'"):
         retrain(reason="a try", target="profit")

@@ -11,14 +11,12 @@ from mlflow import MlflowClient
 
 from evergreen.adapters.bars import SampleSource
 from evergreen.adapters.database.requests import RetrainRequest
-from evergreen.core.model.aim import Aim
 from evergreen.core.model.choices import TrainingChoices
-from evergreen.errors import Refused, Unavailable
+from evergreen.errors import BadInput, Refused, Unavailable
 from evergreen.workspace import Workspace
 from tasks import readiness
-from tasks.readiness import require_same_aim, require_trainable, usual_aim
+from tasks.readiness import require_trainable
 from tests.conftest import enter
-from tests.service.world import ready_world
 
 NOW = datetime(2008, 7, 1, tzinfo=UTC)
 
@@ -72,26 +70,6 @@ def test_require_trainable__a_disk_too_full_for_the_training_set_is_told(
 
 
 def test_require_trainable__too_short_a_history_is_told_but_not_of_a_finished_run(at: Workspace) -> None:
-    with pytest.raises(Refused, match=r"A training needs 633 sessions, 251 are stored up to 2004-12-30"):
+    with pytest.raises(BadInput, match=r"A training needs 633 sessions, 251 are stored up to 2004-12-30"):
         require_trainable.fn(request("2004-12-30"), TrainingChoices())
     require_trainable.fn(request("2004-12-30", run_id="abc"), TrainingChoices())
-
-
-def test_require_same_aim__a_champion_is_followed_by_its_own_and_the_random_walk_at_any_horizon(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened = enter(ready_world(tmp_path / "home", challenger=False).settings.home, monkeypatch)
-    require_same_aim(opened, Aim("return", 1))
-    assert usual_aim(opened) == Aim("return", 1) and usual_aim(opened, "rank", 5) == Aim("rank", 5)
-    with pytest.raises(Refused, match="forecasts return over 1 session, a model of rank over 1 session cannot be"):
-        require_same_aim(opened, Aim("rank", 1))
-    with pytest.raises(Refused, match="a model of return over 5 sessions"):
-        require_same_aim(opened, Aim("return", 5))
-    file = opened.model_folder("1") / "manifest.json"
-    file.write_text(
-        file.read_text().replace('"kind":"lightgbm"', '"kind":"random_walk"').replace('"horizon":1', '"horizon":5')
-    )
-    require_same_aim(opened, Aim("return", 20))
-    with pytest.raises(Refused, match="a model of rank over"):
-        require_same_aim(opened, Aim("rank", 5))
-    assert usual_aim(opened).horizon == 5, "by default the champion's"

@@ -76,7 +76,7 @@ def test_notebook_parameters__a_champion_is_renewed_by_its_own_learner(
 ) -> None:
     enter(tmp_path / "home", monkeypatch)
     serving = None if champion is None else SimpleNamespace(kind=champion)
-    monkeypatch.setattr("tasks.training.serving_manifest", lambda at: serving)
+    monkeypatch.setattr("evergreen.research.retrainings.serving_manifest", lambda at: serving)
     path = tmp_path / "set.parquet"
     pd.DataFrame({"ticker": [f"T{number}" for number in range(tickers)]}).to_parquet(path)
     training_set = TrainingSet(path, "d1", "2008-01-08", tickers, "0" * 64)
@@ -86,7 +86,7 @@ def test_notebook_parameters__a_champion_is_renewed_by_its_own_learner(
 def test_notebook_parameters__have_the_threads_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVERGREEN_TRAINING_THREADS", "3")
     enter(tmp_path / "home", monkeypatch)
-    monkeypatch.setattr("tasks.training.serving_manifest", lambda at: None)
+    monkeypatch.setattr("evergreen.research.retrainings.serving_manifest", lambda at: None)
     path = tmp_path / "set.parquet"
     pd.DataFrame({"ticker": ["A"]}).to_parquet(path)
     training_set = TrainingSet(path, "d1", "2008-01-08", 1, "0" * 64)

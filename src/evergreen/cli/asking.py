@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from evergreen.cli.here import load_settings
@@ -16,6 +17,38 @@ def start(deployment: str, parameters: dict[str, Any]) -> None:
     given = {name: value for name, value in parameters.items() if value is not None}
     run = api.start(deployment, given)
     print(f"{run.name} is asked for: {api.page(run)}")
+
+
+def require_askable_training(chosen: Mapping[str, Any]) -> None:
+    """Pass if a training by these fields of `TrainingChoices` can be asked for, as far as this machine can tell.
+
+    Raises:
+        BadInput, NotFound: it cannot; in a sentence now, and not by a run that fails later.
+    """
+    from evergreen.core.model.choices import TrainingChoices
+    from evergreen.research.retrainings import is_told_here, require_askable, usual_aim
+    from evergreen.workspace import Workspace
+
+    server()  # without one nothing is opened
+    at = Workspace(load_settings())
+    if is_told_here(at):
+        aim = usual_aim(at, chosen.get("target", ""), chosen.get("horizon"))
+        require_askable(at, TrainingChoices(**{**chosen, **aim._asdict()}))
+
+
+def require_askable_challenger(run_id: str) -> None:
+    """Pass if a run of MLflow can challenge, as far as this machine can tell.
+
+    Raises:
+        NotFound, Broken, BadInput: it cannot.
+    """
+    from evergreen.research.retrainings import is_told_here, require_challenger
+    from evergreen.workspace import Workspace
+
+    server()
+    at = Workspace(load_settings())
+    if is_told_here(at):
+        require_challenger(at, run_id)
 
 
 def server() -> PrefectApi:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from evergreen.cli.asking import start
+from evergreen.cli.asking import require_askable_challenger, server, start
 from evergreen.cli.here import load_settings
 from evergreen.cli.output import AsJson, tell
 from evergreen.errors import BadInput
@@ -37,6 +37,7 @@ def challenge(
     if sum(map(bool, (run_id, model, forecasts))) != 1:
         hint = "Give RUN_ID, or --model FILE.onnx --trained-through DATE, or --forecasts FILE_OR_URL."
         raise BadInput("a challenge is one run or one file.", hint)
+    server()  # without one a file is not judged for nothing
     if forecasts:
         from evergreen.research.given_models import log_delivery
         from evergreen.workspace import Workspace
@@ -49,6 +50,8 @@ def challenge(
 
         run_id = log_model_file(Workspace(load_settings()), model, trained_through, horizon, tried)
         print(f"{model} is run {run_id}")
+    if not (forecasts or model):
+        require_askable_challenger(run_id)
     start("retrain/retrain", {"run_id": run_id, "reason": reason, "horizon": horizon})
 
 

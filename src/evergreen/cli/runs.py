@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evergreen.cli.asking import server, start
+from evergreen.cli.asking import require_askable_training, server, start
 from evergreen.cli.output import AsJson, tell
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def retrain(
 ) -> None:
     """Ask the server for a challenger."""
     choices = {"horizon": horizon, "learner": learner, "folds": folds, "seed": seed, "tuning_budget": tuning_budget}
-    start("retrain/retrain", {"reason": reason, "target": target} | choices)
+    chosen = {name: value for name, value in (choices | {"target": target}).items() if value is not None}
+    require_askable_training(chosen)
+    start("retrain/retrain", {"reason": reason} | chosen)
 
 
 @app.command()

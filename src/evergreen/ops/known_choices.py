@@ -25,12 +25,12 @@ def require_known_choices(settings: Settings) -> str:
     from evergreen.adapters.database.engine import checked_url
     from evergreen.adapters.feast.servers import Servers
     from evergreen.core.bars.calendar import Calendar
-    from evergreen.core.model.targets.registry import target
+    from evergreen.core.model.targets.registry import named_target
 
     market = settings.market
     zone = Calendar(market.calendar).zone
     open_source(market.source, market.calendar)
-    target(settings.target)
+    named_target(settings.target)
     policy = settings.delivery_policy()
     checked_url(settings.database)
     Servers(settings.feature_registry, settings.online_store)

@@ -160,19 +160,11 @@ def pages(settings: Settings, ports: Ports, say: Callable[[str], None]) -> Itera
         yield variables
 
 
-@contextmanager
-def _all_or_none(stack: Stack) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        stack.stop()
-        raise
-
-
 def _start(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict[str, str]:
     stack, chosen = Stack(settings.home), ports.chosen()
     variables = environment(settings, chosen)
-    with _all_or_none(stack):
+    with ExitStack() as undone:
+        undone.callback(stack.stop)
         started = [(stack.start(command, variables), health) for command, health in commands(settings, chosen)]
         prefect, *others = started
         _await(*prefect, say)
@@ -181,6 +173,7 @@ def _start(settings: Settings, ports: Ports, say: Callable[[str], None]) -> dict
         for member, health in others:
             _await(member, health, say)
         say(_introduced(WORKER.name, ""))
+        undone.pop_all()
     return variables
 
 

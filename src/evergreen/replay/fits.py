@@ -44,10 +44,14 @@ class Fits:
 
     def of(self, stops: Sequence[int]) -> list[Fit]:
         """The models of the first so many sessions each; what another process makes just now is waited for last."""
+        self.make(stops)
+        return [self.before(stop) for stop in stops]
+
+    def make(self, stops: Sequence[int]) -> None:
+        """Those of the models that are not there, but for what another process makes just now."""
         for stop in stops:
             with suppress(Timeout):
                 self._make(stop, wait=0)
-        return [self.before(stop) for stop in stops]
 
     def _load(self, stop: int) -> Fit:
         self._make(stop)

@@ -49,6 +49,14 @@ class Job:
     breaks: tuple[Break, ...]
     seed: int
 
+    @property
+    def planned(self) -> range:
+        """The sessions at whose close it trains, where a calendar alone says so and they are known beforehand."""
+        trigger = self.policy.trigger
+        return (
+            range(self.first - 1, self.last + 1, trigger.every) if trigger.every and not trigger.findings else range(0)
+        )
+
     def key(self, models: Models) -> str:
         """What its results come from."""
         return sha256(f"{self!r} {models.fits.key(0)} {code_version()}".encode()).hexdigest()[:16]

@@ -11,6 +11,7 @@ import pandas as pd
 from evergreen.core.bars.session import iso
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.model.registry import learner
+from evergreen.core.model.targets.registry import named_target
 from evergreen.core.policy import Policy, choose
 from evergreen.errors import BadInput
 from evergreen.replay.breaks import Break
@@ -40,7 +41,7 @@ class Replay:
 
     Raises:
         BadInput: choices that nothing can be walked by.
-        BadSetting: no such learner.
+        BadSetting: no such learner or target.
     """
 
     bars: str
@@ -70,6 +71,7 @@ class Replay:
             raise BadInput(f"the break {twice[0]} is asked for twice.", "Give each once.")
         TrainingConfig(horizon=self.horizon, seed=self.seed, train_sessions=self.train_sessions)
         learner(self.learner or TrainingConfig.learner)
+        named_target(self.target)
 
     @property
     def cache(self) -> Path:

@@ -9,7 +9,9 @@ from functools import partial
 from typing import Any
 
 from evergreen.adapters.infra.pool import SPAWNED, processes
-from evergreen.replay.jobs import Job, Progress, Row, Setting, walk
+from evergreen.replay.jobs import Job, Progress, Row, Setting, is_walked, opened, walk
+
+PIECE = 10  # models fitted ahead by one process before it looks for other work
 
 
 def walk_all(setting: Setting, jobs: Sequence[Job], workers: int, dask_address: str, progress: Progress) -> list[Row]:
@@ -28,10 +30,12 @@ def _on_cluster(address: str, setting: Setting, jobs: Sequence[Job], progress: P
     from evergreen.adapters.cluster.client import connected
 
     with connected(address) as client:
+        ahead = client.map(partial(_fit, setting), fitted_ahead(setting, jobs), pure=False)
         futures = client.map(partial(_silently, setting), jobs, pure=False)
         for future in as_completed(futures):
             sessions = len(future.result().sessions)
             progress(jobs[futures.index(future)].policy.name, sessions, sessions)
+        client.gather(ahead)
         rows: list[Row] = client.gather(futures)
     return rows
 
@@ -43,18 +47,35 @@ def _silently(setting: Setting, job: Job) -> Row:
 def _in_processes(setting: Setting, jobs: Sequence[Job], workers: int, progress: Progress) -> list[Row]:
     messages = SPAWNED.SimpleQueue()
     with processes(workers, _tell_by, messages) as pool:
-        futures = {job: pool.submit(_telling, setting, job) for job in begun_in_order(jobs)}
-        _listen(list(futures.values()), messages, progress)
+        seeking, others = begun_in_order(jobs)
+        futures = {job: pool.submit(_telling, setting, job) for job in seeking}
+        ahead = [pool.submit(_fit, setting, sessions) for sessions in fitted_ahead(setting, jobs)]
+        futures |= {job: pool.submit(_telling, setting, job) for job in others}
+        _listen([*futures.values(), *ahead], messages, progress)
         return [futures[job].result() for job in jobs]
 
 
-def begun_in_order(jobs: Sequence[Job]) -> list[Job]:
-    """Long walks first, so that no process is left with one while the others rest.
+def begun_in_order(jobs: Sequence[Job]) -> tuple[list[Job], list[Job]]:
+    """The walks that look for findings, and the others.
 
-    A policy that looks for findings asks for the record of each of its models, a fit a fold. One that looks ahead comes
-    last, when the models that it shares with another have been fitted.
+    The former ask for the record of each of their models, a fit a fold, when they find something: long, and nobody can
+    help them. The others' models are fitted by whoever is free before they walk (`fitted_ahead`); one that looks ahead
+    comes last.
     """
-    return sorted(jobs, key=lambda job: (job.policy.hindsight, -len(job.policy.trigger.findings)))
+    ordered = sorted(jobs, key=lambda job: (job.policy.hindsight, -len(job.policy.trigger.findings)))
+    seeking = [job for job in ordered if job.policy.trigger.findings]
+    return seeking, [job for job in ordered if job not in seeking]
+
+
+def fitted_ahead(setting: Setting, jobs: Sequence[Job]) -> list[list[int]]:
+    """The sessions whose models walks by the calendar will ask for, in pieces for any process to fit."""
+    sessions = sorted({session for job in jobs if not is_walked(setting, job) for session in job.planned})
+    return [sessions[start : start + PIECE] for start in range(0, len(sessions), PIECE)]
+
+
+def _fit(setting: Setting, sessions: Sequence[int]) -> None:
+    models = opened(setting)
+    models.fits.make([models.market.known(session) for session in sessions])
 
 
 _messages: Any = None  # of a process of the pool: where it tells how far it is
@@ -69,7 +90,7 @@ def _telling(setting: Setting, job: Job) -> Row:
     return walk(setting, job, lambda what, walked, of: _messages.put((what, walked, of)))
 
 
-def _listen(futures: Sequence[Future[Row]], messages: Any, progress: Progress) -> None:
+def _listen(futures: Sequence[Future[Any]], messages: Any, progress: Progress) -> None:
     """Pass on what the processes tell until all of them have ended; the first failure ends the wait."""
     while not all(future.done() for future in futures):
         if any(future.done() and future.exception() for future in futures):

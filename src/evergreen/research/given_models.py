@@ -23,6 +23,7 @@ from evergreen.core.model.training import Training
 from evergreen.core.model.verified import sha256
 from evergreen.errors import BadInput, NotFound, UnreadableFile
 from evergreen.research.project import run_folder
+from evergreen.research.retrainings import require_same_aim
 from evergreen.research.training_sets import installation_training_set
 from evergreen.workspace import Workspace
 
@@ -40,7 +41,7 @@ def log_model_file(at: Workspace, path: Path, trained_through: str, horizon: int
     Raises:
         UnreadableFile: no such file.
         ModelRefused: not a graph of this store's features.
-        BadInput: no date, or too few sessions came after it.
+        BadInput: no date, too few sessions came after it, or the champion forecasts something else.
         NotFound: the installation has no bars.
     """
     try:
@@ -49,6 +50,7 @@ def log_model_file(at: Workspace, path: Path, trained_through: str, horizon: int
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}.", "Give an .onnx file.") from None
     model, through = model_of_file(content, at.features.names), _day(trained_through)
     aim = Aim(at.settings.target, horizon)
+    require_same_aim(at, aim)
     newest = _newest_data(at)
     rows = installation_training_set(
         at, pd.Timestamp(newest.as_of), pd.Timestamp(datetime.now(UTC)), aim, model.features
@@ -70,11 +72,14 @@ def log_delivery(at: Workspace, place: str, horizon: int, tried: int) -> tuple[s
         tried: models that their model was chosen from, itself included.
 
     Raises:
-        UnreadableFile, BadInput: no such file, not a delivery, or too little of it counts.
+        UnreadableFile, BadInput: no such file, not a delivery, or too little of it counts; or the champion forecasts
+            something else.
         NotFound: the installation has no bars.
     """
     address = address_of(place)
-    content, aim = fetch(address), Aim(at.settings.target, horizon)
+    aim = Aim(at.settings.target, horizon)
+    require_same_aim(at, aim)
+    content = fetch(address)
     forecast = target(aim.target)
     delivery, newest = parse_delivery(table_of(content, address), address, forecast.is_return), _newest_data(at)
     labels = forecast.label(at.listings.companies(at.bars.as_of(end=pd.Timestamp(newest.as_of))), horizon)

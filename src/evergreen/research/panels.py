@@ -19,7 +19,7 @@ from evergreen.core.features import DeclaredFactor, compute_features, lookback_o
 from evergreen.core.model.breadth import suited
 from evergreen.core.model.config import TrainingConfig
 from evergreen.core.model.targets.protocol import Target
-from evergreen.core.model.targets.registry import target
+from evergreen.core.model.targets.registry import named_target, target
 from evergreen.core.model.walk_forward_record import folds_of
 from evergreen.core.quality import check, split
 from evergreen.errors import NoBars
@@ -117,7 +117,7 @@ def read_panel(
         NoBars: none are left.
         BadSetting, NotFound, Broken: no such source, version or target, or it is damaged.
     """
-    target(target_name)
+    named_target(target_name)
     end = pd.Timestamp(as_of) if as_of else pd.Timestamp.now().normalize()
     at = Workspace(workspace_settings(Path.cwd()))
     if source:

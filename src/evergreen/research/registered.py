@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from evergreen.adapters.database import evidence, ledger, reading
+from evergreen.adapters.database import evidence, ledger, reading, rollouts
 from evergreen.adapters.models import folder
 from evergreen.core.model.manifest import Manifest
 from evergreen.workspace import Workspace
@@ -19,6 +19,13 @@ def read_manifest(at: Workspace, version: str) -> Manifest:
     with reading(at.engine) as conn:
         registered = ledger.read_model_version(conn, at.settings.model_name, version)
     return folder.read_manifest(at.model_folder(version), registered.files.get(folder.MANIFEST))
+
+
+def serving_manifest(at: Workspace) -> Manifest | None:
+    """The champion's manifest, None before there is a champion."""
+    with reading(at.engine) as conn:
+        rollout = rollouts.read(conn, at.settings.model_name)
+    return read_manifest(at, rollout.champion) if rollout else None
 
 
 def read_record(at: Workspace, version: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint
 from typing import Any, cast
 
 from evergreen.adapters.bars.sources import BarSource
-from evergreen.core.registered import entry_names, find_entry
+from evergreen.core.registered import attributed, entry_names, find_entry, load_entry
 from evergreen.errors import BadSetting
 
 GROUP = "evergreen.sources"
@@ -44,8 +44,10 @@ def open_source(spec: str, calendar: str = "XNYS") -> BarSource:
         BadSetting: anything else.
     """
     name, _, argument = spec.partition(":")
+    if own := BUILT_IN.get(name):
+        return cast(Opener, EntryPoint(name, own, GROUP).load())(argument, calendar)
     if entry := find_entry(GROUP, name, BUILT_IN):
-        return _opener(entry)(argument, calendar)
+        return _opened_by_others(load_entry(entry), entry.value, argument, calendar)
     if argument and all(part.isidentifier() for part in name.split(".")):
         return _open_class(name, argument, calendar)
     raise _unknown(spec)
@@ -56,20 +58,22 @@ def source_names() -> list[str]:
     return entry_names(GROUP, BUILT_IN)
 
 
-def _opener(entry: EntryPoint) -> Opener:
-    return cast(Opener, entry.load())
+def _opened_by_others(opener: Opener, where: str, argument: str, calendar: str) -> BarSource:
+    with attributed(f"the source {where}", "when it was opened"):
+        return opener(argument, calendar)
 
 
 def _open_class(module: str, rest: str, calendar: str) -> BarSource:
     """`module:Class ARGUMENT`. Only a class that has what a source has is called: the name may come from anywhere."""
     name, _, argument = rest.partition(" ")
-    try:
-        found_class: Any = getattr(import_module(module), name)
-    except (ImportError, AttributeError):
-        raise _unknown(f"{module}:{name}") from None
+    with attributed(f"the source {module}:{name}", "when it was imported"):
+        try:
+            found_class: Any = getattr(import_module(module), name)
+        except (ImportError, AttributeError):
+            raise _unknown(f"{module}:{name}") from None
     if not isinstance(found_class, type) or not all(hasattr(found_class, each) for each in ("fetch", "tickers")):
         raise BadSetting(f"{module}:{name} is no source of bars.", "A source is a class with `tickers` and `fetch`.")
-    return cast(BarSource, found_class(argument.strip(), calendar))
+    return _opened_by_others(found_class, f"{module}:{name}", argument.strip(), calendar)
 
 
 def _unknown(spec: str) -> BadSetting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +33,13 @@ def open_database(url: str) -> Engine:
         Broken: the file is not a database.
     """
     engine = _engine(_with_folder(checked_url(url)))
-    try:
+    with ExitStack() as undone:
+        undone.callback(engine.dispose)
         if _revision(engine) != HEAD or not _uses_wal(engine):
             from evergreen.adapters.database.migrate import migrate
 
             migrate(engine)
-    except BaseException:
-        engine.dispose()
-        raise
+        undone.pop_all()
     return engine
 
 

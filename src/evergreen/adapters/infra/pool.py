@@ -5,10 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
@@ -28,18 +29,23 @@ def processes(workers: int, begin: Callable[..., None], *given: Any) -> Iterator
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, SPAWNED, _begin, (SPAWNED.Barrier(workers), begin, *given))
     try:
-        # a pool sees the end of those alone that were there when it last looked: all of them before any work
-        wait([pool.submit(os.getpid) for _ in range(workers)])
-        yield pool
-    except BaseException as error:
-        for each in set(multiprocessing.active_children()) - others:
-            each.kill()
-        if isinstance(error, BrokenProcessPool):
-            hint = "Run it again, it goes on where it stopped; with fewer --workers if memory ran out."
-            raise Unavailable("A process of several was killed.", hint) from None
-        raise
+        with ExitStack() as undone:
+            undone.callback(_kill_all_but, others)
+            # a pool sees the end of those alone that were there when it last looked: all of them before any work
+            wait([pool.submit(os.getpid) for _ in range(workers)])
+            yield pool
+            undone.pop_all()
+    except BrokenProcessPool:
+        hint = "Run it again, it goes on where it stopped; with fewer --workers if memory ran out."
+        raise Unavailable("A process of several was killed.", hint) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _kill_all_but(others: Container[BaseProcess]) -> None:
+    for each in multiprocessing.active_children():
+        if each not in others:
+            each.kill()
 
 
 def _begin(all_there: Barrier, begin: Callable[..., None], *given: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
@@ -22,9 +22,8 @@ def search_run(uri: str, experiment: str, name: str, params: Mapping[str, object
         parent = str(client.create_run(experiment_id(client, uri, experiment), run_name=name).info.run_id)
         for key, value in params.items():
             client.log_param(parent, key, value)
-    try:
+    with ExitStack() as undone:
+        undone.callback(client.set_terminated, parent, "FAILED")
         yield {MLFLOW_PARENT_RUN_ID: parent}
-    except BaseException:
-        client.set_terminated(parent, "FAILED")
-        raise
+        undone.pop_all()
     client.set_terminated(parent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -100,6 +100,18 @@ class Panel:
     def rows(self, start: int, stop: int) -> slice:
         """Rows of the sessions numbered start <= i < stop."""
         return slice(int(self.first_row[start]), int(self.first_row[stop]))
+
+    def until(self, stop: int) -> Panel:
+        """The first `stop` sessions and nothing that knows of others; features that lie in a file are read."""
+        end = int(self.first_row[stop])
+        return replace(
+            self,
+            matrix=self.matrix[0:end],
+            label=self.label[:end],
+            tickers=self.tickers[:end],
+            sessions=self.sessions[:stop],
+            first_row=self.first_row[: stop + 1],
+        )
 
     def keys(self, start: int, stop: int) -> pd.DataFrame:
         """Columns ticker and session of those rows."""

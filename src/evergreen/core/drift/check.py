@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy  # whose modules come when they are first touched: scipy.stats takes a second
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import false_discovery_control
 
 from evergreen.core.bars.session import iso
 from evergreen.core.drift.calibration import Calibration, TooLittleHistory, pair_psi
@@ -121,7 +121,7 @@ def _p_values(null: NDArray[Any], observed: ArrayLike) -> NDArray[np.float64]:
 
 
 def _culprits(by_feature: pd.DataFrame) -> tuple[str, ...]:
-    adjusted = false_discovery_control(by_feature["p"].to_numpy(), method="bh")
+    adjusted = scipy.stats.false_discovery_control(by_feature["p"].to_numpy(), method="bh")
     named = by_feature[adjusted <= FALSE_DISCOVERY_RATE].sort_values("scores", ascending=False, kind="stable")
     return tuple(named.index)
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 from evergreen.core.bars.session import iso
 from evergreen.core.evaluation.diebold_mariano import dm_test
@@ -183,8 +183,8 @@ def _coverage(pairs: pd.DataFrame, nominal: float) -> Coverage | None:
     inside = pairs["label"].between(pairs["lower"], pairs["upper"]).astype(float)
     by_session = inside.groupby(pairs["session"]).mean()
     test = dm_test(by_session.to_numpy())
-    binomial = float(stats.norm.ppf(0.995)) * math.sqrt(nominal * (1 - nominal) / len(pairs))
-    clustered = float(stats.t.ppf(0.995, test.dof)) * test.standard_error
+    binomial = float(ndtri(0.995)) * math.sqrt(nominal * (1 - nominal) / len(pairs))
+    clustered = float(stdtrit(test.dof, 0.995)) * test.standard_error
     return Coverage(nominal, float(by_session.mean()), max(binomial, clustered))
 
 

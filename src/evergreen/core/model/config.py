@@ -88,7 +88,11 @@ class TrainingConfig:
             raise BadInput("rounds count from 1, patience and num_threads from 0, max_bin from 2.", "Raise them.")
         if not 0 <= self.seed <= LARGEST_SEED:
             raise BadInput(f"the seed {self.seed} is none.", f"Give a whole number from 0 to {LARGEST_SEED}.")
-        if self.train_sessions and self.train_sessions < self.validation_size + self.horizon + self.embargo + 1:
+        if min(self.horizon, self.folds, self.test_size, self.min_train, self.validation_size) < 1 or self.embargo < 0:
+            raise BadInput(
+                "horizon, folds, test_size, min_train and validation_size count from 1, embargo from 0.", "Raise them."
+            )
+        if self.train_sessions < 0 or 0 < self.train_sessions < self.validation_size + self.horizon + self.embargo + 1:
             raise BadInput(
                 f"{self.train_sessions} sessions leave none to fit on beside {self.validation_size} of validation.",
                 "Give more sessions, or 0 for all there are.",

@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 FALSE_ALARM = 0.01  # of sound trainings are taken for broken ones, if their agreement varies as the folds' does
 MOST = 1 - 1e-9  # so that models alike to the bit have a z
@@ -73,7 +73,7 @@ def measure_continuity(
     *before, last = np.arctanh(np.clip(agreements, -MOST, MOST))
     count = len(before)
     spread = float(np.std(before, ddof=1)) * math.sqrt(1 + 1 / count)
-    floor = float(np.mean(before)) + float(stats.t.ppf(FALSE_ALARM, count - 1)) * spread
+    floor = float(np.mean(before)) + float(stdtrit(count - 1, FALSE_ALARM)) * spread
     return Continuity(math.tanh(last), math.tanh(floor))
 
 

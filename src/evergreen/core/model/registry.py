@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from evergreen.core.model.protocol import Learner, Model, Reader
 from evergreen.core.model.verified import read_verified
-from evergreen.core.registered import entry_names, find_entry
+from evergreen.core.registered import entry_names, find_entry, instance_of, require_unshadowed
 from evergreen.errors import BadSetting, ModelRefused
 
 if TYPE_CHECKING:  # a served model is parsed in a process that has no pandas
@@ -28,6 +28,7 @@ READERS = {  # of models that are fitted elsewhere
     "onnx": f"{HOME}.onnx_file:OnnxReader",
     "forecasts": f"{HOME}.delivered:DeliveredReader",
 }
+MEMBERS = ("name", "title", "fits", "read")
 
 
 def reader(kind: str) -> Reader:
@@ -36,19 +37,25 @@ def reader(kind: str) -> Reader:
     Raises:
         BadSetting: nothing is registered under it.
     """
-    if kind in READERS:
-        return cast(Reader, EntryPoint(kind, READERS[kind], GROUP).load()())
+    if own := (BUILT_IN | READERS).get(kind):
+        return cast(Reader, EntryPoint(kind, own, GROUP).load()())
     return learner(kind)
 
 
 def learner(name: str) -> Learner:
-    """The learner of that name; one of the package's own cannot be replaced.
+    """The learner of that name; one of somebody else's is vetted at each fit.
 
     Raises:
         BadSetting: nothing is registered under it.
+        BadInput: it cannot be imported or is no learner, or two are registered under one name.
     """
-    if entry := find_entry(GROUP, name, BUILT_IN):
-        return cast(Learner, entry.load()())
+    require_unshadowed(GROUP, name, BUILT_IN | READERS)
+    if own := BUILT_IN.get(name):
+        return cast(Learner, EntryPoint(name, own, GROUP).load()())
+    if entry := None if name in READERS else find_entry(GROUP, name, BUILT_IN):
+        from evergreen.core.model.vetted import vetted
+
+        return vetted(instance_of(entry, "learner", MEMBERS))
     raise BadSetting(f"no learner {name!r} is registered.", f"Known are {', '.join(learner_names())}.")
 
 

@@ -50,10 +50,7 @@ def tune(training_set: TrainingSet, config: TrainingConfig, budget: int, inner_f
     """
     if budget < 1:
         raise BadInput(f"a budget of {budget} configurations tries nothing.", "Use 1 or more.")
-    if config.learner not in TUNED:
-        raise BadInput(
-            f"a search knows the parameters of lightgbm, not of {config.learner}.", "Use a budget of 0, or lightgbm."
-        )
+    require_tunable(config.learner)
     import optuna
 
     panel = labelled_panel(training_set)
@@ -72,6 +69,18 @@ def tune(training_set: TrainingSet, config: TrainingConfig, budget: int, inner_f
         study.tell(trial, loss)
         rows.append(trial.params | {"loss": loss})
     return Tuned(replace(config, **study.best_params), pd.DataFrame(rows))
+
+
+def require_tunable(learner: str) -> None:
+    """Pass if a search knows the parameters of that learner.
+
+    Raises:
+        BadInput: it does not.
+    """
+    if learner not in TUNED:
+        raise BadInput(
+            f"a search knows the parameters of lightgbm, not of {learner}.", "Use a budget of 0, or lightgbm."
+        )
 
 
 def _space() -> dict[str, object]:

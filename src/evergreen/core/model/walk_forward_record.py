@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evergreen.core.bars.session import iso
 from evergreen.core.dataset.panel import Panel
 from evergreen.core.dataset.splits import Fold, walk_forward
 from evergreen.core.model.config import TrainingConfig
@@ -13,6 +14,7 @@ from evergreen.core.model.continuity import Continuity, measure_continuity
 from evergreen.core.model.fitting import forecast_sessions
 from evergreen.core.model.intervals import Band, track
 from evergreen.core.model.protocol import Fit
+from evergreen.errors import BadInput
 
 
 def folds_of(sessions: pd.DatetimeIndex, config: TrainingConfig) -> list[Fold]:
@@ -29,13 +31,30 @@ def folds_of(sessions: pd.DatetimeIndex, config: TrainingConfig) -> list[Fold]:
 def forecast_folds(
     panel: Panel, folds: list[Fold], fits: list[Fit], config: TrainingConfig
 ) -> tuple[range, NDArray[np.float64]]:
-    """The numbers of the sessions that the folds test, and what each fold's model forecasts of its own."""
+    """The numbers of the sessions that the folds test, and what each fold's model forecasts of its own.
+
+    Raises:
+        BadInput: a forecast that is not finite.
+    """
     starts = [int(panel.sessions.searchsorted(fold.test[0])) for fold in folds]
     forecasts = [
         forecast_sessions(fit, panel, start, start + len(fold.test), config.num_threads)
         for fit, fold, start in zip(fits, folds, starts, strict=True)
     ]
-    return range(starts[0], len(panel.sessions)), np.concatenate(forecasts)
+    tested, forecast = range(starts[0], len(panel.sessions)), np.concatenate(forecasts)
+    _require_finite(panel, tested, forecast, config)
+    return tested, forecast
+
+
+def _require_finite(panel: Panel, tested: range, forecast: NDArray[np.float64], config: TrainingConfig) -> None:
+    odd = np.flatnonzero(~np.isfinite(forecast))
+    if odd.size:
+        row = panel.keys(tested.start, tested.stop).iloc[odd[0]]
+        raise BadInput(
+            f"{config.learner} forecasts no finite number of {odd.size} rows, such as {row['ticker']} on "
+            f"{iso(row['session'])}.",
+            "A model forecasts every row, whatever is missing in it.",
+        )
 
 
 def continuity_of(

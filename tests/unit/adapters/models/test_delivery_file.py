@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from s3fs import S3FileSystem
 
 from evergreen.adapters.bars.remote_files import files_at
 from evergreen.adapters.models.delivery_file import address_of, fetch, name_of, table_of
@@ -110,10 +111,12 @@ def test_fetch__a_bucket_without_credentials_is_one_sentence(monkeypatch: pytest
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    S3FileSystem.clear_instance_cache()  # one that a test before has let in stays so
     with pytest.raises(UnreadableFile, match="Unable to locate credentials"):
         fetch("s3://a-bucket-of-nobody/mine.csv")
     with pytest.raises(Unavailable, match="Unable to locate credentials"):
         files_at("s3://a-bucket-of-nobody/bars")
+    S3FileSystem.clear_instance_cache()
 
 
 def test_table_of__each_column_keeps_its_name_and_no_line_is_shifted() -> None:
