@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import pandas as pd
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from evergreen.workspace import workspace
@@ -52,11 +50,12 @@ def show_replay(folder: str) -> None:
     """What the policies earned, as a person reads it."""
     from evergreen.adapters.figures.replayed import served_skill
     from evergreen.replay.report import rows_for_people, sentence
+    from evergreen.replay.run import read_replayed
 
     out = Path(folder)
-    summary = json.loads((out / "summary.json").read_text())
-    sessions, decisions = (pd.read_parquet(out / f"{name}.parquet") for name in ("sessions", "decisions"))
-    skill = picture(served_skill(sessions, decisions), "served skill over time")
+    replayed = read_replayed(out)
+    summary = replayed.summary
+    skill = picture(served_skill(replayed.sessions, replayed.decisions), "served skill over time")
     page = f"The page with all pictures: `{out / 'report.html'}`"
     print(sentence(summary["policies"]))
     show(

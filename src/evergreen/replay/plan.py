@@ -64,6 +64,8 @@ class Replay:
     def __post_init__(self) -> None:
         if self.end <= self.start:
             raise BadInput(f"{iso(self.end)} is not after {iso(self.start)}.", "Give --from before --to.")
+        if not self.policies:
+            raise BadInput("no policy is to be walked.", "Name one or more.")
         if self.workers < 1:
             raise BadInput(f"{self.workers} workers walk nothing.", "Give 1 or more.")
         names = [broken.name for broken in self.breaks]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ from evergreen.core.bars.session import iso
 from evergreen.core.model.aim import Aim
 from evergreen.core.model.breadth import suited
 from evergreen.core.model.config import TrainingConfig
-from evergreen.errors import BadInput
+from evergreen.errors import BadInput, NotFound
 from evergreen.replay.bars import read_bars
 from evergreen.replay.breaks import BARS, break_bars
 from evergreen.replay.jobs import Job, Progress, Row, Setting, is_walked, opened, with_broken_labels
@@ -31,6 +32,22 @@ class Replayed:
     sessions: pd.DataFrame
     decisions: pd.DataFrame
     summary: dict[str, Any]
+
+
+def read_replayed(folder: Path) -> Replayed:
+    """What `replay` left in a folder.
+
+    Raises:
+        NotFound: no replay ended there.
+    """
+    try:
+        summary = json.loads((folder / "summary.json").read_text())
+        sessions, decisions = (pd.read_parquet(folder / f"{name}.parquet") for name in ("sessions", "decisions"))
+    except (OSError, ValueError) as error:
+        raise NotFound(
+            f"{folder} holds no results of a replay: {error}.", "Name an --out of `evergreen replay`."
+        ) from None
+    return Replayed(sessions, decisions, summary)
 
 
 def replay(plan: Replay, progress: Progress = lambda what, walked, of: None) -> Replayed:

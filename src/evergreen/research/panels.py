@@ -12,6 +12,7 @@ import pandas as pd
 
 from evergreen.adapters.bars import BarSource, BarStore, open_source
 from evergreen.core.bars.calendar import Calendar
+from evergreen.core.bars.session import iso
 from evergreen.core.dataset.look_ahead_audit import audit, stamp
 from evergreen.core.dataset.panel import labelled_panel, training_frame
 from evergreen.core.dataset.splits import Fold
@@ -22,8 +23,8 @@ from evergreen.core.model.targets.protocol import Target
 from evergreen.core.model.targets.registry import named_target, target
 from evergreen.core.model.walk_forward_record import folds_of
 from evergreen.core.quality import check, split
-from evergreen.errors import NoBars
 from evergreen.research.project import workspace_settings
+from evergreen.research.sample import require_bars
 from evergreen.workspace import Workspace
 
 BEGINNING = pd.Timestamp("1953-01-02")  # of New York's sessions; sources begin later
@@ -114,19 +115,19 @@ def read_panel(
         target_name: what is forecast: return, rank, neutral, volatility, or another that is registered.
 
     Raises:
-        NoBars: none are left.
+        BadInput: `as_of` is no session.
+        NoBars: none are left, or none of a ticker.
         BadSetting, NotFound, Broken: no such source, version or target, or it is damaged.
     """
     named_target(target_name)
-    end = pd.Timestamp(as_of) if as_of else pd.Timestamp.now().normalize()
+    end = pd.Timestamp(iso(as_of)) if as_of else pd.Timestamp.now().normalize()
     at = Workspace(workspace_settings(Path.cwd()))
     if source:
         bars, calendar = _from_source(open_source(source, at.settings.market.calendar), tickers, end)
     else:
         bars, calendar = _stored(at, version, end), at.calendar
     chosen = bars[bars["ticker"].isin(list(tickers))] if len(tickers) else bars
-    if chosen.empty:
-        raise NoBars(f"{source or 'the installation'} has no such bars.", "Look at tickers, version and as_of.")
+    require_bars(chosen, tickers, source or "the installation")
     factors = () if source else tuple(at.features.factors)
     return ResearchPanel(chosen.reset_index(drop=True), calendar, horizon, factors, target_name)
 
@@ -135,8 +136,7 @@ def _from_source(source: BarSource, tickers: Sequence[str], end: pd.Timestamp) -
     """As a backfill takes them in: bars with a finding that blocks are left out."""
     calendar = Calendar(source.calendar)
     delivery = source.fetch(list(tickers) or source.tickers(), BEGINNING, end)
-    if delivery.empty:
-        raise NoBars(f"{source.name} has no such bars.", "Look at tickers and as_of.")
+    require_bars(delivery, tickers, source.name)
     days = calendar.sessions(delivery["session"].min(), delivery["session"].max())
     return split(delivery, check(delivery, days))[0], calendar
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from evergreen.adapters.database.ledger import DriftRecord
 from evergreen.adapters.models.folder import OOS, read_oos
 from evergreen.core.canary.record import CanaryRecord
 from evergreen.errors import NotFound
@@ -22,10 +24,22 @@ def walk_forward_record(settings: Settings, version: str) -> pd.DataFrame:
     Raises:
         NotFound: there is no local copy of it.
     """
-    for folder in (settings.models / version, Path(version)):
+    for folder in (settings.models / version, Path(version)) if version else ():
         if (folder / OOS).is_file():
             return read_oos(folder)
-    raise NotFound(f"no walk-forward record of {version}.", "Give a version below models/, or a run's folder.")
+    what = version or "a version without a name"
+    raise NotFound(f"no walk-forward record of {what}.", "Give a version below models/, or a run's folder.")
+
+
+def newest_check(checks: Sequence[DriftRecord], version: str) -> str:
+    """The session of the first of a version's drift checks, newest first.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if not checks:
+        raise NotFound(f"no drift of version {version} was looked for yet.", "`evergreen daily` does, once a session.")
+    return checks[0].as_of
 
 
 def running_canary(settings: Settings) -> CanaryRecord | None:

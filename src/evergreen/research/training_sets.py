@@ -10,6 +10,7 @@ import pandas as pd
 
 from evergreen.adapters.bars.store import ASSUMED_DELAY
 from evergreen.core.bars.calendar import Calendar
+from evergreen.core.bars.session import Session
 from evergreen.core.dataset.labels import forward_return
 from evergreen.core.dataset.look_ahead_audit import audit, require_passed, stamp
 from evergreen.core.features import LOOKBACK, DeclaredFactor, alpha158
@@ -22,7 +23,7 @@ from evergreen.workspace import Workspace
 REPO = Path(__file__).resolve().parents[3] / "feature_repo"
 
 
-def sample_training_set(as_of: pd.Timestamp, horizon: int, tickers: Sequence[str]) -> pd.DataFrame:
+def sample_training_set(as_of: Session, horizon: int, tickers: Sequence[str]) -> pd.DataFrame:
     """Features and labels of the sample's bars up to and including session `as_of`, audited for look-ahead.
 
     Labels of the last `horizon` sessions are NaN: they were not known then.

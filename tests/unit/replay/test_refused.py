@@ -13,7 +13,7 @@ from evergreen.errors import BadInput, BadSetting, NoBars
 from evergreen.replay.bars import open_bars, read_bars
 from evergreen.replay.breaks import parse_break
 from evergreen.replay.plan import Replay, shipped
-from evergreen.replay.run import replay
+from evergreen.replay.run import read_replayed, replay
 from tests.unit.replay.conftest import END, START, policies
 
 TWICE = (parse_break("sign_flip@2001-09-10"), parse_break("sign_flip@2001-09-10"))
@@ -23,6 +23,7 @@ TWICE = (parse_break("sign_flip@2001-09-10"), parse_break("sign_flip@2001-09-10"
     ("choice", "sentence"),
     [
         ({"start": END, "end": START}, "is not after"),
+        ({"policies": ()}, "no policy is to be walked"),
         ({"workers": 0}, "0 workers"),
         ({"workers": -1}, "-1 workers"),
         ({"seed": -1}, "the seed -1"),
@@ -111,3 +112,8 @@ def test_replay__a_horizon_beyond_the_bars_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(BadInput, match="known 100,000 sessions ahead"):
         replay(plan)
+
+
+def test_read_replayed__a_folder_without_results_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="holds no results of a replay"):
+        read_replayed(tmp_path)

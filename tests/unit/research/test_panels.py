@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from evergreen.core.dataset.panel import training_set_sha256
-from evergreen.errors import NoBars, NotFound
+from evergreen.errors import BadInput, NoBars, NotFound
 from evergreen.research import panel
 from evergreen.research.panels import ResearchPanel
 from evergreen.research.training_sets import sample_training_set
@@ -70,5 +70,10 @@ def test_panel__of_the_installation_as_stored_and_by_version(sample: ResearchPan
 
 
 def test_panel__without_bars_says_so() -> None:
-    with pytest.raises(NoBars, match="no such bars"):
-        panel("sample", as_of=AS_OF, tickers=["NOPE"])
+    for tickers in (["NOPE"], ["AAPL", "NOPE"]):
+        with pytest.raises(NoBars, match="sample has no bars of NOPE"):
+            panel("sample", as_of=AS_OF, tickers=tickers)
+    with pytest.raises(NoBars, match="the installation has no bars"):
+        panel(as_of=AS_OF)
+    with pytest.raises(BadInput, match="'yesterday' is not a session"):
+        panel("sample", as_of="yesterday")

@@ -21,11 +21,18 @@ def folds_of(sessions: pd.DatetimeIndex, config: TrainingConfig) -> list[Fold]:
     """The walk-forward folds of these labelled sessions under a configuration, as many of them as there is history for.
 
     Raises:
-        BadInput: not even one.
+        BadInput: not even one, or one that is shorter than its validation tail.
     """
     spare = len(sessions) - config.min_train - config.horizon - config.embargo
     folds = min(config.folds, max(1, spare // config.test_size))
-    return walk_forward(sessions, folds, config.test_size, config.horizon, config.embargo, config.min_train)
+    walked = walk_forward(sessions, folds, config.test_size, config.horizon, config.embargo, config.min_train)
+    if len(walked[0].train) < config.validation_size:
+        raise BadInput(
+            f"the first fold trains on {len(walked[0].train)} sessions, on the last {config.validation_size} of which "
+            "its intervals would be set.",
+            "Ask for fewer folds, a larger min_train or a smaller validation_size.",
+        )
+    return walked
 
 
 def forecast_folds(
@@ -42,17 +49,16 @@ def forecast_folds(
         for fit, fold, start in zip(fits, folds, starts, strict=True)
     ]
     tested, forecast = range(starts[0], len(panel.sessions)), np.concatenate(forecasts)
-    _require_finite(panel, tested, forecast, config)
+    _require_finite(panel, tested, forecast, fits[0].model.kind)
     return tested, forecast
 
 
-def _require_finite(panel: Panel, tested: range, forecast: NDArray[np.float64], config: TrainingConfig) -> None:
+def _require_finite(panel: Panel, tested: range, forecast: NDArray[np.float64], kind: str) -> None:
     odd = np.flatnonzero(~np.isfinite(forecast))
     if odd.size:
         row = panel.keys(tested.start, tested.stop).iloc[odd[0]]
         raise BadInput(
-            f"{config.learner} forecasts no finite number of {odd.size} rows, such as {row['ticker']} on "
-            f"{iso(row['session'])}.",
+            f"{kind} forecasts no finite number of {odd.size} rows, such as {row['ticker']} on {iso(row['session'])}.",
             "A model forecasts every row, whatever is missing in it.",
         )
 

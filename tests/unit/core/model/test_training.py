@@ -10,8 +10,10 @@ from evergreen.core.bars.session import iso
 from evergreen.core.dataset.panel import labelled_panel
 from evergreen.core.evaluation.metrics import rank_ic
 from evergreen.core.model.fitting import fit_before, fit_booster
+from evergreen.core.model.given import Given
 from evergreen.core.model.lightgbm_datasets import Datasets
 from evergreen.core.model.protocol import forecast
+from evergreen.core.model.random_walk import RandomWalk
 from evergreen.core.model.registry import read_model
 from evergreen.core.model.training import (
     TrainingConfig,
@@ -158,11 +160,41 @@ def test_train__an_unusable_training_set_is_refused(training_set, small_config, 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"leaf_share": 0.0}, {"label_clip": 0.5}, {"interval": 1.5}, {"rounds": 0}, {"train_sessions": 99}]
+    "wrong",
+    [
+        {"leaf_share": 0.0},
+        {"label_clip": 0.5},
+        {"interval": 1.5},
+        {"rounds": 0},
+        {"train_sessions": 99},
+        {"train_sessions": -1},
+        {"horizon": 0},
+        {"folds": 0},
+        {"test_size": 0},
+        {"min_train": 0},
+        {"validation_size": 0},
+        {"embargo": -1},
+    ],
 )
 def test_training_config__out_of_range_is_refused(wrong):
     with pytest.raises(BadInput):
         TrainingConfig(**wrong)
+
+
+@pytest.mark.parametrize("learner", ["lightgbm", "ridge"])
+def test_train__a_first_fold_shorter_than_its_validation_tail_is_refused(training_set, small_config, learner):
+    config = replace(small_config, learner=learner, folds=99, min_train=20, test_size=47)
+    with pytest.raises(BadInput, match=r"the first fold trains on \d+ sessions, on the last 60 of which"):
+        train(training_set, config)
+
+
+def test_train__a_forecast_that_is_not_finite_is_told_with_its_row(training_set, small_config):
+    class Silent(RandomWalk):
+        def predict(self, prepared, num_threads=1):
+            return np.where(prepared[:, 2] > 2.0, np.nan, 0.0)
+
+    with pytest.raises(BadInput, match=r"random_walk forecasts no finite number of \d+ rows, such as T\d on 20\d\d-"):
+        train(training_set, small_config, learner=Given(Silent(labelled_panel(training_set).feature_names)))
 
 
 def test_train__a_bounded_window_forgets_what_lies_before_it(training_set, small_config):
