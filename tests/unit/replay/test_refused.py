@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from evergreen.errors import BadInput, BadSetting, NoBars
+from evergreen.errors import BadInput, BadSetting, NoBars, NotFound
 from evergreen.replay.bars import open_bars, read_bars
 from evergreen.replay.breaks import parse_break
 from evergreen.replay.plan import Replay, shipped
