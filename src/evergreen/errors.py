@@ -1,4 +1,4 @@
-"""Every error a person can meet, drawn as a tree.
+"""Every error a person can meet, drawn as a tree. A command ends with 2 for `BadInput`, else with 1.
 
 EvergreenError                 one sentence: what, where, what to do next
 ├── BadInput                   the caller's input is at fault; trying again changes nothing

@@ -55,9 +55,15 @@ class Workspace:
 
     @cached_property
     def bars(self) -> BarStore:
-        """Bars as they became known."""
-        from evergreen.adapters.bars import BarStore
+        """Bars as they became known.
 
+        Raises:
+            Broken: files that the last data version lists are gone.
+        """
+        from evergreen.adapters.bars import BarStore
+        from evergreen.adapters.dvc import require_present
+
+        require_present(self.settings.data, self.settings.remote)
         return BarStore(self.settings.data, self.calendar, self.settings.market.delay)
 
     def source(self, spec: str) -> BarSource:

@@ -14,7 +14,7 @@ from evergreen.audit.history import give_account
 from evergreen.audit.reproduce import reproduce
 from evergreen.core.bars.calendar import Calendar
 from evergreen.core.bars.session import iso
-from evergreen.errors import BadSetting, Broken, Conflict, NotFound
+from evergreen.errors import BadSetting, Broken, Conflict, NotFound, UnreadableFile
 from evergreen.ops.backup import back_up, read_backup, restore
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
@@ -96,7 +96,7 @@ def test_backup__takes_nobody_s_place_and_neither_does_restore(copied: Workspace
         back_up(copied.settings, tmp_path / "kept", NOW)
     with pytest.raises(Conflict, match="is not empty"):
         restore(copied.settings, tmp_path / "kept")
-    with pytest.raises(NotFound, match="is no backup"):
+    with pytest.raises(UnreadableFile, match="is no backup"):
         restore(Settings(home=tmp_path / "elsewhere"), tmp_path)
 
 

@@ -11,7 +11,7 @@ from evergreen.adapters.database import decisions, ledger, reading, requests, tr
 from evergreen.adapters.models.folder import read_manifest, read_model_folder, read_run_id, write_model_folder
 from evergreen.adapters.notebooks.papermill import run_notebook
 from evergreen.core.model.training import TrainingConfig, train
-from evergreen.errors import BadInput, NotFound, Refused
+from evergreen.errors import BadInput, BadSetting, NotFound, Refused
 from evergreen.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("lived")
@@ -85,7 +85,7 @@ def test_retrain__by_hand_trains_what_was_chosen(copied) -> None:
 def test_retrain__an_unknown_learner_is_refused_before_anything_is_written(copied) -> None:
     from flows.retrain import retrain
 
-    with pytest.raises(NotFound, match="no learner 'forest'"):
+    with pytest.raises(BadSetting, match="no learner 'forest'"):
         retrain(reason="a try", learner="forest")
     with reading(copied.engine) as conn:
         assert len(requests.recent(conn, MODEL)) == 1

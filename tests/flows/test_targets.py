@@ -18,7 +18,7 @@ from evergreen.audit.explain import explain
 from evergreen.audit.reproduce import reproduce
 from evergreen.core.model.aim import Aim
 from evergreen.core.model.targets.registry import target
-from evergreen.errors import BadInput, NotFound
+from evergreen.errors import BadInput, BadSetting
 from evergreen.service.answering import Answerer, Question
 from evergreen.service.metrics import Metrics
 from evergreen.service.refresh import Keeper
@@ -153,7 +153,7 @@ def test_retrain__of_another_target_is_refused_before_anything_is_trained(lived:
         retrain(reason="prices after all", target="return")
     with pytest.raises(BadInput, match="a model of volatility over 5 sessions cannot be compared with it"):
         retrain(reason="a week", horizon=5)
-    with pytest.raises(NotFound, match="no target 'profit'"):
+    with pytest.raises(BadSetting, match="no target 'profit'"):
         retrain(reason="a try", target="profit")
 
 

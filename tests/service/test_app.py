@@ -128,6 +128,7 @@ def test_post__a_huge_body_is_refused_unread(world: World, declared: bool) -> No
 def test_get__unknown_things_are_named(world: World, path: str, status: int) -> None:
     answer = with_service(world, lambda client: client.get(path))
     assert answer.status_code == status and answer.json()["error"]
+    assert ("POST" in answer.headers.get("allow", "")) == (status == 405)
 
 
 def test_get__an_endless_client_id_is_refused_and_an_odd_one_is_kept(world: World) -> None:

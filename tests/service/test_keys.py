@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from evergreen.errors import BadInput, BadSetting, Broken, KeyRefused, NotFound, TooManyRequests
+from evergreen.errors import BadInput, BadSetting, Broken, Conflict, KeyRefused, NotFound, TooManyRequests
 from evergreen.service.app import bind, serve
 from evergreen.service.door import CLIENTS, Rate
 from evergreen.service.keys import Keys
@@ -49,6 +49,20 @@ def test_keys__a_changed_file_counts_at_once(tmp_path: Path) -> None:
         seen.verify(key)
     with pytest.raises(NotFound):
         other.remove("desk")
+
+
+def test_keys__a_key_in_use_ends_by_a_word_only(tmp_path: Path) -> None:
+    keys, now = Keys(tmp_path / "keys.json"), datetime.now(UTC)
+    key = keys.add("desk", admin=True)
+    with pytest.raises(Conflict, match=r"'desk' has a key already\. .* --replace"):
+        keys.add("desk")
+    assert keys.verify(key).admin
+    renewed = keys.add("desk", replace=True)
+    assert not keys.verify(renewed).admin
+    with pytest.raises(KeyRefused):
+        keys.verify(key)
+    keys.add("desk", expires=now - timedelta(days=1), replace=True)
+    assert keys.verify(keys.add("desk")).name == "desk", "one that expired is in nobody's way"
 
 
 def add_one(file: Path, name: str) -> str:

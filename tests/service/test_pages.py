@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import xml.dom.minidom
 from html.parser import HTMLParser
+from pathlib import Path
 
 import httpx
 import pytest
@@ -87,6 +88,20 @@ def test_status__shows_the_alarms(world: World) -> None:
 def test_status__says_when_the_evidence_cannot_be_read(world: World) -> None:
     world.change_rollout(evidence=CanaryRecord(test={"format": 99}))
     assert "stored evidence cannot be read" in page_of(world)
+
+
+def test_status__names_a_database_that_was_lost_beside_its_bars(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    async def act(client: Client) -> str:
+        return (await client.get("/")).text
+
+    assert "No data yet" in with_service(world, act, wait=False)
+    part = world.settings.data / "bars" / "year=2008.parquet"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"PAR1")
+    page = with_service(world, act, wait=False)
+    assert f"The database {world.settings.database} has no record of the bars" in page and "No data yet" not in page
 
 
 def test_status__escapes_what_others_wrote(world: World) -> None:

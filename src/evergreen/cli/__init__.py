@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from io import TextIOWrapper
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -25,6 +26,7 @@ from evergreen.cli import (
     runs,
     stack,
 )
+from evergreen.core.printable import printable
 from evergreen.errors import EvergreenError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -64,9 +66,18 @@ def entry(
 
 
 def main() -> None:
-    """Run a command; an error meant for a person is one sentence on stderr."""
+    """Run a command; an error meant for a person, or what a disk says, is one sentence on stderr."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a terminal that knows ASCII alone is no error
     try:
         app()
     except EvergreenError as error:
-        print(f"evergreen: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
+        _end(str(error), error.exit_code)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _end(f"{place}{error.strerror or error}.", EvergreenError.exit_code)
+
+
+def _end(sentence: str, exit_code: int) -> NoReturn:
+    print(f"evergreen: {printable(sentence)}", file=sys.stderr)
+    raise SystemExit(exit_code) from None

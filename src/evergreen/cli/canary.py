@@ -9,7 +9,7 @@ import typer
 
 from evergreen.cli.asking import start
 from evergreen.cli.here import load_settings
-from evergreen.cli.output import AsJson, tell
+from evergreen.cli.output import AsJson, say, tell
 
 app = typer.Typer(help="The running canary.", no_args_is_help=True)
 
@@ -53,7 +53,7 @@ def canary_approve(reason: Annotated[str, typer.Option()]) -> None:
     )  # fmt: skip
     with writing(at.engine) as conn:
         decisions.append(conn, approval)
-    print(approval.summary)
+    say([approval.summary])
 
 
 @app.command("promote")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evergreen.cli.here import load_settings
-from evergreen.cli.output import AsJson, Limit, tell
+from evergreen.cli.output import AsJson, Limit, say, tell
 from evergreen.ops.words import counted
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def data_write_off(
 
     at = Workspace(load_settings())
     bars = write_off(at, session, ticker, reason, acting_at(at))
-    print(f"{counted(len(bars), 'bar')} of {session} written off: {reason}")
+    say([f"{counted(len(bars), 'bar')} of {session} written off: {reason}"])
 
 
 @versions.command("as-of")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from evergreen.cli.output import say
+
 app = typer.Typer()
 SETTINGS = Path("evergreen.toml")
 
@@ -33,13 +35,12 @@ def init(
 
     if currency and not re.fullmatch(CURRENCY, currency):
         raise BadInput(f"{currency!r} is no currency.", "Give its code, such as EUR or GBp.")
-    asks, now = not yes and sys.stdin.isatty(), datetime.now(UTC)
+    asks, now = not yes and sys.stdin is not None and sys.stdin.isatty(), datetime.now(UTC)
     place = folder or _ask_folder(asks)
     print(f"reading {place} and holding its dates against the exchanges ...", file=sys.stderr)
     market = read_market(place, calendar, now)
     market = replace(market, currency=currency or market.currency)
-    for line in lines(market, now, named_server()):
-        print(line)
+    say(lines(market, now, named_server()))
     if asks and not calendar and not typer.confirm(f"Is {market.calendar} in {market.currency} right?", default=True):
         print("type it again with --calendar and --currency; nothing was written")
         raise typer.Exit(1)

@@ -17,12 +17,13 @@ def key_add(
     name: str,
     admin: Annotated[bool, typer.Option(help="May also see the pages and roll back.")] = False,
     days: Annotated[int, typer.Option(min=0, max=36_500, help="After so many days it is refused; 0: never.")] = 0,
+    replace: Annotated[bool, typer.Option("--replace", help="In place of the account's key, which ends.")] = False,
 ) -> None:
     """Make a key; it is shown once and kept as a hash only."""
     from evergreen.service.keys import Keys
 
     expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days) if days else None
-    print(Keys(load_settings().keys).add(name, admin, expires))
+    print(Keys(load_settings().keys).add(name, admin, expires, replace))
 
 
 @app.command("remove")

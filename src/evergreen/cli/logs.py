@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from evergreen.cli.here import load_settings
+from evergreen.cli.output import say
 
 app = typer.Typer()
 
@@ -24,11 +25,9 @@ def logs(
 
     files = log_files(load_settings().home, part)
     for name, file in files.items():
-        for line in tail(file, last):
-            print(f"{name:<10} {line}")
+        say(f"{name:<10} {line}" for line in tail(file, last))
     if follow:
         try:
-            for name, line in follow_logs(files):
-                print(f"{name:<10} {line}", flush=True)
+            say(f"{name:<10} {line}" for name, line in follow_logs(files))
         except KeyboardInterrupt:
             return

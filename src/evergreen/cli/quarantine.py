@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evergreen.cli.here import load_settings
-from evergreen.cli.output import AsJson, Limit, tell
+from evergreen.cli.output import AsJson, Limit, say, tell
 from evergreen.ops.words import counted
 
 if TYPE_CHECKING:
@@ -55,9 +55,8 @@ def show(case_id: str) -> None:
         case = quarantine.find(conn, case_id)
     series = among_neighbours(at, case)
     picture = save(series_around(series, case), at.settings.reports / "quarantine" / f"{case.id}.png")
-    _print_case(case)
-    for finding in case.findings[:SHOWN]:
-        print(f"  {finding['rule']}: {finding['message']}")
+    say(_case_lines(case))
+    say(f"  {finding['rule']}: {finding['message']}" for finding in case.findings[:SHOWN])
     _print_bars(series)
     print(f"picture: {picture}")
 
@@ -96,7 +95,7 @@ def discard(case_id: str, reason: Reason) -> None:
     from evergreen.workspace import Workspace
 
     at = Workspace(load_settings())
-    _print_case(quarantine.discard(at, case_id, reason, quarantine.acting_at(at)))
+    say(_case_lines(quarantine.discard(at, case_id, reason, quarantine.acting_at(at))))
 
 
 def _tell(at: Workspace, case: Case) -> None:
@@ -105,13 +104,8 @@ def _tell(at: Workspace, case: Case) -> None:
     from evergreen.market_data.quarantine import acting_at
 
     version = record_snapshot(at, case.as_of, f"quarantine {case.id}", 0, {}, acting_at(at))
-    _print_case(case)
+    say(_case_lines(case))
     print(f"data version {version}; the next session's run builds the features anew")
-
-
-def _print_case(case: Case) -> None:
-    for line in _case_lines(case):
-        print(line)
 
 
 def _case_lines(case: Case) -> Iterator[str]:

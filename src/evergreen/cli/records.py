@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from evergreen.cli.here import load_settings
-from evergreen.cli.output import AsJson, tell
+from evergreen.cli.output import AsJson, say, tell
 
 app = typer.Typer()
 Exported = Annotated[
@@ -56,8 +56,10 @@ def reproduce(prediction_id: str, exported: Exported = None) -> None:
     from evergreen.workspace import Workspace
 
     compared = recompute(Workspace(load_settings()), prediction_id, exported)
-    for each in compared:
-        print(f"{each.name:<15} {each.recorded}" + ("" if each.same else f"  recomputed as {each.recomputed}"))
+    say(
+        f"{each.name:<15} {each.recorded}" + ("" if each.same else f"  recomputed as {each.recomputed}")
+        for each in compared
+    )
     differing = [each.name for each in compared if not each.same]
     print("reproduced to the bit" if not differing else f"differs, first in: {differing[0]}")
     raise typer.Exit(1 if differing else 0)

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from evergreen.cli.asking import require_askable_challenger, start
+from evergreen.cli.asking import require_askable_challenger, server, start
 from evergreen.cli.here import load_settings
 from evergreen.cli.output import AsJson, tell
-from evergreen.errors import BadInput
+from evergreen.errors import BadInput, UnreadableFile
 
 app = typer.Typer()
 
@@ -39,6 +39,9 @@ def challenge(
     if sum(map(bool, (run_id, model, forecasts))) != 1:
         hint = "Give RUN_ID, or --model FILE.onnx --trained-through DATE, or --forecasts FILE_OR_URL."
         raise BadInput("a challenge is one run or one file.", hint)
+    if model is not None and not model.is_file():
+        raise UnreadableFile(f"{model} cannot be read: no such file.", "Give an .onnx file.")
+    server()  # without one a file is not judged for nothing
     if forecasts:
         from evergreen.research.given_models import log_delivery
         from evergreen.workspace import Workspace

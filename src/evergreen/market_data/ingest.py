@@ -21,6 +21,7 @@ from evergreen.errors import EvergreenError, NoBars
 from evergreen.market_data import quarantine
 from evergreen.market_data.delivery import Delivery, Order
 from evergreen.market_data.exchange_fit import wrong_exchange
+from evergreen.market_data.lost_bars import require_stored
 from evergreen.workspace import Workspace
 
 BEFORE = pd.Timedelta(
@@ -36,6 +37,8 @@ def ingest(at: Workspace, order: Order, now: datetime) -> Delivery:
     """
     from evergreen.adapters.gx import validate
 
+    if not order.history:
+        require_stored(at)
     order = replace(order, tickers=tuple(at.listings.between(order.tickers, order.first, order.last)))
     known = at.listings.companies(at.bars.as_of(start=order.first - BEFORE, end=order.last))
     history = known[known["session"] < order.first]

@@ -21,6 +21,7 @@ from evergreen.core.bars.restatement import Difference, RestatedBar, compare
 from evergreen.core.features import FEATURE_NAMES
 from evergreen.core.features.row_hashes import row_hashes
 from evergreen.errors import NotFound
+from evergreen.market_data.lost_bars import require_stored
 from evergreen.workspace import Workspace
 
 NOW = "now"
@@ -53,14 +54,14 @@ def bars_at(at: Workspace, point: str) -> pd.DataFrame:
 
     Raises:
         NotFound: neither a version on record nor a time.
-        Broken: the version is damaged everywhere.
+        Broken: the version is damaged everywhere, or bars of the store are lost.
     """
-    if point == NOW:
-        return at.bars.as_of()
     if point in at.snapshots.versions():
         with TemporaryDirectory(prefix=".checkout-", dir=at.settings.home) as folder:
             return BarStore(at.snapshots.checkout(point, Path(folder)), at.calendar).as_of()
-    return at.bars.as_of(moment(point))
+    known_at = None if point == NOW else moment(point)
+    require_stored(at)
+    return at.bars.as_of(known_at)
 
 
 def moment(text: str) -> pd.Timestamp:

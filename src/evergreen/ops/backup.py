@@ -21,7 +21,8 @@ from evergreen.adapters.infra.accounts import OWN
 from evergreen.adapters.infra.buckets import kind
 from evergreen.adapters.infra.dumps import SQLITE, copy_sqlite, dump, load
 from evergreen.adapters.mlflow.relocate import move_artifacts
-from evergreen.errors import BadSetting, Broken, Conflict, NotFound
+from evergreen.errors import BadSetting, Broken, Conflict, UnreadableFile
+from evergreen.ops.backup_checks import require_sound
 from evergreen.settings import Settings
 from evergreen.workspace import Workspace
 
@@ -52,6 +53,7 @@ def back_up(settings: Settings, target: Path, now: datetime) -> BackupContents:
 
     Raises:
         Conflict: `target` is there already.
+        Broken: a file is gone or damaged, by what the home's records say of it; nothing is kept of the backup.
         Unavailable: a database did not answer, or bars were being written for a minute.
     """
     home = settings.home.resolve()
@@ -71,6 +73,7 @@ def back_up(settings: Settings, target: Path, now: datetime) -> BackupContents:
         elsewhere += _copy_place(_artifacts(settings), partial / "mlflow-artifacts", "MLflow's artifacts")
         if "mlflow" not in _databases(settings):
             elsewhere.append(f"MLflow's records: {settings.mlflow}")
+        require_sound(settings, partial)
         contents = BackupContents(now.isoformat(timespec="seconds"), str(home), _hashes(partial), elsewhere)
         (partial / MANIFEST).write_text(json.dumps(asdict(contents), indent=1))
     return contents
@@ -80,7 +83,7 @@ def restore(settings: Settings, source: Path) -> BackupContents:
     """Fill the empty home and the empty databases of `settings` from the backup `source`.
 
     Raises:
-        NotFound: `source` is no backup.
+        UnreadableFile: `source` is no backup.
         Broken: a file of it is missing or altered; nothing was restored.
         Conflict: the home or a database is not empty.
         BadSetting: the backup holds a folder where the settings name an address.
@@ -107,13 +110,13 @@ def read_backup(source: Path) -> BackupContents:
     """What the backup `source` holds, every byte of it checked.
 
     Raises:
-        NotFound: `source` is no backup.
+        UnreadableFile: `source` is no backup.
         Broken: a file is missing, added or altered, is a link, a pipe or a device, or a newer Evergreen wrote it.
     """
     try:
         contents = _contents(json.loads((source / MANIFEST).read_text()))
     except (OSError, ValueError, TypeError, RecursionError):
-        raise NotFound(f"{source} is no backup.", "Name a folder that `evergreen backup` made.") from None
+        raise UnreadableFile(f"{source} is no backup.", "Name a folder that `evergreen backup` made.") from None
     if contents.format != FORMAT:
         raise Broken(f"{source} has format {contents.format}, not {FORMAT}.", "Use the Evergreen that wrote it.")
     if others := sorted(path for path in source.rglob("*") if path.is_symlink() or not _is_plain(path)):

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from evergreen.adapters.database import ledger, reading, rollouts, version_words
+from evergreen.adapters.database import reading, rollouts, version_words
+from evergreen.adapters.database.lost import lost_record
 from evergreen.adapters.infra.accounts import Account, mlflow_account, prefect_account, require_admitted
 from evergreen.adapters.infra.buckets import kind, look_at_bucket, require_dvc_plugin, require_mlflow_client
 from evergreen.adapters.infra.processes import Stack
@@ -44,6 +45,7 @@ def examine(settings: Settings) -> Iterator[Check]:
         "home": _home,
         "choices": require_known_choices,
         "database": _database,
+        "bars": _bars,
         "registry": _feature_registry,
         "online": _online_store,
         "mlflow": _mlflow,
@@ -70,16 +72,26 @@ def _home(settings: Settings) -> str:
 def _database(settings: Settings) -> str:
     from evergreen.adapters.database.schema import HEAD
 
-    engine, bars = Workspace(settings).engine, settings.data / "bars"
+    engine = Workspace(settings).engine
     with reading(engine) as conn:
-        known = bool(ledger.data_versions(conn, 1))
-    if not known and next(bars.rglob("*.parquet"), None):
-        raise NotFound(
-            f"{without_password(settings.database)} has no record of the bars in {bars}, as after a loss.",
-            "Restore it from a backup (`evergreen restore`); if there is none, type `evergreen backfill`.",
-        )
+        lost = lost_record(conn, settings.data, without_password(settings.database))
+    if lost:
+        raise NotFound(f"{lost}.")
     server = "" if engine.dialect.name == "sqlite" else f"{look_at_postgresql(settings.database)}, "
     return f"{server or engine.url.render_as_string()} has schema {HEAD}"
+
+
+def _bars(settings: Settings) -> str:
+    from evergreen.adapters.dvc import last_version
+    from evergreen.market_data.lost_bars import require_stored
+
+    at = Workspace(settings)
+    if last := last_version(settings.data, settings.remote):
+        last.require_present()
+        last.require_whole(at.bars.folder)
+    require_stored(at)
+    bars, restated = at.bars.counts()
+    return f"{bars:,} bars are in {at.bars.folder}, {restated:,} of them restated"
 
 
 def _feature_registry(settings: Settings) -> str:

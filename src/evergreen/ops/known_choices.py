@@ -19,7 +19,7 @@ def require_known_choices(settings: Settings) -> str:
     No server and no file of bars is opened.
 
     Raises:
-        BadSetting, NotFound: the first that cannot.
+        BadSetting: the first that cannot.
     """
     from evergreen.adapters.bars import open_source
     from evergreen.adapters.database.engine import checked_url

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from evergreen.errors import NotFound
+from evergreen.errors import BadInput, NotFound
 
 PAUSE = 0.2  # seconds between two looks at a followed file
 
@@ -18,13 +18,14 @@ def log_files(home: Path, part: str = "") -> dict[str, Path]:
     """The log of each part that has ever been started from `home`, or of one.
 
     Raises:
-        NotFound: there is no such part, or none at all.
+        NotFound: nothing was started yet.
+        BadInput: there is no such part.
     """
     files = {file.stem: file for file in sorted((home / "logs").glob("*.log")) if file.is_file()}
     if not files:
         raise NotFound(f"Nothing has been started from {home}.", "Type `evergreen up`.")
     if part and part not in files:
-        raise NotFound(f"There is no log of {part!r}.", f"Known: {', '.join(files)}.")
+        raise BadInput(f"There is no log of {part!r}.", f"Known: {', '.join(files)}.")
     return {part: files[part]} if part else files
 
 

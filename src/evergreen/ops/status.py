@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from evergreen.adapters.database import decisions, ledger, owed, reading, rollouts, trials, triggers, version_words
+from evergreen.adapters.database.lost import lost_record
 from evergreen.adapters.database.request_words import training
 from evergreen.adapters.infra.processes import Stack
 from evergreen.adapters.infra.running import Running, how_sessions_come, missing
+from evergreen.adapters.infra.urls import without_password
 from evergreen.ops.known_server import named_server, read_runs
 from evergreen.ops.words import counted
 from evergreen.settings import Settings
@@ -43,7 +45,7 @@ class Status:
     """How everything stands, None where there is nothing yet; `behind` is how many sessions the exchange has closed
     since `session`, `owed` says which bars have not arrived, `weight` is the challenger's share of clients, `server`
     the Prefect server that PREFECT_API_URL names, `called` what the champion is said to be, `failure` why the last
-    backfill failed."""
+    backfill failed, `lost` that the database was, beside its bars."""
 
     home: str
     market: str
@@ -64,12 +66,15 @@ class Status:
     decisions: Sequence[Turn] = ()
     server: str = ""
     failure: str = ""
+    lost: str = ""
 
 
 def read_status(settings: Settings) -> Status:
     """What the records and the processes say now."""
     at, name, home = Workspace(settings), settings.model_name, str(settings.home)
-    market = f"{settings.market.calendar} in {settings.market.currency}, from {settings.market.source}"
+    market = (
+        f"{settings.market.calendar} in {settings.market.currency}, from {without_password(settings.market.source)}"
+    )
     processes = [Process(each.name, each.url, each.log, each.alive) for each in Stack(settings.home).members()]
     running, failure = read_runs(settings)
     with reading(at.engine) as conn:
@@ -89,6 +94,7 @@ def read_status(settings: Settings) -> Status:
                 awaited,
                 server=named_server(),
                 failure=failure,
+                lost=lost_record(conn, settings.data, without_password(settings.database)),
             )
         checks = ledger.drift_checks(conn, name, rollout.champion, limit=1)
         return Status(
@@ -141,7 +147,9 @@ def lines(status: Status) -> Iterator[str]:
         yield f"data       through session {status.session}{_late(status)}"
     if status.owed:
         yield f"owed       {status.owed}"
-    if advice := missing(status.session, status.champion, status.running, status.training or "", status.failure):
+    if advice := missing(
+        status.session, status.champion, status.running, status.training or "", status.failure, status.lost
+    ):
         yield advice
         return
     yield f"champion   {status.called}"

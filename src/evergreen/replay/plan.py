@@ -41,7 +41,7 @@ class Replay:
 
     Raises:
         BadInput: choices that nothing can be walked by.
-        NotFound: no such learner or target.
+        BadSetting: no such learner or target.
     """
 
     bars: str

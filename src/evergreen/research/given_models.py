@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import pandas as pd
 
 from evergreen.adapters.database import ledger, reading
-from evergreen.adapters.models.delivery_file import address_of, fetch, table_of
+from evergreen.adapters.models.delivery_file import address_of, fetch, name_of, table_of
 from evergreen.adapters.models.folder import write_model_folder, write_run
 from evergreen.core.model.delivered import DeliveredForecasts
 from evergreen.core.model.delivered_record import judge_delivered
@@ -88,9 +88,9 @@ def log_delivery(at: Workspace, place: str, horizon: int | None, tried: int) -> 
     model = DeliveredForecasts(address, sha256(content))
     training = judge_delivered(model, arrivals, labels, named, aim, tried)
     params = {"forecasts": address, **aim._asdict(), "tried": tried}
-    run_id = _log(at, training, newest, params, f"forecasts {PurePath(address).name}")
+    run_id = _log(at, training, newest, params, f"forecasts {name_of(address)}")
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / (PurePath(address).name or "delivery")
+        copy = Path(folder) / name_of(address)
         copy.write_bytes(content)
         at.tracking.attach(run_id, [copy], "delivery")
     return run_id, arrivals

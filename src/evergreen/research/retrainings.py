@@ -48,7 +48,7 @@ def require_askable(at: Workspace, choices: TrainingChoices) -> None:
     """Pass if a training by these choices can end well as far as the records of the installation tell.
 
     Raises:
-        NotFound: no such learner or target.
+        BadSetting: no such learner or target.
         BadInput: a learner that cannot be used or not be searched for, a seed that is none, another aim than the
             champion's, or too short a history.
     """

@@ -18,7 +18,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from evergreen.errors import BadInput, Broken, KeyRefused, NotFound, Unavailable
+from evergreen.errors import BadInput, Broken, Conflict, KeyRefused, NotFound, Unavailable
+from evergreen.workspace import require_writable
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -81,18 +82,23 @@ class Keys:
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise Broken(f"{self._file} cannot be read: {error}.", "Move it away and make the keys anew.") from None
 
-    def add(self, name: str, admin: bool = False, expires: datetime | None = None) -> str:
-        """Make a key for a new account, or a new one for a known account; the key is not kept anywhere.
+    def add(self, name: str, admin: bool = False, expires: datetime | None = None, replace: bool = False) -> str:
+        """Make a key for an account; the key is not kept anywhere. Where `replace`, the account's old one ends.
 
         Raises:
             BadInput: a name of other characters than letters, digits, `_` and `-`, or longer than 64.
-            Unavailable: another writer does not come to an end.
+            Conflict: the account has a key that is let in, and it is not to be replaced.
+            BadSetting, Unavailable: the file cannot be written, or another writer does not come to an end.
         """
         if not _NAME.fullmatch(name):
             raise BadInput(f"{name!r} cannot name an account.", "Use up to 64 letters, digits, _ and -.")
         key = f"{name}.{secrets.token_urlsafe(32)}"
         account = Account(name, _hash(key), admin, expires.isoformat() if expires else "")
         with self._only_writer() as accounts:
+            known = accounts.get(name)
+            if known and not replace and not known.is_expired(datetime.now(UTC)):
+                hint = "Choose another name, or type --replace: the old key is refused from then on."
+                raise Conflict(f"The account {name!r} has a key already.", hint)
             self._write({**accounts, name: account})
         return key
 
@@ -143,7 +149,7 @@ class Keys:
     @contextmanager
     def _only_writer(self) -> Iterator[dict[str, Account]]:
         """The accounts as they stand, while nobody else changes them."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        require_writable(self._file.parent)
         try:
             with FileLock(self._file.with_suffix(".lock"), timeout=PATIENCE, mode=0o600):
                 yield self._read() if self._file.exists() else {}

@@ -70,7 +70,9 @@ async def _invalid(_: Request, error: RequestValidationError) -> Response:
 
 
 async def _http(_: Request, error: HTTPException) -> Response:
-    return problem(error.status_code, f"{error.detail}.", _HINTS.get(error.status_code, "See /docs."))
+    answer = problem(error.status_code, f"{error.detail}.", _HINTS.get(error.status_code, "See /docs."))
+    answer.headers.update(error.headers or {})  # of 405 those methods that are allowed
+    return answer
 
 
 async def _bug(_: Request, __: Exception) -> Response:

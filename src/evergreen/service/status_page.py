@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from evergreen.adapters.database import reading
+from evergreen.adapters.database.lost import lost_record
 from evergreen.adapters.infra.prefect_api import PrefectApi, failure_on, running_on
 from evergreen.adapters.infra.running import how_sessions_come, missing
+from evergreen.adapters.infra.urls import without_password
 from evergreen.core.canary import LADDER, QualityTest
 from evergreen.core.model.targets.registry import target as forecast_target
 from evergreen.errors import EvergreenError
@@ -52,9 +54,14 @@ class StatusPage:
             with reading(self._store.engine) as conn:
                 view = gather(conn, self._settings.model_name, snapshot, datetime.now(UTC))
                 links = self._links(conn, view)
+                lost = "" if view.clock else lost_record(conn, self._settings.data, self._database)
         except EvergreenError as error:
             return self._show(alarms | {"state": str(error)}, None, {})
-        return self._show(alarms, view, links)
+        return self._show(alarms, view, links, lost)
+
+    @property
+    def _database(self) -> str:
+        return without_password(self._settings.database)
 
     def _links(self, conn: Connection, view: View) -> dict[str, list[PageLink]]:
         """What can be read of all that the page names: of both versions, the data and the drift."""
@@ -66,7 +73,9 @@ class StatusPage:
             "drift": papers.of_finding(conn, view.drift.as_of) if view.drift else [],
         }
 
-    def _show(self, alarms: Mapping[str, str], view: View | None, links: Mapping[str, list[PageLink]]) -> str:
+    def _show(
+        self, alarms: Mapping[str, str], view: View | None, links: Mapping[str, list[PageLink]], lost: str = ""
+    ) -> str:
         snapshot = self._keeper.snapshot
         goal = forecast_target(snapshot.lineup.champion.manifest.target if snapshot else self._settings.target)
         running = running_on(self._prefect) if self._prefect else []
@@ -87,7 +96,7 @@ class StatusPage:
             now=datetime.now(UTC),
             running=running,
             newer=how_sessions_come(running, view.owed if view else ""),
-            missing=missing(view.clock, _champion(view), running, view.training, failure) if view else "",
+            missing=missing(view.clock, _champion(view), running, view.training, failure, lost) if view else "",
             prefect=self._prefect.url.removesuffix("/api") if self._prefect else None,
             columns=_columns(goal.is_return),
             minor=MINOR,

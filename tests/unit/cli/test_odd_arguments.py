@@ -10,6 +10,8 @@ import pytest
 
 from evergreen.cli import main
 
+REPLAY = "replay sample --from 2008-01-02 --to 2008-01-10 --out walked --policy never"
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -54,13 +56,18 @@ def typed(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         ("audit-model leaves:quit --bars bars.csv", "the function fails on 28 bars"),
         ("audit-model leaves_at_once:quit --bars bars.csv", "leaves_at_once cannot be imported: SystemExit"),
         ("init . --currency U$D --yes", "'U$D' is no currency"),
+        ("logs nobody", "There is no log of 'nobody'"),
+        ("restore .", "is no backup"),
+        (f"{REPLAY} --learner nobody", "no learner 'nobody' is registered"),
+        (f"{REPLAY} --target profit", "no target 'profit' is registered"),
+        (f"{REPLAY} --policy nobody", "there is no policy 'nobody'"),
     ],
 )
 def test_evergreen__what_is_mistyped_is_said(
     words: str, problem: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, answer = typed(words, monkeypatch, capsys)
-    assert code in (1, 2) and problem in answer and "Traceback" not in answer, answer
+    assert code == 2 and problem in answer and "Traceback" not in answer, answer
 
 
 def test_logs__a_folder_among_them_is_none(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,11 +86,14 @@ def test_doctor__what_is_no_database_is_said(
     assert code == 1 and re.search(rf"WRONG {check} .*{place}.* Restore it from a backup", answer), answer
 
 
-def test_doctor__bars_without_a_record_of_them_are_a_lost_database(
+def test_doctor_and_status__bars_without_a_record_of_them_are_a_lost_database(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     part = here / "home" / "data" / "bars" / "2008" / "part.parquet"
     part.parent.mkdir(parents=True)
     part.write_bytes(b"PAR1")
+    lost = r"has no record of the bars in .*restore"
     code, answer = typed("doctor", monkeypatch, capsys)
-    assert code == 1 and re.search(r"WRONG database .* has no record of the bars in .*restore", answer), answer
+    assert code == 1 and re.search(rf"WRONG database .* {lost}", answer), answer
+    code, answer = typed("status", monkeypatch, capsys)
+    assert code == 0 and re.search(lost, answer) and "no data yet" not in answer, answer

@@ -52,6 +52,6 @@ def test_up__starts_nothing_on_a_choice_that_is_not_there(
     monkeypatch.setattr("sys.argv", ["evergreen", "up"])
     with pytest.raises(SystemExit) as ended:
         main()
-    assert ended.value.code == 1
+    assert ended.value.code == 2
     assert "no target 'zzz' is registered" in capsys.readouterr().err
     assert not (tmp_path / ".evergreen" / "stack").exists() and not (tmp_path / ".evergreen" / "logs").exists()

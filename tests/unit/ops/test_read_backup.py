@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from evergreen.errors import Broken, EvergreenError, NotFound
+from evergreen.errors import Broken, EvergreenError, UnreadableFile
 from evergreen.ops.backup import read_backup, restore
 from evergreen.settings import Settings
 
@@ -94,7 +94,7 @@ def test_restore__a_manifest_that_names_files_elsewhere_is_refused(backup: Path,
 )
 def test_restore__a_manifest_that_is_none_is_said(backup: Path, text: str) -> None:
     (backup / "manifest.json").write_text(text)
-    with pytest.raises(NotFound, match="is no backup"):
+    with pytest.raises(UnreadableFile, match="is no backup"):
         read_backup(backup)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from evergreen.adapters.infra.running import Running
 from evergreen.ops.status import CanaryStatus, Status, canary_lines, lines, read_status
-from evergreen.settings import Settings
+from evergreen.settings import MarketSettings, Settings
 
 STANDING = Status("home", "XNYS in USD, from files:bars", (), "2018-02-07", behind=3, champion="2", called="version 2")
 
@@ -40,6 +40,12 @@ def test_status__what_is_behind_says_what_to_type_unless_something_comes_first(f
     shown = list(lines(replace(STANDING, **first)))
     (behind,) = [line for line in shown if line.startswith("data")]
     assert behind.endswith(end) and ("evergreen daily" in "".join(shown)) == (not first)
+
+
+def test_status__shows_no_password_of_its_source(tmp_path: Path) -> None:
+    for url in ("postgresql://me:secret@host/bars", "postgresql://host/bars?user=me&password=secret"):
+        settings = Settings(home=tmp_path, market=MarketSettings(source=f"sql:{url} select 1"))
+        assert "***" in read_status(settings).market and "secret" not in read_status(settings).market
 
 
 def test_canary_status__says_what_each_evidence_is_for_and_when_it_decides() -> None:

@@ -40,7 +40,7 @@ def test_plan__a_choice_that_nothing_can_be_walked_by_is_refused(
 
 
 def test_plan__a_learner_that_nobody_registered_is_refused_before_the_bars_are_read(plan: Replay) -> None:
-    with pytest.raises(NotFound, match="no learner 'nobody'"):
+    with pytest.raises(BadSetting, match="no learner 'nobody'"):
         replace(plan, learner="nobody")
 
 

@@ -135,7 +135,8 @@ def _readable(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError) as error:
+        reason = str(error).rstrip(".")
         raise Broken(
-            f"{path} is not a readable partition of the bar store: {error}.",
-            "Bring it back with `evergreen data checkout`.",
+            f"{path} is not a readable partition of the bar store: {reason}.",
+            "`evergreen doctor` says how it comes back.",
         ) from None

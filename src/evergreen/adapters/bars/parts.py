@@ -69,6 +69,13 @@ def following(folder: Path, first: str, last: str) -> Path:
     return _named(folder, number, number, first, last)
 
 
+def gone(names: Iterable[str], folder: Path) -> list[str]:
+    """Which files of those names are neither in `folder` nor merged into a part of it."""
+    there = [_part(path) for path in folder.glob("*.parquet")]
+    lacking = {folder / name for name in names} - {part.path for part in there}
+    return sorted(path.name for path in lacking if not any(part.holds(_part(path)) for part in there))
+
+
 def remove_merged(folder: Path) -> None:
     """Remove the parts whose rows are in another.
 

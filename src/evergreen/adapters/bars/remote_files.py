@@ -13,6 +13,7 @@ from evergreen.adapters.bars.files import FolderBars, read_files
 from evergreen.adapters.bars.files.naming import day_of
 from evergreen.adapters.bars.files.opening import DELIMITED, PARQUET, suffix_of
 from evergreen.adapters.bars.sources import LoadedSource
+from evergreen.core.addresses import require_no_secret
 from evergreen.core.bars.schema import SUPPLIED
 from evergreen.core.bars.session import iso
 from evergreen.core.quality import Finding
@@ -122,6 +123,7 @@ def files_at(url: str) -> list[str]:
 def _given(url: str, name: str) -> str:
     if not url:
         raise BadSetting(f"there is no source {name!r} without a place.", f"Write {name}:URL.")
+    require_no_secret(url, "bars")
     return url
 
 

@@ -36,7 +36,7 @@ class SqlSource:
         self.calendar = calendar
         self._query = query
         try:
-            if "$" not in url and make_url(url).password:
+            if "$" not in url and (make_url(url).password or "password" in make_url(url).query):
                 raise BadSetting(
                     "the source's URL has a password, and is shown and logged.", "Write sql:$BARS_URL QUERY."
                 )

@@ -195,7 +195,7 @@ class BarStore:
                 return [read(part.path) for part in standing]
             except FileNotFoundError as gone:
                 if parts.standing(self._files(), first, last) == standing:
-                    raise Broken(f"a part is gone: {gone}.", "Bring it back with `evergreen data checkout`.") from None
+                    raise Broken(f"a part is gone: {gone}.", "`evergreen doctor` says how it comes back.") from None
 
     def _files(self) -> list[Path]:
         return [*self.folder.glob("year=*.parquet"), *self.folder.glob("part-*.parquet")]

@@ -83,6 +83,12 @@ class Objects:
         """Where an object lies."""
         return self.root / "files" / "md5" / digest[:2] / digest[2:]
 
+    def damaged(self) -> list[Path]:
+        """Objects whose bytes are not those of their name, below `root`."""
+        files = [path for path in sorted((self.root / "files" / "md5").glob("??/*")) if path.is_file()]
+        wrong = [path for path in files if md5_of(path) != (path.parent.name + path.name).removesuffix(".dir")]
+        return [path.relative_to(self.root) for path in wrong]
+
     def put(self, digest: str, source: Path) -> None:
         """Have the bytes of `source` under `digest`; what has their length already is taken for them.
 

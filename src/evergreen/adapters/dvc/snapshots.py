@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,14 +13,11 @@ from tempfile import TemporaryDirectory
 from dvc.exceptions import DvcException
 
 from evergreen.adapters.bars.writing import LOCK, only_writer, replace, writable
+from evergreen.adapters.dvc.last_version import BARS, VERSION_LENGTH, pointed_to
 from evergreen.adapters.dvc.objects import Objects, VersionContents, list_folder, md5_of
 from evergreen.adapters.dvc.repository import REMOTE, opened, prepare
 from evergreen.adapters.infra.buckets import kind, look_at_bucket, require_dvc_plugin, silences
 from evergreen.errors import BadInput, Broken, NoBars, NotFound, Unavailable
-
-BARS = "bars"
-VERSION_LENGTH = 12  # hexadecimal digits: two of a million versions are alike once in 560 such stores
-_DIGEST = re.compile(r"md5: ([0-9a-f]{32}\.dir)")
 
 for _noisy in ("dvc", "dvc_data", "dvc_objects"):
     logging.getLogger(_noisy).setLevel(logging.CRITICAL)  # what they would say is in the errors raised here
@@ -146,10 +142,12 @@ class Snapshots:
             NotFound: no such version.
             Broken: neither cache nor remote has it whole.
             Unavailable: the cache has it not, and the remote does not answer.
-            BadInput: `target` holds other bars.
+            BadInput: `target` holds other bars, or is the store itself, which only the last version brings back.
         """
         digest = self._digest(version)
         bars = Path(target) / BARS
+        if bars.resolve() == self.workspace / BARS:
+            self._require_last(digest)
         if bars.exists():
             if tree_digest(bars) != digest:
                 raise BadInput(f"{bars} holds other bars than version {version}.", "Name another folder.")
@@ -164,6 +162,13 @@ class Snapshots:
                 "Restore the remote from a backup, then check out again.",
             )
         return Path(target)
+
+    def _require_last(self, digest: str) -> None:
+        """An earlier version in the store's place would take back what the records tell of since."""
+        last = pointed_to(self.workspace / f"{BARS}.dvc")
+        if last is not None and last != digest:
+            last = last[:VERSION_LENGTH]
+            raise BadInput(f"{self.workspace} is the store, whose version is {last}.", "Name another folder.")
 
     def _pulled(self, version: str, digest: str, bars: Path, cached: bool) -> bool:
         """Pull into a folder of its own, verify, and move it to `bars`; False when it is not whole."""
@@ -186,10 +191,10 @@ class Snapshots:
     def _digest(self, version: str) -> str:
         if version not in self.versions():
             raise NotFound(f"there is no data version {version!r}.", "`evergreen data log` lists them.")
-        pointed = _DIGEST.search(self._pointer(version).read_text())
-        if not pointed or not pointed[1].startswith(version):
+        pointed = pointed_to(self._pointer(version))
+        if pointed is None or not pointed.startswith(version):
             raise Broken(f"{self._pointer(version)} does not point to version {version}.", "Restore the file.")
-        return pointed[1]
+        return pointed
 
     @contextmanager
     def _talking(self) -> Iterator[None]:

@@ -42,12 +42,20 @@ class Running:
 
 
 def missing(
-    session: str | None, champion: str | None, running: Sequence[Running], training: str = "", failure: str = ""
+    session: str | None,
+    champion: str | None,
+    running: Sequence[Running],
+    training: str = "",
+    failure: str = "",
+    lost: str = "",
 ) -> str:
     """What is not there yet and how it comes: by what runs, or by what to type; nothing where all is there.
 
-    `training` says how the last request for a model stands, if there is one, `failure` why the last backfill failed.
+    `training` says how the last request for a model stands, if there is one, `failure` why the last backfill failed,
+    `lost` that there are bars of which the database has no record.
     """
+    if session is None and lost and not (failure or _how(BRINGS_DATA, running)):
+        return lost
     if session is None:
         return f"{NO_DATA}: {how_data_comes(running, failure)}"
     if champion is None:

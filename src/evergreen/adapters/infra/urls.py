@@ -55,4 +55,5 @@ def plain(url: str) -> str:
 
 def without_password(url: str) -> str:
     """The same URL as it may be shown."""
-    return re.sub(r"(://[^:@/]*):[^@/]*@", r"\1:***@", url)
+    shown = re.sub(r"(://[^:@/]*):[^@/]*@", r"\1:***@", url)
+    return re.sub(r"([?&]password=)[^&\s]*", r"\1***", shown)  # which PostgreSQL takes too

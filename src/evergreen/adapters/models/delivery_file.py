@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import aiohttp
 import fsspec
 import pandas as pd
 import pyarrow as pa
 
+from evergreen.core.addresses import names_in, require_no_secret
 from evergreen.core.model.deliveries import HINT
-from evergreen.errors import BadInput, UnreadableFile, unreachable
+from evergreen.errors import UnreadableFile, unreachable
 
 ADDRESS = re.compile(r"^\w+:(//|:)")
 
@@ -21,26 +23,35 @@ def address_of(place: str) -> str:
     """The place as it is kept: an address as it is, a path from the root.
 
     Raises:
-        BadInput: it carries a password, which would stay on record.
+        BadSetting: it carries a secret, which would stay on record.
     """
     if not ADDRESS.match(place):
         return str(Path(place).resolve())
-    if re.search(r"//[^/]*@", place):
-        raise BadInput("the address of the forecasts carries an account.", "Put it into fsspec's configuration.")
+    require_no_secret(place, "forecasts")
     return place
 
 
+def name_of(address: str) -> str:
+    """What the file is called."""
+    return PurePath(address.partition("?")[0]).name or "delivery"
+
+
 def fetch(place: str) -> bytes:
-    """What lies there now.
+    """What lies there now; $NAMES in the query of a web address are read from the environment.
 
     Raises:
-        UnreadableFile: nothing does, there is no way to it, or it does not answer.
+        UnreadableFile: nothing does, there is no way to it, it does not answer, or a name is not set here.
     """
+    names = names_in(place)
+    if absent := [name for name in names if name not in os.environ]:
+        raise UnreadableFile(f"{place} names {absent[0]}, which is not set here.", "Set it wherever flows run.")
     try:
-        with fsspec.open(place, "rb") as file:
+        with fsspec.open(os.path.expandvars(place) if names else place, "rb") as file:
             return bytes(file.read())
     except unreachable(ImportError, ValueError, aiohttp.ClientError) as error:
-        raise UnreadableFile(f"{place} cannot be read: {_first_line(error.__cause__ or error)}.", HINT) from None
+        cause = error.__cause__ or error
+        reason = type(cause).__name__ if names else _first_line(cause)  # which would repeat what the names stand for
+        raise UnreadableFile(f"{place} cannot be read: {reason}.", HINT) from None
 
 
 def table_of(content: bytes, place: str) -> pd.DataFrame:

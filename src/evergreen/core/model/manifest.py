@@ -98,7 +98,7 @@ class Manifest:
         """Whether a price follows from what it forecasts.
 
         Raises:
-            NotFound: its target is not registered here.
+            BadSetting: its target is not registered here.
         """
         from evergreen.core.model.targets.registry import target  # with pandas, as `band`
 

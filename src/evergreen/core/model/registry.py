@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from evergreen.core.model.protocol import Learner, Model, Reader
 from evergreen.core.model.verified import read_verified
 from evergreen.core.registered import entry_names, find_entry, instance_of, require_unshadowed
-from evergreen.errors import ModelRefused, NotFound
+from evergreen.errors import BadSetting, ModelRefused
 
 if TYPE_CHECKING:  # a served model is parsed in a process that has no pandas
     from evergreen.core.model.manifest import Manifest
@@ -35,7 +35,7 @@ def reader(kind: str) -> Reader:
     """What reads models of that kind: their learner, or the reader of those that none here fits.
 
     Raises:
-        NotFound: nothing is registered under it.
+        BadSetting: nothing is registered under it.
     """
     if own := (BUILT_IN | READERS).get(kind):
         return cast(Reader, EntryPoint(kind, own, GROUP).load()())
@@ -46,7 +46,7 @@ def learner(name: str) -> Learner:
     """The learner of that name; one of somebody else's is vetted at each fit.
 
     Raises:
-        NotFound: nothing is registered under it.
+        BadSetting: nothing is registered under it.
         BadInput: it cannot be imported or is no learner, or two are registered under one name.
     """
     require_unshadowed(GROUP, name, BUILT_IN | READERS)
@@ -56,7 +56,7 @@ def learner(name: str) -> Learner:
         from evergreen.core.model.vetted import vetted
 
         return vetted(instance_of(entry, "learner", MEMBERS))
-    raise NotFound(f"no learner {name!r} is registered.", f"Known are {', '.join(learner_names())}.")
+    raise BadSetting(f"no learner {name!r} is registered.", f"Known are {', '.join(learner_names())}.")
 
 
 def learner_names() -> list[str]:
@@ -89,7 +89,8 @@ def load_verified(path: Path, sha256: str, kind: str) -> Model:
     """Read the file once, compare its hash with the registered one, and only then parse that same copy.
 
     Raises:
-        NotFound: there is no such file, or no such learner.
+        NotFound: there is no such file.
+        BadSetting: there is no such learner.
         ModelRefused: its bytes are not the registered model's.
     """
     return read_model(kind, read_verified(path, sha256))

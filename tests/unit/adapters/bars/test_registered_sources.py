@@ -124,6 +124,10 @@ def test_sql__names_asked_for_reach_the_query_and_a_variable_holds_the_account(
         ("sql:sqlite://", "needs a query"),
         ("sql:nonsense select 1", "URL cannot be used"),
         ("sql:postgresql://me:secret@host/bars select 1", "has a password"),
+        ("sql:postgresql://host/bars?user=me&password=secret select 1", "has a password"),
+        ("parquet:s3://me:secret@host/bars", "carries an account"),
+        ("csv:https://host/bars.csv?token=secret", "carries a query"),
+        ("sessions:https://host/bars/?secret", "carries a query"),
         ("no.such.module:Source", "there is no source"),
         ("os.path:join", "is no source of bars"),
         (f"{__name__}:no_source", "is no source of bars"),
@@ -131,8 +135,9 @@ def test_sql__names_asked_for_reach_the_query_and_a_variable_holds_the_account(
     ],
 )
 def test_open_source__says_what_it_cannot_open(spec: str, complaint: str) -> None:
-    with pytest.raises(BadSetting, match=complaint):
+    with pytest.raises(BadSetting, match=complaint) as refused:
         open_source(spec)
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

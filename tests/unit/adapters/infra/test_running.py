@@ -150,6 +150,14 @@ def test_failure_on__is_why_the_last_backfill_failed_and_what_is_missing_names_i
     assert missing(None, None, [backfill()], "", failure) == "no data yet: backfill is under way"
 
 
+def test_missing__a_lost_database_is_said_unless_something_brings_the_data() -> None:
+    lost = "it has no record of the bars"
+    assert missing(None, None, [], lost=lost) == lost
+    assert missing(None, None, [backfill()], lost=lost) == "no data yet: backfill is under way"
+    assert "no route" in missing(None, None, [], failure="no route.", lost=lost)
+    assert missing("2008-07-07", "2", [], lost=lost) == ""
+
+
 def test_failure_on__nothing_ended_and_nobody_there_say_nothing() -> None:
     with prefect({"/api/flow_runs/filter": [[]]}) as url:
         assert failure_on(PrefectApi(url)) == ""

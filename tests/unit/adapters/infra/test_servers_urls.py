@@ -19,6 +19,7 @@ def test_look_at_redis__what_is_no_url_of_it_is_said(url: str) -> None:
     "url",
     [
         "postgresql://u:secret@127.0.0.1:9/x?foo=bar",
+        "postgresql://127.0.0.1:9/x?user=u&password=secret&foo=bar",
         "postgresql://[::1/x",
         "postgresql://a b/x",
         "postgresql://u:secret%zz@h/x",

@@ -7,18 +7,25 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from s3fs import S3FileSystem
 
 from evergreen.adapters.bars.remote_files import files_at
-from evergreen.adapters.models.delivery_file import address_of, fetch, table_of
-from evergreen.errors import BadInput, Unavailable, UnreadableFile
+from evergreen.adapters.models.delivery_file import address_of, fetch, name_of, table_of
+from evergreen.errors import BadInput, BadSetting, Unavailable, UnreadableFile
 
 CSV = b"ticker,session,forecast,known_at\nAAPL,2016-01-04,0.01,2016-01-04T21:30:00Z\n"
 
 
 class _Quiet(SimpleHTTPRequestHandler):
+    paths: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.paths.append(self.path)
+        super().do_GET()
+
     def log_message(self, *words: object) -> None:
         """Nothing: the test's output is no access log."""
 
@@ -54,6 +61,42 @@ def test_address_of__a_path_is_kept_from_the_root_and_an_account_is_not_kept(mon
     assert address_of("s3://bucket/mine.csv") == "s3://bucket/mine.csv"
     with pytest.raises(BadInput, match="carries an account"):
         address_of("https://me:secret@example.org/mine.csv")
+
+
+@pytest.mark.parametrize(
+    ("place", "is_open"),
+    [
+        ("https://example.org/mine.csv?token=SECRET", False),
+        ("HTTPS://example.org/mine.csv?a=$DESK&sig=SECRET", False),
+        ("https://example.org?SECRET", False),
+        ("https://example.org/mine.csv?token=$DESK", True),
+        ("https://example.org/mine.csv?$DESK", True),
+        ("https://example.org/mine.csv?a=$DESK&$OTHER", True),
+    ],
+)
+def test_address_of__a_query_that_could_be_a_token_is_not_kept(place: str, is_open: bool) -> None:
+    if is_open:
+        assert address_of(place) == place and name_of(place) == "mine.csv"
+        return
+    with pytest.raises(BadSetting, match=r"carries a query.*\?token=\$NAME") as refused:
+        address_of(place)
+    assert "SECRET" not in str(refused.value)
+
+
+def test_fetch__takes_a_token_from_the_environment_and_says_it_nowhere(
+    site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.csv").write_bytes(CSV)
+    place = f"{site}/mine.csv?token=$DESK"
+    with pytest.raises(UnreadableFile, match=r"names DESK, which is not set here"):
+        fetch(place)
+    monkeypatch.setenv("DESK", "SECRET")
+    assert fetch(place) == CSV
+    assert "/mine.csv?token=SECRET" in _Quiet.paths
+    for gone in (f"{site}/none.csv?token=$DESK", "http://127.0.0.1:9/mine.csv?token=$DESK"):
+        with pytest.raises(UnreadableFile, match=r"\$DESK cannot be read: \w+\.") as refused:
+            fetch(gone)
+        assert "SECRET" not in str(refused.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 and nothing", b'a,b\n"1'])

@@ -69,6 +69,21 @@ def test_record__needs_no_audit_of_features_and_is_refused_where_too_much_is_mis
         )
 
 
+@pytest.mark.parametrize(("unit", "refused"), [(1, False), (15, False), (25, True), (100, True), (10_000, True)])
+def test_record__returns_in_percent_or_basis_points_are_refused_by_their_size(unit: int, refused: bool) -> None:
+    """Forecasts of a tenth of what came true, in other units than log returns."""
+    arrivals = _arrivals(200)
+    scaled = arrivals.in_time.assign(forecast=unit * arrivals.in_time["forecast"])
+    delivered = replace(arrivals, in_time=scaled)
+    if not refused:
+        assert judge_delivered(MODEL, delivered, LABELS, KEYS, NEXT_RETURN).metrics["forecasts_missing"] == 0
+        return
+    with pytest.raises(BadInput, match=r"are no log returns: half of them lie beyond .* of the outcomes beyond 0\.01"):
+        judge_delivered(MODEL, delivered, LABELS, KEYS, NEXT_RETURN)
+    volatility = NEXT_RETURN._replace(target="volatility")
+    assert judge_delivered(MODEL, delivered, LABELS, KEYS, volatility).metrics["forecasts_missing"] == 0
+
+
 def test_model__repeats_what_was_delivered_and_says_nothing_of_what_was_not() -> None:
     read = DeliveredReader().read(MODEL.to_bytes())
     assert read == MODEL

@@ -19,7 +19,7 @@ from evergreen.core.model.session_scores import session_scores
 from evergreen.core.model.training import train
 from evergreen.core.model.tuning import tune
 from evergreen.core.model.verified import sha256
-from evergreen.errors import BadInput, ModelRefused, NotFound
+from evergreen.errors import BadInput, BadSetting, ModelRefused
 from tests.unit.core.conftest import made_training_set
 
 TICKERS, STOP = 12, 250
@@ -172,7 +172,7 @@ def test_read_model__what_is_not_of_its_kind_is_refused(tmp_path):
 
 
 def test_learner__one_that_is_not_registered_is_named_with_those_that_are():
-    with pytest.raises(NotFound, match="no learner 'forest' is registered") as caught:
+    with pytest.raises(BadSetting, match="no learner 'forest' is registered") as caught:
         learner("forest")
     assert "averaged_lightgbm, blend, lightgbm, random_walk, ranked_lightgbm, ridge" in str(caught.value)
 

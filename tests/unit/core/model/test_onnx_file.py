@@ -17,7 +17,7 @@ from evergreen.core.model.manifest import Manifest
 from evergreen.core.model.onnx_file import OnnxModel, model_of_file
 from evergreen.core.model.protocol import forecast
 from evergreen.core.model.registry import learner, learner_names, read_model
-from evergreen.errors import BadInput, ModelRefused, NotFound
+from evergreen.errors import BadInput, BadSetting, ModelRefused
 from evergreen.service.proving import prove
 from tests.unit.core.model.elsewhere import exported, fitted
 
@@ -157,7 +157,7 @@ def test_onnx__a_graph_by_hand_is_served() -> None:
 
 def test_onnx__fits_nothing_and_is_no_learner() -> None:
     assert "onnx" not in learner_names()
-    with pytest.raises(NotFound, match="no learner 'onnx'"):
+    with pytest.raises(BadSetting, match="no learner 'onnx'"):
         learner("onnx")
     with pytest.raises(ModelRefused, match="does not hold a onnx"):
         read_model("onnx", b"{}")

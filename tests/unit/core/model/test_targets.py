@@ -19,7 +19,7 @@ from evergreen.core.evaluation.evaluate import skill_line
 from evergreen.core.model.config import recipe
 from evergreen.core.model.targets.registry import target, target_names
 from evergreen.core.model.training import TrainingConfig, train
-from evergreen.errors import BadInput, NotFound
+from evergreen.errors import BadInput, BadSetting
 from evergreen.research.panels import ResearchPanel
 
 NAMES = ["neutral", "rank", "return", "volatility"]
@@ -68,7 +68,7 @@ def test_registry__names_are_known_and_another_packages_target_is_one_of_them(mo
     with pytest.raises(BadInput, match="is called 'rank' by its own"):
         target("theirs")
     assert "theirs" in target_names()
-    with pytest.raises(NotFound, match="no target 'profit' is registered"):
+    with pytest.raises(BadSetting, match="no target 'profit' is registered"):
         target("profit")
 
 

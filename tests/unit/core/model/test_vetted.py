@@ -17,7 +17,7 @@ from evergreen.core.model.ridge import RidgeLearner
 from evergreen.core.model.targets.registry import named_target, target
 from evergreen.core.model.training import train
 from evergreen.core.model.vetted import VettedLearner, vetted
-from evergreen.errors import BadInput, BadSetting, EvergreenError, ModelRefused, NotFound
+from evergreen.errors import BadInput, BadSetting, EvergreenError, ModelRefused
 from tests.unit.core.conftest import made_training_set
 from tests.unit.core.model import strangers
 
@@ -115,7 +115,7 @@ def test_learner__a_name_that_is_taken_is_refused_and_our_models_are_still_read(
         with pytest.raises(BadSetting, match=f"'{name}' is registered 2 times .*{HERE}:Honest"):
             learner(name)
     assert read_model("ridge", fit.model.to_bytes()).kind == "ridge"
-    with pytest.raises(NotFound, match="no learner 'theirs'"):
+    with pytest.raises(BadSetting, match="no learner 'theirs'"):
         learner("theirs")
 
 

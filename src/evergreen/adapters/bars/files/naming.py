@@ -11,6 +11,7 @@ import pandas as pd
 
 from evergreen.adapters.bars.files.opening import suffix_of
 from evergreen.adapters.bars.files.spellings import SPELLINGS, plain
+from evergreen.core.printable import printable
 from evergreen.errors import BadInput
 
 _DAY = re.compile(r"(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})(?!\d)")
@@ -20,13 +21,6 @@ def ticker_of(path: object) -> str:
     """The ticker that a file's folder (`ticker=AAPL`) or name says."""
     name = _from_folders(path, "ticker") or _stem(path)
     return printable(name.strip()).upper()
-
-
-def printable(text: str) -> str:
-    """Text that a terminal, a page and UTF-8 take as it is: what they do not is written as its code."""
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def day_of(path: object) -> pd.Timestamp | None:

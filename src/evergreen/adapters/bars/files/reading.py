@@ -11,7 +11,7 @@ import pyarrow as pa
 from evergreen.adapters.bars.files.dates import read_days
 from evergreen.adapters.bars.files.factor_meaning import factor_meaning
 from evergreen.adapters.bars.files.layout import TEXTS, Layout, find_layout
-from evergreen.adapters.bars.files.naming import day_of, printable, read_tickers, refuse_year, ticker_of
+from evergreen.adapters.bars.files.naming import day_of, read_tickers, refuse_year, ticker_of
 from evergreen.adapters.bars.files.numerals import read_numbers
 from evergreen.adapters.bars.files.opening import (
     ARCHIVE,
@@ -34,6 +34,7 @@ from evergreen.adapters.bars.files.rows import (
 )
 from evergreen.core.bars.schema import PRICES, SUPPLIED, conform
 from evergreen.core.bars.session import iso
+from evergreen.core.printable import printable
 from evergreen.core.quality import Finding, Severity
 from evergreen.errors import BadInput, UnreadableFile
 

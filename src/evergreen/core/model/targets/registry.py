@@ -8,7 +8,7 @@ from typing import cast
 from evergreen.core.model.targets.protocol import Target
 from evergreen.core.model.targets.vetted import VettedTarget
 from evergreen.core.registered import entry_names, find_entry, instance_of, require_unshadowed
-from evergreen.errors import NotFound
+from evergreen.errors import BadSetting
 
 GROUP = "evergreen.targets"
 HOME = "evergreen.core.model.targets"
@@ -25,14 +25,14 @@ def target(name: str) -> Target:
     """The target of that name; one of the package's own cannot be replaced, labels of another's are vetted.
 
     Raises:
-        NotFound: nothing is registered under it.
+        BadSetting: nothing is registered under it.
         BadInput: it cannot be imported, or is no target.
     """
     if own := BUILT_IN.get(name):
         return cast(Target, EntryPoint(name, own, GROUP).load()())
     if entry := find_entry(GROUP, name, BUILT_IN):
         return VettedTarget(instance_of(entry, "target", MEMBERS))
-    raise NotFound(f"no target {name!r} is registered.", f"Known are {', '.join(target_names())}.")
+    raise BadSetting(f"no target {name!r} is registered.", f"Known are {', '.join(target_names())}.")
 
 
 def named_target(name: str) -> Target:
