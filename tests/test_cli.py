@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -60,6 +61,19 @@ def test_validate__clean_file_exits_0(tmp_path: Path, bars: pd.DataFrame) -> Non
     bars.to_csv(tmp_path / "bars.csv", index=False)
     completed = run("validate", "bars.csv", cwd=tmp_path)
     assert (completed.returncode, completed.stdout.strip()) == (0, "0 findings in 2 bars of 1 ticker")
+
+
+def test_init__a_locale_that_is_not_utf8_changes_no_name(tmp_path: Path) -> None:
+    days = pd.bdate_range("2008-02-19", periods=20)
+    rows = pd.DataFrame({"date": days, "open": 1.5, "high": 2.0, "low": 1.0, "close": 1.5, "volume": 5})
+    (tmp_path / "Grüße").mkdir()
+    rows.to_csv(tmp_path / "Grüße" / "A.csv", index=False)
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    written = run("init", "Grüße", "--yes", cwd=tmp_path, **locale)
+    assert written.returncode == 0, written.stderr
+    assert 'Grüße"' in (tmp_path / "evergreen.toml").read_text(encoding="utf-8")
+    places = run("doctor", cwd=tmp_path, **locale).stdout
+    assert re.search(r"ok +choices +XNYS .*Grüße", places), places
 
 
 def test_validate__broken_bar_exits_1_and_is_named(tmp_path: Path, bars: pd.DataFrame) -> None:

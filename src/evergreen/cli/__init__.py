@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import locale
+import os
 import sys
 from io import TextIOWrapper
 from typing import Annotated, NoReturn
@@ -67,6 +69,7 @@ def entry(
 
 def main() -> None:
     """Run a command; an error meant for a person, or what a disk says, is one sentence on stderr."""
+    _require_utf8()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a terminal that knows ASCII alone is no error
     try:
@@ -76,6 +79,13 @@ def main() -> None:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _end(f"{place}{error.strerror or error}.", EvergreenError.exit_code)
+
+
+def _require_utf8() -> None:
+    """Begin anew in Python's UTF-8 mode where the locale has another encoding: files and their names are in UTF-8."""
+    if locale.getencoding().upper() != "UTF-8" and not sys.flags.utf8_mode:
+        os.environ["PYTHONUTF8"] = "1"  # for whatever is started from here, too
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _end(sentence: str, exit_code: int) -> NoReturn:
