@@ -21,8 +21,8 @@ def require_trainable(request: RetrainRequest, choices: TrainingChoices) -> None
     """Pass if a training can end well as far as can be known before it starts.
 
     Raises:
-        Refused: the experiment was deleted, or the disk is too full.
-        BadInput: the champion forecasts something else, or the history is too short.
+        Refused: the experiment was deleted, the disk is too full, or the history is too short.
+        BadInput: the champion forecasts something else.
         Unavailable: MLflow does not answer.
     """
     at = workspace()

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from evergreen.adapters.bars import SampleSource
 from evergreen.adapters.database.requests import RetrainRequest
 from evergreen.core.model.choices import TrainingChoices
-from evergreen.errors import BadInput, Refused, Unavailable
+from evergreen.errors import Refused, Unavailable
 from evergreen.workspace import Workspace
 from tasks import readiness
 from tasks.readiness import require_trainable
@@ -70,6 +70,6 @@ def test_require_trainable__a_disk_too_full_for_the_training_set_is_told(
 
 
 def test_require_trainable__too_short_a_history_is_told_but_not_of_a_finished_run(at: Workspace) -> None:
-    with pytest.raises(BadInput, match=r"A training needs 633 sessions, 251 are stored up to 2004-12-30"):
+    with pytest.raises(Refused, match=r"A training needs 633 sessions, 251 are stored up to 2004-12-30"):
         require_trainable.fn(request("2004-12-30"), TrainingChoices())
     require_trainable.fn(request("2004-12-30", run_id="abc"), TrainingChoices())

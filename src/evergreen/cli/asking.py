@@ -23,7 +23,7 @@ def require_askable_training(chosen: Mapping[str, Any]) -> None:
     """Pass if a training by these fields of `TrainingChoices` can be asked for, as far as this machine can tell.
 
     Raises:
-        BadInput, NotFound: it cannot; in a sentence now, and not by a run that fails later.
+        BadInput, NotFound, Refused: it cannot; in a sentence now, and not by a run that fails later.
     """
     from evergreen.core.model.choices import TrainingChoices
     from evergreen.research.retrainings import is_told_here, require_askable, usual_aim

@@ -16,7 +16,7 @@ from evergreen.core.model.config import TrainingConfig
 from evergreen.core.model.registry import learner, learner_names
 from evergreen.core.model.targets.registry import named_target
 from evergreen.core.policy import GatePolicy
-from evergreen.errors import BadInput
+from evergreen.errors import BadInput, Refused
 from evergreen.research.registered import serving_manifest
 from evergreen.workspace import Workspace
 
@@ -49,8 +49,9 @@ def require_askable(at: Workspace, choices: TrainingChoices) -> None:
 
     Raises:
         BadSetting: no such learner or target.
-        BadInput: a learner that cannot be used or not be searched for, a seed that is none, another aim than the
-            champion's, or too short a history.
+        BadInput: a learner that cannot be used or not be searched for, a seed that is none, or another aim than the
+            champion's.
+        Refused: too short a history.
     """
     from evergreen.core.model.tuning import require_tunable
 
@@ -104,7 +105,7 @@ def require_history(at: Workspace, as_of: str, config: TrainingConfig) -> None:
     """Pass if the bars up to a session are enough for a training that the gate can judge.
 
     Raises:
-        BadInput: they are not.
+        Refused: they are not, which is the state of things and nobody's mistake.
     """
     judged = at.settings.delivery_policy().gate or GatePolicy()
     judgeable = -(-judged.min_sessions // config.test_size)  # with fewer folds the gate cannot judge it
@@ -114,7 +115,7 @@ def require_history(at: Workspace, as_of: str, config: TrainingConfig) -> None:
         shorter = (
             "; `evergreen retrain --reason short --folds 1` has enough, for a model that the gate cannot admit yet"
         )
-        raise BadInput(
+        raise Refused(
             f"A training needs {needed} sessions, {there} are stored up to {as_of}: {needed - there} are missing.",
             f"Bring a longer history (`evergreen backfill`){shorter if there >= least else ''}.",
         )

@@ -10,7 +10,7 @@ import pytest
 from evergreen.cli import main
 from evergreen.core.model.aim import Aim
 from evergreen.core.model.choices import TrainingChoices
-from evergreen.errors import BadInput, EvergreenError
+from evergreen.errors import BadInput, EvergreenError, Refused
 from evergreen.research.retrainings import is_told_here, require_askable, require_same_aim, usual_aim
 from evergreen.workspace import Workspace
 from tests.conftest import enter
@@ -69,7 +69,7 @@ def test_usual_aim__the_first_model_of_a_home_has_the_horizon_of_its_settings(tm
 
 def test_require_askable__more_sessions_ahead_than_are_stored_is_told_before_anything_runs(at) -> None:
     served_by_random_walk(at, horizon=5)
-    with pytest.raises(BadInput, match=r"A training needs 2631 sessions, \d+ are stored"):
+    with pytest.raises(Refused, match=r"A training needs 2631 sessions, \d+ are stored"):
         require_askable(at, TrainingChoices(horizon=1000))
 
 
