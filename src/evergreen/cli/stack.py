@@ -64,7 +64,7 @@ def up(
     for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
         if name in variables:
             print(f"export {name}={variables[name]}")
-    print(first_hour.AFTER_UP)
+    print(first_hour.after_up(settings))
 
 
 @app.command()

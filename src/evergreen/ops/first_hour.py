@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from evergreen.adapters.database import ledger, reading
 from evergreen.core.bars.session import iso
 from evergreen.errors import BadSetting, Conflict
 from evergreen.market_data.found_market import FoundMarket
 from evergreen.ops.words import counted
+from evergreen.settings import Settings
+from evergreen.workspace import Workspace
 
 NAMED = 3  # tickers that lack sessions: enough to see whether it is one file or all
 STALE_DAYS = 10  # no exchange is closed for longer: an older newest bar is not for want of sessions
@@ -22,6 +25,7 @@ DEPLOY = "registers the flows on {}, about 20 s, and says how their worker start
 AFTER_UP = (
     "next: `evergreen backfill` loads the history and trains a first model; `evergreen status` says how far it is"
 )
+UP_AGAIN = "next: `evergreen status` says what serves and what runs"
 AFTER_BACKFILL = (
     "it loads the history, builds features and asks for a first model, which the server then trains by itself",
     "next: `evergreen status` says what runs and what is left; forecasts are served once it names a champion",
@@ -32,6 +36,14 @@ def minutes(bars: int, fixed: float, each: float) -> str:
     """About how long work on that many bars takes, in words."""
     seconds = fixed + each * bars
     return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
+
+
+def after_up(settings: Settings) -> str:
+    """What comes after `up`: the history, in a home that has none."""
+    at = Workspace(settings)
+    with reading(at.engine) as conn:
+        has_data = ledger.clock(conn, settings.model_name) is not None
+    return UP_AGAIN if has_data else AFTER_UP
 
 
 def lines(market: FoundMarket, now: datetime, server: str = "") -> Iterator[str]:
